@@ -1,0 +1,44 @@
+"""Neural networks as lists of layers, on Keras.
+
+>>> net = kerasnets.Classifier([10, (20, 'tanh'), 50])
+>>> net.model.name is not None
+True
+"""
+
+import importlib
+
+__version__ = '0.1.0'
+
+#: Public name -> the module it comes from. Imported when first used: the parser, the errors
+#: and the command line need no Keras.
+_NAMES = {
+    'Classifier': 'feedforward',
+    'ConfigurationError': 'errors',
+    'DataError': 'errors',
+    'FileError': 'errors',
+    'KerasnetsError': 'errors',
+    'Loss': 'losses',
+    'Network': 'network',
+    'TensorBoard': 'callbacks',
+    'load': 'models',
+}
+_MODULES = (
+    'activations callbacks errors feedforward initializers layers losses recurrent spec'
+).split()
+
+__all__ = sorted([*_NAMES, *_MODULES])
+
+
+def __getattr__(name):
+    if name in _NAMES:
+        value = getattr(importlib.import_module(f'kerasnets.{_NAMES[name]}'), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f'kerasnets.{name}')
+    else:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,256 @@
+"""From specs to Keras layers, and from layers to models over them.
+
+`add_node` makes the layers, once. `assemble` makes the network's own model of them, and
+`connect` any other: one that starts from labels, or ends in logits, or in every output.
+"""
+
+import contextlib
+import dataclasses
+import random
+
+import keras
+
+from kerasnets import initializers, layers
+from kerasnets.errors import ConfigurationError, check_known, suggest
+from kerasnets.layers.form import initial_settings, keywords
+from kerasnets.params import parameters
+from kerasnets.spec import LayerSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """A layer of the network: what was asked for, what it is, what it gives."""
+
+    spec: LayerSpec
+    layer: keras.layers.Layer
+    output: object  # KerasTensor
+
+    @property
+    def name(self):
+        return self.spec.name
+
+    def outputs(self):
+        """Name -> `Output` of what can be read inside the layer, beside its 'out'."""
+        insides = layers.anatomy(self.layer).outputs
+        whole = getattr(self.layer, 'return_sequences', True)
+        return {name: o for name, o in insides.items() if whole or not o.after}
+
+
+class Probe(keras.layers.Layer):
+    """Reads a quantity inside another layer, with that layer's own weights."""
+
+    def __init__(self, layer, read):
+        super().__init__(dtype=layer.dtype_policy)
+        self.layer = layer
+        self.read = read
+
+    def call(self, *tensors):
+        return self.read(self.layer, *tensors)
+
+
+def add_node(nodes, spec, rng, input_ndim):
+    """Make the layer of a spec and set its initial values.
+
+    Parameters
+    ----------
+    nodes : list of Node
+        The layers before it.
+    spec : LayerSpec
+    rng : numpy.random.Generator
+        Decides initial values, and the seeds of layers that draw at random.
+    input_ndim : int
+        Axes of the network's inputs, examples included.
+
+    Returns
+    -------
+    Node
+
+    Raises
+    ------
+    ConfigurationError
+        Naming the layer's place and its entry.
+    """
+    try:
+        with _seeded(rng):
+            if spec.form == 'input':
+                layer = _input(spec, input_ndim)
+                return Node(spec, layer, layer.output)
+            layer = spec.layer if spec.layer is not None else layers.form(spec.form).make(spec)
+            output = layer(_sources(nodes, spec))
+        _initialise(layer, spec, rng)
+    except ConfigurationError as cause:
+        raise spec.error(cause) from None
+    except (TypeError, ValueError) as cause:
+        raise spec.error(_plain(cause, nodes, spec)) from cause
+    return Node(spec, layer, output)
+
+
+def adopt(specs, model):
+    """Nodes over the layers of a model that Keras has loaded.
+
+    Raises
+    ------
+    ConfigurationError
+        If the model has no layer of a spec's name.
+    """
+    found = {layer.name: layer for layer in model.layers}
+    inputs = iter(model.inputs)
+    nodes = []
+    for spec in specs:
+        if spec.form == 'input':
+            tensor = next(inputs)
+            layer = keras.layers.InputLayer(
+                batch_shape=tensor.shape, dtype=tensor.dtype, name=spec.name
+            )
+            nodes.append(Node(spec, layer, layer.output))
+            continue
+        if spec.name not in found:
+            raise spec.error(f'the model has no such layer. It has: {", ".join(found)}.')
+        layer = found[spec.name]
+        nodes.append(Node(spec, layer, layer(_sources(nodes, spec))))
+    return nodes
+
+
+def assemble(nodes):
+    """The network's own model: a ``keras.Sequential`` for a chain, else a ``keras.Model``."""
+    if len(nodes) < 2:
+        raise ConfigurationError(
+            f'expected an input and at least one layer, got {len(nodes)} layer(s). '
+            'Write for example [10, 20, 3], or call add_layer().'
+        )
+    if is_chain(nodes):
+        return keras.Sequential([node.layer for node in nodes])
+    inputs = [node.output for node in nodes if node.spec.form == 'input']
+    return keras.Model(inputs, nodes[-1].output)
+
+
+def is_chain(nodes):
+    """Whether each layer reads the one before it, and nothing else."""
+    before = [(), *((f'{node.name}:out',) for node in nodes)]
+    return all(node.spec.inputs == source for node, source in zip(nodes, before))
+
+
+def output_names(nodes):
+    """Every name that `connect` can be asked for: 'in:out', 'hid1:out', 'hid1:pre', …"""
+    return [f'{node.name}:{part}' for node in nodes for part in ('out', *node.outputs())]
+
+
+def find_output(nodes, name=None):
+    """The KerasTensor of an output by name, such as 'hid1:out' or 'hid1'; default the last."""
+    if name is None:
+        return nodes[-1].output
+    inputs = {node.name: node.output for node in nodes if node.spec.form == 'input'}
+    name = name if ':' in name else f'{name}:out'
+    layer = name.split(':')[0]
+    known = {node.name: node for node in nodes}
+    if name == f'{layer}:out' and layer in known:
+        return known[layer].output
+    return connect(nodes, inputs, [name])[name]
+
+
+def connect(nodes, inputs, wanted):
+    """Run the layers over other inputs.
+
+    Parameters
+    ----------
+    nodes : list of Node
+    inputs : dict of str to KerasTensor
+        What each input layer puts out, by the layer's name.
+    wanted : sequence of str
+        Names of outputs.
+
+    Returns
+    -------
+    dict of str to KerasTensor
+        The wanted outputs, in the order asked for.
+
+    Raises
+    ------
+    ConfigurationError
+        For a name that is not there.
+    """
+    tensors = {}
+    for node in nodes:
+        if node.spec.form == 'input':
+            tensors[f'{node.name}:out'] = inputs[node.name]
+            continue
+        sources = [tensors[name] for name in node.spec.inputs]
+        x = sources[0] if len(sources) == 1 else sources
+        y = tensors[f'{node.name}:out'] = node.layer(x)
+        for part, output in node.outputs().items():
+            name = f'{node.name}:{part}'
+            if name in wanted or any(name in other.spec.inputs for other in nodes):
+                args = (x, y) if output.after else (x,)
+                tensors[name] = Probe(node.layer, output.read)(*args)
+    for name in wanted:
+        if name not in tensors:
+            known = output_names(nodes)
+            raise ConfigurationError(
+                f'the network has no output {name!r}.{suggest(name, known)} '
+                f'It has: {", ".join(known)}.'
+            )
+    return {name: tensors[name] for name in wanted}
+
+
+def _input(spec, ndim):
+    shape = spec.shape or (None,) * (ndim - 2) + (spec.size,)
+    check_known(spec.options, keywords(keras.layers.InputLayer), 'keyword of an input')
+    return keras.layers.InputLayer(shape=shape, name=spec.name, **spec.options)
+
+
+def _sources(nodes, spec):
+    """What the layer reads: a KerasTensor, or a list of several."""
+    tensors = [find_output(nodes, source) for source in spec.inputs]
+    return tensors[0] if len(tensors) == 1 else tensors
+
+
+def _initialise(layer, spec, rng):
+    """Draw the weights that theanets would draw, unless the user named a Keras initializer."""
+    known = keywords(type(layer))
+    asked = initial_settings(spec.options, known)
+    params = parameters(layer, spec.name)
+    for setting in asked:
+        param = setting.partition('_')[2]
+        if (param and param not in params) or not params:
+            raise ConfigurationError(
+                f'{setting!r} sets no parameter of this layer.{suggest(param, params)} '
+                f'It has: {", ".join(params) or "none of theanets"}.'
+            )
+    for name, param in params.items():
+        own = {k: spec.options[k] for k in asked}
+        chosen = initializers.settings(own, name)
+        if name in layers.anatomy(layer).biases:
+            chosen = {s: v for s, v in chosen.items() if f'{s}_{name}' in own}
+            if chosen:
+                param.set_value(initializers.weights(param.shape, rng, **{'std': 0, **chosen}))
+        elif f'{param.keras_name}_initializer' not in spec.options and spec.layer is None:
+            param.set_value(initializers.weights(param.shape, rng, **chosen))
+
+
+@contextlib.contextmanager
+def _seeded(rng):
+    """Have Keras draw its default seeds from `rng`.
+
+    Keras takes the seed of a layer or initializer that was given none from Python's own
+    generator, which is put back as it was.
+    """
+    state = random.getstate()
+    random.seed(int(rng.integers(2**63)))
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def _plain(cause, nodes, spec):
+    """Keras' complaint in a line, with the remedy for the commonest mistake."""
+    wanted = getattr(spec.layer, 'name', spec.form)
+    source = next((n for n in nodes if f'{n.name}:out' in spec.inputs), None)
+    if 'ndim' in str(cause) and source is not None:
+        shape = tuple(source.output.shape)
+        return (
+            f'{wanted} cannot read {source.name!r}, whose shape is {shape}: examples first. '
+            'Recurrent layers need (examples, time, variables), as the models of '
+            'kerasnets.recurrent have it.'
+        )
+    return ' '.join(str(cause).split())

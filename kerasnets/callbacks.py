@@ -1,0 +1,138 @@
+"""Keras callbacks to watch training by: a progress bar and TensorBoard logs."""
+
+import datetime
+import os
+import pathlib
+import sys
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, Progress as Bars, TextColumn, TimeRemainingColumn
+
+from kerasnets.errors import ConfigurationError, check_known
+
+#: Seeds of text samples in TensorBoard are this long, and the samples this.
+SEED, SAMPLE = 40, 200
+
+
+def wants_progress(verbose):
+    """Whether a progress bar is asked for: 1, or 'auto' in a terminal."""
+    if verbose not in ('auto', 0, 1):
+        raise ConfigurationError(f"expected verbose as 'auto', 0 or 1, got {verbose!r}.")
+    return sys.stderr.isatty() if verbose == 'auto' else bool(verbose)
+
+
+class Progress(keras.callbacks.Callback):
+    """A bar for each epoch on standard error, with its loss, accuracy and time left.
+
+    Parameters
+    ----------
+    console : rich.console.Console, optional
+    """
+
+    def __init__(self, console=None):
+        super().__init__()
+        self.console = console or Console(stderr=True)
+
+    def on_train_begin(self, logs=None):
+        self.bars = Bars(
+            TextColumn('{task.description}'),
+            BarColumn(),
+            TextColumn('{task.completed}/{task.total}'),
+            TextColumn('{task.fields[monitors]}'),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=self.console,
+        )
+        self.bars.start()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for task in self.bars.task_ids:
+            self.bars.remove_task(task)
+        of = f'/{self.params["epochs"]}' if self.params.get('epochs') else ''
+        self.task = self.bars.add_task(
+            f'epoch {epoch + 1}{of}', total=self.params.get('steps'), monitors=''
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bars.update(self.task, completed=batch + 1, monitors=_figures(logs))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.bars.update(self.task, total=self.bars.tasks[-1].completed, monitors=_figures(logs))
+
+    def on_train_end(self, logs=None):
+        self.bars.stop()
+
+
+def _figures(logs):
+    shown = {k: float(v) for k, v in (logs or {}).items() if k.split('_')[-1] in ('loss', 'acc')}
+    return '  '.join(f'{name} {value:.4f}' for name, value in shown.items())
+
+
+class TensorBoard(keras.callbacks.Callback):
+    """Writes what TensorBoard shows: one run for each training.
+
+    Scalars are called ``loss/train``, ``loss/valid`` and so on, a step to an epoch.
+
+    Parameters
+    ----------
+    path : str or path
+        Folder of the runs. Each training makes a folder in it, named after its start.
+    histograms : bool
+        Write a histogram of each parameter, each epoch.
+    sample : callable, optional
+        Called each epoch with nothing; returns text to write. `train` gives one to a
+        network that has a ``text``.
+
+    The folder of the newest run is in the attribute ``run``.
+    """
+
+    def __init__(self, path, histograms=False, sample=None):
+        super().__init__()
+        self.path = pathlib.Path(path)
+        self.histograms = histograms
+        self.sample = sample
+        self.params_of = list
+        self.run = None
+
+    @classmethod
+    def build(cls, asked, net):
+        """A TensorBoard from a path, a dict of keywords or a TensorBoard, for a network."""
+        if isinstance(asked, dict):
+            check_known(asked, ('path', 'histograms', 'sample'), 'keyword of tensorboard')
+            if 'path' not in asked:
+                raise ConfigurationError("tensorboard: expected a 'path' among the keywords.")
+            asked = cls(**asked)
+        elif isinstance(asked, (str, os.PathLike)):
+            asked = cls(asked)
+        elif not isinstance(asked, cls):
+            raise ConfigurationError(
+                f'expected tensorboard as a path, a dict or a TensorBoard, got {asked!r}.'
+            )
+        asked.params_of = lambda: net.params
+        if asked.sample is None and getattr(net, 'text', None) is not None:
+            asked.sample = lambda: net.text_sample(SEED, SAMPLE)
+        return asked
+
+    def on_train_begin(self, logs=None):
+        import tensorflow as tf  # only here: TensorBoard's files are TensorFlow's
+
+        self.summary = tf.summary
+        start = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
+        names = (start if not n else f'{start}-{n}' for n in range(10_000))
+        self.run = next(self.path / name for name in names if not (self.path / name).exists())
+        self.writer = tf.summary.create_file_writer(str(self.run))
+
+    def on_epoch_end(self, epoch, logs=None):
+        with self.writer.as_default(step=epoch):
+            for name, value in (logs or {}).items():
+                part = 'valid' if name.startswith('val_') else 'train'
+                self.summary.scalar(f'{name.removeprefix("val_")}/{part}', value)
+            if self.histograms:
+                for param in self.params_of():
+                    self.summary.histogram(param.name, param.get_value())
+            if self.sample is not None:
+                self.summary.text('sample', self.sample())
+        self.writer.flush()
+
+    def on_train_end(self, logs=None):
+        self.writer.close()

@@ -1,0 +1,51 @@
+"""The errors that kerasnets raises. Each says what was expected, what came and what to do."""
+
+import difflib
+import numbers
+
+
+class KerasnetsError(Exception):
+    """Base of every error that kerasnets raises on purpose."""
+
+
+class ConfigurationError(KerasnetsError, ValueError):
+    """A network, a layer or a keyword that cannot be what the caller meant."""
+
+
+class DataError(KerasnetsError, ValueError):
+    """Data that does not fit the network it was given to."""
+
+
+class FileError(KerasnetsError, OSError):
+    """A file that cannot be read or written as a network."""
+
+
+def suggest(word, known):
+    """Sentence naming the known word nearest to `word`, or an empty string.
+
+    >>> suggest('lstn', ['lstm', 'gru'])
+    " Did you mean 'lstm'?"
+    """
+    words = {str(k).lower(): str(k) for k in known}
+    near = difflib.get_close_matches(str(word).lower(), words, n=1, cutoff=0.6)
+    return f' Did you mean {words[near[0]]!r}?' if near else ''
+
+
+def check_known(given, known, what):
+    """Refuse the first name of `given` that is not in `known`.
+
+    Raises ConfigurationError, naming the nearest known one.
+    """
+    for name in given:
+        if name not in known:
+            raise ConfigurationError(
+                f'unknown {what} {name!r}.{suggest(name, known)} '
+                f'Known: {", ".join(sorted(map(str, known))) or "none"}.'
+            )
+
+
+def positive(value, name):
+    """The value as an int of 1 or more; ConfigurationError for anything else."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+        raise ConfigurationError(f'expected {name} as an int of 1 or more, got {value!r}.')
+    return int(value)

@@ -1,0 +1,43 @@
+"""What each form of layer becomes in Keras, and how its insides are read.
+
+A file per family; `form` holds the two kinds of table that the others fill.
+"""
+
+import importlib
+
+import keras
+
+from kerasnets import registry
+from kerasnets.errors import ConfigurationError, suggest
+from kerasnets.layers.form import Anatomy, Form
+
+_MODULES = sorted({*registry.FORMS.values(), 'activation'})
+
+
+def form(name):
+    """The `Form` called `name`: one of kerasnets, or made for a class of keras.layers.
+
+    Raises
+    ------
+    ConfigurationError
+        If keras.layers has no such class.
+    """
+    if name in registry.FORMS:
+        return importlib.import_module(f'kerasnets.layers.{registry.FORMS[name]}').FORMS[name]
+    cls = getattr(keras.layers, name, None)
+    if not (isinstance(cls, type) and issubclass(cls, keras.layers.Layer)):
+        classes = [n for n in dir(keras.layers) if n[0].isupper()]
+        raise ConfigurationError(
+            f'keras.layers has no class {name!r}.{suggest(name, [*classes, *registry.FORMS])}'
+        )
+    return Form(choose=lambda options: cls, activation=None)
+
+
+def anatomy(layer):
+    """The `Anatomy` of a Keras layer; an empty one where theanets had no such layer."""
+    kind = type(getattr(layer, 'cell', None)) if type(layer) is keras.layers.RNN else type(layer)
+    for module in _MODULES:
+        known = importlib.import_module(f'kerasnets.layers.{module}').ANATOMIES
+        if kind in known:
+            return known[kind]
+    return Anatomy()

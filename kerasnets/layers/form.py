@@ -1,0 +1,180 @@
+"""`Form`: how a spec becomes a Keras layer. `Anatomy`: how the insides of one are read."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+
+import keras
+from keras import ops
+
+from kerasnets import activations, initializers
+from kerasnets.errors import ConfigurationError, check_known
+
+#: Keywords of every Keras layer.
+COMMON = ('name', 'dtype', 'trainable', 'activity_regularizer')
+
+#: What a Keras layer may call the number that theanets calls its size.
+SIZES = ('units', 'filters', 'output_dim')
+
+#: Stands for "the network's custom": relu in hidden layers, the model's own at the output.
+CUSTOM = 'custom'
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """How an entry of a list of layers becomes a Keras layer."""
+
+    choose: Callable  # takes the options, may pop its own from them, returns a class
+    activation: str | None = CUSTOM  # a name, CUSTOM, or None for what Keras does
+    defaults: Mapping = dataclasses.field(default_factory=dict)  # keywords unless given
+
+    def make(self, spec):
+        """The Keras layer for a spec, not yet built.
+
+        Raises
+        ------
+        ConfigurationError
+            For a size that is missing or not wanted, and for keywords that are not known.
+        """
+        options = dict(spec.options)
+        cls = self.choose(options)
+        known = keywords(cls)
+        for setting in initial_settings(options, known):
+            del options[setting]
+        kwargs = {**self.defaults, **options}
+        size = next((k for k in SIZES if k in known), None)
+        if spec.shape is not None and 'target_shape' not in known:
+            raise ConfigurationError('only an input has a shape. Give a size.')
+        if spec.size is not None:
+            if size is None:
+                raise ConfigurationError(f'{cls.__name__} takes no size. Leave out {spec.size}.')
+            kwargs[size] = spec.size
+        elif size and size not in kwargs:
+            raise ConfigurationError('it has no size. Write for example (20, ...) or dict(size=20, ...).')
+        activation = self._activation(spec)
+        if activation is not None:
+            if 'activation' not in known:
+                raise ConfigurationError(f'{cls.__name__} takes no activation, got {activation!r}.')
+            kwargs['activation'] = activations.get(activation)
+        check_known(kwargs, known, f'keyword of {cls.__name__}')
+        return cls(name=spec.name, **kwargs)
+
+    def _activation(self, spec):
+        if spec.activation is not None:
+            return spec.activation
+        return spec.default_activation if self.activation == CUSTOM else self.activation
+
+
+def initial_settings(options, known):
+    """Those keys of `options` that set initial values: 'std', 'std_hh', unless Keras knows them."""
+    return [k for k in options if k.split('_')[0] in initializers.SETTINGS and k not in known]
+
+
+def keywords(cls):
+    """Names of the keywords that the constructor of a Keras layer takes."""
+    if isinstance(cls, OverCell):
+        return [*keywords(cls.cell), *(k for k in keywords(keras.layers.RNN) if k != 'cell')]
+    own = inspect.signature(cls.__init__).parameters.values()
+    named = [p.name for p in own if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    return [*named[1:], *COMMON]
+
+
+class OverCell:
+    """Makes a stock ``keras.layers.RNN`` over a cell, with the keywords of both."""
+
+    def __init__(self, cell):
+        self.cell = cell
+        self.__name__ = cell.__name__
+
+    def __call__(self, **kwargs):
+        loop = {k: kwargs.pop(k) for k in keywords(keras.layers.RNN) if k in kwargs}
+        shared = {'dtype': loop['dtype']} if 'dtype' in loop else {}
+        return keras.layers.RNN(self.cell(**kwargs, **shared), **loop)
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Where a parameter of theanets lies in a variable of Keras.
+
+    Both arrays have the same axes but the last, which the variable holds in `of` blocks of
+    equal width; `blocks` are the parameter's among them, in its order, and `signs` what they
+    are multiplied by.
+    """
+
+    path: str  # attributes from the layer to the variable, such as 'cell.kernel'
+    blocks: tuple = (0,)
+    of: int = 1
+    signs: tuple = (1,)
+
+    def variable(self, layer):
+        """The Keras variable, or None where the layer has none (``use_bias=False``)."""
+        for attribute in self.path.split('.'):
+            layer = getattr(layer, attribute, None)
+        return layer
+
+    def read(self, value):
+        """theanets' array from the variable's value: arrays of numpy or tensors."""
+        if self.of == 1:
+            return value
+        width = value.shape[-1] // self.of
+        parts = [s * value[..., b * width : (b + 1) * width] for b, s in self._pairs()]
+        return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
+
+    def write(self, value, array):
+        """The variable's value, a numpy array changed in place, from theanets' array."""
+        if self.of == 1:
+            value[...] = array
+            return value
+        width = value.shape[-1] // self.of
+        for i, (b, s) in enumerate(self._pairs()):
+            value[..., b * width : (b + 1) * width] = s * array[..., i * width : (i + 1) * width]
+        return value
+
+    def shape(self, shape):
+        """theanets' shape from the variable's."""
+        return (*shape[:-1], shape[-1] // self.of * len(self.blocks))
+
+    def _pairs(self):
+        return zip(self.blocks, self.signs)
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """A quantity inside a layer, computed from its input and, if asked for, its output.
+
+    After the fact, that is: what a recurrent layer did at each step is known from the states
+    that it put out, and computed for all steps at once.
+    """
+
+    read: Callable  # (layer, input) or (layer, input, output) -> tensor
+    after: bool = False  # whether it needs the output
+
+
+@dataclasses.dataclass(frozen=True)
+class Anatomy:
+    """What theanets calls the insides of one class of Keras layers."""
+
+    params: Mapping = dataclasses.field(default_factory=dict)  # name -> Layout
+    outputs: Mapping = dataclasses.field(default_factory=dict)  # name -> Output
+    biases: tuple = ('b',)  # params that start as Keras starts them
+
+
+def project(x, kernel, bias=None):
+    """x·kernel + bias over the last axis, for all examples and time steps at once."""
+    y = ops.matmul(x, kernel)
+    return y if bias is None else y + bias
+
+
+def delayed(layer, y):
+    """The states before each step: the output one step late, zeros at the first step.
+
+    Shape (examples, time, units). For a layer that runs backwards the step before is the
+    next in time, and its output comes in its own order.
+    """
+    return ops.concatenate([ops.zeros_like(y[:, :1]), y[:, :-1]], axis=1)
+
+
+def in_order(layer, x):
+    """The input in the order in which a recurrent layer reads it."""
+    return ops.flip(x, axis=1) if layer.go_backwards else x
+

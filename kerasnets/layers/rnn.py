@@ -1,0 +1,32 @@
+"""The simple recurrent layer: h_t = σ(x_t·xh + h_{t-1}·hh + b).
+
+J. Elman (1990), "Finding structure in time", Cognitive Science 14(2).
+"""
+
+import keras
+
+from kerasnets.layers.form import Anatomy, Form, Layout, Output, delayed, in_order, project
+
+
+def _pre(layer, x, y):
+    cell = layer.cell
+    return project(in_order(layer, x), cell.kernel, cell.bias) + project(
+        delayed(layer, y), cell.recurrent_kernel
+    )
+
+
+FORMS = {
+    'rnn': Form(
+        choose=lambda options: keras.layers.SimpleRNN, defaults={'return_sequences': True}
+    )
+}
+ANATOMIES = {
+    keras.layers.SimpleRNN: Anatomy(
+        params={
+            'xh': Layout('cell.kernel'),
+            'hh': Layout('cell.recurrent_kernel'),
+            'b': Layout('cell.bias'),
+        },
+        outputs={'pre': Output(_pre, after=True)},
+    )
+}

@@ -1,0 +1,137 @@
+"""Losses: what a network is trained to make small.
+
+A loss is a plain function of a target and an output, giving an error for each element; `Loss`
+adds what a network needs to know of it. Errors are averaged as Σwe/Σw, or Σe/n unweighted.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import keras
+from keras import ops
+
+from kerasnets.errors import ConfigurationError, check_known, suggest
+
+#: Smallest probability whose logarithm is taken, where there are no logits. theanets' own.
+SMALLEST = 1e-8
+
+
+def cross_entropy(target, output, logits=None):
+    """-log p(target), with p from the logits where there are any.
+
+    Shapes: `target` (…,) of int, `output` and `logits` (…, classes); returns (…,).
+    """
+    if logits is not None:
+        return ops.sparse_categorical_crossentropy(target, logits, from_logits=True)
+    return -ops.log(ops.clip(_of_target(output, target), SMALLEST, 1.0))
+
+
+def hinge(target, output, logits=None):
+    """How far the best wrong class is above the target: max(0, max_{k≠t} p_k - p_t).
+
+    Shapes as for `cross_entropy`. The multi-class hinge of theanets, whose margin is 0.
+    """
+    right = ops.one_hot(target, output.shape[-1], dtype='bool')
+    wrong = ops.max(ops.where(right, float('-inf'), output), axis=-1)
+    return ops.maximum(0.0, wrong - _of_target(output, target))
+
+
+def _of_target(output, target):
+    return ops.sum(output * ops.one_hot(target, output.shape[-1], dtype=output.dtype), axis=-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    error: Callable  # (target, output, logits) -> errors
+    keras_loss: str | None = None  # the same loss in Keras, for the saved model
+
+
+KINDS = {
+    'xe': _Kind(cross_entropy, 'sparse_categorical_crossentropy'),
+    'hinge': _Kind(hinge),
+}
+ALIASES = {'crossentropy': 'xe', 'cross-entropy': 'xe'}
+
+
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """One loss of a network.
+
+    Attributes
+    ----------
+    form : str
+        'xe' (cross-entropy) or 'hinge'.
+    weight : float
+        What this loss is multiplied by when a network has several.
+    weighted : bool
+        Whether the data holds a weight for each element of the target.
+    output_name : str or None
+        The output that is compared, such as 'out:out'. None: the network's last.
+    """
+
+    form: str = 'xe'
+    weight: float = 1.0
+    weighted: bool = False
+    output_name: str | None = None
+
+    @classmethod
+    def build(cls, form, **kwargs):
+        """A Loss from a name, a dict with ``form``, or a Loss.
+
+        Raises
+        ------
+        ConfigurationError
+            For a name, a keyword or a weight that cannot be.
+        """
+        if isinstance(form, Loss):
+            return form
+        if isinstance(form, dict):
+            kwargs = {**kwargs, **form}
+            form = kwargs.pop('form', None)
+        if not isinstance(form, str):
+            raise ConfigurationError(
+                f'expected a loss by name, got {form!r}. Known: {", ".join(KINDS)}.'
+            )
+        form = ALIASES.get(form.lower(), form.lower())
+        if form not in KINDS:
+            raise ConfigurationError(
+                f'unknown loss {form!r}.{suggest(form, [*KINDS, *ALIASES])} '
+                f'Known: {", ".join(KINDS)}.'
+            )
+        check_known(kwargs, [f.name for f in dataclasses.fields(cls)], 'keyword of a loss')
+        loss = cls(form, **kwargs)
+        if not (isinstance(loss.weight, (int, float)) and math.isfinite(loss.weight)):
+            raise ConfigurationError(f'expected the weight of a loss as a number: {loss.weight!r}.')
+        return loss
+
+    @property
+    def keras_loss(self):
+        """Keras' name of the same loss, or None."""
+        return KINDS[self.form].keras_loss
+
+    def target(self, name, output):
+        """Input tensors for what the data must hold: the labels and, if weighted, weights."""
+        shape = tuple(output.shape)[:-1]
+        target = keras.Input(batch_shape=shape, dtype='int32', name=f'{name}_target')
+        weights = keras.Input(batch_shape=shape, dtype='float32', name=f'{name}_weights')
+        return [target, weights] if self.weighted else [target]
+
+    def value(self, outputs, logits, target, weights=None):
+        """The loss of a batch and its mass: Σwe/Σw and Σw, or Σe/n and n."""
+        return average(KINDS[self.form].error(target, outputs, logits), weights)
+
+    def accuracy(self, outputs, target, weights=None):
+        """The fraction of targets whose output is the largest, and its mass."""
+        best = ops.cast(ops.argmax(outputs, axis=-1), 'int32')
+        right = ops.equal(best, ops.cast(target, 'int32'))
+        return average(ops.cast(right, 'float32'), weights)
+
+
+def average(errors, weights=None):
+    """(Σwe/Σw, Σw) over all elements; (0, 0) where all weights are zero."""
+    if weights is None:
+        weights = ops.ones_like(errors)
+    mass = ops.sum(weights)
+    total = ops.sum(weights * errors)
+    return total / ops.where(mass > 0, mass, ops.ones_like(mass)), mass

@@ -1,0 +1,26 @@
+"""All models that a user names, and how one is read from a file whatever its class."""
+
+from kerasnets import feedforward, recurrent
+from kerasnets.network import Network
+
+MODELS = (feedforward.Classifier, recurrent.Classifier)
+
+
+def load(filename_or_handle):
+    """Read a network of any class from a file that `Network.save` wrote.
+
+    Parameters
+    ----------
+    filename_or_handle : str, path or binary file
+
+    Returns
+    -------
+    Network
+        Of the class that was saved.
+
+    Raises
+    ------
+    FileError
+        If there is no such file, or it holds no network.
+    """
+    return Network.load(filename_or_handle)

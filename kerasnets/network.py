@@ -1,0 +1,413 @@
+"""`Network`: a list of layers, a Keras model of them, and what one does with it."""
+
+import numbers
+
+import numpy as np
+
+from kerasnets import builder, saving, training
+from kerasnets.errors import ConfigurationError, check_known, suggest
+from kerasnets.initializers import generator
+from kerasnets.losses import Loss
+from kerasnets.params import parameters
+from kerasnets.spec import check_names, parse
+from kerasnets.views import Views
+
+
+class Network:
+    """A network of layers.
+
+    Parameters
+    ----------
+    layers : sequence
+        Entries of the language of layers, the input first: an int for a size, a tuple such as
+        ``(20, 'rnn', 'tanh')``, a dict, the name of a form, or a Keras layer.
+    loss : str, dict or Loss, optional
+        What to make small in training.
+    weighted : bool
+        Whether the data holds a weight for each target.
+    rng : int or numpy random generator
+        Decides initial weights, shuffling, dropout and everything else that is drawn.
+
+    Attributes
+    ----------
+    model : keras.Model
+        The Keras model: a ``keras.Sequential`` for a chain of layers.
+    specs : list of LayerSpec
+        What the layers were parsed to.
+    losses : list of Loss
+
+    Raises
+    ------
+    ConfigurationError
+        For an entry or a keyword that cannot be, naming its place.
+    """
+
+    DEFAULT_OUTPUT_ACTIVATION = 'linear'
+    INPUT_NDIM = 2
+    OUTPUT_NDIM = 2
+
+    def __init__(self, layers=(), loss=None, weighted=False, rng=13):
+        if isinstance(layers, (str, bytes, numbers.Number, dict)):
+            raise ConfigurationError(f'expected a list of layers, got {layers!r}. Try [10, 20, 3].')
+        self.rng = generator(rng)
+        self.losses = []
+        self._nodes = []
+        self._model = None  # made when first asked for, of the layers of that time
+        self._made = None
+        layers = list(layers)
+        for i, layer in enumerate(layers):
+            last = i == len(layers) - 1 and i > 0
+            activation = self.DEFAULT_OUTPUT_ACTIVATION if last else 'relu'
+            self._add(layer, 'out' if last else None, activation)
+        if loss is not None:
+            self.set_loss(loss, weighted=weighted)
+
+    # What it is
+
+    @property
+    def model(self):
+        if self._model is None:
+            self._model = builder.assemble(self._nodes)
+        return self._model
+
+    @property
+    def specs(self):
+        return [node.spec for node in self._nodes]
+
+    @property
+    def layers(self):
+        """The Keras layers, the input first."""
+        return [node.layer for node in self._nodes]
+
+    @property
+    def inputs(self):
+        """The Keras tensors that the network reads."""
+        return [node.output for node in self._nodes if node.spec.form == 'input']
+
+    @property
+    def variables(self):
+        """The Keras tensors that the losses read: inputs, targets and weights."""
+        return self._views.graph().variables
+
+    @property
+    def params(self):
+        """Handles on all learnable parameters, in the order of the layers."""
+        return [p for node in self._nodes for p in self._parameters(node).values()]
+
+    @property
+    def num_params(self):
+        """Number of learnable values in the network."""
+        return sum(int(np.prod(p.shape)) for p in self.params)
+
+    def find(self, which, param):
+        """A parameter of a layer.
+
+        Parameters
+        ----------
+        which : str or int
+            Name of the layer, or its place.
+        param : str or int
+            Name of the parameter, or its place in the layer.
+
+        Returns
+        -------
+        Parameter
+            With ``name``, ``shape``, ``get_value()``, ``set_value(array)``, ``variable``.
+
+        Raises
+        ------
+        ConfigurationError
+            If there is none of that name.
+
+        >>> Network([4, 6, 3]).find('hid1', 'w').shape
+        (4, 6)
+        """
+        by_name = {node.name: node for node in self._nodes}
+        found = self._parameters(_pick(by_name, which, 'the network has no layer'))
+        return _pick(found, param, f'layer {which!r} has no parameter')
+
+    def add_layer(self, layer=None, **kwargs):
+        """Add a layer after those that are there.
+
+        Parameters
+        ----------
+        layer : entry of the language of layers, optional
+            Without it, the keywords describe the layer.
+        **kwargs
+            As in a dict entry; they add to the entry.
+        """
+        if kwargs:
+            if layer is None:
+                layer = kwargs
+            elif isinstance(layer, dict):
+                layer = {**kwargs, **layer}
+            elif isinstance(layer, numbers.Integral):
+                layer = {'size': layer, **kwargs}
+            elif isinstance(layer, str):
+                layer = {'form': layer, **kwargs}
+            else:
+                raise ConfigurationError(
+                    f'expected keywords with an int, a str or a dict, got {layer!r} and {kwargs!r}.'
+                )
+        self._add(layer, None, 'relu')
+
+    def _add(self, entry, name, activation):
+        previous = self._nodes[-1].name if self._nodes else None
+        spec = parse(
+            entry,
+            len(self._nodes),
+            name=name,
+            previous=previous,
+            default_activation=activation,
+        )
+        check_names([*self.specs, spec])
+        self._nodes.append(builder.add_node(self._nodes, spec, self.rng, self.INPUT_NDIM))
+        self._model = self._made = None
+
+    def add_loss(self, loss=None, **kwargs):
+        """Add a loss: a name, a dict with ``form``, or a Loss, with keywords of `Loss`."""
+        if loss is None:
+            loss = kwargs.pop('form', None)
+        self.losses = [*self.losses, Loss.build(loss, **kwargs)]
+        self._made = None
+
+    def set_loss(self, *args, **kwargs):
+        """Put a loss in the place of all others. Takes what `add_loss` takes."""
+        before, self.losses = self.losses, []
+        try:
+            self.add_loss(*args, **kwargs)
+        except ConfigurationError:
+            self.losses = before
+            raise
+
+    # What it computes, as symbols
+
+    def build_graph(self, regularizers=()):
+        """Connect the layers.
+
+        Returns
+        -------
+        outputs : dict of str to KerasTensor
+            Every output by name: 'in:out', 'hid1:pre', 'hid1:out', …
+        updates : list
+            Empty: Keras layers update their own state when they are called.
+        """
+        self._refuse(regularizers)
+        names = builder.output_names(self._nodes)
+        return self._views.tensors(names)[1], self.updates()
+
+    def loss(self, **regularizers):
+        """The loss as a symbolic scalar over `variables`.
+
+        >>> net = kerasnets.Classifier([4, 3])
+        >>> f = keras.Function(net.variables, net.loss())
+        >>> x, y = np.zeros((2, 4), 'f'), np.zeros(2, 'i')
+        >>> round(float(f([x, y])), 4)
+        1.0986
+        """
+        self._refuse(regularizers)
+        return self._views.graph().err
+
+    def monitors(self, **regularizers):
+        """(name, KerasTensor) pairs of what is watched in training, beside the loss."""
+        self._refuse(regularizers)
+        graph = self._views.graph()
+        return [('err', graph.err), *((name, mean) for name, (mean, _) in graph.monitors.items())]
+
+    def updates(self, **regularizers):
+        """Pairs of (variable, new value) beyond the gradient's: none, see `build_graph`."""
+        self._refuse(regularizers)
+        return []
+
+    # What one does with it
+
+    def feed_forward(self, x, **regularizers):
+        """Compute every output of every layer.
+
+        Parameters
+        ----------
+        x : array (examples, …)
+
+        Returns
+        -------
+        dict of str to array
+            'in:out', 'hid1:pre', 'hid1:out', …
+
+        Raises
+        ------
+        DataError
+            If `x` does not fit the network.
+        """
+        self._refuse(regularizers)
+        return self._views.compute(x, builder.output_names(self._nodes))
+
+    def predict(self, x, **regularizers):
+        """The network's output for `x`, an array (examples, …)."""
+        self._refuse(regularizers)
+        return self._output(x, 'out')
+
+    def _output(self, x, part):
+        """One output of the last layer for `x`."""
+        name = f'{self._nodes[-1].name}:{part}'
+        return self._views.compute(x, [name])[name]
+
+    def evaluate(self, data, *, batch_size=1024, **regularizers):
+        """Compute the loss and the monitors over data, as training would.
+
+        Parameters
+        ----------
+        data : list of arrays, callable or tf.data.Dataset
+            As for `train`.
+
+        Returns
+        -------
+        dict of str to float
+            With 'loss' and 'err', and 'acc' for a classifier.
+        """
+        self._refuse(regularizers)
+        return training.evaluate(self._views, data, batch_size)
+
+    def itertrain(
+        self,
+        train,
+        valid=None,
+        algo='rmsprop',
+        *,
+        epochs=None,
+        learning_rate=1e-4,
+        batch_size=32,
+        train_batches=None,
+        valid_batches=None,
+        patience=5,
+        validate_every=10,
+        min_improvement=0.0,
+        callbacks=(),
+        tensorboard=None,
+        verbose='auto',
+        **options,
+    ):
+        """Train, yielding (training, validation) monitors after each epoch.
+
+        A caller may leave at any yield; the network then has the parameters of the moment. At
+        the end of training, and after Ctrl-C, it has those of the best validation.
+
+        Parameters
+        ----------
+        train : list of arrays, callable or tf.data.Dataset
+            Inputs, targets and, if the network is weighted, weights. A callable returns a
+            batch of them each time.
+        valid : the same, optional
+            Validated before the first epoch and every `validate_every` epochs. Without it the
+            training loss takes the place of the validation's.
+        algo : str
+            'rmsprop', 'sgd' or 'adam'; its own keywords are those of `optimizers.build`.
+        epochs : int, optional
+            Default: until `patience` runs out.
+        learning_rate : float
+        batch_size : int
+            Examples in a batch, where the data is arrays.
+        train_batches, valid_batches : int, optional
+            Batches in an epoch. Default: all of an array, 100 of a callable.
+        patience : int
+            Validations without progress that are put up with.
+        validate_every : int
+            Epochs from one validation to the next.
+        min_improvement : float
+            Fraction of the best loss by which another must be below it to count as progress.
+        callbacks : list of keras.callbacks.Callback
+            They are given ``net.model``.
+        tensorboard : str, dict or TensorBoard, optional
+            Where to write logs; a dict holds keywords of `callbacks.TensorBoard`.
+        verbose : 'auto', 0 or 1
+            1 shows a progress bar; 'auto' does so in a terminal.
+
+        Returns
+        -------
+        generator of (dict, dict)
+
+        Raises
+        ------
+        ConfigurationError, DataError
+            At once, before any training.
+        """
+        settings = {k: v for k, v in locals().items() if k not in ('self', 'options')}
+        return iter(training.prepare(self, self._views, **settings, **options))
+
+    def train(self, *args, **kwargs):
+        """Train until patience or epochs run out. Takes what `itertrain` takes.
+
+        Returns
+        -------
+        training, validation : dict
+            The monitors of the last epoch.
+        """
+        monitors = {}, {}
+        for monitors in self.itertrain(*args, **kwargs):  # noqa: B007
+            pass
+        return monitors
+
+    def save(self, filename_or_handle):
+        """Write the network to a ``.keras`` or ``.h5`` file that plain Keras opens.
+
+        Parameters
+        ----------
+        filename_or_handle : str, path or binary file
+            An open file gets the ``.keras`` format.
+
+        Raises
+        ------
+        FileError
+        """
+        saving.save(self, filename_or_handle)
+
+    @classmethod
+    def load(cls, filename_or_handle):
+        """Read a network that `save` wrote.
+
+        Raises
+        ------
+        FileError
+            If the file holds no network, or one of another class.
+        """
+        return saving.load(filename_or_handle, cls)
+
+    # Inside
+
+    #: Whether inputs may be given as labels, for the network to spread into one-hot rows.
+    takes_labels = False
+
+    @property
+    def _views(self):
+        if self._made is None:
+            self._made = Views(
+                self._nodes, self.model, self.losses, self._monitors, self.takes_labels
+            )
+        return self._made
+
+    def adopt(self, nodes, model):
+        """Take the layers of a model that was read from a file."""
+        self._nodes, self._model, self._made = nodes, model, None
+
+    def _parameters(self, node):
+        return parameters(node.layer, node.name) if node.spec.form != 'input' else {}
+
+    @staticmethod
+    def _refuse(regularizers):
+        """No regularizers are known yet: every one is a misspelling."""
+        check_known(regularizers, (), 'regularizer')
+
+    def _monitors(self, loss, output, target, weights=None):
+        """Quantities to watch beside the loss: name -> (mean, mass)."""
+        return {}
+
+
+def _pick(found, key, complaint):
+    """An item by name or by place."""
+    names = list(found)
+    if isinstance(key, numbers.Integral) and -len(names) <= key < len(names):
+        return found[names[key]]
+    if key not in found:
+        raise ConfigurationError(
+            f'{complaint} {key!r}.{suggest(key, names)} It has: {", ".join(names) or "none"}.'
+        )
+    return found[key]

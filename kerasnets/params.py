@@ -1,0 +1,81 @@
+"""Handles on parameters, under theanets' names and in theanets' layouts."""
+
+import keras
+import numpy as np
+
+from kerasnets import layers
+from kerasnets.errors import DataError
+from kerasnets.layers.form import Layout
+
+
+class Parameter:
+    """One parameter of a layer.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``'hid1.w'``.
+    shape : tuple of int
+    variable : keras.Variable
+        Holds the values. It may hold those of other parameters too: a GRU's `hh`, `hr` and
+        `hz` are parts of one Keras variable.
+    """
+
+    def __init__(self, name, variable, layout):
+        self.name = name
+        self.variable = variable
+        self.layout = layout
+        self.shape = layout.shape(tuple(self.variable.shape))
+
+    @property
+    def keras_name(self):
+        """The attribute of the Keras layer: 'kernel', 'recurrent_kernel', 'bias'."""
+        return self.layout.path.split('.')[-1]
+
+    def get_value(self):
+        """A numpy copy of the values, in theanets' layout."""
+        return np.array(self.layout.read(_numpy(self.variable)))
+
+    def set_value(self, array):
+        """Set the values from an array in theanets' layout.
+
+        Raises
+        ------
+        DataError
+            If its shape is not the parameter's, or it holds what is no number.
+        """
+        try:
+            array = np.asarray(array, dtype='float32')
+        except (TypeError, ValueError):
+            raise DataError(f'{self.name}: expected numbers, got {array!r}.') from None
+        if array.shape != self.shape:
+            raise DataError(
+                f'{self.name}: expected an array of shape {self.shape}, got {array.shape}.'
+            )
+        self.variable.assign(self.layout.write(_numpy(self.variable), array))
+
+    def __repr__(self):
+        return f'<Parameter {self.name} {self.shape}>'
+
+
+def parameters(layer, prefix):
+    """Name -> `Parameter` of a built Keras layer.
+
+    A layer that theanets did not have goes by the names of its Keras variables.
+    """
+    layouts = layers.anatomy(layer).params
+    if layouts:
+        variables = {name: layout.variable(layer) for name, layout in layouts.items()}
+    else:
+        variables = {}
+        for v in layer.trainable_variables:
+            variables[v.name if v.name not in variables else f'{v.name}_{len(variables)}'] = v
+    return {
+        name: Parameter(f'{prefix}.{name}', variable, layouts.get(name, Layout(variable.name)))
+        for name, variable in variables.items()
+        if variable is not None
+    }
+
+
+def _numpy(variable):
+    return np.array(keras.ops.convert_to_numpy(variable.value))

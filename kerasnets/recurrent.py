@@ -1,0 +1,100 @@
+"""Networks that read sequences of vectors, and text as such a sequence."""
+
+from kerasnets import builder, feedforward, objective
+from kerasnets.errors import ConfigurationError
+from kerasnets.sampling import Sampler
+from kerasnets.text import Text, batches
+
+__all__ = ['Classifier', 'Text', 'batches']
+
+
+class Classifier(feedforward.Classifier):
+    """A network that gives a distribution over labels at each step of a sequence.
+
+    Parameters
+    ----------
+    layers, loss, weighted, rng
+        As for `feedforward.Classifier`.
+    text : Text, optional
+        The alphabet that the labels stand for. It is saved with the network.
+
+    Inputs have the shape (examples, time, variables), labels and weights (examples, time).
+    Inputs may be labels too, (examples, time) of int, and stand for one-hot rows. A network
+    whose last recurrent layer has ``return_sequences=False`` has one label for each example.
+
+    >>> net = Classifier([10, (20, 'rnn'), 50])
+    >>> inputs = np.random.randn(100, 15, 10).astype('f')
+    >>> labels = np.random.randint(50, size=(100, 15))
+    >>> training, validation = net.train([inputs, labels], epochs=1)
+    >>> net.predict(np.random.randn(3, 40, 10)).shape
+    (3, 40)
+    """
+
+    INPUT_NDIM = 3
+    OUTPUT_NDIM = 2
+    takes_labels = True
+
+    def __init__(self, layers=(), loss='xe', weighted=False, rng=13, text=None):
+        if text is not None and not isinstance(text, Text):
+            raise ConfigurationError(f'expected text as a Text, got {text!r}. Try text=Text(str).')
+        super().__init__(layers, loss=loss, weighted=weighted, rng=rng)
+        self.text = text
+
+    def predict_sequence(
+        self, labels, steps, streams=1, rng=None, temperature=1.0, top_k=None, top_p=None
+    ):
+        """Write a sequence on from a seed, reading what was written.
+
+        The seed is read once; every further step takes the same time.
+
+        Parameters
+        ----------
+        labels : list of int
+            The seed, at least one label.
+        steps : int
+            Labels to draw.
+        streams : int
+            Sequences to draw side by side, all from the same seed.
+        rng : int or numpy random generator, optional
+            One seed gives one sequence. Default: another one each time.
+        temperature : float
+            The logits are divided by it. At 0 the most probable label is taken.
+        top_k : int, optional
+            Draw among this many of the most probable labels.
+        top_p : float, optional
+            Draw among the fewest labels that hold this much of the probability.
+
+        Returns
+        -------
+        generator
+            Of an int for each step, or of a list of int if there are several streams.
+
+        Raises
+        ------
+        ConfigurationError
+            If the network cannot write: a layer looks at the whole sequence, or the output
+            is not the alphabet of the input.
+        DataError
+            For a seed that is empty or outside the alphabet.
+
+        >>> net = Classifier([5, (8, 'rnn'), 5])
+        >>> len(list(net.predict_sequence([0, 1], 10, rng=1)))
+        10
+        """
+        return self._sampler().sample(labels, steps, streams, rng, temperature, top_k, top_p)
+
+    def text_sample(self, seed, steps, rng=None):
+        """A sample of text: the first `seed` characters of the Text, and `steps` more."""
+        start = self.text.labels[:seed] if len(self.text.labels) else [0]
+        drawn = self.predict_sequence(start, steps, rng=rng)
+        return f'{self.text.decode(start)}|{self.text.decode(drawn)}'
+
+    def _sampler(self):
+        if self._views.sampler is None:
+            if not builder.is_chain(self._nodes):
+                raise ConfigurationError(
+                    'predict_sequence() needs a chain of layers; this network branches.'
+                )
+            logits = objective.logits_reader(self._nodes)
+            self._views.sampler = Sampler(self._nodes, logits)
+        return self._views.sampler

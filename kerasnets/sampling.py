@@ -1,0 +1,228 @@
+"""Sampling sequences of labels: one compiled loop that carries the states of the layers.
+
+Reading the seed and writing the sample are the same loop: at each step the network reads a
+label and the next one is either given or drawn. A step costs the same however long the
+sequence is, and one compiled loop serves any number of steps.
+"""
+
+import inspect
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasnets.compiled import compiled
+from kerasnets.errors import ConfigurationError, DataError, positive
+from kerasnets.initializers import generator
+
+#: Steps that one call of the compiled loop makes at most.
+CHUNK = 256
+
+#: A temperature this low leaves only the most probable label.
+COLDEST = 1e-30
+
+#: Keras layers that treat each time step by itself.
+STEPWISE = (
+    'Activation ActivityRegularization AlphaDropout BatchNormalization Dense Dropout ELU '
+    'Embedding GaussianDropout GaussianNoise Identity LayerNormalization LeakyReLU '
+    'RMSNormalization ReLU Rescaling Softmax SpatialDropout1D TimeDistributed UnitNormalization'
+).split()
+
+
+class Sampler:
+    """Draws sequences from a chain of recurrent and stepwise layers.
+
+    Parameters
+    ----------
+    nodes : list of builder.Node
+        Of a chain whose output is a distribution over the labels that it reads.
+    logits : callable or None
+        (x) -> logits of the last layer, where that has logits; else the logarithm of its
+        output is taken.
+
+    Raises
+    ------
+    ConfigurationError
+        If the layers cannot be run a step at a time, saying which and why.
+    """
+
+    def __init__(self, nodes, logits=None):
+        self.layers = [node.layer for node in nodes[1:]]
+        self.logits = logits
+        self.classes = _alphabet(nodes)
+        self.one_hot = len(nodes[0].output.shape) == 3
+        for node in nodes[1:]:
+            _check_stepwise(node)
+        self.loops = {}
+
+    def sample(self, labels, steps, streams=1, rng=None, temperature=1.0, top_k=None, top_p=None):
+        """Yield a label each step, or a list of labels for several streams.
+
+        The parameters are those of `recurrent.Classifier.predict_sequence`.
+        """
+        labels = self._seed(labels)
+        streams = positive(streams, 'streams')
+        if not isinstance(steps, (int, np.integer)) or steps < 0:
+            raise ConfigurationError(f'expected steps as an int of 0 or more, got {steps!r}.')
+        if not 0 <= temperature < np.inf:
+            raise ConfigurationError(f'expected a temperature of 0 or more, got {temperature!r}.')
+        top_k = self.classes if top_k is None else positive(top_k, 'top_k')
+        top_p = 1.0 if top_p is None else top_p
+        if not 0 < top_p <= 1:
+            raise ConfigurationError(f'expected top_p above 0 and at most 1, got {top_p!r}.')
+        filtered = top_k < self.classes or top_p < 1
+        settings = (max(float(temperature), COLDEST), min(top_k, self.classes), float(top_p))
+        draws = generator(rng) if temperature else None
+        return self._run(labels, int(steps), streams, draws, settings, filtered)
+
+    def _run(self, labels, steps, streams, draws, settings, filtered):
+        loop = self._loop(filtered)
+        temperature, top_k, top_p = settings
+        settings = np.array(temperature, 'f'), np.array(top_k, 'i'), np.array(top_p, 'f')
+        states = [
+            state
+            for layer in self.layers
+            if isinstance(layer, keras.layers.RNN)
+            for state in keras.tree.flatten(layer.cell.get_initial_state(batch_size=streams))
+        ]
+        current = np.full(streams, labels[0], dtype='int32')
+        read, wanted = 1, steps
+        while wanted:
+            count = min(CHUNK, len(labels) - read + wanted)
+            given = np.full(CHUNK, -1, dtype='int32')
+            seed = labels[read : read + count]
+            given[: len(seed)] = seed
+            uniform = np.full((CHUNK, streams), 1e-30, dtype='float32')
+            if draws is not None:  # only steps that draw use up numbers
+                uniform[len(seed) : count] = 1 - draws.random(
+                    (count - len(seed), streams), dtype='float32'
+                )
+            current, drawn, states = loop(
+                current, given, uniform, np.array(count, 'i'), settings, states
+            )
+            drawn = ops.convert_to_numpy(drawn)[len(seed) : count].tolist()
+            read, wanted = read + len(seed), wanted - len(drawn)
+            yield from (row[0] for row in drawn) if streams == 1 else drawn
+
+    def _seed(self, labels):
+        labels = np.asarray(labels if isinstance(labels, np.ndarray) else list(labels))
+        if labels.ndim != 1 or not labels.size:
+            raise DataError(
+                f'expected at least one label to start from, got shape {labels.shape}. '
+                'Give a list of int, such as [0].'
+            )
+        if labels.dtype.kind not in 'iu':
+            raise DataError(
+                f'expected labels of dtype int to start from, got {labels.dtype}. '
+                'For characters, encode them with a Text.'
+            )
+        wrong = labels[(labels < 0) | (labels >= self.classes)]
+        if wrong.size:
+            raise DataError(f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}.')
+        return labels.astype('int32')
+
+    def _loop(self, filtered):
+        if filtered not in self.loops:
+            variables = [v for layer in self.layers for v in layer.variables]
+
+            def loop(*args):
+                return self._steps(filtered, *args)
+
+            self.loops[filtered] = compiled(loop, variables)
+        return self.loops[filtered]
+
+    def _steps(self, filtered, label, given, uniform, count, settings, states):
+        """`count` steps from a label: the last label, all labels and the states."""
+        record = ops.zeros(uniform.shape, 'int32')
+
+        def step(i, label, record, *states):
+            logits, states = self._advance(label, states)
+            drawn = _draw(logits, uniform[i], settings, filtered)
+            label = ops.where(given[i] >= 0, given[i], drawn)
+            record = ops.slice_update(record, (i, 0), label[None])
+            return (i + 1, label, record, *states)
+
+        state = (ops.convert_to_tensor(0, 'int32'), label, record, *states)
+        _, label, record, *states = ops.while_loop(lambda i, *rest: i < count, step, state)
+        return label, record, states
+
+    def _advance(self, label, states):
+        """One step of all layers: labels (streams,) and states to logits and states."""
+        x = ops.one_hot(label, self.classes) if self.one_hot else label
+        states, after, sequence = list(states), [], True
+        for layer in self.layers:
+            last = layer is self.layers[-1]
+            if isinstance(layer, keras.layers.RNN):
+                own = [states.pop(0) for _ in keras.tree.flatten(layer.cell.state_size)]
+                x, own = layer.cell(x, own, **_inference(layer.cell))
+                after += keras.tree.flatten(own)
+                sequence = sequence and layer.return_sequences
+                continue
+            call = self.logits if last and self.logits is not None else layer
+            x = call(x[:, None])[:, 0] if sequence else call(x)
+        logits = x if self.logits is not None else ops.log(ops.maximum(x, 1e-30))
+        return ops.cast(logits, 'float32'), after
+
+
+def _draw(logits, uniform, settings, filtered):
+    """Labels (streams,) from logits (streams, classes) and numbers in (0, 1].
+
+    By the inverse of the cumulated probabilities. No label is drawn whose probability is 0.
+    """
+    temperature, top_k, top_p = settings
+    logits = (logits - ops.max(logits, axis=-1, keepdims=True)) / temperature
+    if filtered:
+        logits = _filter(logits, top_k, top_p)
+    cumulated = ops.cumsum(ops.exp(logits), axis=-1)
+    below = cumulated < uniform[:, None] * cumulated[:, -1:]
+    return ops.sum(ops.cast(below, 'int32'), axis=-1)
+
+
+def _filter(logits, top_k, top_p):
+    """Leave the `top_k` most probable, and of those the fewest that hold `top_p` of all."""
+    ranked = ops.flip(ops.sort(logits, axis=-1), axis=-1)
+    p = ops.softmax(ranked, axis=-1)
+    ahead = ops.cumsum(p, axis=-1) - p
+    rank = ops.arange(logits.shape[-1], dtype='int32')
+    kept = ops.logical_and(rank < top_k, ahead < top_p)
+    lowest = ops.min(ops.where(kept, ranked, float('inf')), axis=-1, keepdims=True)
+    return ops.where(logits >= lowest, logits, float('-inf'))
+
+
+def _alphabet(nodes):
+    """Number of labels that the network reads and writes."""
+    source, output = nodes[0].output.shape, nodes[-1].output.shape
+    reads = source[-1]
+    if len(source) == 2 and isinstance(nodes[1].layer, keras.layers.Embedding):
+        reads = nodes[1].layer.input_dim
+    elif len(source) != 3:
+        raise ConfigurationError(
+            f'expected inputs of one-hot labels or an Embedding, got inputs of shape {source}.'
+        )
+    if reads != output[-1]:
+        raise ConfigurationError(
+            'a sequence is written by reading what was written: expected as many outputs as '
+            f'inputs, got {output[-1]} and {reads}.'
+        )
+    return reads
+
+
+def _check_stepwise(node):
+    layer = node.layer
+    kind = type(layer).__name__
+    if isinstance(layer, keras.layers.RNN):
+        if layer.go_backwards:
+            raise node.spec.error('it reads the sequence backwards: there is no next step.')
+        return
+    axes = getattr(layer, 'axis', -1)
+    if kind not in STEPWISE or axes not in (-1, len(node.output.shape) - 1, [-1], [2]):
+        whole = 'bidirectional' if kind == 'Bidirectional' else kind
+        raise node.spec.error(
+            f'{whole} layers look at the whole sequence; it cannot be written a step at a time. '
+            'Use forward recurrent layers and layers that treat each step by itself.'
+        )
+
+
+def _inference(cell):
+    """Keywords that tell a cell that it is not being trained."""
+    return {'training': False} if 'training' in inspect.signature(cell.call).parameters else {}

@@ -1,0 +1,225 @@
+"""Networks as Keras files: what Keras needs, and beside it what kerasnets needs.
+
+A `.keras` file is a zip in which Keras reads the members that it knows; an `.h5` file is HDF5
+in which Keras reads the group that it knows. The description of the network, a JSON text, is a
+member (or dataset) of its own called ``kerasnets.json``.
+"""
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import pathlib
+import tempfile
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+
+from kerasnets import builder
+from kerasnets.errors import FileError, KerasnetsError
+from kerasnets.losses import Loss
+from kerasnets.spec import LayerSpec
+from kerasnets.text import Text
+
+MEMBER = 'kerasnets.json'
+VERSION = 1
+
+#: First bytes of a file -> its suffix.
+MAGIC = {b'PK\x03\x04': '.keras', b'\x89HDF': '.h5'}
+
+
+def save(net, target):
+    """Write a network to a path ending in .keras or .h5, or to an open binary file (.keras).
+
+    The file is written beside its target and then put in its place.
+    """
+    if hasattr(target, 'write'):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, 'model.keras')
+            _write(net, path)
+            target.write(path.read_bytes())
+        return
+    target = _path(target)
+    if target.suffix not in MAGIC.values():
+        raise FileError(
+            f'cannot write {str(target)!r}: networks are saved as .keras or .h5, not as '
+            f'{target.suffix or "a file without suffix"}. '
+            f'Try {str(target.with_suffix(".keras"))!r}.'
+        )
+    if not target.parent.is_dir():
+        raise FileError(f'cannot write {str(target)!r}: there is no folder {str(target.parent)!r}.')
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix='.kerasnets-') as folder:
+            path = pathlib.Path(folder, f'model{target.suffix}')
+            _write(net, path)
+            with open(path, 'rb') as handle:
+                os.fsync(handle.fileno())
+            os.replace(path, target)
+    except OSError as error:
+        raise FileError(f'cannot write {str(target)!r}: {error}') from error
+
+
+def load(source, cls):
+    """Read a network of class `cls`, or of one derived from it, from a path or a binary file."""
+    if hasattr(source, 'read'):
+        content = source.read()
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, 'model')
+            path.write_bytes(content)
+            return _read(path, 'the open file', cls)
+    path = _path(source)
+    if not path.is_file():
+        raise FileError(f'cannot read {str(path)!r}: there is no such file.')
+    return _read(path, repr(str(path)), cls)
+
+
+def _path(path):
+    try:
+        return pathlib.Path(path)
+    except TypeError:
+        raise FileError(f'expected a path or an open binary file, got {path!r}.') from None
+
+
+def _write(net, path):
+    about = json.dumps(describe(net))
+    with _quiet():
+        net.model.save(path)
+    if path.suffix == '.keras':
+        with zipfile.ZipFile(path, 'a') as archive:
+            archive.writestr(MEMBER, about)
+    else:
+        with h5py.File(path, 'a') as file:
+            file.create_dataset(MEMBER, data=np.frombuffer(about.encode(), dtype='uint8'))
+
+
+def _read(path, name, cls):
+    try:
+        with open(path, 'rb') as handle:
+            suffix = MAGIC.get(handle.read(4))
+        if suffix is None:
+            raise FileError(f'cannot read {name}: it is neither a .keras nor an .h5 file.')
+        about = json.loads(_member(path, suffix))
+        with tempfile.TemporaryDirectory() as folder:
+            link = pathlib.Path(folder, f'model{suffix}')  # Keras tells formats by suffix
+            os.symlink(path.resolve(), link)
+            with _quiet():
+                model = keras.saving.load_model(link)
+        return restore(about, model, cls)
+    except KeyError as error:
+        raise FileError(
+            f'cannot read {name}: it has no {MEMBER}, so kerasnets did not write it. '
+            f'Open it with keras.saving.load_model(). ({error})'
+        ) from error
+    except FileError as error:
+        raise FileError(str(error).replace('the file', name)) from error
+    except (OSError, ValueError, TypeError, zipfile.BadZipFile, KerasnetsError) as error:
+        raise FileError(f'cannot read {name}: {error}') from error
+
+
+def _member(path, suffix):
+    if suffix == '.keras':
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(MEMBER)
+    with h5py.File(path, 'r') as file:
+        return bytes(file[MEMBER][()])
+
+
+def describe(net):
+    """What a network is beyond its Keras model, as plain data for JSON."""
+    cls = type(net)
+    text = getattr(net, 'text', None)
+    return {
+        'version': VERSION,
+        'class': f'{cls.__module__.rpartition(".")[2]}.{cls.__name__}',
+        'layers': [_spec(spec) for spec in net.specs],
+        'losses': [dataclasses.asdict(loss) for loss in net.losses],
+        'text': text and {'alpha': text.alpha, 'unknown': text.unknown},
+    }
+
+
+def restore(about, model, cls):
+    """The network that `describe` described, over a model that Keras has loaded."""
+    if about['version'] > VERSION:
+        raise FileError(
+            f'the file was written by a newer kerasnets (format {about["version"]}, this one '
+            f'reads {VERSION}). Upgrade kerasnets.'
+        )
+    known = {f'{c.__module__.rpartition(".")[2]}.{c.__name__}': c for c in _classes(cls)}
+    if about['class'] not in known:
+        raise FileError(
+            f'the file holds a {about["class"]}, not a {cls.__name__}. '
+            'Open it with kerasnets.load().'
+        )
+    net = known[about['class']](loss=None)
+    net.losses = [Loss.build(loss) for loss in about['losses']]
+    specs = [_unspec(fields, model) for fields in about['layers']]
+    net.adopt(builder.adopt(specs, model), model)
+    if about['text']:
+        net.text = Text('', alpha=about['text']['alpha'], unknown=about['text']['unknown'])
+    return net
+
+
+def _classes(cls):
+    yield cls
+    for derived in cls.__subclasses__():
+        yield from _classes(derived)
+
+
+def _spec(spec):
+    """A spec as plain data. Activations and options that JSON cannot hold stay in the model."""
+    fields = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)}
+    fields.pop('layer')
+    fields['options'] = {k: _plain(v) for k, v in spec.options.items()}
+    fields['activation'] = _plain(spec.activation)
+    fields['entry'] = _plain(spec.entry)
+    return fields
+
+
+def _plain(value):
+    """The value if JSON holds it, else what it looks like."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, tuple):
+        return {'tuple': [_plain(v) for v in value]}
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
+
+
+def _unplain(value):
+    if isinstance(value, dict):
+        if set(value) == {'tuple'}:
+            return tuple(_unplain(v) for v in value['tuple'])
+        return {k: _unplain(v) for k, v in value.items()}
+    return [_unplain(v) for v in value] if isinstance(value, list) else value
+
+
+def _unspec(fields, model):
+    fields = dict(fields)
+    for name in ('shape', 'inputs'):
+        fields[name] = fields[name] and tuple(fields[name])
+    fields['inputs'] = fields['inputs'] or ()
+    for name in ('entry', 'activation', 'options'):
+        fields[name] = _unplain(fields[name])
+    layer = None
+    if fields['form'] == 'keras':
+        layer = model.get_layer(fields['name'])
+        fields['entry'] = layer
+    return LayerSpec(layer=layer, **fields)
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Without Keras' advice against .h5, which the user chose."""
+    logger = logging.getLogger('absl')
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,218 @@
+"""The language of layers: what a user types, parsed to frozen `LayerSpec` values.
+
+A pure parser: it knows forms by name only and never imports Keras. `kerasnets.builder`
+turns the specs into layers; saving and loading read the same specs.
+"""
+
+import dataclasses
+import numbers
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from kerasnets import registry
+from kerasnets.errors import ConfigurationError, suggest
+
+#: Keys of a dict entry that the language itself gives a meaning; the rest goes to Keras.
+KEYS = ('form', 'name', 'size', 'shape', 'activation', 'inputs')
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerSpec:
+    """One layer of a network, as asked for."""
+
+    form: str  # a form of kerasnets, the name of a class of keras.layers, or 'keras'
+    name: str  # unique in its network
+    place: int  # position in the list of layers
+    entry: Any  # what the user typed
+    size: int | None = None  # number of units
+    shape: tuple | None = None  # of an input, without the examples
+    activation: Any = None  # as typed; None leaves the choice to the form
+    default_activation: str = 'relu'  # for forms that follow the network's custom
+    inputs: tuple = ()  # names of the outputs it reads, such as 'hid1:out'
+    options: Mapping = dataclasses.field(  # keywords for Keras and for initialisation
+        default_factory=lambda: MappingProxyType({})
+    )
+    layer: Any = None  # the Keras layer itself, where the user gave one
+
+    def error(self, cause):
+        """A ConfigurationError that says where in the list of layers the cause lies."""
+        return ConfigurationError(f'layer {self.place} ({self.name!r}), {self.entry!r}: {cause}')
+
+
+def parse(entry, place, *, name=None, previous=None, default_activation='relu'):
+    """Parse one entry of a list of layers.
+
+    Parameters
+    ----------
+    entry : int, str, tuple, list, dict or Keras layer
+        An int is a size; a str a form; a tuple holds a size, a form and an activation in any
+        order (ints alone, in the first place, are the shape of an input); a dict says all by
+        name; a Keras layer stands for itself.
+    place : int
+        Position of the entry; the entry at 0 is the input.
+    name : str, optional
+        Name of the layer where the entry gives none. Default 'in' at place 0, else 'hid<place>'.
+    previous : str, optional
+        Name of the layer that this one reads where the entry does not say.
+    default_activation : str
+        Activation where neither the entry nor its form has one.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming the place and the entry.
+
+    >>> spec = parse((20, 'rnn', 'tanh'), 1, previous='in')
+    >>> spec.form, spec.name, spec.size, spec.activation, spec.inputs
+    ('rnn', 'hid1', 20, 'tanh', ('in:out',))
+    """
+    try:
+        fields = _fields(entry, place)
+        fields['name'] = _name(fields.get('name'), name or ('in' if place == 0 else f'hid{place}'))
+        fields['inputs'] = _inputs(fields.get('inputs'), previous)
+        if fields['form'] == 'input':
+            fields['inputs'] = ()
+            _check_input(fields)
+    except ConfigurationError as cause:
+        raise ConfigurationError(f'layer {place}, {entry!r}: {cause}') from None
+    return LayerSpec(place=place, entry=entry, default_activation=default_activation, **fields)
+
+
+def check_names(specs):
+    """Refuse two layers of one name, and inputs that name no earlier layer."""
+    seen = {}
+    for spec in specs:
+        for source in spec.inputs:
+            if source.split(':')[0] not in seen:
+                later = any(s.name == source.split(':')[0] for s in specs)
+                why = 'comes later or is itself: a cycle' if later else 'is not there'
+                raise spec.error(
+                    f'its input {source!r} {why}.{suggest(source, seen)} '
+                    f'Name one of the layers before it: {", ".join(seen)}.'
+                )
+        if spec.name in seen:
+            raise spec.error(
+                f'the name {spec.name!r} is taken by layer {seen[spec.name]}. '
+                'Give one of the two another with dict(name=...).'
+            )
+        seen[spec.name] = spec.place
+
+
+def _fields(entry, place):
+    """Fields of the LayerSpec that the entry itself decides."""
+    default = 'input' if place == 0 else 'ff'
+    if isinstance(entry, str):
+        return {'form': _form(entry)}
+    if _is_size(entry):
+        return {'form': default, 'size': _size(entry)}
+    if isinstance(entry, (tuple, list)):
+        if place == 0 and len(entry) > 1 and all(_is_size(e) or e is None for e in entry):
+            return {'form': 'input', 'shape': tuple(None if e is None else _size(e) for e in entry)}
+        return _from_tuple(entry, default)
+    if isinstance(entry, Mapping):
+        return _from_dict(entry, default)
+    if hasattr(entry, 'get_config') and hasattr(entry, 'name'):  # a Keras layer, not imported here
+        return {'form': 'keras', 'layer': entry, 'name': entry.name}
+    raise ConfigurationError(
+        'expected an int, a str, a tuple, a dict or a Keras layer, '
+        f'got {type(entry).__name__}. A layer of 20 units is written 20.'
+    )
+
+
+def _from_tuple(entry, default):
+    fields = {}
+
+    def put(key, value):
+        if key in fields:
+            raise ConfigurationError(
+                f'two of {key}: {fields[key]!r} and {value!r}. Keep one of them.'
+            )
+        fields[key] = value
+
+    for part in entry:
+        if _is_size(part):
+            put('size', _size(part))
+        elif isinstance(part, str):
+            if registry.is_form(part):
+                put('form', _form(part))
+            else:
+                put('activation', part)
+        elif callable(part):
+            put('activation', part)
+        else:
+            raise ConfigurationError(
+                f'expected a size (int), a form or an activation (str), got {part!r}. '
+                'Other settings go into a dict: dict(form=..., size=..., ...).'
+            )
+    return {'form': default, **fields}
+
+
+def _from_dict(entry, default):
+    for key in entry:
+        if not isinstance(key, str):
+            raise ConfigurationError(f'expected words as keys, got {key!r}.')
+    fields = {key: entry[key] for key in KEYS if entry.get(key) is not None}
+    form = fields.get('form', default)
+    if not isinstance(form, str):
+        raise ConfigurationError(f'expected the form as a str, got {form!r}.')
+    fields['form'] = _form(form)
+    if 'size' in fields:
+        fields['size'] = _size(fields['size'])
+    if 'shape' in fields:
+        if not isinstance(fields['shape'], (tuple, list)):
+            raise ConfigurationError(f'expected the shape as a tuple, got {fields["shape"]!r}.')
+        fields['shape'] = tuple(None if n is None else _size(n) for n in fields['shape'])
+    fields['options'] = MappingProxyType({k: v for k, v in entry.items() if k not in KEYS})
+    return fields
+
+
+def _is_size(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _size(value):
+    if not _is_size(value) or value < 1:
+        raise ConfigurationError(f'expected a size of 1 or more as an int, got {value!r}.')
+    return int(value)
+
+
+def _form(word):
+    if word.lower() in registry.FORMS:
+        return word.lower()
+    if registry.is_form(word):
+        return word  # a class of keras.layers; the builder looks it up
+    raise ConfigurationError(
+        f'unknown layer form {word!r}.{suggest(word, registry.FORMS)} Known: '
+        f'{", ".join(sorted(registry.FORMS))}, and every class of keras.layers by its name.'
+    )
+
+
+def _name(typed, default):
+    name = default if typed is None else typed
+    if not isinstance(name, str) or not name or set(name) & set(':./'):
+        raise ConfigurationError(
+            f"expected a name without ':', '.' or '/', got {name!r}. Names like 'hid1' will do."
+        )
+    return name
+
+
+def _inputs(typed, previous):
+    """Names of outputs, each with its part: 'hid1' reads 'hid1:out'."""
+    names = (previous,) if typed is None else (typed,) if isinstance(typed, str) else tuple(typed)
+    for name in names:
+        if not isinstance(name, str) and name is not None:
+            raise ConfigurationError(f'expected inputs as names of layers, got {name!r}.')
+    return tuple(name if ':' in name else f'{name}:out' for name in names if name is not None)
+
+
+def _check_input(fields):
+    if ('size' in fields) == ('shape' in fields):
+        raise ConfigurationError(
+            'expected an input with either a size or a shape, got '
+            f'{"both" if "size" in fields else "neither"}. Write 10, or (28, 28, 1).'
+        )
+    if fields.get('activation') is not None:
+        raise ConfigurationError(
+            f'an input has no activation, got {fields["activation"]!r}. Leave it out.'
+        )

@@ -1,0 +1,179 @@
+"""Text as sequences of class labels, and batches of sequences cut from long arrays."""
+
+import numpy as np
+
+from kerasnets.errors import ConfigurationError, DataError, positive
+from kerasnets.initializers import generator
+
+
+def batches(arrays, steps=100, batch_size=64, rng=None):
+    """Make a callable that cuts batches of sequences out of long arrays.
+
+    Parameters
+    ----------
+    arrays : list of array (time-steps, variables) or (time-steps,)
+        Rows are time steps. Several arrays, such as inputs, targets and weights, are cut at
+        the same places.
+    steps : int
+        Length of the sequences.
+    batch_size : int
+        Sequences in a batch.
+    rng : int or numpy random generator, optional
+        Draws the places. Without it each callable draws others.
+
+    Returns
+    -------
+    callable
+        Returns a new list of arrays (batch_size, steps, …) each time it is called.
+
+    Raises
+    ------
+    ConfigurationError, DataError
+        For numbers under 1, and arrays that differ in length or are shorter than `steps`.
+
+    >>> inputs, labels = np.eye(50, dtype='f'), np.arange(50)
+    >>> x, y = batches([inputs, labels], steps=10, batch_size=4)()
+    >>> x.shape, y.shape, bool((x.argmax(-1) == y).all())
+    ((4, 10, 50), (4, 10), True)
+    """
+    steps, batch_size = positive(steps, 'steps'), positive(batch_size, 'batch_size')
+    if not isinstance(arrays, (list, tuple)) or not arrays:
+        raise DataError(f'expected a list of arrays, got {type(arrays).__name__}. Write [array].')
+    arrays = [np.asarray(array) for array in arrays]
+    lengths = sorted({array.shape[0] if array.ndim else 0 for array in arrays})
+    if len(lengths) > 1:
+        raise DataError(f'expected arrays with the same number of time steps, got {lengths}.')
+    if lengths[0] < steps:
+        raise DataError(f'expected at least {steps} time steps, got {lengths[0]}. Use fewer steps.')
+    rng = generator(rng)
+    window = np.arange(steps)
+
+    def sample():
+        starts = rng.integers(lengths[0] - steps + 1, size=(batch_size, 1))
+        return [array[starts + window] for array in arrays]
+
+    return sample
+
+
+class Text:
+    """A text as a sequence of labels, one for each character.
+
+    Parameters
+    ----------
+    text : str
+        Any Unicode.
+    alpha : str, optional
+        The alphabet. Default: the characters of the text that occur at least `min_count` times.
+    min_count : int
+    unknown : str
+        The character that stands for every one outside the alphabet. Its label is 0.
+
+    Attributes
+    ----------
+    text : str
+        The text, with `unknown` for all that is not in the alphabet.
+    alpha : str
+        The alphabet, without `unknown`. Its characters have the labels 1, 2, …
+    unknown : str
+
+    Raises
+    ------
+    ConfigurationError
+        If the unknown character is not one character, or is in the alphabet, or the alphabet
+        is empty or has a character twice.
+
+    >>> text = Text('hello, world', min_count=2)
+    >>> text.alpha, text.encode('hold'), text.decode([2, 0, 1])
+    ('lo', [0, 2, 1, 0], 'o\\x00l')
+    """
+
+    def __init__(self, text, alpha=None, min_count=2, unknown='\0'):
+        if not isinstance(text, str):
+            raise DataError(f'expected the text as a str, got {type(text).__name__}. Decode it.')
+        if not isinstance(unknown, str) or len(unknown) != 1:
+            raise ConfigurationError(f'expected unknown as one character, got {unknown!r}.')
+        if alpha is None:
+            codes, counts = np.unique(_codes(text), return_counts=True)
+            alpha = ''.join(map(chr, codes[counts >= min_count])).replace(unknown, '')
+            if not alpha:
+                raise ConfigurationError(
+                    f'no character occurs {min_count} times in a text of {len(text)}. '
+                    'Give an alphabet with alpha=, or a lower min_count.'
+                )
+        if not alpha:
+            raise ConfigurationError('the alphabet is empty. Leave out alpha to take it from text.')
+        if unknown in alpha:
+            raise ConfigurationError(
+                f'the unknown character {unknown!r} is in the alphabet. Choose one outside it.'
+            )
+        if len(set(alpha)) < len(alpha):
+            raise ConfigurationError(f'the alphabet {alpha!r} has a character twice.')
+        self.alpha = alpha
+        self.unknown = unknown
+        self._codes = _codes(unknown + alpha)
+        self._labels = np.zeros(0x110000, dtype='int32')  # code point -> label
+        self._labels[self._codes] = np.arange(len(self._codes))
+        self.labels = self._labels[_codes(text)]
+        self.text = self.decode(self.labels)
+
+    @property
+    def classes(self):
+        """Number of labels: the alphabet and the unknown character."""
+        return len(self._codes)
+
+    def encode(self, txt):
+        """Labels of a text, as a list of int: 0 for a character outside the alphabet."""
+        return self._labels[_codes(txt)].tolist()
+
+    def decode(self, enc):
+        """The text of a sequence of labels.
+
+        Raises
+        ------
+        DataError
+            For a label without a character.
+        """
+        labels = np.asarray(enc if isinstance(enc, np.ndarray) else list(enc), dtype='int64')
+        wrong = labels[(labels < 0) | (labels >= self.classes)]
+        if wrong.size:
+            raise DataError(f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}.')
+        return self._codes[labels].tobytes().decode('utf-32-le', 'surrogatepass')
+
+    def classifier_batches(self, steps, batch_size, rng=None):
+        """Make a callable that returns batches to train a `recurrent.Classifier`.
+
+        Parameters
+        ----------
+        steps : int
+            Characters in a sequence.
+        batch_size : int
+            Sequences in a batch.
+        rng : int or numpy random generator, optional
+
+        Returns
+        -------
+        callable
+            Returns [inputs, targets], both of labels (batch_size, steps): the targets are
+            the inputs one character on.
+
+        Raises
+        ------
+        DataError
+            If the text is shorter than ``steps + 1``.
+        """
+        draw = batches([self.labels], positive(steps, 'steps') + 1, batch_size, rng)
+
+        def batch():
+            (labels,) = draw()
+            return [labels[:, :-1], labels[:, 1:]]
+
+        return batch
+
+    def __repr__(self):
+        return f'<Text of {len(self.text)} characters, {self.classes} classes>'
+
+
+
+def _codes(text):
+    """Unicode code points of a text, as an array."""
+    return np.frombuffer(text.encode('utf-32-le', 'surrogatepass'), dtype='<u4')

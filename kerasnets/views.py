@@ -1,0 +1,177 @@
+"""Several models over one set of layers: to every output, from labels, to the losses."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasnets import builder, data, objective, optimizers
+from kerasnets.compiled import compiled
+
+#: Values that enter the network at once in prediction, at most, and rows, at least.
+BATCH_VALUES = 2**21
+BATCH_ROWS = 32
+
+
+class Views:
+    """The models over a network's layers, each made when first asked for.
+
+    Parameters
+    ----------
+    nodes : list of builder.Node
+    model : keras.Model
+        The network's own, made of the same layers.
+    losses : list of Loss
+    monitors : callable
+        As `objective.graph` takes it.
+    takes_labels : bool
+        Whether inputs may be integers (examples, time), which stand for one-hot rows. The
+        rows are made batch by batch, inside the compiled model.
+    """
+
+    def __init__(self, nodes, model, losses, monitors, takes_labels=False):
+        self.nodes = nodes
+        self.losses = losses
+        self.monitors = monitors
+        self.takes_labels = takes_labels
+        self.model = model
+        self.sampler = None  # of a recurrent classifier
+        self._functions, self._graphs, self._objectives = {}, {}, {}
+        self._optimizers, self._shapes = {}, {}
+
+    @property
+    def inputs(self):
+        """The Keras tensors that the network reads."""
+        return [node.output for node in self.nodes if node.spec.form == 'input']
+
+    def are_labels(self, x):
+        """Whether an array holds labels in the place of the inputs."""
+        static = self.inputs[0].shape
+        return (
+            self.takes_labels
+            and len(static) > 2
+            and np.ndim(x) == len(static) - 1
+            and np.asarray(x).dtype.kind in 'iu'
+        )
+
+    def tensors(self, names, labels=False):
+        """Input tensors, and the named outputs as a dict of KerasTensors."""
+        inputs, sources = self._entry(labels)
+        return inputs, builder.connect(self.nodes, sources, names)
+
+    def graph(self, labels=False):
+        """The `objective.Graph` of the losses."""
+        if labels not in self._graphs:
+            inputs, sources = self._entry(labels)
+            self._graphs[labels] = objective.graph(
+                self.nodes, self.losses, inputs, sources, self.monitors
+            )
+        return self._graphs[labels]
+
+    def objective(self, source):
+        """The compiled `Objective` for a Dataset."""
+        labels = source.slots[0].kind == 'labels'
+        if labels not in self._objectives:
+            self._objectives[labels] = objective.Objective.over(self.graph(labels))
+        return self._objectives[labels]
+
+    def optimizer(self, algo, learning_rate, **options):
+        """An optimizer as new: one made before for the same algorithm, its state set back.
+
+        The compiled training step, which belongs to the optimizer, is thereby used again.
+        """
+        key = (str(algo).lower(), tuple(sorted(options.items())))
+        fresh = optimizers.build(algo, learning_rate, **options)
+        if key not in self._optimizers:
+            fresh.build(self.model.trainable_variables)
+            state = [np.array(ops.convert_to_numpy(v)) for v in fresh.variables]
+            self._optimizers[key] = fresh, state
+        optimizer, state = self._optimizers[key]
+        for variable, value in zip(optimizer.variables, state):
+            variable.assign(value)
+        optimizer.learning_rate = learning_rate
+        return optimizer
+
+    def compile(self, objective, optimizer):
+        """Compile an objective, and the network's own model beside it, with an optimizer.
+
+        Callbacks and saved files see the network's model, with the optimizer's state.
+        """
+        objective.use(optimizer)
+        if getattr(self.model, 'optimizer', None) is not optimizer:
+            loss = self.losses[0].keras_loss if len(self.losses) == 1 else None
+            self.model.compile(optimizer, loss)
+
+    def compute(self, x, names):
+        """The named outputs for an array of inputs, as a dict of arrays.
+
+        Raises
+        ------
+        DataError
+            If the array does not fit.
+        """
+        (slot,) = self.slots([x])[:1]
+        x = slot.take(x)
+        function = self._function(tuple(names), slot.kind == 'labels')
+        width = max(1, x[:1].size * (slot.classes or 1))
+        rows = max(BATCH_ROWS, BATCH_VALUES // width)
+        results = None
+        for start in range(0, max(1, len(x)), rows):
+            batch = np.asarray(x[start : start + rows], dtype=slot.dtype)
+            if not len(x):  # one row of nothing tells the shapes of no rows
+                batch = np.zeros((1, *x.shape[1:]), slot.dtype)
+            outputs = {k: ops.convert_to_numpy(v) for k, v in function(batch).items()}
+            if results is None:
+                results = {k: np.empty((len(x), *v.shape[1:]), v.dtype) for k, v in outputs.items()}
+            for name, value in outputs.items():
+                results[name][start : start + rows] = value[: len(x)]
+        return {name: results[name] for name in names}
+
+    def slots(self, arrays):
+        """What the network takes, given the arrays that it is to take: lengths must agree."""
+        x = arrays[0] if len(arrays) else ()
+        static = tuple(self.inputs[0].shape)
+        labels = self.are_labels(x)
+        shape = static[:-1] if labels else static
+        name = f'inputs ({self.nodes[0].name!r})'
+        kind = ('labels', static[-1]) if labels else ('values', None)
+        slots = [data.Slot(name, shape, *kind, static=shape)]
+        for loss in self.losses:
+            output = builder.find_output(self.nodes, loss.output_name)
+            static_output = tuple(output.shape)
+            exact = self._exact(output, x, static, labels)
+            target = (f'targets ({loss.output_name or self.nodes[-1].name!r})', exact[:-1])
+            slots.append(data.Slot(*target, 'labels', exact[-1], static=static_output[:-1]))
+            if loss.weighted:
+                slots.append(data.Slot('weights', exact[:-1], 'weights', static=static_output[:-1]))
+        return slots
+
+    def _exact(self, output, x, static, labels):
+        """Shape of an output with the lengths that an input array gives it."""
+        shape = tuple(np.shape(x)) if not isinstance(x, (list, tuple)) else static
+        shape = (*shape, static[-1]) if labels else shape
+        if output is not self.nodes[-1].output or len(shape) != len(static) or 0 in shape[1:]:
+            return tuple(output.shape)
+        shape = (None, *shape[1:-1], static[-1])
+        if shape not in self._shapes:
+            self._shapes[shape] = tuple(self.model.compute_output_shape(shape))
+        return self._shapes[shape]
+
+    def _function(self, names, labels):
+        if (names, labels) not in self._functions:
+            model = keras.Model(*self.tensors(names, labels))
+            self._functions[names, labels] = compiled(
+                lambda x: model(x, training=False),
+                model.variables,
+                model.inputs,
+                xla=model.jit_compile,
+            )
+        return self._functions[names, labels]
+
+    def _entry(self, labels):
+        """Tensors for the data, and what the input layers put out for it."""
+        names = [node.name for node in self.nodes if node.spec.form == 'input']
+        if not labels:
+            return self.inputs, dict(zip(names, self.inputs))
+        (values,) = self.inputs
+        ids = keras.Input(batch_shape=values.shape[:-1], dtype='int32')
+        return [ids], {names[0]: ops.one_hot(ids, values.shape[-1], dtype=values.dtype)}

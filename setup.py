@@ -1,0 +1,43 @@
+"""Packaging of kerasnets."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+HERE = pathlib.Path(__file__).parent
+VERSION = re.search(r"__version__ = '(.+)'", (HERE / 'kerasnets/__init__.py').read_text())[1]
+
+setup(
+    name='kerasnets',
+    version=VERSION,
+    description='Neural networks as lists of layers, on Keras: theanets, alive again',
+    long_description=(HERE / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='MIT',
+    packages=find_packages(include=['kerasnets', 'kerasnets.*']),
+    python_requires='>=3.10,<3.14',
+    install_requires=[
+        'keras>=3.15.1',
+        'tensorflow>=2.21',
+        'numpy',
+        'h5py',
+        'rich',
+        'click',
+    ],
+    extras_require={
+        'test': ['pytest', 'hypothesis', 'scipy', 'tensorboard'],
+        'lint': ['ruff==0.17.6'],
+        'jax': ['jax'],
+    },
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Intended Audience :: Developers',
+        'Intended Audience :: Science/Research',
+        'Programming Language :: Python :: 3.10',
+        'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+        'Programming Language :: Python :: 3.13',
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
+    ],
+)
