@@ -14,7 +14,6 @@ setup(
     description='Neural networks as lists of layers, on Keras: theanets, alive again',
     long_description=(HERE / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
-    license='MIT',
     packages=find_packages(include=['kerasnets', 'kerasnets.*']),
     python_requires='>=3.10,<3.14',
     install_requires=[

@@ -80,24 +80,31 @@ class Activation:
     def get_config(self):
         return {'name': self.name}
 
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
 
-def _function(name):
+
+def _function(name, also=()):
     if name in OWN:
         return OWN[name]
     if name not in names():
         raise ConfigurationError(
-            f'unknown activation {name!r}.{suggest(name, names())} Known: {", ".join(names())}.'
+            f'unknown activation {name!r}.{suggest(name, [*names(), *also])} '
+            f'Known: {", ".join(names())}.'
         )
     return keras.activations.get(STOCK.get(name, name))
 
 
-def get(activation):
+def get(activation, also=()):
     """What to hand to a Keras layer for an activation named as in theanets.
 
     Parameters
     ----------
     activation : str or callable
         A callable is returned as it is.
+    also : iterable of str
+        Other words that a misspelt name may have meant.
 
     Raises
     ------
@@ -115,5 +122,5 @@ def get(activation):
         )
     if '+' in activation or activation in OWN:
         return Activation(activation)
-    _function(activation)
+    _function(activation, also)
     return STOCK.get(activation, activation)

@@ -10,7 +10,7 @@ import random
 
 import keras
 
-from kerasnets import initializers, layers
+from kerasnets import initializers, layers, registry
 from kerasnets.errors import ConfigurationError, check_known, suggest
 from kerasnets.layers.form import initial_settings, keywords
 from kerasnets.params import parameters
@@ -205,25 +205,26 @@ def _sources(nodes, spec):
 
 
 def _initialise(layer, spec, rng):
-    """Draw the weights that theanets would draw, unless the user named a Keras initializer."""
-    known = keywords(type(layer))
-    asked = initial_settings(spec.options, known)
-    params = parameters(layer, spec.name)
+    """Draw weights as theanets would: for its own forms, and wherever a setting asks for it."""
+    asked = initial_settings(spec.options, keywords(type(layer)))
+    anatomy = layers.anatomy(layer)
+    params = parameters(layer, spec.name) if anatomy.params else {}
     for setting in asked:
         param = setting.partition('_')[2]
-        if (param and param not in params) or not params:
+        if not params or (param and param not in params):
             raise ConfigurationError(
                 f'{setting!r} sets no parameter of this layer.{suggest(param, params)} '
-                f'It has: {", ".join(params) or "none of theanets"}.'
+                f'It has: {", ".join(params) or "none that can be set so"}.'
             )
+    settings = {k: spec.options[k] for k in asked}
     for name, param in params.items():
-        own = {k: spec.options[k] for k in asked}
-        chosen = initializers.settings(own, name)
-        if name in layers.anatomy(layer).biases:
-            chosen = {s: v for s, v in chosen.items() if f'{s}_{name}' in own}
+        chosen = initializers.settings(settings, name)
+        if name in anatomy.biases:
+            chosen = {s: v for s, v in chosen.items() if f'{s}_{name}' in settings}
             if chosen:
-                param.set_value(initializers.weights(param.shape, rng, **{'std': 0, **chosen}))
-        elif f'{param.keras_name}_initializer' not in spec.options and spec.layer is None:
+                chosen.setdefault('std', 0.0)
+        ours = spec.form in registry.FORMS and name not in anatomy.biases
+        if chosen or (ours and f'{param.keras_name}_initializer' not in spec.options):
             param.set_value(initializers.weights(param.shape, rng, **chosen))
 
 

@@ -26,9 +26,13 @@ def compiled(function, variables, signature=None, xla=True):
     if backend == 'tensorflow':
         import tensorflow as tf
 
-        if signature is not None:
-            signature = [tf.TensorSpec(tuple(t.shape), t.dtype) for t in signature]
-        return tf.function(function, input_signature=signature, jit_compile=xla, autograph=False)
+        function = tf.function(function, jit_compile=xla, autograph=False)
+        if signature is None:
+            return function
+        traced = function.get_concrete_function(
+            *(tf.TensorSpec(tuple(t.shape), t.dtype) for t in signature)
+        )
+        return lambda *args: traced(*map(tf.convert_to_tensor, args))
     if backend == 'jax':
         import jax
 

@@ -9,7 +9,7 @@ from kerasnets.errors import ConfigurationError, check_known, suggest
 from kerasnets.initializers import generator
 from kerasnets.losses import Loss
 from kerasnets.params import parameters
-from kerasnets.spec import check_names, parse
+from kerasnets.spec import check_names, extend, parse
 from kerasnets.views import Views
 
 
@@ -136,20 +136,7 @@ class Network:
         **kwargs
             As in a dict entry; they add to the entry.
         """
-        if kwargs:
-            if layer is None:
-                layer = kwargs
-            elif isinstance(layer, dict):
-                layer = {**kwargs, **layer}
-            elif isinstance(layer, numbers.Integral):
-                layer = {'size': layer, **kwargs}
-            elif isinstance(layer, str):
-                layer = {'form': layer, **kwargs}
-            else:
-                raise ConfigurationError(
-                    f'expected keywords with an int, a str or a dict, got {layer!r} and {kwargs!r}.'
-                )
-        self._add(layer, None, 'relu')
+        self._add(extend(layer, kwargs), None, 'relu')
 
     def _add(self, entry, name, activation):
         previous = self._nodes[-1].name if self._nodes else None

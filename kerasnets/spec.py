@@ -79,6 +79,25 @@ def parse(entry, place, *, name=None, previous=None, default_activation='relu'):
     return LayerSpec(place=place, entry=entry, default_activation=default_activation, **fields)
 
 
+def extend(entry, keywords):
+    """An entry with keywords added to it, as `Network.add_layer` takes them.
+
+    >>> extend(20, {'form': 'rnn'}) == {'size': 20, 'form': 'rnn'}
+    True
+    """
+    if not keywords:
+        return entry
+    if entry is None or isinstance(entry, Mapping):
+        return {**keywords, **(entry or {})}
+    if _is_size(entry):
+        return {'size': entry, **keywords}
+    if isinstance(entry, str):
+        return {'form': entry, **keywords}
+    raise ConfigurationError(
+        f'expected keywords with an int, a str or a dict, got {entry!r} and {keywords!r}.'
+    )
+
+
 def check_names(specs):
     """Refuse two layers of one name, and inputs that name no earlier layer."""
     seen = {}

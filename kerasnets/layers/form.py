@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import keras
 from keras import ops
 
-from kerasnets import activations, initializers
+from kerasnets import activations, initializers, registry
 from kerasnets.errors import ConfigurationError, check_known
 
 #: Keywords of every Keras layer.
@@ -27,6 +27,7 @@ class Form:
     choose: Callable  # takes the options, may pop its own from them, returns a class
     activation: str | None = CUSTOM  # a name, CUSTOM, or None for what Keras does
     defaults: Mapping = dataclasses.field(default_factory=dict)  # keywords unless given
+    own: tuple = ()  # keywords that `choose` pops
 
     def make(self, spec):
         """The Keras layer for a spec, not yet built.
@@ -55,8 +56,8 @@ class Form:
         if activation is not None:
             if 'activation' not in known:
                 raise ConfigurationError(f'{cls.__name__} takes no activation, got {activation!r}.')
-            kwargs['activation'] = activations.get(activation)
-        check_known(kwargs, known, f'keyword of {cls.__name__}')
+            kwargs['activation'] = activations.get(activation, also=registry.FORMS)
+        check_known(kwargs, {*known, *self.own}, f'keyword of {cls.__name__}')
         return cls(name=spec.name, **kwargs)
 
     def _activation(self, spec):

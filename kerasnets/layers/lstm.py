@@ -137,7 +137,12 @@ _PEEPHOLES = {name: Layout(f'cell.{name}') for name in ('ci', 'cf', 'co')}
 _OUTPUTS = {'cell': Output(_cell, after=True)}
 
 FORMS = {
-    'lstm': Form(choose=_choose, activation='tanh', defaults={'return_sequences': True}),
+    'lstm': Form(
+        choose=_choose,
+        activation='tanh',
+        defaults={'return_sequences': True},
+        own=('peepholes',),
+    ),
 }
 ANATOMIES = {
     keras.layers.LSTM: Anatomy(_PARAMS, _OUTPUTS),

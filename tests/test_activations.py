@@ -1,0 +1,60 @@
+import keras
+import numpy as np
+import pytest
+
+from kerasnets import activations
+from kerasnets.errors import ConfigurationError
+
+
+def _norm(x, what):
+    mean, std = x.mean(-1, keepdims=True), x.std(-1, keepdims=True) + 1e-6
+    return {'mean': x - mean, 'std': x / std, 'z': (x - mean) / std}[what]
+
+
+REFERENCE = {
+    'linear': lambda x: x,
+    'logistic': lambda x: 1 / (1 + np.exp(-x)),
+    'sigmoid': lambda x: 1 / (1 + np.exp(-x)),
+    'tanh': np.tanh,
+    'softplus': lambda x: np.log1p(np.exp(x)),
+    'softmax': lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True),
+    'relu': lambda x: np.maximum(x, 0),
+    'rect:min': lambda x: np.maximum(x, 0),
+    'rect:max': lambda x: np.minimum(x, 1),
+    'rect:minmax': lambda x: np.clip(x, 0, 1),
+    'norm:mean': lambda x: _norm(x, 'mean'),
+    'norm:std': lambda x: _norm(x, 'std'),
+    'norm:z': lambda x: _norm(x, 'z'),
+    'norm:max': lambda x: x / (abs(x).max(-1, keepdims=True) + 1e-6),
+    'relu+tanh': lambda x: np.tanh(np.maximum(x, 0)),
+    'tanh+relu': lambda x: np.maximum(np.tanh(x), 0),
+    'softplus+norm:z+rect:max': lambda x: np.minimum(_norm(np.log1p(np.exp(x)), 'z'), 1),
+}
+
+
+@pytest.mark.parametrize('name', REFERENCE)
+def test_values(name, rng):
+    x = rng.normal(size=(4, 6)).astype('f')
+    function = keras.activations.get(activations.get(name))
+    np.testing.assert_allclose(function(x), REFERENCE[name](x.astype('d')), atol=1e-5)
+
+
+def test_what_keras_has_stays_stock():
+    for name in ('linear', 'logistic', 'rect:min', 'tanh', 'gelu', 'softmax'):
+        assert activations.get(name) == {'logistic': 'sigmoid', 'rect:min': 'relu'}.get(name, name)
+    assert activations.get(np.tanh) is np.tanh
+
+
+@pytest.mark.parametrize('name', ['norm:z', 'relu+tanh'])
+def test_config_round_trip(name):
+    layer = keras.layers.Dense(3, activation=activations.get(name))
+    again = keras.layers.Dense.from_config(layer.get_config())
+    assert again.activation == layer.activation == activations.Activation(name)
+
+
+@pytest.mark.parametrize(
+    ('name', 'says'), [('tanj', "Did you mean 'tanh'"), ('relu+tanj', 'tanj'), (3, 'by name')]
+)
+def test_unknown(name, says):
+    with pytest.raises(ConfigurationError, match=says):
+        activations.get(name)

@@ -1,0 +1,164 @@
+import random
+
+import keras
+import numpy as np
+import pytest
+
+import kerasnets
+from kerasnets.errors import ConfigurationError
+
+recurrent = kerasnets.recurrent
+
+
+def test_a_chain_is_exactly_a_sequential_of_stock_layers():
+    net = recurrent.Classifier(
+        [10, (20, 'rnn'), (8, 'lstm'), (7, 'gru'), 'LayerNormalization', (6, 'relu'), 5]
+    )
+    assert type(net.model) is keras.Sequential
+    kinds = [type(layer) for layer in net.model.layers]
+    k = keras.layers
+    assert kinds == [k.SimpleRNN, k.LSTM, k.GRU, k.LayerNormalization, k.Dense, k.Dense]
+    assert [layer.name for layer in net.model.layers] == [
+        'hid1', 'hid2', 'hid3', 'hid4', 'hid5', 'out',
+    ]  # fmt: skip
+    assert net.model.input_shape == (None, None, 10)
+    assert net.model.output_shape == (None, None, 5)
+
+
+def test_defaults_of_the_forms():
+    net = recurrent.Classifier([4, 5, (5, 'rnn'), (5, 'lstm'), (5, 'gru'), 3])
+    _, dense, rnn, lstm, gru, out = net.layers
+    assert dense.activation is rnn.activation is gru.activation is keras.activations.relu
+    assert lstm.activation is keras.activations.tanh
+    assert out.activation is keras.activations.softmax
+    assert rnn.return_sequences and lstm.return_sequences and gru.return_sequences
+    assert not gru.reset_after
+
+
+def test_keywords_pass_through_to_keras():
+    net = recurrent.Classifier(
+        [4, dict(form='gru', size=5, reset_after=True, activation='tanh', dropout=0.25), 3]
+    )
+    gru = net.layers[1]
+    assert gru.reset_after
+    assert gru.dropout == 0.25
+    assert gru.activation is keras.activations.tanh
+
+
+def test_keras_classes_and_instances():
+    shared = keras.layers.Dense(7, name='mine')
+    net = kerasnets.Classifier(
+        [4, (6, 'Dense', 'tanh'), shared, dict(form='Dropout', rate=0.5), 'BatchNormalization', 3]
+    )
+    assert net.layers[2] is shared
+    assert net.find('mine', 'w').shape == (6, 7)
+    assert net.layers[3].rate == 0.5
+    assert net.find('hid4', 'gamma').shape == (7,)
+
+
+def test_a_branch_is_a_functional_model(rng):
+    net = kerasnets.Classifier(
+        [4, dict(size=5, name='a'), dict(size=5, name='b', inputs='in'),
+         dict(form='Add', inputs=('a', 'b:pre')), 3]
+    )  # fmt: skip
+    assert type(net.model).__name__ == 'Functional'
+    out = net.feed_forward(rng.normal(size=(6, 4)))
+    np.testing.assert_allclose(out['hid3:out'], out['a:out'] + out['b:pre'], atol=1e-6)
+
+
+def test_initial_weights_are_theanets_own():
+    net = kerasnets.Classifier([200, 300, 10])
+    w = net.find('hid1', 'w').get_value()
+    np.testing.assert_allclose(w.std(), 1 / np.sqrt(500), rtol=0.02)
+    assert abs(w.mean()) < 1e-3
+    assert not net.find('hid1', 'b').get_value().any()
+    net = recurrent.Classifier([40, (60, 'gru'), 10])
+    np.testing.assert_allclose(net.find('hid1', 'w').get_value().std(), 1 / np.sqrt(220), rtol=0.03)
+    for name in ('hh', 'hr', 'hz'):
+        got = net.find('hid1', name).get_value().std()
+        np.testing.assert_allclose(got, 1 / np.sqrt(120), rtol=0.05)
+
+
+def test_initial_settings():
+    entry = dict(form='rnn', size=30, std=0.5, radius_hh=1.1, mean_b=2, std_b=0.1)
+    net = recurrent.Classifier([40, entry, 3])
+    np.testing.assert_allclose(net.find('hid1', 'xh').get_value().std(), 0.5, rtol=0.05)
+    eigenvalues = np.linalg.eigvals(net.find('hid1', 'hh').get_value())
+    np.testing.assert_allclose(abs(eigenvalues).max(), 1.1, rtol=1e-4)
+    np.testing.assert_allclose(net.find('hid1', 'b').get_value().mean(), 2, atol=0.1)
+    for name, entry in {
+        'std_xx': dict(form='rnn', size=3, std_xx=1),
+        'std': dict(form='Dropout', rate=0.1, std=1),
+    }.items():
+        with pytest.raises(ConfigurationError, match=f'{name!r} sets no parameter'):
+            recurrent.Classifier([4, entry, 3])
+
+
+def test_layers_of_keras_start_as_keras_starts_them():
+    net = recurrent.Classifier([40, (60, 'Dense'), 'BatchNormalization', 3])
+    limit = np.sqrt(6 / 100)  # Glorot's uniform distribution
+    w = net.find('hid1', 'w').get_value()
+    assert abs(w).max() <= limit
+    np.testing.assert_allclose(w.std(), limit / np.sqrt(3), rtol=0.05)
+    assert (net.find('hid2', 'gamma').get_value() == 1).all()
+    net = recurrent.Classifier([40, dict(form='Dense', size=60, std=0.5), 3])
+    np.testing.assert_allclose(net.find('hid1', 'w').get_value().std(), 0.5, rtol=0.05)
+
+
+def test_a_keras_initializer_is_respected():
+    net = kerasnets.Classifier([4, dict(size=5, kernel_initializer='ones'), 3])
+    assert (net.find('hid1', 'w').get_value() == 1).all()
+
+
+def test_one_seed_one_network_and_no_two_layers_equal():
+    entries = [6, 6, 6, dict(form='Dense', size=6, kernel_initializer='he_normal'),
+               dict(form='Conv1D', size=6, kernel_size=1), 6]  # fmt: skip
+    state = random.getstate()
+    nets = [recurrent.Classifier(entries, rng=seed) for seed in (1, 1, 2)]
+    assert random.getstate() == state
+    values = [[p.get_value() for p in net.params if len(p.shape) > 1] for net in nets]
+    for a, b, c in zip(*values):
+        np.testing.assert_array_equal(a, b)
+        assert (a != c).any()
+    first = [v.ravel()[:36] for v in values[0]]
+    assert all((a != b).any() for i, a in enumerate(first) for b in first[:i])
+
+
+@pytest.mark.parametrize(
+    ('entry', 'says'),
+    [
+        ((20, 'rnnn'), "unknown activation 'rnnn'.*Did you mean 'rnn'"),
+        ((20, 'tanj'), "Did you mean 'tanh'"),
+        ('lstm', 'it has no size'),
+        (dict(activation='relu'), 'it has no size'),
+        (('flatten', 3), 'takes no size'),
+        (('flatten', 'tanh'), 'takes no activation'),
+        (dict(size=3, shape=(3, 4)), 'only an input has a shape'),
+        (dict(form='lstm', size=3, peephole=True), "Did you mean 'peepholes'"),
+        (dict(form='lstm', size=3, return_sequence=1), "Did you mean 'return_sequences'"),
+        (dict(size=3, actvation='relu'), "Did you mean 'activation'"),
+        ('Laternormalization', "no class 'Laternormalization'.*'LayerNormalization'"),
+        (dict(size=3, inputs='in:pre'), "no output 'in:pre'"),
+        (dict(form='Dropout', rate=7), 'rate'),
+        (dict(size=3, radius=1), 'square'),
+    ],
+)
+def test_what_cannot_be_built_names_place_and_entry(entry, says):
+    with pytest.raises(ConfigurationError, match=says) as error:
+        recurrent.Classifier([4, entry, 3])
+    assert str(error.value).startswith("layer 1 ('hid1'), ")
+    assert repr(entry) in str(error.value)
+
+
+@pytest.mark.parametrize('form', ['rnn', 'lstm', 'gru'])
+def test_a_recurrent_layer_in_a_feedforward_model(form):
+    with pytest.raises(ConfigurationError, match=r'layer 1 .*kerasnets\.recurrent'):
+        kerasnets.Classifier([4, (5, form), 3])
+
+
+def test_a_network_needs_layers():
+    with pytest.raises(ConfigurationError, match='expected an input and at least one layer'):
+        kerasnets.Classifier([4]).predict(np.zeros((1, 4)))
+    for wrong in (3, 'ff', {'size': 3}):
+        with pytest.raises(ConfigurationError, match='expected a list of layers'):
+            kerasnets.Classifier(wrong)
