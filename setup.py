@@ -23,6 +23,7 @@ setup(
         'h5py',
         'rich',
         'click',
+        'wrapt',
     ],
     extras_require={
         'test': ['pytest', 'hypothesis', 'scipy', 'tensorboard'],

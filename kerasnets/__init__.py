@@ -7,6 +7,10 @@ True
 
 import importlib
 
+import wrapt
+
+from kerasnets import registry
+
 __version__ = '0.1.0'
 
 #: Public name -> the module it comes from. Imported when first used: the parser, the errors
@@ -27,6 +31,12 @@ _MODULES = (
 ).split()
 
 __all__ = sorted([*_NAMES, *_MODULES])
+
+
+@wrapt.when_imported('keras')
+def _register(keras):
+    """Let plain Keras load files with layers and activations of ours, whichever comes first."""
+    registry.load_layers()
 
 
 def __getattr__(name):

@@ -3,6 +3,8 @@
 Names only: the parser reads them without importing Keras.
 """
 
+import importlib
+
 #: Form, as theanets spells it -> module of `kerasnets.layers` that makes it.
 FORMS = {
     'input': 'input',
@@ -16,6 +18,14 @@ FORMS = {
     'flatten': 'reshape',
     'flat': 'reshape',
 }
+
+#: Modules of `kerasnets.layers`: those of the forms, and one for layers of Keras without a form.
+MODULES = sorted({*FORMS.values(), 'activation'})
+
+
+def load_layers():
+    """Import every module of layers, so that Keras knows our classes; returns them."""
+    return [importlib.import_module(f'kerasnets.layers.{name}') for name in MODULES]
 
 
 def is_form(word):

@@ -11,8 +11,6 @@ from kerasnets import registry
 from kerasnets.errors import ConfigurationError, suggest
 from kerasnets.layers.form import Anatomy, Form
 
-_MODULES = sorted({*registry.FORMS.values(), 'activation'})
-
 
 def form(name):
     """The `Form` called `name`: one of kerasnets, or made for a class of keras.layers.
@@ -36,8 +34,7 @@ def form(name):
 def anatomy(layer):
     """The `Anatomy` of a Keras layer; an empty one where theanets had no such layer."""
     kind = type(getattr(layer, 'cell', None)) if type(layer) is keras.layers.RNN else type(layer)
-    for module in _MODULES:
-        known = importlib.import_module(f'kerasnets.layers.{module}').ANATOMIES
-        if kind in known:
-            return known[kind]
+    for module in registry.load_layers():
+        if kind in module.ANATOMIES:
+            return module.ANATOMIES[kind]
     return Anatomy()

@@ -1,0 +1,270 @@
+"""Rows 1 to 6 of what may go wrong: every array is checked before it is used."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerasnets
+from kerasnets import data
+from kerasnets.data import Slot
+from kerasnets.errors import ConfigurationError, DataError
+
+X = np.random.default_rng(1).normal(size=(70, 4))
+Y = np.arange(70) % 3
+
+
+@pytest.fixture(scope='module')
+def net():
+    return kerasnets.Classifier([4, 5, 3])
+
+
+@pytest.fixture(scope='module')
+def rnet():
+    return kerasnets.recurrent.Classifier([4, (5, 'rnn'), 3])
+
+
+def put(array, at, value):
+    array = np.array(array)
+    array[at] = value
+    return array
+
+
+R = np.random.default_rng(2).normal(size=(6, 7, 4))
+L = np.zeros((6, 7), 'i')
+
+FEEDFORWARD = [
+    # row 1: not finite
+    ([put(X, (60, 2), np.nan), Y], "inputs .'in'.: expected finite numbers, got nan in row 60"),
+    ([put(X, (3, 1), np.inf), Y], 'finite numbers, got inf in row 3'),
+    ([X, put(Y.astype('f'), 5, np.nan)], "targets .'out'.: .*got nan in row 5"),
+    # row 2: labels outside the classes
+    ([X, put(Y, 8, 3)], 'labels of 0 to 2, for 3 classes, got 3 in row 8'),
+    ([X, put(Y, 8, -1)], 'got -1 in row 8'),
+    # row 3: float and string labels
+    ([X, put(Y.astype('f'), 9, 0.7)], 'whole numbers as labels .the dtype is float32.*row 9'),
+    ([X, np.array(list('abc'))[Y]], 'expected numbers, got dtype <U1.*np.unique'),
+    ([np.full((70, 4), 'a'), Y], "inputs .'in'.: expected numbers, got dtype <U1"),
+    ([X.astype(object), Y], 'got dtype object'),
+    ([X.astype(complex), Y], 'got dtype complex128'),
+    # row 4: shapes
+    ([X, Y[:69]], 'as many targets .* as inputs .*, got 69 and 70'),
+    ([X[:, :3], Y], r'expected shape \(any, 4\), got \(70, 3\)'),
+    ([X[:, 0], Y], r'got \(70,\)'),
+    ([X, np.eye(3)[Y]], r'got \(70, 3\). Labels are integers, not one-hot rows'),
+    ([X], r'expected 2 arrays .*, got 1'),
+    ([X, Y, Y], 'got 3. For weights, make the network with weighted=True'),
+    ([[[1, 2], [1]], [0, 1]], 'rows of one length'),
+    # row 5: nothing
+    ([X[:0], Y[:0]], 'at least one example'),
+    ([], 'expected 2 arrays'),
+    (X, 'got ndarray. Write .inputs, labels.'),
+    (None, 'got None'),
+    (7, 'got int'),
+    (iter([[X, Y]]), 'a function that returns such a list'),
+]
+
+
+@pytest.mark.parametrize(('given', 'says'), FEEDFORWARD)
+def test_wrong_data_is_refused_before_training(net, given, says):
+    before = [p.get_value() for p in net.params]
+    with pytest.raises((DataError, ConfigurationError), match=says):
+        net.train(given, epochs=1)
+    with pytest.raises((DataError, ConfigurationError)):
+        net.itertrain([X, Y], valid=given if given is not None else 7)
+    for param, value in zip(net.params, before):
+        np.testing.assert_array_equal(param.get_value(), value)
+
+
+@pytest.mark.parametrize(
+    ('given', 'says'),
+    [
+        ([R, L[:, :6]], r'expected shape \(any, 7\), got \(6, 6\)'),
+        ([R[:, :, 0], L], r'expected shape \(any, any, 4\), got \(6, 7\).*add an axis'),
+        ([R, L[:, 0]], r'got \(6,\)'),
+        ([L + 4, L], 'labels of 0 to 3, for 4 classes, got 4 in row 0'),
+        ([L, L[:, :5]], r'expected shape \(any, 7\)'),
+        ([R[:, :0], L[:, :0]], 'no axis of length 0'),
+    ],
+)
+def test_wrong_sequences(rnet, given, says):
+    with pytest.raises(DataError, match=says):
+        rnet.train(given, epochs=1)
+
+
+def test_weights_are_checked():
+    net = kerasnets.Classifier([4, 3], weighted=True)
+    for w, says in [
+        (put(np.ones(70), 4, np.nan), 'weights: expected finite numbers, got nan in row 4'),
+        (put(np.ones(70), 4, -1), 'weights: expected weights of 0 or more, got -1.0 in row 4'),
+        (np.ones(69), 'as many weights'),
+        (np.ones((70, 1)), r'expected shape \(any\,\)'),
+    ]:
+        with pytest.raises(DataError, match=says):
+            net.train([X, Y, w], epochs=1)
+
+
+@pytest.mark.parametrize('method', ['predict', 'predict_proba', 'predict_logit', 'feed_forward'])
+def test_prediction_checks_its_input(net, method):
+    with pytest.raises(DataError, match='got nan in row 1'):
+        getattr(net, method)(put(X, (1, 1), np.nan))
+    with pytest.raises(DataError, match='expected shape'):
+        getattr(net, method)(X[0])
+    with pytest.raises(DataError, match='sparse matrix'):
+        import scipy.sparse
+
+        getattr(net, method)(scipy.sparse.csr_matrix(X))
+
+
+def test_nothing_to_predict_gives_nothing(net, rnet):
+    assert net.predict(X[:0]).shape == (0,)
+    assert net.predict_proba(X[:0]).shape == (0, 3)
+    assert rnet.predict_proba(R[:0]).shape == (0, 7, 3)
+    assert rnet.predict(L[:0]).shape == (0, 7)
+    assert net.feed_forward(X[:0])['hid1:out'].shape == (0, 5)
+
+
+@pytest.mark.parametrize(
+    'kind', [list, np.ndarray, 'float32', 'float16', 'int8', bool, 'pandas-like']
+)
+def test_whatever_has_plain_meaning_is_taken(net, kind):
+    x = np.sign(X) > 0
+    want = net.predict_proba(x.astype('f'))
+
+    class Frame:
+        def __array__(self, dtype=None, copy=None):
+            return x.astype(dtype or 'd')
+
+    given = {list: x.astype('d').tolist(), np.ndarray: x.astype('d'), 'pandas-like': Frame()}
+    given = given[kind] if kind in given else x.astype(kind)
+    np.testing.assert_allclose(net.predict_proba(given), want, atol=1e-6)
+
+
+def test_whole_float_labels_are_taken(net):
+    assert net.evaluate([X, Y.astype('d')]) == net.evaluate([X, Y])
+
+
+@pytest.mark.parametrize(
+    'kwargs',
+    [
+        dict(batch_size=0),
+        dict(batch_size=-2),
+        dict(batch_size=2.5),
+        dict(epochs=-1),
+        dict(epochs=1.5),
+        dict(train_batches=0),
+        dict(validate_every=0),
+        dict(patience=-1),
+        dict(min_improvement=2),
+        dict(learning_rate=-1),
+        dict(learning_rate='fast'),
+        dict(verbose=3),
+    ],
+)
+def test_numbers_out_of_range(net, kwargs):
+    with pytest.raises(ConfigurationError, match=next(iter(kwargs))):
+        net.train([X, Y], **kwargs)
+
+
+def slots(batch):
+    return [Slot('x', (None, 2), static=(None, 2)), Slot('y', (None,), 'labels', 9, (None,))]
+
+
+def test_arrays_are_cut_into_batches_without_loss():
+    x, y = np.arange(20.0).reshape(10, 2), np.arange(10) % 9
+    source = data.dataset([x, y], slots, batch_size=4)
+    assert source.batches == 3
+    got = list(source.epoch())
+    assert [len(b[0]) for b in got] == [4, 4, 2]
+    assert got[0][0].dtype == 'float32'
+    assert got[0][1].dtype == 'int32'
+    np.testing.assert_array_equal(np.concatenate([b[0] for b in got]), x)
+
+
+def test_shuffling_keeps_rows_together_and_differs_by_epoch():
+    x, y = np.arange(18.0).reshape(9, 2), np.arange(9)
+    source = data.dataset([x, y], slots, batch_size=4, rng=np.random.default_rng(1))
+    first, second = (np.concatenate([b[1] for b in source.epoch()]) for _ in range(2))
+    assert sorted(first) == sorted(second) == list(range(9))
+    assert list(first) != list(second)
+    for bx, by in source.epoch():
+        np.testing.assert_array_equal(bx[:, 0], by * 2)
+
+
+def test_no_copy_of_an_array():
+    x, y = np.zeros((10, 2)), np.zeros(10, 'i')
+    source = data.dataset([x, y], slots)
+    assert source.arrays[0] is x
+    assert source.arrays[1] is y
+
+
+def test_checks_look_at_all_chunks(monkeypatch):
+    monkeypatch.setattr(data, 'CHUNK', 4)
+    with pytest.raises(DataError, match='nan in row 8'):
+        Slot('x', (None, 2)).take(put(np.zeros((9, 2)), (8, 1), np.nan))
+    with pytest.raises(DataError, match='9 in row 7'):
+        Slot('y', (None,), 'labels', 9).take(put(np.zeros(9, 'i'), 7, 9))
+
+
+def test_a_large_sum_is_not_taken_for_infinity():
+    x = np.full((9, 2), 3e38, 'f')
+    assert Slot('x', (None, 2)).take(x) is x
+
+
+def test_a_callable_gives_every_batch_it_returns():
+    count = iter(range(1000))
+
+    def draw():
+        n = next(count)
+        return [np.full((2, 2), n), np.zeros(2)]
+
+    source = data.dataset(draw, slots, batches=3)
+    epochs = [[int(b[0][0, 0]) for b in source.epoch()] for _ in range(2)]
+    assert epochs == [[0, 1, 2], [3, 4, 5]]
+    assert data.dataset(draw, slots).batches == data.CALLABLE_BATCHES
+
+
+def test_a_tf_dataset_is_read_from_its_start_each_epoch():
+    x, y = np.arange(20.0).reshape(10, 2), np.arange(10) % 9
+    ds = tf.data.Dataset.from_tensor_slices((x, y)).batch(4)
+    source = data.dataset(ds, slots)
+    for _ in range(2):
+        np.testing.assert_array_equal(np.concatenate([b[0] for b in source.epoch()]), x)
+    with pytest.raises(ConfigurationError, match='never ends.*train_batches=100'):
+        data.dataset(ds.repeat(), slots, what='train')
+    assert len(list(data.dataset(ds.repeat(), slots, batches=7).epoch())) == 7
+    with pytest.raises(DataError, match='at least one batch'):
+        data.dataset(ds.take(0), slots)
+
+
+def test_every_batch_of_a_callable_is_checked(net):
+    count = iter(range(1000))
+
+    def draw():
+        x = X[:8].copy()
+        if next(count) == 2:
+            x[5, 0] = np.nan
+        return [x, Y[:8]]
+
+    with pytest.raises(DataError, match='train.*|inputs.*nan in row 5'):
+        net.train(draw, epochs=2, train_batches=4)
+
+
+def test_a_callable_that_returns_no_list(net):
+    with pytest.raises(DataError, match=r"expected .*no_list to give a list of arrays, got dict"):
+
+        def no_list():
+            return {'x': X}
+
+        net.train(no_list, epochs=1)
+
+
+def test_what_a_callable_raises_comes_through(net):
+    def broken():
+        if broken.calls:
+            raise KeyError('mine')
+        broken.calls += 1
+        return [X, Y]
+
+    broken.calls = 0
+    with pytest.raises(KeyError, match='mine'):
+        net.train(broken, epochs=1)
