@@ -10,10 +10,10 @@ from keras import ops
 from kerasnets.errors import ConfigurationError, suggest
 
 #: theanets' name -> Keras' own.
-STOCK = {'logistic': 'sigmoid', 'rect:min': 'relu'}
+STOCK = {'logistic': 'sigmoid', 'rect:max': 'relu'}
 
 #: Added to the divisors of the norms, as theanets does.
-EPSILON = 1e-6
+EPSILON = 1e-8
 
 
 def _mean(x):
@@ -26,7 +26,7 @@ def _std(x):
 
 #: What Keras does not have: theanets' name -> function of a tensor.
 OWN = {
-    'rect:max': lambda x: ops.minimum(x, 1.0),
+    'rect:min': lambda x: ops.minimum(x, 1.0),
     'rect:minmax': lambda x: ops.clip(x, 0.0, 1.0),
     'norm:mean': lambda x: x - _mean(x),
     'norm:max': lambda x: x / (ops.max(ops.abs(x), axis=-1, keepdims=True) + EPSILON),
@@ -55,7 +55,7 @@ class Activation:
     ConfigurationError
         For a name that is not known.
 
-    >>> Activation('rect:max')(np.array([-2., .5, 3.])).numpy().tolist()
+    >>> Activation('rect:min')(np.array([-2., .5, 3.])).numpy().tolist()
     [-2.0, 0.5, 1.0]
     """
 

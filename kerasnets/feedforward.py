@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from kerasnets.data import Slot, fill
-from kerasnets.errors import ConfigurationError
+from kerasnets.errors import DataError
 from kerasnets.network import Network
 
 
@@ -89,13 +89,20 @@ class Classifier(Network):
         Returns
         -------
         float
+
+        Raises
+        ------
+        DataError
+            If the data does not fit, or there is nothing to score.
         """
         slots = [s for s in self._views.slots([x]) if s.kind != 'weights'][:2]
         if w is not None:
             slots.append(Slot('weights', slots[-1].shape, 'weights'))
         data = fill(slots, [x, y] if w is None else [x, y, w])
         if not data[1].size:
-            raise ConfigurationError('expected at least one example to score, got none.')
+            raise DataError('expected at least one example to score, got none.')
+        if w is not None and not data[2].any():
+            raise DataError('weights add up to 0. Give at least one example some weight.')
         right = self.predict(data[0], **regularizers) == data[1]
         return float(np.average(right, weights=None if w is None else data[2]))
 

@@ -28,10 +28,15 @@ def load_layers():
     return [importlib.import_module(f'kerasnets.layers.{name}') for name in MODULES]
 
 
-def is_form(word):
-    """True for a form of kerasnets, in any case, and for what is spelled like a class of Keras.
+def form_of(word):
+    """The form that a word names, or None.
 
-    >>> is_form('lstm'), is_form('LayerNormalization'), is_form('tanh')
-    (True, True, False)
+    Forms of kerasnets may be written small or in capitals, since 'LSTM' and 'GRU' are words of
+    their own; what else begins with a capital is taken for a class of Keras.
+
+    >>> form_of('lstm'), form_of('LSTM'), form_of('Softmax'), form_of('tanh')
+    ('lstm', 'lstm', 'Softmax', None)
     """
-    return word.lower() in FORMS or word[:1].isupper()
+    if word.lower() in FORMS and word in (word.lower(), word.upper()):
+        return word.lower()
+    return word if word[:1].isupper() else None

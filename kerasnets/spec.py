@@ -149,14 +149,14 @@ def _from_tuple(entry, default):
             )
         fields[key] = value
 
+    forms = [part for part in entry if isinstance(part, str) and registry.form_of(part)]
     for part in entry:
         if _is_size(part):
             put('size', _size(part))
+        elif part in forms and not (part == 'softmax' and len(forms) > 1):
+            put('form', registry.form_of(part))
         elif isinstance(part, str):
-            if registry.is_form(part):
-                put('form', _form(part))
-            else:
-                put('activation', part)
+            put('activation', part)
         elif callable(part):
             put('activation', part)
         else:
@@ -197,10 +197,9 @@ def _size(value):
 
 
 def _form(word):
-    if word.lower() in registry.FORMS:
-        return word.lower()
-    if registry.is_form(word):
-        return word  # a class of keras.layers; the builder looks it up
+    form = registry.form_of(word)
+    if form is not None:
+        return form
     raise ConfigurationError(
         f'unknown layer form {word!r}.{suggest(word, registry.FORMS)} Known: '
         f'{", ".join(sorted(registry.FORMS))}, and every class of keras.layers by its name.'

@@ -7,7 +7,7 @@ from kerasnets.errors import ConfigurationError
 
 
 def _norm(x, what):
-    mean, std = x.mean(-1, keepdims=True), x.std(-1, keepdims=True) + 1e-6
+    mean, std = x.mean(-1, keepdims=True), x.std(-1, keepdims=True) + 1e-8
     return {'mean': x - mean, 'std': x / std, 'z': (x - mean) / std}[what]
 
 
@@ -19,16 +19,16 @@ REFERENCE = {
     'softplus': lambda x: np.log1p(np.exp(x)),
     'softmax': lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True),
     'relu': lambda x: np.maximum(x, 0),
-    'rect:min': lambda x: np.maximum(x, 0),
-    'rect:max': lambda x: np.minimum(x, 1),
+    'rect:max': lambda x: np.maximum(x, 0),
+    'rect:min': lambda x: np.minimum(x, 1),
     'rect:minmax': lambda x: np.clip(x, 0, 1),
     'norm:mean': lambda x: _norm(x, 'mean'),
     'norm:std': lambda x: _norm(x, 'std'),
     'norm:z': lambda x: _norm(x, 'z'),
-    'norm:max': lambda x: x / (abs(x).max(-1, keepdims=True) + 1e-6),
+    'norm:max': lambda x: x / (abs(x).max(-1, keepdims=True) + 1e-8),
     'relu+tanh': lambda x: np.tanh(np.maximum(x, 0)),
     'tanh+relu': lambda x: np.maximum(np.tanh(x), 0),
-    'softplus+norm:z+rect:max': lambda x: np.minimum(_norm(np.log1p(np.exp(x)), 'z'), 1),
+    'softplus+norm:z+rect:min': lambda x: np.minimum(_norm(np.log1p(np.exp(x)), 'z'), 1),
 }
 
 
@@ -40,8 +40,8 @@ def test_values(name, rng):
 
 
 def test_what_keras_has_stays_stock():
-    for name in ('linear', 'logistic', 'rect:min', 'tanh', 'gelu', 'softmax'):
-        assert activations.get(name) == {'logistic': 'sigmoid', 'rect:min': 'relu'}.get(name, name)
+    for name in ('linear', 'logistic', 'rect:max', 'tanh', 'gelu', 'softmax'):
+        assert activations.get(name) == {'logistic': 'sigmoid', 'rect:max': 'relu'}.get(name, name)
     assert activations.get(np.tanh) is np.tanh
 
 

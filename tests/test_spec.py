@@ -27,6 +27,9 @@ def test_no_keras_is_imported():
         (dict(size=20, form='GRU', activation='norm:z'), 'gru', 20, 'norm:z'),
         ('flatten', 'flatten', None, None),
         ('LayerNormalization', 'LayerNormalization', None, None),
+        ((20, 'lstm', 'softmax'), 'lstm', 20, 'softmax'),
+        ((20, 'softmax'), 'softmax', 20, None),
+        ('Softmax', 'Softmax', None, None),
         ((20, 'relu+tanh'), 'ff', 20, 'relu+tanh'),
     ],
 )
