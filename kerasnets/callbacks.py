@@ -7,7 +7,8 @@ import sys
 
 import keras
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bars, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 
 from kerasnets.errors import ConfigurationError, check_known
 
@@ -64,8 +65,8 @@ class Progress(keras.callbacks.Callback):
 
 
 def _figures(logs):
-    shown = {k: float(v) for k, v in (logs or {}).items() if k.split('_')[-1] in ('loss', 'acc')}
-    return '  '.join(f'{name} {value:.4f}' for name, value in shown.items())
+    names = [name for name in ('loss', 'acc', 'val_loss', 'val_acc') if name in (logs or {})]
+    return '  '.join(f'{name} {float(logs[name]):.4f}' for name in names)
 
 
 class TensorBoard(keras.callbacks.Callback):

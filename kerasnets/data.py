@@ -134,8 +134,10 @@ def _chunks(array):
 
 
 def _shape(shape):
-    return '(' + ', '.join('any' if n is None else str(n) for n in shape) + (
-        ',)' if len(shape) == 1 else ')'
+    return (
+        '('
+        + ', '.join('any' if n is None else str(n) for n in shape)
+        + (',)' if len(shape) == 1 else ')')
     )
 
 
@@ -306,9 +308,7 @@ def fill(slots, arrays, what='data'):
         hint = ''
         if len(arrays) == len(slots) + 1:
             hint = ' For weights, make the network with weighted=True.'
-        raise DataError(
-            f'{what}: expected {len(slots)} arrays ({names}), got {len(arrays)}.{hint}'
-        )
+        raise DataError(f'{what}: expected {len(slots)} arrays ({names}), got {len(arrays)}.{hint}')
     taken = [slot.take(array) for slot, array in zip(slots, arrays)]
     for slot, array in zip(slots[1:], taken[1:]):
         if len(array) != len(taken[0]):
@@ -317,4 +317,3 @@ def fill(slots, arrays, what='data'):
                 f'got {len(array)} and {len(taken[0])}.'
             )
     return taken
-

@@ -155,9 +155,7 @@ def _from_tuple(entry, default):
             put('size', _size(part))
         elif part in forms and not (part == 'softmax' and len(forms) > 1):
             put('form', registry.form_of(part))
-        elif isinstance(part, str):
-            put('activation', part)
-        elif callable(part):
+        elif isinstance(part, str) or callable(part):
             put('activation', part)
         else:
             raise ConfigurationError(

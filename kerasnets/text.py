@@ -173,7 +173,6 @@ class Text:
         return f'<Text of {len(self.text)} characters, {self.classes} classes>'
 
 
-
 def _codes(text):
     """Unicode code points of a text, as an array."""
     return np.frombuffer(text.encode('utf-32-le', 'surrogatepass'), dtype='<u4')

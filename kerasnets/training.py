@@ -71,9 +71,7 @@ def prepare(
     if tensorboard is not None:
         added.append(TensorBoard.build(tensorboard, net))
     views.compile(objective, optimizer)
-    return Run(
-        objective, net.model, train, valid, patience, epochs, every, (*added, *callbacks)
-    )
+    return Run(objective, net.model, train, valid, patience, epochs, every, (*added, *callbacks))
 
 
 def evaluate(views, source, batch_size):
@@ -84,9 +82,7 @@ def evaluate(views, source, batch_size):
 
 def _evaluate(objective, source):
     with _reading(source):
-        logs = objective.evaluate(
-            source.feed(), steps=source.batches, verbose=0, return_dict=True
-        )
+        logs = objective.evaluate(source.feed(), steps=source.batches, verbose=0, return_dict=True)
     return {name: float(logs[name]) for name in objective.names}
 
 

@@ -31,7 +31,7 @@ def test_defaults_of_the_forms():
     assert dense.activation is rnn.activation is gru.activation is keras.activations.relu
     assert lstm.activation is keras.activations.tanh
     assert out.activation is keras.activations.softmax
-    assert rnn.return_sequences and lstm.return_sequences and gru.return_sequences
+    assert all(layer.return_sequences for layer in (rnn, lstm, gru))
     assert not gru.reset_after
 
 

@@ -16,7 +16,9 @@ ROWS = [
     'compiled registry errors',
 ]
 PLACE = {
-    name: (-row, column) for row, names in enumerate(ROWS) for column, name in enumerate(names.split())
+    name: (-row, column)
+    for row, names in enumerate(ROWS)
+    for column, name in enumerate(names.split())
 }
 ROOT = pathlib.Path(kerasnets.__file__).parent
 

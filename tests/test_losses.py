@@ -54,9 +54,7 @@ def test_accuracy_is_weighted(batch, rng):
     w = rng.random(y.shape).astype('f')
     right = p.argmax(-1) == y
     np.testing.assert_allclose(Loss().accuracy(p, y)[0], right.mean(), rtol=1e-6)
-    np.testing.assert_allclose(
-        Loss().accuracy(p, y, w)[0], (w * right).sum() / w.sum(), rtol=1e-6
-    )
+    np.testing.assert_allclose(Loss().accuracy(p, y, w)[0], (w * right).sum() / w.sum(), rtol=1e-6)
 
 
 def test_build():

@@ -77,7 +77,7 @@ def test_losses_come_from_logits_and_survive_extremes():
     x = np.array([[1, 0], [0, 1]], 'f')
     np.testing.assert_allclose(net.evaluate([x, [1, 0]])['loss'], 200, rtol=1e-6)
     assert net.evaluate([x, [0, 1]])['loss'] == 0
-    training, _ = net.train([x, [1, 0]], algo='sgd', learning_rate=1.0, epochs=1)
+    net.train([x, [1, 0]], algo='sgd', learning_rate=1.0, epochs=1)
     assert np.isfinite(net.find('out', 'w').get_value()).all()
 
 

@@ -193,7 +193,7 @@ def test_the_description_is_plain_json_beside_what_keras_reads(tmp_path):
 
 @pytest.mark.parametrize('suffix', SUFFIXES)
 def test_a_failed_save_leaves_the_old_file_and_nothing_else(suffix, tmp_path, monkeypatch):
-    net, x, _ = make('feedforward', trained=False)
+    net, _, _ = make('feedforward', trained=False)
     path = tmp_path / f'net{suffix}'
     net.save(path)
     before = path.read_bytes()

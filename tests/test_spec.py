@@ -9,7 +9,9 @@ from kerasnets.spec import check_names, parse
 
 
 def test_no_keras_is_imported():
-    code = 'import sys, kerasnets.spec; print("keras" in sys.modules or "tensorflow" in sys.modules)'
+    code = (
+        'import sys, kerasnets.spec; print("keras" in sys.modules or "tensorflow" in sys.modules)'
+    )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == 'False'
 

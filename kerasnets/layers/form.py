@@ -51,7 +51,9 @@ class Form:
                 raise ConfigurationError(f'{cls.__name__} takes no size. Leave out {spec.size}.')
             kwargs[size] = spec.size
         elif size and size not in kwargs:
-            raise ConfigurationError('it has no size. Write for example (20, ...) or dict(size=20, ...).')
+            raise ConfigurationError(
+                'it has no size. Write for example (20, ...) or dict(size=20, ...).'
+            )
         activation = self._activation(spec)
         if activation is not None:
             if 'activation' not in known:
@@ -178,4 +180,3 @@ def delayed(layer, y):
 def in_order(layer, x):
     """The input in the order in which a recurrent layer reads it."""
     return ops.flip(x, axis=1) if layer.go_backwards else x
-

@@ -16,9 +16,7 @@ def _pre(layer, x, y):
 
 
 FORMS = {
-    'rnn': Form(
-        choose=lambda options: keras.layers.SimpleRNN, defaults={'return_sequences': True}
-    )
+    'rnn': Form(choose=lambda options: keras.layers.SimpleRNN, defaults={'return_sequences': True})
 }
 ANATOMIES = {
     keras.layers.SimpleRNN: Anatomy(

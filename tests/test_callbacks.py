@@ -1,0 +1,125 @@
+import io
+import sys
+
+import numpy as np
+import pytest
+import rich.console
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import kerasnets
+from kerasnets.callbacks import Progress, TensorBoard, wants_progress
+from kerasnets.errors import ConfigurationError
+
+X = np.random.default_rng(3).normal(size=(50, 4)).astype('f')
+Y = X[:, :3].argmax(1)
+
+
+def read(run):
+    events = EventAccumulator(str(run), size_guidance={'tensors': 0})
+    events.Reload()
+    return events
+
+
+def scalars(events, tag):
+    import tensorflow as tf
+
+    return [float(tf.make_ndarray(e.tensor_proto)) for e in events.Tensors(tag)]
+
+
+def test_event_files_hold_the_scalars_that_training_returned(tmp_path):
+    net = kerasnets.Classifier([4, 5, 3])
+    pairs = list(
+        net.itertrain(
+            [X, Y], [X[:9], Y[:9]], epochs=3, validate_every=1, tensorboard=tmp_path / 'logs'
+        )
+    )
+    (run,) = (tmp_path / 'logs').iterdir()
+    events = read(run)
+    tags = {f'{name}/{part}' for name in ('loss', 'err', 'acc') for part in ('train', 'valid')}
+    assert set(events.Tags()['tensors']) == tags
+    for i, part in enumerate(('train', 'valid')):
+        for name in ('loss', 'err', 'acc'):
+            want = [pair[i][name] for pair in pairs]
+            np.testing.assert_allclose(scalars(events, f'{name}/{part}'), want, rtol=1e-6)
+    assert [e.step for e in events.Tensors('loss/train')] == [0, 1, 2]
+
+
+def test_one_run_for_each_training(tmp_path):
+    net = kerasnets.Classifier([4, 5, 3])
+    for _ in range(3):
+        net.train([X, Y], epochs=1, tensorboard=str(tmp_path))
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_histograms_when_asked(tmp_path):
+    net = kerasnets.Classifier([4, 5, 3])
+    board = TensorBoard(tmp_path, histograms=True)
+    net.train([X, Y], epochs=2, tensorboard=board)
+    tags = set(read(board.run).Tags()['tensors'])
+    assert {'hid1.w', 'hid1.b', 'out.w', 'out.b'} <= tags
+
+
+def test_a_sample_of_text_each_epoch(tmp_path):
+    text = kerasnets.recurrent.Text('abcdefgh' * 20)
+    net = kerasnets.recurrent.Classifier([text.classes, (6, 'lstm'), text.classes], text=text)
+    batches = text.classifier_batches(10, 4, rng=1)
+    net.train(batches, epochs=2, train_batches=2, tensorboard=dict(path=tmp_path))
+    (run,) = tmp_path.iterdir()
+    import tensorflow as tf
+
+    samples = [tf.make_ndarray(e.tensor_proto).item().decode() for e in read(run).Tensors('sample')]
+    assert len(samples) == 2
+    assert all(s.startswith('abcdefgh' * 5 + '|') and len(s) == 241 for s in samples)
+
+
+def test_logs_are_closed_when_training_is_left(tmp_path):
+    net = kerasnets.Classifier([4, 5, 3])
+    board = TensorBoard(tmp_path)
+    steps = net.itertrain([X, Y], epochs=5, tensorboard=board)
+    next(steps)
+    steps.close()
+    assert len(scalars(read(board.run), 'loss/train')) == 1
+
+
+@pytest.mark.parametrize(
+    ('asked', 'says'),
+    [
+        (3, 'as a path, a dict or a TensorBoard'),
+        (dict(path='x', histogram=True), "Did you mean 'histograms'"),
+        (dict(histograms=True), "expected a 'path'"),
+    ],
+)
+def test_what_cannot_be_logged(asked, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    net = kerasnets.Classifier([4, 5, 3])
+    with pytest.raises(ConfigurationError, match=says):
+        net.train([X, Y], epochs=1, tensorboard=asked)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_progress_bar_shows_loss_accuracy_and_time():
+    screen = io.StringIO()
+    console = rich.console.Console(file=screen, force_terminal=True, width=120)
+    net = kerasnets.Classifier([4, 5, 3])
+    monitors = net.train(
+        [X, Y], [X, Y], epochs=2, validate_every=1, callbacks=[Progress(console)], verbose=0
+    )
+    shown = screen.getvalue()
+    assert 'epoch 1/2' in shown
+    assert 'epoch 2/2' in shown
+    assert '2/2' in shown
+    for i, prefix in enumerate(('', 'val_')):
+        for name in ('loss', 'acc'):
+            assert f'{prefix}{name} {monitors[i][name]:.4f}' in shown
+    assert '0:00:0' in shown
+
+
+def test_progress_is_for_terminals(monkeypatch, capsys):
+    assert not wants_progress(0)
+    assert wants_progress(1)
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)
+    assert wants_progress('auto')
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: False, raising=False)
+    assert not wants_progress('auto')
+    kerasnets.Classifier([4, 5, 3]).train([X, Y], epochs=1)
+    assert capsys.readouterr().err == ''

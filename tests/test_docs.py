@@ -1,0 +1,61 @@
+"""The examples of docstrings and of the README run."""
+
+import doctest
+import importlib
+import pathlib
+import pkgutil
+import re
+
+import keras
+import numpy as np
+import pytest
+
+import kerasnets
+
+ROOT = pathlib.Path(kerasnets.__file__).parent
+MODULES = ['kerasnets', *(m.name for m in pkgutil.walk_packages([str(ROOT)], 'kerasnets.'))]
+README = (ROOT.parent / 'README.md').read_text(encoding='utf-8')
+BLOCKS = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
+
+
+@pytest.mark.parametrize('name', MODULES)
+def test_docstrings(name):
+    module = importlib.import_module(name)
+    names = {'np': np, 'keras': keras, 'kerasnets': kerasnets}
+    assert doctest.testmod(module, extraglobs=names).failed == 0
+
+
+@pytest.mark.parametrize('block', BLOCKS, ids=[b.strip().split('\n')[-1][:40] for b in BLOCKS])
+def test_readme_blocks_run(block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, 'README.md', 'exec'), {})
+
+
+def test_readme_quick_starts_do_what_they_say(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    classifier, recurrent = (b for b in BLOCKS if 'valid=' in b or 'predict_sequence' in b)
+    exec(compile(classifier, 'README.md', 'exec'), {})
+    assert float(capsys.readouterr().out) > 0.94
+    exec(compile(recurrent, 'README.md', 'exec'), {})
+    assert 'not to be, that is the question; to be' in capsys.readouterr().out
+
+
+def test_readme_names_every_keyword_of_training():
+    import inspect
+
+    for name in inspect.signature(kerasnets.Network.itertrain).parameters:
+        if name not in ('self', 'train', 'options'):
+            assert f'`{name}`' in README, name
+
+
+def test_every_public_thing_has_a_docstring():
+    for name in MODULES:
+        module = importlib.import_module(name)
+        assert module.__doc__, name
+        for key, value in vars(module).items():
+            if not key.startswith('_') and getattr(value, '__module__', None) == name:
+                assert value.__doc__, f'{name}.{key}'
+    for cls in (kerasnets.Classifier, kerasnets.recurrent.Classifier, kerasnets.recurrent.Text):
+        for key in dir(cls):
+            if not key.startswith('_') and callable(getattr(cls, key)):
+                assert getattr(cls, key).__doc__, key
