@@ -14,7 +14,7 @@ import kerasnets
 
 ROOT = pathlib.Path(kerasnets.__file__).parent
 MODULES = ['kerasnets', *(m.name for m in pkgutil.walk_packages([str(ROOT)], 'kerasnets.'))]
-README = (ROOT.parent / 'README.md').read_text(encoding='utf-8')
+README = (pathlib.Path(__file__).parents[1] / 'README.md').read_text(encoding='utf-8')
 BLOCKS = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
 
 

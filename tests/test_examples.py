@@ -10,7 +10,7 @@ import pytest
 
 import kerasnets
 
-EXAMPLES = pathlib.Path(kerasnets.__file__).parent.parent / 'examples'
+EXAMPLES = pathlib.Path(__file__).parents[1] / 'examples'
 
 
 def load(name):
