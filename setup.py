@@ -19,6 +19,7 @@ setup(
     install_requires=[
         'keras>=3.15.1',
         'tensorflow>=2.21',
+        'tensorboard',
         'numpy',
         'h5py',
         'rich',
@@ -26,7 +27,7 @@ setup(
         'wrapt',
     ],
     extras_require={
-        'test': ['pytest', 'hypothesis', 'scipy', 'tensorboard'],
+        'test': ['pytest', 'hypothesis', 'scipy'],
         'lint': ['ruff==0.17.6'],
         'jax': ['jax'],
     },

@@ -14,6 +14,9 @@ CALLABLE_BATCHES = 100
 #: Rows that a check looks at in one go, so that it needs no memory to speak of.
 CHUNK = 2**22
 
+#: Bytes of a block of batches that is handed to TensorFlow in one go.
+BLOCK = 2**22
+
 
 @dataclasses.dataclass(frozen=True)
 class Slot:
@@ -228,12 +231,51 @@ class Arrays(Dataset):
         self.batches = min(whole, batches or whole)
         self.rng = rng
 
+    def feed(self):
+        if keras.backend.backend() != 'tensorflow':
+            return super().feed()
+        if self._feed is None:
+            self._feed = self._tf_feed()
+        return self._feed
+
     def _raw(self):
+        return self._cut(1)
+
+    def _cut(self, batches):
+        """Yield the rows of so many batches at a time, in the order of one epoch."""
         count = len(self.arrays[0])
         order = np.arange(count) if self.rng is None else self.rng.permutation(count)
-        for start in range(0, self.batches * self.batch_size, self.batch_size):
-            rows = order[start : start + self.batch_size]
+        step = batches * self.batch_size
+        for start in range(0, self.batches * self.batch_size, step):
+            rows = order[start : min(start + step, self.batches * self.batch_size)]
             yield [array[rows] for array in self.arrays]
+
+    def _tf_feed(self):
+        """Blocks of many batches cross into TensorFlow, which cuts them up itself.
+
+        A block is a small part of the data, and costs no more to hand over than a batch.
+        """
+        import tensorflow as tf
+
+        bytes_in_batch = sum(a[:1].nbytes for a in self.arrays) * self.batch_size
+        batches = max(1, BLOCK // max(1, bytes_in_batch))
+
+        def blocks():
+            for block in self._cut(batches):
+                yield tuple(np.asarray(a, dtype=s.dtype) for a, s in zip(block, self.slots))
+
+        signature = tuple(tf.TensorSpec(slot.static, slot.dtype) for slot in self.slots)
+
+        def cut(*block):
+            starts = tf.data.Dataset.range(0, tf.shape(block[0], 'int64')[0], self.batch_size)
+            return starts.map(lambda i: (tuple(b[i : i + self.batch_size] for b in block),))
+
+        return (
+            tf.data.Dataset.from_generator(blocks, output_signature=signature)
+            .prefetch(1)
+            .flat_map(cut)
+            .prefetch(2)
+        )
 
 
 class Stream(Dataset):

@@ -44,8 +44,16 @@ def check_known(given, known, what):
             )
 
 
-def positive(value, name):
-    """The value as an int of 1 or more; ConfigurationError for anything else."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(f'expected {name} as an int of 1 or more, got {value!r}.')
+def positive(value, name, least=1):
+    """The value as an int of 1 (or `least`) or more; ConfigurationError for anything else."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise ConfigurationError(f'expected {name} as an int of {least} or more, got {value!r}.')
     return int(value)
+
+
+def number(value, name, allowed, when):
+    """The value as a float, if `allowed` of it; else ConfigurationError, saying `when` it is."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not allowed(value):
+        raise ConfigurationError(f'expected {name} as a number {when}, got {value!r}.')
+    return float(value)

@@ -10,7 +10,6 @@ import keras
 from keras import ops
 
 from kerasnets import builder
-from kerasnets.errors import ConfigurationError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +50,6 @@ def graph(nodes, losses, inputs, sources, monitors):
     ConfigurationError
         If there is no loss, or one that the output it is about cannot have.
     """
-    if not losses:
-        raise ConfigurationError("the network has no loss. Call set_loss('xe') first.")
     variables, terms, extra = list(inputs), [], {}
     for i, loss in enumerate(losses):
         name = loss.output_name or f'{nodes[-1].name}:out'

@@ -1,11 +1,10 @@
 """Optimization algorithms by theanets' names and keywords, as Keras optimizers."""
 
 import math
-import numbers
 
 import keras
 
-from kerasnets.errors import ConfigurationError, check_known, suggest
+from kerasnets.errors import ConfigurationError, check_known, number, suggest
 
 
 def _sgd(momentum=0.0, nesterov=False, **common):
@@ -69,8 +68,8 @@ def build(algo='rmsprop', learning_rate=1e-4, **options):
     check_known(options, keywords(algo), f'keyword of {algo!r}')
     make, _ = ALGORITHMS[algo.lower()]
     for key, value in {'learning_rate': learning_rate, **options}.items():
-        if value is not None and (not isinstance(value, numbers.Real) or not 0 <= value < math.inf):
-            raise ConfigurationError(f'expected {key} as a number of 0 or more, got {value!r}.')
+        if value is not None and key != 'nesterov':
+            number(value, key, lambda v: 0 <= v < math.inf, 'of 0 or more')
     kwargs = {COMMON.get(k, k): v for k, v in options.items() if v is not None}
     return make(learning_rate=float(learning_rate), **kwargs)
 

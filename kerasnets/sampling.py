@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from kerasnets.compiled import compiled
-from kerasnets.errors import ConfigurationError, DataError, positive
+from kerasnets.errors import ConfigurationError, DataError, number, positive
 from kerasnets.initializers import generator
 
 #: Steps that one call of the compiled loop makes at most.
@@ -62,18 +62,15 @@ class Sampler:
         """
         labels = self._seed(labels)
         streams = positive(streams, 'streams')
-        if not isinstance(steps, (int, np.integer)) or steps < 0:
-            raise ConfigurationError(f'expected steps as an int of 0 or more, got {steps!r}.')
-        if not 0 <= temperature < np.inf:
-            raise ConfigurationError(f'expected a temperature of 0 or more, got {temperature!r}.')
+        steps = positive(steps, 'steps', least=0)
+        number(temperature, 'temperature', lambda t: 0 <= t < np.inf, 'of 0 or more')
         top_k = self.classes if top_k is None else positive(top_k, 'top_k')
         top_p = 1.0 if top_p is None else top_p
-        if not 0 < top_p <= 1:
-            raise ConfigurationError(f'expected top_p above 0 and at most 1, got {top_p!r}.')
+        number(top_p, 'top_p', lambda p: 0 < p <= 1, 'above 0 and at most 1')
         filtered = top_k < self.classes or top_p < 1
         settings = (max(float(temperature), COLDEST), min(top_k, self.classes), float(top_p))
         draws = generator(rng) if temperature else None
-        return self._run(labels, int(steps), streams, draws, settings, filtered)
+        return self._run(labels, steps, streams, draws, settings, filtered)
 
     def _run(self, labels, steps, streams, draws, settings, filtered):
         loop = self._loop(filtered)
@@ -105,7 +102,7 @@ class Sampler:
             yield from (row[0] for row in drawn) if streams == 1 else drawn
 
     def _seed(self, labels):
-        labels = np.asarray(labels if isinstance(labels, np.ndarray) else list(labels))
+        labels = np.asarray(list(labels) if hasattr(labels, '__iter__') else labels)
         if labels.ndim != 1 or not labels.size:
             raise DataError(
                 f'expected at least one label to start from, got shape {labels.shape}. '

@@ -88,10 +88,9 @@ class Text:
     """
 
     def __init__(self, text, alpha=None, min_count=2, unknown='\0'):
-        if not isinstance(text, str):
-            raise DataError(f'expected the text as a str, got {type(text).__name__}. Decode it.')
-        if not isinstance(unknown, str) or len(unknown) != 1:
+        if len(_codes(unknown)) != 1:
             raise ConfigurationError(f'expected unknown as one character, got {unknown!r}.')
+        positive(min_count, 'min_count', least=0)
         if alpha is None:
             codes, counts = np.unique(_codes(text), return_counts=True)
             alpha = ''.join(map(chr, codes[counts >= min_count])).replace(unknown, '')
@@ -100,7 +99,7 @@ class Text:
                     f'no character occurs {min_count} times in a text of {len(text)}. '
                     'Give an alphabet with alpha=, or a lower min_count.'
                 )
-        if not alpha:
+        if not len(_codes(alpha)):
             raise ConfigurationError('the alphabet is empty. Leave out alpha to take it from text.')
         if unknown in alpha:
             raise ConfigurationError(
@@ -133,11 +132,13 @@ class Text:
         DataError
             For a label without a character.
         """
-        labels = np.asarray(enc if isinstance(enc, np.ndarray) else list(enc), dtype='int64')
+        labels = np.asarray(list(enc) if hasattr(enc, '__iter__') else enc)
+        if labels.ndim != 1 or (labels.size and labels.dtype.kind not in 'iu'):
+            raise DataError(f'expected a list of int to decode, got {enc!r}.')
         wrong = labels[(labels < 0) | (labels >= self.classes)]
         if wrong.size:
             raise DataError(f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}.')
-        return self._codes[labels].tobytes().decode('utf-32-le', 'surrogatepass')
+        return self._codes[labels.astype('int64')].tobytes().decode('utf-32-le', 'surrogatepass')
 
     def classifier_batches(self, steps, batch_size, rng=None):
         """Make a callable that returns batches to train a `recurrent.Classifier`.
@@ -175,4 +176,6 @@ class Text:
 
 def _codes(text):
     """Unicode code points of a text, as an array."""
+    if not isinstance(text, str):
+        raise DataError(f'expected a text as a str, got {type(text).__name__}. Decode it first.')
     return np.frombuffer(text.encode('utf-32-le', 'surrogatepass'), dtype='<u4')

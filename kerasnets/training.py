@@ -11,7 +11,7 @@ import numpy as np
 
 from kerasnets import data, optimizers
 from kerasnets.callbacks import Progress, TensorBoard, wants_progress
-from kerasnets.errors import ConfigurationError, check_known, positive
+from kerasnets.errors import ConfigurationError, check_known, number, positive
 from kerasnets.initializers import generator
 
 log = logging.getLogger(__name__)
@@ -49,10 +49,12 @@ def prepare(
     raises.
     """
     check_known(options, [*optimizers.keywords(algo), *KEYWORDS], 'keyword of training')
-    if epochs is not None and (not isinstance(epochs, int) or epochs < 0):
-        raise ConfigurationError(f'expected epochs as an int of 0 or more, got {epochs!r}.')
+    if epochs is not None:
+        epochs = positive(epochs, 'epochs', least=0)
     patience = Patience(patience, min_improvement)
     every = positive(validate_every, 'validate_every')
+    views.check_losses()
+    callbacks = _callbacks(callbacks)
     optimizer = views.optimizer(algo, learning_rate=learning_rate, **options)
     rng = generator(int(net.rng.integers(2**63)))
     sets = {'train': (train, train_batches, rng), 'valid': (valid, valid_batches, None)}
@@ -74,8 +76,20 @@ def prepare(
     return Run(objective, net.model, train, valid, patience, epochs, every, (*added, *callbacks))
 
 
+def _callbacks(given):
+    """Keras callbacks as a list; one alone is taken too."""
+    given = list(given) if isinstance(given, (list, tuple)) else [given]
+    for callback in given:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise ConfigurationError(
+                f'expected callbacks as a list of keras.callbacks.Callback, got {callback!r}.'
+            )
+    return given
+
+
 def evaluate(views, source, batch_size):
     """The monitors over data, as a dict."""
+    views.check_losses()
     source = data.dataset(source, views.slots, batch_size=batch_size)
     return _evaluate(views.objective(source), source)
 
@@ -104,11 +118,8 @@ class Patience:
     failures: int = 0
 
     def __post_init__(self):
-        if self.patience < 0 or not 0 <= self.min_improvement < 1:
-            raise ConfigurationError(
-                'expected patience of 0 or more and min_improvement of at least 0 and under 1, '
-                f'got {self.patience!r} and {self.min_improvement!r}.'
-            )
+        positive(self.patience, 'patience', least=0)
+        number(self.min_improvement, 'min_improvement', lambda v: 0 <= v < 1, 'of 0 to under 1')
 
     def better(self, loss, counts=True):
         """Take note of a loss; True if it is the best so far, else a failure if it counts."""

@@ -6,6 +6,7 @@ from keras import ops
 
 from kerasnets import builder, data, objective, optimizers
 from kerasnets.compiled import compiled
+from kerasnets.errors import ConfigurationError
 
 #: Values that enter the network at once in prediction, at most, and rows, at least.
 BATCH_VALUES = 2**21
@@ -53,6 +54,11 @@ class Views:
             and np.asarray(x).dtype.kind in 'iu'
         )
 
+    def check_losses(self):
+        """Refuse a network that has nothing to make small."""
+        if not self.losses:
+            raise ConfigurationError("the network has no loss. Call set_loss('xe') first.")
+
     def tensors(self, names, labels=False):
         """Input tensors, and the named outputs as a dict of KerasTensors."""
         inputs, sources = self._entry(labels)
@@ -61,6 +67,7 @@ class Views:
     def graph(self, labels=False):
         """The `objective.Graph` of the losses."""
         if labels not in self._graphs:
+            self.check_losses()
             inputs, sources = self._entry(labels)
             self._graphs[labels] = objective.graph(
                 self.nodes, self.losses, inputs, sources, self.monitors

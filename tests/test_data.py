@@ -1,5 +1,6 @@
 """Rows 1 to 6 of what may go wrong: every array is checked before it is used."""
 
+import keras
 import numpy as np
 import pytest
 import scipy.sparse
@@ -153,6 +154,8 @@ def test_whole_float_labels_are_taken(net):
         dict(train_batches=0),
         dict(validate_every=0),
         dict(patience=-1),
+        dict(patience=None),
+        dict(epochs=True),
         dict(min_improvement=2),
         dict(learning_rate=-1),
         dict(learning_rate='fast'),
@@ -194,6 +197,41 @@ def test_no_copy_of_an_array():
     source = data.dataset([x, y], slots)
     assert source.arrays[0] is x
     assert source.arrays[1] is y
+
+
+@pytest.mark.skipif(keras.backend.backend() != 'tensorflow', reason='of TensorFlow')
+@pytest.mark.parametrize('shuffle', [False, True])
+@pytest.mark.parametrize('layout', [np.ascontiguousarray, np.asfortranarray, lambda x: x[:, ::2]])
+@pytest.mark.parametrize('dtype', ['float32', 'float64', 'float16', 'int8', 'bool'])
+@pytest.mark.parametrize('block', [1, 100, 10**6])
+def test_tensorflow_cuts_the_same_batches(shuffle, layout, dtype, block, monkeypatch):
+    monkeypatch.setattr(data, 'BLOCK', block)
+    x = layout(np.random.default_rng(1).integers(0, 2, (10, 4)).astype(dtype)[:, :4])
+    x, y = (x[:, :2] if x.shape[1] > 2 else x), np.arange(10, dtype='int64') % 9
+    a, b = (
+        data.dataset(
+            [x, y],
+            slots,
+            batch_size=4,
+            batches=2,
+            rng=np.random.default_rng(3) if shuffle else None,
+        )
+        for _ in range(2)
+    )
+    for _ in range(2):
+        got = [[t.numpy() for t in batch] for (batch,) in a.feed()]
+        want = list(b.epoch())
+        assert len(got) == len(want) == 2
+        for one, other in zip(got, want):
+            for g, w in zip(one, other):
+                assert g.dtype == w.dtype
+                np.testing.assert_array_equal(g, w)
+
+
+def test_read_only_arrays_are_taken(net):
+    x, y = X.copy(), Y.copy()
+    x.flags.writeable = y.flags.writeable = False
+    assert net.evaluate([x, y]) == net.evaluate([X, Y])
 
 
 def test_checks_look_at_all_chunks(monkeypatch):

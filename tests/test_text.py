@@ -46,7 +46,9 @@ def test_astral_characters_and_lone_surrogates():
         (dict(text='abc', alpha='ab?', unknown='?'), ConfigurationError, 'in the alphabet'),
         (dict(text='abc', alpha='aba'), ConfigurationError, 'twice'),
         (dict(text='abc', alpha='ab', unknown='xy'), ConfigurationError, 'one character'),
-        (dict(text=b'abc'), DataError, 'as a str'),
+        (dict(text=b'abc'), DataError, 'as a str, got bytes'),
+        (dict(text='abc', alpha=['a']), DataError, 'as a str, got list'),
+        (dict(text='abcabc', min_count='x'), ConfigurationError, 'min_count as an int'),
     ],
 )
 def test_what_cannot_be(kwargs, error, says):
@@ -58,6 +60,10 @@ def test_decoding_what_is_no_label():
     for labels in ([3], [-1], [0, 9]):
         with pytest.raises(DataError, match='labels of 0 to 2'):
             Text('ab', alpha='ab').decode(labels)
+    for labels in ('ab', [0.5], 3, [[1]]):
+        with pytest.raises(DataError, match='a list of int'):
+            Text('ab', alpha='ab').decode(labels)
+    assert Text('ab', alpha='ab').decode([]) == ''
 
 
 def test_classifier_batches_are_windows_of_the_text():

@@ -261,6 +261,14 @@ class _Labels:
     slots = [type('Slot', (), {'kind': 'values'})]  # noqa: RUF012
 
 
+def test_what_is_no_callback():
+    net = kerasnets.Classifier([4, 3])
+    for wrong in (3, [3], None):
+        with pytest.raises(ConfigurationError, match=r'list of keras\.callbacks\.Callback'):
+            net.train([X, Y], epochs=1, callbacks=wrong)
+    net.train([X, Y], epochs=1, callbacks=keras.callbacks.TerminateOnNaN())
+
+
 @pytest.mark.parametrize(
     ('kwargs', 'says'),
     [
