@@ -135,12 +135,16 @@ def output_names(nodes):
     return [f'{node.name}:{part}' for node in nodes for part in ('out', *node.outputs())]
 
 
+def full_name(nodes, name=None):
+    """'hid1:out' for 'hid1'; for None the output of the last layer."""
+    name = nodes[-1].name if name is None else name
+    return name if ':' in name else f'{name}:out'
+
+
 def find_output(nodes, name=None):
     """The KerasTensor of an output by name, such as 'hid1:out' or 'hid1'; default the last."""
-    if name is None:
-        return nodes[-1].output
+    name = full_name(nodes, name)
     inputs = {node.name: node.output for node in nodes if node.spec.form == 'input'}
-    name = name if ':' in name else f'{name}:out'
     layer = name.split(':')[0]
     known = {node.name: node for node in nodes}
     if name == f'{layer}:out' and layer in known:

@@ -1,14 +1,16 @@
 """`Network`: a list of layers, a Keras model of them, and what one does with it."""
 
 import numbers
+from types import MappingProxyType
 
 import numpy as np
 
 from kerasnets import builder, saving, training
-from kerasnets.errors import ConfigurationError, check_known, suggest
+from kerasnets.errors import ConfigurationError, suggest
 from kerasnets.initializers import generator
 from kerasnets.losses import Loss
 from kerasnets.params import parameters
+from kerasnets.regularizers import build as build_regularizers
 from kerasnets.spec import check_names, extend, parse
 from kerasnets.views import Views
 
@@ -87,7 +89,7 @@ class Network:
     @property
     def variables(self):
         """The Keras tensors that the losses read: inputs, targets and weights."""
-        return self._views.graph().variables
+        return self._views.variables
 
     @property
     def params(self):
@@ -169,7 +171,7 @@ class Network:
 
     # What it computes, as symbols
 
-    def build_graph(self, regularizers=()):
+    def build_graph(self, regularizers=MappingProxyType({})):
         """Connect the layers.
 
         Returns
@@ -179,7 +181,7 @@ class Network:
         updates : list
             Empty: Keras layers update their own state when they are called.
         """
-        self._refuse(regularizers)
+        build_regularizers(regularizers)  # they change the loss alone
         names = builder.output_names(self._nodes)
         return self._views.tensors(names)[1], self.updates()
 
@@ -192,18 +194,16 @@ class Network:
         >>> round(float(f([x, y])), 4)
         1.0986
         """
-        self._refuse(regularizers)
-        return self._views.graph().err
+        return self._views.graph(regularizers=build_regularizers(regularizers)).loss
 
     def monitors(self, **regularizers):
         """(name, KerasTensor) pairs of what is watched in training, beside the loss."""
-        self._refuse(regularizers)
-        graph = self._views.graph()
+        graph = self._views.graph(regularizers=build_regularizers(regularizers))
         return [('err', graph.err), *((name, mean) for name, (mean, _) in graph.monitors.items())]
 
     def updates(self, **regularizers):
         """Pairs of (variable, new value) beyond the gradient's: none, see `build_graph`."""
-        self._refuse(regularizers)
+        build_regularizers(regularizers)  # they change the loss alone
         return []
 
     # What one does with it
@@ -225,12 +225,12 @@ class Network:
         DataError
             If `x` does not fit the network.
         """
-        self._refuse(regularizers)
+        build_regularizers(regularizers)  # they change the loss alone
         return self._views.compute(x, builder.output_names(self._nodes))
 
     def predict(self, x, **regularizers):
         """The network's output for `x`, an array (examples, …)."""
-        self._refuse(regularizers)
+        build_regularizers(regularizers)  # they change the loss alone
         return self._output(x, 'out')
 
     def _output(self, x, part):
@@ -245,14 +245,15 @@ class Network:
         ----------
         data : list of arrays, callable or tf.data.Dataset
             As for `train`.
+        **regularizers
+            Penalties, as for `train`: they are added to 'loss', not to 'err'.
 
         Returns
         -------
         dict of str to float
             With 'loss' and 'err', and 'acc' for a classifier.
         """
-        self._refuse(regularizers)
-        return training.evaluate(self._views, data, batch_size)
+        return training.evaluate(self._views, data, batch_size, build_regularizers(regularizers))
 
     def itertrain(
         self,
@@ -307,6 +308,9 @@ class Network:
             Where to write logs; a dict holds keywords of `callbacks.TensorBoard`.
         verbose : 'auto', 0 or 1
             1 shows a progress bar; 'auto' does so in a terminal.
+        **options
+            Keywords of the algorithm, and penalties: ``weight_l2=0.1`` or
+            ``hidden_l1=dict(weight=0.1, pattern='hid1:out')``.
 
         Returns
         -------
@@ -377,11 +381,6 @@ class Network:
 
     def _parameters(self, node):
         return parameters(node.layer, node.name) if node.spec.form != 'input' else {}
-
-    @staticmethod
-    def _refuse(regularizers):
-        """No regularizers are known yet: every one is a misspelling."""
-        check_known(regularizers, (), 'regularizer')
 
     def _monitors(self, loss, output, target, weights=None):
         """Quantities to watch beside the loss: name -> (mean, mass)."""

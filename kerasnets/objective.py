@@ -5,11 +5,14 @@ its gradient.
 """
 
 import dataclasses
+import itertools
 
 import keras
 from keras import ops
 
 from kerasnets import builder
+from kerasnets.params import parameters
+from kerasnets.regularizers import WeightPenalty, mean_over
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,14 +27,20 @@ class Graph:
     variables: list  # KerasTensors: inputs, then the target and weights of each loss
     losses: list  # (coefficient, mean, mass) for each loss
     monitors: dict  # name -> (mean, mass)
+    penalties: list  # (weight, value) for each regularizer
 
     @property
     def err(self):
         """The losses added up."""
         return sum(coefficient * mean for coefficient, mean, _ in self.losses)
 
+    @property
+    def loss(self):
+        """The losses and the penalties added up: what training makes small."""
+        return self.err + sum(weight * value for weight, value in self.penalties)
 
-def graph(nodes, losses, inputs, sources, monitors):
+
+def graph(nodes, losses, inputs, sources, targets, monitors, regularizers=()):
     """Build the graph of the losses.
 
     Parameters
@@ -42,28 +51,59 @@ def graph(nodes, losses, inputs, sources, monitors):
         What the data holds for the inputs.
     sources : dict of str to KerasTensor
         What each input layer puts out, made from the inputs.
+    targets : list of list of KerasTensor
+        For each loss its target and, if it is weighted, weights.
     monitors : callable
         (loss, outputs, target, weights) -> dict of further quantities, for the first loss.
+    regularizers : tuple of Regularizer
 
     Raises
     ------
     ConfigurationError
         If there is no loss, or one that the output it is about cannot have.
     """
-    variables, terms, extra = list(inputs), [], {}
-    for i, loss in enumerate(losses):
-        name = loss.output_name or f'{nodes[-1].name}:out'
-        name = name if ':' in name else f'{name}:out'
-        logits_name = _logits(nodes, name)
-        wanted = [name, *([logits_name] if logits_name else [])]
-        tensors = builder.connect(nodes, sources, wanted)
-        output, logits = tensors[name], tensors.get(logits_name)
-        data = loss.target(name.replace(':', '_') + (f'_{i}' if i else ''), output)
-        variables += data
-        terms.append((loss.weight, *loss.value(output, logits, *data)))
-        if not i:
-            extra = monitors(loss, output if logits is None else logits, *data)
-    return Graph(variables, terms, extra)
+    compared = [builder.full_name(nodes, loss.output_name) for loss in losses]
+    logits = [_logits(nodes, name) for name in compared]
+    penalized = [_penalized(nodes, regularizer) for regularizer in regularizers]
+    tensors = builder.connect(
+        nodes, sources, [*compared, *filter(None, logits), *itertools.chain(*penalized)]
+    )
+    terms = [
+        (loss.weight, *loss.value(tensors[name], tensors.get(logit), *target))
+        for loss, name, logit, target in zip(losses, compared, logits, targets)
+    ]
+    penalties = [
+        (r.weight, _penalty(nodes, r, [tensors[name] for name in outputs], inputs[0]))
+        for r, outputs in zip(regularizers, penalized)
+    ]
+    first = tensors[logits[0] or compared[0]]
+    return Graph(
+        [*inputs, *itertools.chain(*targets)],
+        terms,
+        monitors(losses[0], first, *targets[0]),
+        penalties,
+    )
+
+
+def _penalized(nodes, regularizer):
+    """Names of the outputs that a regularizer is about."""
+    if regularizer.kind.of != 'outputs':
+        return []
+    hidden = [f'{node.name}:out' for node in nodes[:-1] if node.spec.form != 'input']
+    return regularizer.select(builder.output_names(nodes), hidden)
+
+
+def _penalty(nodes, regularizer, outputs, anchor):
+    """The value of a penalty, as a symbolic scalar."""
+    if outputs:
+        return mean_over(regularizer.kind.penalty, outputs)
+    named = {p.name: p for n in nodes for p in parameters(n.layer, n.name).values()}
+    weights = [name for name, p in named.items() if len(p.shape) > 1]
+    chosen = [named[name] for name in regularizer.select(list(named), weights)]
+    if not chosen:
+        return ops.sum(ops.zeros_like(anchor))
+    layers = [node.layer for node in nodes]
+    return WeightPenalty(regularizer.kind.penalty, chosen, layers)(anchor)
 
 
 def _logits(nodes, name):
@@ -102,12 +142,14 @@ class Objective(keras.Model):
     def over(cls, graph):
         """The Objective of a `Graph`."""
         outputs = {
-            'loss': graph.err,
+            'loss': graph.loss,
             'losses': [(mean, mass) for _, mean, mass in graph.losses],
+            'penalty': graph.loss - graph.err,
             'monitors': dict(graph.monitors),
         }
         objective = cls(graph.variables, outputs)
         objective.coefficients = [coefficient for coefficient, _, _ in graph.losses]
+        objective.penalty = keras.metrics.Mean(name='penalty')
         objective.means = [keras.metrics.Mean(name=f'loss_{i}') for i in range(len(graph.losses))]
         objective.monitor_means = {name: keras.metrics.Mean(name=name) for name in graph.monitors}
         objective.compile()
@@ -125,7 +167,7 @@ class Objective(keras.Model):
 
     @property
     def metrics(self):
-        return [*self.means, *self.monitor_means.values()]
+        return [*self.means, self.penalty, *self.monitor_means.values()]
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return y_pred['loss']
@@ -133,6 +175,7 @@ class Objective(keras.Model):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         for metric, (mean, mass) in zip(self.means, y_pred['losses']):
             metric.update_state(mean, sample_weight=mass)
+        self.penalty.update_state(y_pred['penalty'], sample_weight=ops.shape(x[0])[0])
         for name, (mean, mass) in y_pred['monitors'].items():
             self.monitor_means[name].update_state(mean, sample_weight=mass)
         return self.get_metrics_result()
@@ -141,4 +184,4 @@ class Objective(keras.Model):
         results = [mean.result() for mean in self.means]
         err = sum(c * r for c, r in zip(self.coefficients, results))
         monitors = {name: mean.result() for name, mean in self.monitor_means.items()}
-        return {'loss': err, 'err': ops.copy(err), **monitors}
+        return {'loss': err + self.penalty.result(), 'err': err, **monitors}

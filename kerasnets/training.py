@@ -9,7 +9,7 @@ import warnings
 import keras
 import numpy as np
 
-from kerasnets import data, optimizers
+from kerasnets import data, optimizers, regularizers
 from kerasnets.callbacks import Progress, TensorBoard, wants_progress
 from kerasnets.errors import ConfigurationError, check_known, number, positive
 from kerasnets.initializers import generator
@@ -48,7 +48,10 @@ def prepare(
     Parameters are those of `Network.itertrain`. Nothing of the network has changed when this
     raises.
     """
-    check_known(options, [*optimizers.keywords(algo), *KEYWORDS], 'keyword of training')
+    known = optimizers.keywords(algo)
+    check_known(options, [*known, *KEYWORDS, *regularizers.names()], 'keyword of training')
+    penalties = regularizers.build({k: v for k, v in options.items() if k not in known})
+    options = {k: v for k, v in options.items() if k in known}
     if epochs is not None:
         epochs = positive(epochs, 'epochs', least=0)
     patience = Patience(patience, min_improvement)
@@ -68,7 +71,7 @@ def prepare(
     )
     if train is None:
         raise ConfigurationError('expected data to train with, got None. Pass [inputs, labels].')
-    objective = views.objective(train)
+    objective = views.objective(train, penalties)
     added = [Progress()] if wants_progress(verbose) else []
     if tensorboard is not None:
         added.append(TensorBoard.build(tensorboard, net))
@@ -87,11 +90,11 @@ def _callbacks(given):
     return given
 
 
-def evaluate(views, source, batch_size):
+def evaluate(views, source, batch_size, penalties=()):
     """The monitors over data, as a dict."""
     views.check_losses()
     source = data.dataset(source, views.slots, batch_size=batch_size)
-    return _evaluate(views.objective(source), source)
+    return _evaluate(views.objective(source, penalties), source)
 
 
 def _evaluate(objective, source):

@@ -37,7 +37,7 @@ class Views:
         self.model = model
         self.sampler = None  # of a recurrent classifier
         self._functions, self._graphs, self._objectives = {}, {}, {}
-        self._optimizers, self._shapes = {}, {}
+        self._optimizers, self._shapes, self._tensors = {}, {}, {}
 
     @property
     def inputs(self):
@@ -64,22 +64,28 @@ class Views:
         inputs, sources = self._entry(labels)
         return inputs, builder.connect(self.nodes, sources, names)
 
-    def graph(self, labels=False):
-        """The `objective.Graph` of the losses."""
-        if labels not in self._graphs:
-            self.check_losses()
-            inputs, sources = self._entry(labels)
-            self._graphs[labels] = objective.graph(
-                self.nodes, self.losses, inputs, sources, self.monitors
-            )
-        return self._graphs[labels]
+    @property
+    def variables(self):
+        """The Keras tensors that the losses read: inputs, targets and weights."""
+        return self.graph().variables
 
-    def objective(self, source):
+    def graph(self, labels=False, regularizers=()):
+        """The `objective.Graph` of the losses, always over the same variables."""
+        key = labels, regularizers
+        if key not in self._graphs:
+            self.check_losses()
+            inputs, sources, targets = self._data(labels)
+            self._graphs[key] = objective.graph(
+                self.nodes, self.losses, inputs, sources, targets, self.monitors, regularizers
+            )
+        return self._graphs[key]
+
+    def objective(self, source, regularizers=()):
         """The compiled `Objective` for a Dataset."""
-        labels = source.slots[0].kind == 'labels'
-        if labels not in self._objectives:
-            self._objectives[labels] = objective.Objective.over(self.graph(labels))
-        return self._objectives[labels]
+        key = source.slots[0].kind == 'labels', regularizers
+        if key not in self._objectives:
+            self._objectives[key] = objective.Objective.over(self.graph(*key))
+        return self._objectives[key]
 
     def optimizer(self, algo, learning_rate, **options):
         """An optimizer as new: one made before for the same algorithm, its state set back.
@@ -173,6 +179,18 @@ class Views:
                 xla=model.jit_compile,
             )
         return self._functions[names, labels]
+
+    def _data(self, labels):
+        """The tensors of all that the data holds, and what the inputs become."""
+        if labels not in self._tensors:
+            inputs, sources = self._entry(labels)
+            targets = []
+            for i, loss in enumerate(self.losses):
+                output = builder.find_output(self.nodes, loss.output_name)
+                name = builder.full_name(self.nodes, loss.output_name).replace(':', '_')
+                targets.append(loss.target(f'{name}_{i}' if i else name, output))
+            self._tensors[labels] = inputs, sources, targets
+        return self._tensors[labels]
 
     def _entry(self, labels):
         """Tensors for the data, and what the input layers put out for it."""

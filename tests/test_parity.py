@@ -48,6 +48,9 @@ def test_theanets_numbers(case):
     np.testing.assert_array_equal(net.predict(arrays['x']), arrays['predict'])
     data = [arrays[k] for k in 'xyw' if k in arrays.files]
     np.testing.assert_allclose(net.evaluate(data)['loss'], arrays['loss'], rtol=1e-5)
+    for name, weight in case['regularizers'].items():
+        loss = net.evaluate(data, **{name: weight})['loss']
+        np.testing.assert_allclose(loss, arrays[f'loss/{name}'], rtol=1e-5, err_msg=name)
 
 
 UPDATES = [(case, algo) for case in CASES for algo in case['algorithms']]
