@@ -16,6 +16,7 @@ __version__ = '0.1.0'
 #: Public name -> the module it comes from. Imported when first used: the parser, the errors
 #: and the command line need no Keras.
 _NAMES = {
+    'Autoencoder': 'feedforward',
     'Classifier': 'feedforward',
     'ConfigurationError': 'errors',
     'DataError': 'errors',
@@ -23,6 +24,7 @@ _NAMES = {
     'KerasnetsError': 'errors',
     'Loss': 'losses',
     'Network': 'network',
+    'Regressor': 'feedforward',
     'TensorBoard': 'callbacks',
     'load': 'models',
 }

@@ -159,7 +159,8 @@ def connect(nodes, inputs, wanted):
     ----------
     nodes : list of Node
     inputs : dict of str to KerasTensor
-        What each input layer puts out, by the layer's name.
+        Outputs that are given, by name: those of the input layers, or of layers further on.
+        Only the layers between them and the wanted outputs are run.
     wanted : sequence of str
         Names of outputs.
 
@@ -173,27 +174,30 @@ def connect(nodes, inputs, wanted):
     ConfigurationError
         For a name that is not there.
     """
-    tensors = {}
-    for node in nodes:
-        if node.spec.form == 'input':
-            tensors[f'{node.name}:out'] = inputs[node.name]
-            continue
-        sources = [tensors[name] for name in node.spec.inputs]
-        x = sources[0] if len(sources) == 1 else sources
-        y = tensors[f'{node.name}:out'] = node.layer(x)
-        for part, output in node.outputs().items():
-            name = f'{node.name}:{part}'
-            if name in wanted or any(name in other.spec.inputs for other in nodes):
-                args = (x, y) if output.after else (x,)
-                tensors[name] = Probe(node.layer, output.read)(*args)
-    for name in wanted:
+    by_name = {node.name: node for node in nodes}
+    tensors = {full_name(nodes, name): tensor for name, tensor in inputs.items()}
+
+    def tensor(name):
         if name not in tensors:
-            known = output_names(nodes)
-            raise ConfigurationError(
-                f'the network has no output {name!r}.{suggest(name, known)} '
-                f'It has: {", ".join(known)}.'
-            )
-    return {name: tensors[name] for name in wanted}
+            layer, part = name.split(':')
+            node = by_name.get(layer)
+            if node is None or (part != 'out' and part not in node.outputs()):
+                known = output_names(nodes)
+                raise ConfigurationError(
+                    f'the network has no output {name!r}.{suggest(name, known)} '
+                    f'It has: {", ".join(known)}.'
+                )
+            sources = [tensor(source) for source in node.spec.inputs]
+            x = sources[0] if len(sources) == 1 else sources
+            if part == 'out':
+                tensors[name] = node.layer(x)
+            else:
+                output = node.outputs()[part]
+                args = (x, tensor(f'{layer}:out')) if output.after else (x,)
+                tensors[name] = Probe(node.layer, output.read)(*args)
+        return tensors[name]
+
+    return {name: tensor(name) for name in wanted}
 
 
 def _input(spec, ndim):

@@ -6,8 +6,144 @@ import numpy as np
 
 from kerasnets.data import Slot, fill
 from kerasnets.errors import DataError
-from kerasnets.network import Network
+from kerasnets.network import Network, pick
 from kerasnets.regularizers import build as build_regularizers
+
+
+class Regressor(Network):
+    """A network that gives values for each input.
+
+    Parameters
+    ----------
+    layers : sequence
+        Entries of the language of layers; the last is the number of values.
+    loss : str, dict or Loss
+        'mse' or 'mae'.
+    weighted : bool
+        Whether the data holds a weight for each value, as a third array.
+    rng : int or numpy random generator
+
+    Inputs have the shape (examples, variables), targets and weights (examples, values).
+
+    >>> net = Regressor([4, (6, 'tanh'), 2])
+    >>> x = np.random.randn(100, 4)
+    >>> training, validation = net.train([x, x[:, :2] ** 2], epochs=1)
+    >>> net.predict(x).shape
+    (100, 2)
+    """
+
+    def __init__(self, layers=(), loss='mse', weighted=False, rng=13):
+        super().__init__(layers, loss=loss, weighted=weighted, rng=rng)
+
+    def score(self, x, y, w=None, **regularizers):
+        """The coefficient of determination, R², as scikit-learn has it.
+
+        1 - Σw(y - p)²/Σw(y - ȳ)² of each output, then their mean. Steps of sequences count as
+        examples. An output that never changes counts 1 if it is met exactly, else 0.
+
+        Parameters
+        ----------
+        x : array (examples, variables)
+        y : array (examples, values)
+        w : array (examples, values) or (examples,), optional
+
+        Returns
+        -------
+        float
+        """
+        p = self.predict(x, **regularizers)
+        slots = [Slot('targets', p.shape)]
+        if w is not None:
+            slots.append(Slot('weights', p.shape[: np.ndim(w)], 'weights'))
+        arrays = fill(slots, [y] if w is None else [y, w])
+        if not p.size:
+            raise DataError('expected at least one example to score, got none.')
+        w = (
+            np.ones(1)
+            if w is None
+            else arrays[1].reshape(arrays[1].shape + (1,) * (p.ndim - np.ndim(w)))
+        )
+        return _r2(arrays[0].astype('d'), p.astype('d'), np.broadcast_to(w, p.shape))
+
+
+class Autoencoder(Regressor):
+    """A network that gives its inputs back.
+
+    Parameters
+    ----------
+    layers, loss, weighted, rng
+        As for `Regressor`; the last layer is of the size of the first.
+
+    Data is inputs alone, and weights of the same shape if the network is weighted.
+
+    >>> net = Autoencoder([4, (2, 'tanh'), 4])
+    >>> x = np.random.randn(100, 4)
+    >>> training, validation = net.train([x], epochs=1)
+    >>> net.encode(x).shape, net.decode(net.encode(x)).shape
+    ((100, 2), (100, 4))
+    """
+
+    TARGET = 'in:out'
+
+    def encode(self, x, layer=None, sample=False, **regularizers):
+        """The output of a hidden layer for some inputs.
+
+        Parameters
+        ----------
+        x : array (examples, variables)
+        layer : str or int, optional
+            Name or place of the layer. Default: the one in the middle.
+        sample : bool
+            Draw a 0 or a 1 for each value, which is taken for the probability of a 1.
+
+        Returns
+        -------
+        array (examples, units)
+        """
+        name = f'{self._layer_name(layer)}:out'
+        build_regularizers(regularizers)
+        codes = self._views.compute(x, [name])[name]
+        return (self.rng.random(codes.shape) < codes).astype(codes.dtype) if sample else codes
+
+    def decode(self, z, layer=None, **regularizers):
+        """The network's output for given outputs of a hidden layer.
+
+        Parameters
+        ----------
+        z : array (examples, units)
+        layer : str or int, optional
+            Name or place of the layer. Default: the one in the middle.
+
+        Returns
+        -------
+        array (examples, variables)
+        """
+        build_regularizers(regularizers)
+        name = f'{self._nodes[-1].name}:out'
+        return self._views.compute(z, [name], start=self._layer_name(layer))[name]
+
+    def score(self, x, w=None, **regularizers):
+        """R² of the inputs that are given back; see `Regressor.score`."""
+        return super().score(x, x, w, **regularizers)
+
+    def _layer_name(self, layer):
+        names = [node.name for node in self._nodes]
+        return pick(
+            dict(zip(names, names)),
+            len(names) // 2 if layer is None else layer,
+            'the network has no layer',
+        )
+
+
+def _r2(y, p, w):
+    """R² of each output, averaged."""
+    y, p, w = (a.reshape(-1, a.shape[-1]) for a in (y, p, w))
+    if not (w.sum(0) > 0).all():
+        raise DataError('weights add up to 0. Give at least one example some weight.')
+    left = (w * (y - p) ** 2).sum(0)
+    spread = (w * (y - np.average(y, axis=0, weights=w)) ** 2).sum(0)
+    still = spread == 0
+    return float(np.where(still, left == 0, 1 - left / np.where(still, 1, spread)).mean())
 
 
 class Classifier(Network):

@@ -1,5 +1,8 @@
 """Losses: what a network is trained to make small.
 
+Those of labels (`cross_entropy`, `hinge`) compare a distribution over classes with a class;
+those of values (`squared_error`, `absolute_error`) compare arrays of one shape.
+
 A loss is a plain function of a target and an output, giving an error for each element; `Loss`
 adds what a network needs to know of it. Errors are averaged as Σwe/Σw, or Σe/n unweighted.
 """
@@ -37,6 +40,16 @@ def hinge(target, output, logits=None):
     return ops.maximum(0.0, wrong - _of_target(output, target))
 
 
+def squared_error(target, output, logits=None):
+    """(y - t)², of arrays of one shape."""
+    return ops.square(output - target)
+
+
+def absolute_error(target, output, logits=None):
+    """|y - t|, of arrays of one shape."""
+    return ops.abs(output - target)
+
+
 def _of_target(output, target):
     return ops.sum(output * ops.one_hot(target, output.shape[-1], dtype=output.dtype), axis=-1)
 
@@ -45,13 +58,23 @@ def _of_target(output, target):
 class _Kind:
     error: Callable  # (target, output, logits) -> errors
     keras_loss: str | None = None  # the same loss in Keras, for the saved model
+    labels: bool = False  # whether targets are labels
 
 
 KINDS = {
-    'xe': _Kind(cross_entropy, 'sparse_categorical_crossentropy'),
-    'hinge': _Kind(hinge),
+    'xe': _Kind(cross_entropy, 'sparse_categorical_crossentropy', labels=True),
+    'hinge': _Kind(hinge, labels=True),
+    'mse': _Kind(squared_error, 'mean_squared_error'),
+    'mae': _Kind(absolute_error, 'mean_absolute_error'),
 }
-ALIASES = {'crossentropy': 'xe', 'cross-entropy': 'xe'}
+ALIASES = {
+    'crossentropy': 'xe',
+    'cross-entropy': 'xe',
+    'mean-squared-error': 'mse',
+    'mean_squared_error': 'mse',
+    'mean-absolute-error': 'mae',
+    'mean_absolute_error': 'mae',
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,19 +84,23 @@ class Loss:
     Attributes
     ----------
     form : str
-        'xe' (cross-entropy) or 'hinge'.
+        'xe' (cross-entropy) or 'hinge' of labels, 'mse' or 'mae' of values.
     weight : float
         What this loss is multiplied by when a network has several.
     weighted : bool
         Whether the data holds a weight for each element of the target.
     output_name : str or None
         The output that is compared, such as 'out:out'. None: the network's last.
+    target : str or None
+        The output that it is compared with, such as 'in:out' in an autoencoder. None: an
+        array of the data.
     """
 
     form: str = 'xe'
     weight: float = 1.0
     weighted: bool = False
     output_name: str | None = None
+    target: str | None = None
 
     @classmethod
     def build(cls, form, **kwargs):
@@ -110,12 +137,25 @@ class Loss:
         """Keras' name of the same loss, or None."""
         return KINDS[self.form].keras_loss
 
-    def target(self, name, output):
-        """Input tensors for what the data must hold: the labels and, if weighted, weights."""
-        shape = tuple(output.shape)[:-1]
-        target = keras.Input(batch_shape=shape, dtype='int32', name=f'{name}_target')
-        weights = keras.Input(batch_shape=shape, dtype='float32', name=f'{name}_weights')
-        return [target, weights] if self.weighted else [target]
+    @property
+    def of_labels(self):
+        """Whether targets are labels: one axis less than the output, and integers."""
+        return KINDS[self.form].labels
+
+    def target_shape(self, shape):
+        """The shape of a target for an output of this shape; weights have the same."""
+        return tuple(shape)[:-1] if self.of_labels else tuple(shape)
+
+    def data(self, name, output):
+        """Input tensors for what the data must hold: a target and, if weighted, weights."""
+        shape = self.target_shape(output.shape)
+        dtype = 'int32' if self.of_labels else 'float32'
+        tensors = []
+        if self.target is None:
+            tensors.append(keras.Input(batch_shape=shape, dtype=dtype, name=f'{name}_target'))
+        if self.weighted:
+            tensors.append(keras.Input(batch_shape=shape, dtype='float32', name=f'{name}_weights'))
+        return tensors
 
     def value(self, outputs, logits, target, weights=None):
         """The loss of a batch and its mass: Σwe/Σw and Σw, or Σe/n and n."""

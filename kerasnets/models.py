@@ -3,7 +3,11 @@
 from kerasnets import feedforward, recurrent
 from kerasnets.network import Network
 
-MODELS = (feedforward.Classifier, recurrent.Classifier)
+MODELS = tuple(
+    getattr(module, name)
+    for module in (feedforward, recurrent)
+    for name in ('Autoencoder', 'Classifier', 'Regressor')
+)
 
 
 def load(filename_or_handle):

@@ -48,6 +48,9 @@ class Network:
     INPUT_NDIM = 2
     OUTPUT_NDIM = 2
 
+    #: The output that the loss compares with; None: an array of the data.
+    TARGET = None
+
     def __init__(self, layers=(), loss=None, weighted=False, rng=13):
         if isinstance(layers, (str, bytes, numbers.Number, dict)):
             raise ConfigurationError(f'expected a list of layers, got {layers!r}. Try [10, 20, 3].')
@@ -62,7 +65,8 @@ class Network:
             activation = self.DEFAULT_OUTPUT_ACTIVATION if last else 'relu'
             self._add(layer, 'out' if last else None, activation)
         if loss is not None:
-            self.set_loss(loss, weighted=weighted)
+            target = {'target': self.TARGET} if self.TARGET else {}
+            self.set_loss(loss, weighted=weighted, **target)
 
     # What it is
 
@@ -125,8 +129,8 @@ class Network:
         (4, 6)
         """
         by_name = {node.name: node for node in self._nodes}
-        found = self._parameters(_pick(by_name, which, 'the network has no layer'))
-        return _pick(found, param, f'layer {which!r} has no parameter')
+        found = self._parameters(pick(by_name, which, 'the network has no layer'))
+        return pick(found, param, f'layer {which!r} has no parameter')
 
     def add_layer(self, layer=None, **kwargs):
         """Add a layer after those that are there.
@@ -387,7 +391,7 @@ class Network:
         return {}
 
 
-def _pick(found, key, complaint):
+def pick(found, key, complaint):
     """An item by name or by place."""
     names = list(found)
     if isinstance(key, numbers.Integral) and -len(names) <= key < len(names):

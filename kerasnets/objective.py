@@ -52,7 +52,7 @@ def graph(nodes, losses, inputs, sources, targets, monitors, regularizers=()):
     sources : dict of str to KerasTensor
         What each input layer puts out, made from the inputs.
     targets : list of list of KerasTensor
-        For each loss its target and, if it is weighted, weights.
+        For each loss what the data holds: its target, weights if it is weighted.
     monitors : callable
         (loss, outputs, target, weights) -> dict of further quantities, for the first loss.
     regularizers : tuple of Regularizer
@@ -63,14 +63,20 @@ def graph(nodes, losses, inputs, sources, targets, monitors, regularizers=()):
         If there is no loss, or one that the output it is about cannot have.
     """
     compared = [builder.full_name(nodes, loss.output_name) for loss in losses]
-    logits = [_logits(nodes, name) for name in compared]
+    logits = [
+        _logits(nodes, name) if loss.of_labels else None for loss, name in zip(losses, compared)
+    ]
+    within = [loss.target and builder.full_name(nodes, loss.target) for loss in losses]
     penalized = [_penalized(nodes, regularizer) for regularizer in regularizers]
     tensors = builder.connect(
-        nodes, sources, [*compared, *filter(None, logits), *itertools.chain(*penalized)]
+        nodes,
+        sources,
+        [*compared, *filter(None, [*logits, *within]), *itertools.chain(*penalized)],
     )
+    against = [[tensors[name], *data] if name else data for name, data in zip(within, targets)]
     terms = [
         (loss.weight, *loss.value(tensors[name], tensors.get(logit), *target))
-        for loss, name, logit, target in zip(losses, compared, logits, targets)
+        for loss, name, logit, target in zip(losses, compared, logits, against)
     ]
     penalties = [
         (r.weight, _penalty(nodes, r, [tensors[name] for name in outputs], inputs[0]))
@@ -80,7 +86,7 @@ def graph(nodes, losses, inputs, sources, targets, monitors, regularizers=()):
     return Graph(
         [*inputs, *itertools.chain(*targets)],
         terms,
-        monitors(losses[0], first, *targets[0]),
+        monitors(losses[0], first, *against[0]),
         penalties,
     )
 

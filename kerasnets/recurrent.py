@@ -5,7 +5,36 @@ from kerasnets.errors import ConfigurationError
 from kerasnets.sampling import Sampler
 from kerasnets.text import Text, batches
 
-__all__ = ['Classifier', 'Text', 'batches']
+__all__ = ['Autoencoder', 'Classifier', 'Regressor', 'Text', 'batches']
+
+
+class Regressor(feedforward.Regressor):
+    """A network that gives values at each step of a sequence.
+
+    Parameters are those of `feedforward.Regressor`. Inputs have the shape
+    (examples, time, variables), targets and weights (examples, time, values).
+
+    >>> net = Regressor([4, (6, 'lstm'), 2])
+    >>> x = np.random.randn(10, 7, 4)
+    >>> training, validation = net.train([x, x[:, :, :2]], epochs=1)
+    >>> net.predict(x).shape
+    (10, 7, 2)
+    """
+
+    INPUT_NDIM = 3
+    OUTPUT_NDIM = 3
+
+
+class Autoencoder(feedforward.Autoencoder):
+    """A network that gives sequences back. Parameters are those of `feedforward.Autoencoder`.
+
+    >>> net = Autoencoder([4, (2, 'rnn', 'tanh'), 4])
+    >>> net.encode(np.random.randn(10, 7, 4)).shape
+    (10, 7, 2)
+    """
+
+    INPUT_NDIM = 3
+    OUTPUT_NDIM = 3
 
 
 class Classifier(feedforward.Classifier):

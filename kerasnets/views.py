@@ -59,9 +59,14 @@ class Views:
         if not self.losses:
             raise ConfigurationError("the network has no loss. Call set_loss('xe') first.")
 
-    def tensors(self, names, labels=False):
+    def tensors(self, names, labels=False, start=None):
         """Input tensors, and the named outputs as a dict of KerasTensors."""
-        inputs, sources = self._entry(labels)
+        if start is None:
+            inputs, sources = self._entry(labels)
+        else:
+            output = builder.find_output(self.nodes, start)
+            inputs = [keras.Input(batch_shape=output.shape, dtype=output.dtype)]
+            sources = {start: inputs[0]}
         return inputs, builder.connect(self.nodes, sources, names)
 
     @property
@@ -114,17 +119,23 @@ class Views:
             loss = self.losses[0].keras_loss if len(self.losses) == 1 else None
             self.model.compile(optimizer, loss)
 
-    def compute(self, x, names):
+    def compute(self, x, names, start=None):
         """The named outputs for an array of inputs, as a dict of arrays.
+
+        With `start`, the array stands for that layer's output, in the place of the inputs.
 
         Raises
         ------
         DataError
             If the array does not fit.
         """
-        (slot,) = self.slots([x])[:1]
+        if start is None:
+            slot = self.slots([x])[0]
+        else:
+            shape = tuple(builder.find_output(self.nodes, start).shape)
+            slot = data.Slot(f'outputs of {start!r}', shape, static=shape)
         x = slot.take(x)
-        function = self._function(tuple(names), slot.kind == 'labels')
+        function = self._function(tuple(names), slot.kind == 'labels', start)
         width = max(1, x[:1].size * (slot.classes or 1))
         rows = max(BATCH_ROWS, BATCH_VALUES // width)
         results = None
@@ -150,12 +161,14 @@ class Views:
         slots = [data.Slot(name, shape, *kind, static=shape)]
         for loss in self.losses:
             output = builder.find_output(self.nodes, loss.output_name)
-            static_output = tuple(output.shape)
             exact = self._exact(output, x, static, labels)
-            target = (f'targets ({loss.output_name or self.nodes[-1].name!r})', exact[:-1])
-            slots.append(data.Slot(*target, 'labels', exact[-1], static=static_output[:-1]))
+            shapes = loss.target_shape(exact), loss.target_shape(output.shape)
+            if loss.target is None:
+                name = f'targets ({loss.output_name or self.nodes[-1].name!r})'
+                kind = ('labels', exact[-1]) if loss.of_labels else ('values', None)
+                slots.append(data.Slot(name, shapes[0], *kind, static=shapes[1]))
             if loss.weighted:
-                slots.append(data.Slot('weights', exact[:-1], 'weights', static=static_output[:-1]))
+                slots.append(data.Slot('weights', shapes[0], 'weights', static=shapes[1]))
         return slots
 
     def _exact(self, output, x, static, labels):
@@ -169,16 +182,17 @@ class Views:
             self._shapes[shape] = tuple(self.model.compute_output_shape(shape))
         return self._shapes[shape]
 
-    def _function(self, names, labels):
-        if (names, labels) not in self._functions:
-            model = keras.Model(*self.tensors(names, labels))
-            self._functions[names, labels] = compiled(
+    def _function(self, names, labels, start):
+        key = names, labels, start
+        if key not in self._functions:
+            model = keras.Model(*self.tensors(names, labels, start))
+            self._functions[key] = compiled(
                 lambda x: model(x, training=False),
                 model.variables,
                 model.inputs,
                 xla=model.jit_compile,
             )
-        return self._functions[names, labels]
+        return self._functions[key]
 
     def _data(self, labels):
         """The tensors of all that the data holds, and what the inputs become."""
@@ -188,7 +202,7 @@ class Views:
             for i, loss in enumerate(self.losses):
                 output = builder.find_output(self.nodes, loss.output_name)
                 name = builder.full_name(self.nodes, loss.output_name).replace(':', '_')
-                targets.append(loss.target(f'{name}_{i}' if i else name, output))
+                targets.append(loss.data(f'{name}_{i}' if i else name, output))
             self._tensors[labels] = inputs, sources, targets
         return self._tensors[labels]
 
