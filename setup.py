@@ -27,7 +27,7 @@ setup(
         'wrapt',
     ],
     extras_require={
-        'test': ['pytest', 'hypothesis', 'scipy'],
+        'test': ['pytest', 'hypothesis', 'scipy', 'scikit-learn'],
         'lint': ['ruff==0.17.6'],
         'jax': ['jax'],
     },

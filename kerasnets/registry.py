@@ -15,6 +15,12 @@ FORMS = {
     'rnn': 'rnn',
     'lstm': 'lstm',
     'gru': 'gru',
+    'rrnn': 'rrnn',
+    'mrnn': 'mrnn',
+    'mut1': 'mut1',
+    'scrn': 'scrn',
+    'clockwork': 'clockwork',
+    'bcrnn': 'clockwork',
     'flatten': 'reshape',
     'flat': 'reshape',
 }

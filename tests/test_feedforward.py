@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import sklearn.metrics
 
 import kerasnets
 from kerasnets.errors import ConfigurationError, DataError
@@ -73,3 +74,92 @@ def test_weights_change_what_is_learnt():
             epochs=30,
         )
         assert (net.predict(X) == label).mean() > 0.9
+
+
+def r2(y, p, w=None):
+    return sklearn.metrics.r2_score(y, p, sample_weight=w)
+
+
+@pytest.mark.parametrize('loss', ['mse', 'mae'])
+@pytest.mark.parametrize('weighted', [False, True])
+def test_regressors_follow_their_loss(loss, weighted):
+    net = kerasnets.Regressor([4, (6, 'tanh'), 2], loss=loss, weighted=weighted)
+    y, w = RNG.normal(size=(40, 2)), RNG.random((40, 2))
+    e = net.predict(X) - y
+    e = e**2 if loss == 'mse' else abs(e)
+    want = (w * e).sum() / w.sum() if weighted else e.mean()
+    data = [X, y, w] if weighted else [X, y]
+    got = net.evaluate(data, batch_size=7)
+    assert list(got) == ['loss', 'err']
+    np.testing.assert_allclose(got['loss'], want, rtol=1e-5)
+
+
+def test_a_regressor_learns():
+    net = kerasnets.Regressor([4, (20, 'tanh'), 2])
+    x = RNG.normal(size=(400, 4))
+    y = np.stack([x[:, 0] * x[:, 1], x[:, 2] + 1], 1)
+    net.train([x, y], algo='adam', learning_rate=0.02, epochs=60)
+    assert net.score(x, y) > 0.9
+
+
+def test_the_score_of_a_regressor_is_scikit_learns():
+    net = kerasnets.Regressor([4, (6, 'tanh'), 2])
+    y, w = net.predict(X) + RNG.normal(size=(40, 2)) * [0.1, 3], RNG.random(40)
+    np.testing.assert_allclose(net.score(X, y), r2(y, net.predict(X)), rtol=1e-6)
+    np.testing.assert_allclose(net.score(X, y, w), r2(y, net.predict(X), w), rtol=1e-6)
+    flat = np.stack([y[:, 0], np.ones(40)], 1)
+    np.testing.assert_allclose(net.score(X, flat), r2(flat, net.predict(X)), rtol=1e-6)
+    rec = kerasnets.recurrent.Regressor([4, (6, 'rnn', 'tanh'), 2])
+    x, z = RNG.normal(size=(5, 8, 4)), RNG.normal(size=(5, 8, 2))
+    want = r2(z.reshape(40, 2), rec.predict(x).reshape(40, 2))
+    np.testing.assert_allclose(rec.score(x, z), want, rtol=1e-6)
+    with pytest.raises(DataError, match=r'targets: expected shape \(40, 2\)'):
+        net.score(X, y[:, :1])
+
+
+@pytest.mark.parametrize('module', ['feedforward', 'recurrent'])
+def test_autoencoders_encode_and_decode(module):
+    net = getattr(kerasnets, module).Autoencoder(
+        [4, (6, 'tanh' if module == 'feedforward' else 'rnn'), (3, 'logistic'), (6, 'tanh'), 4]
+    )
+    x = RNG.normal(size=(9, 4) if module == 'feedforward' else (9, 5, 4)).astype('f')
+    out = net.feed_forward(x)
+    np.testing.assert_array_equal(net.encode(x), out['hid2:out'])
+    np.testing.assert_array_equal(net.encode(x, 'hid1'), out['hid1:out'])
+    np.testing.assert_array_equal(net.encode(x, 3), out['hid3:out'])
+    np.testing.assert_allclose(net.decode(out['hid2:out']), net.predict(x), atol=1e-6)
+    np.testing.assert_allclose(net.decode(out['hid1:out'], 'hid1'), net.predict(x), atol=1e-6)
+    np.testing.assert_allclose(
+        net.evaluate([x])['loss'], ((x - net.predict(x)) ** 2).mean(), rtol=1e-5
+    )
+    rows = x.reshape(-1, 4)
+    np.testing.assert_allclose(net.score(x), r2(rows, net.predict(x).reshape(-1, 4)), rtol=1e-5)
+    drawn = net.encode(x, sample=True)
+    assert set(np.unique(drawn)) == {0, 1}
+    with pytest.raises(ConfigurationError, match="no layer 'hid9'"):
+        net.encode(x, 'hid9')
+    with pytest.raises(DataError, match="outputs of 'hid2': expected shape"):
+        net.decode(x)
+    with pytest.raises(DataError, match='expected 1 arrays'):
+        net.train([x, x], epochs=1)
+
+
+def test_an_autoencoder_learns_to_compress(tmp_path):
+    basis = RNG.normal(size=(2, 6))
+    x = RNG.normal(size=(300, 2)) @ basis
+    net = kerasnets.Autoencoder([6, (2, 'linear'), 6])
+    net.train([x], algo='adam', learning_rate=0.05, epochs=60)
+    assert net.score(x) > 0.98
+    net.save(tmp_path / 'net.keras')
+    again = kerasnets.load(tmp_path / 'net.keras')
+    assert type(again) is kerasnets.Autoencoder
+    np.testing.assert_array_equal(again.encode(x), net.encode(x))
+    assert again.losses[0].target == 'in:out'
+    again.train([x], epochs=1)
+
+
+def test_weighted_autoencoders():
+    net = kerasnets.Autoencoder([4, (2, 'tanh'), 4], weighted=True)
+    w = RNG.random((40, 4))
+    e = (net.predict(X) - X) ** 2
+    np.testing.assert_allclose(net.evaluate([X, w])['loss'], (w * e).sum() / w.sum(), rtol=1e-5)

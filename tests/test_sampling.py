@@ -27,6 +27,13 @@ CHAINS = {
     'gru': [6, (7, 'gru', 'tanh'), 6],
     'gru-after': [6, dict(form='gru', size=7, reset_after=True, activation='tanh'), 6],
     'peepholes': [6, dict(form='lstm', size=7, peepholes=True), 6],
+    'rrnn': [6, (7, 'rrnn', 'tanh'), 6],
+    'rrnn-log': [6, dict(form='rrnn', size=7, rate='log', activation='tanh'), 6],
+    'mrnn': [6, (7, 'mrnn', 'tanh'), 6],
+    'mut1': [6, (7, 'mut1'), 6],
+    'scrn': [6, (7, 'scrn', 'tanh'), 6],
+    'clockwork': [6, dict(form='clockwork', size=9, periods=[1, 2, 4], activation='tanh'), 6],
+    'bcrnn': [6, dict(form='bcrnn', size=8, num_modules=4, activation='tanh'), 6],
     'deep': [6, (5, 'relu'), (7, 'lstm'), 'LayerNormalization', (8, 'gru', 'tanh'), (5, 'tanh'), 6],
     'embedding': [
         dict(shape=(None,)),

@@ -109,8 +109,17 @@ for path in sys.argv[1:]:
     ],
 )
 def test_own_layers_and_activations_load_in_a_fresh_process(imports, load, tmp_path):
-    entries = [5, dict(form='lstm', size=4, peepholes=True), (4, 'relu+norm:z'), 5]
-    net = kerasnets.recurrent.Classifier(entries)
+    cells = ['rrnn', 'mrnn', 'mut1', 'scrn', 'clockwork', 'bcrnn']
+    net = kerasnets.recurrent.Classifier(
+        [
+            5,
+            dict(form='lstm', size=4, peepholes=True),
+            *((4, form) for form in cells),
+            dict(form='rrnn', size=4, rate='log', direction='backwards'),
+            (4, 'relu+norm:z'),
+            5,
+        ]
+    )
     x = np.random.default_rng(1).normal(size=(2, 3, 5)).astype('f')
     paths = [f'{tmp_path}/net{suffix}' for suffix in SUFFIXES]
     for path in paths:

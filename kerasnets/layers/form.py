@@ -39,6 +39,8 @@ class Form:
         """
         options = dict(spec.options)
         cls = self.choose(options)
+        if 'go_backwards' in keywords(cls) and 'direction' in options:
+            options['go_backwards'] = _backwards(options.pop('direction'))
         known = keywords(cls)
         for setting in initial_settings(options, known):
             del options[setting]
@@ -59,13 +61,26 @@ class Form:
             if 'activation' not in known:
                 raise ConfigurationError(f'{cls.__name__} takes no activation, got {activation!r}.')
             kwargs['activation'] = activations.get(activation, also=registry.FORMS)
-        check_known(kwargs, {*known, *self.own}, f'keyword of {cls.__name__}')
+        check_known(
+            kwargs,
+            {*known, *self.own, *(['direction'] if 'go_backwards' in known else [])},
+            f'keyword of {cls.__name__}',
+        )
         return cls(name=spec.name, **kwargs)
 
     def _activation(self, spec):
         if spec.activation is not None:
             return spec.activation
         return spec.default_activation if self.activation == CUSTOM else self.activation
+
+
+def _backwards(direction):
+    """Whether a recurrent layer runs against time, as theanets' keyword says it."""
+    if direction not in (None, 'forward', 'forwards', 'back', 'backward', 'backwards'):
+        raise ConfigurationError(
+            f"expected direction as 'forward' or 'backwards', got {direction!r}."
+        )
+    return str(direction).startswith('back')
 
 
 def initial_settings(options, known):

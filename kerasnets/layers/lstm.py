@@ -15,6 +15,7 @@ F. Gers, J. Schmidhuber (2000), "Recurrent nets that time and count", IJCNN.
 import keras
 from keras import ops
 
+from kerasnets.layers.cell import Cell
 from kerasnets.layers.form import (
     Anatomy,
     Form,
@@ -28,7 +29,7 @@ from kerasnets.layers.form import (
 
 
 @keras.saving.register_keras_serializable('kerasnets')
-class PeepholeLSTMCell(keras.layers.Layer):
+class PeepholeLSTMCell(Cell):
     """One step of an LSTM whose gates also see the cell.
 
     Parameters
@@ -55,14 +56,14 @@ class PeepholeLSTMCell(keras.layers.Layer):
         unit_forget_bias=True,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.units = units
-        self.activation = keras.activations.get(activation)
+        super().__init__(units, activation, **kwargs)
         self.recurrent_activation = keras.activations.get(recurrent_activation)
         self.use_bias = use_bias
         self.unit_forget_bias = unit_forget_bias
-        self.state_size = [units, units]
-        self.output_size = units
+
+    @property
+    def state_size(self):
+        return [self.units, self.units]
 
     def build(self, shape):
         units = self.units
@@ -86,14 +87,9 @@ class PeepholeLSTMCell(keras.layers.Layer):
         h = output * self.activation(c)
         return h, [h, c]
 
-    def get_initial_state(self, batch_size=None):
-        return [ops.zeros((batch_size, self.units), self.compute_dtype) for _ in range(2)]
-
     def get_config(self):
         return {
             **super().get_config(),
-            'units': self.units,
-            'activation': keras.activations.serialize(self.activation),
             'recurrent_activation': keras.activations.serialize(self.recurrent_activation),
             'use_bias': self.use_bias,
             'unit_forget_bias': self.unit_forget_bias,

@@ -1,0 +1,84 @@
+"""`Cell`: what the recurrent cells of kerasnets have in common.
+
+A cell is one step; ``keras.layers.RNN`` owns the loop, masks and direction.
+"""
+
+import keras
+from keras import ops
+
+from kerasnets.errors import ConfigurationError, suggest
+from kerasnets.layers.form import Form, OverCell
+
+#: Fixed rates stay this far from 0 and 1.
+EPSILON = 1e-4
+
+
+class Cell(keras.layers.Layer):
+    """One step of a recurrent layer, from (examples, variables) to (examples, units).
+
+    Parameters
+    ----------
+    units : int
+    activation : str or callable
+
+    A subclass names its weights in `build`, computes a step in `call(x, states)` and, where it
+    carries more than its output, says so in `state_size`.
+    """
+
+    def __init__(self, units, activation='tanh', **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.activation = keras.activations.get(activation)
+        self.output_size = units
+
+    @property
+    def state_size(self):
+        """Widths of the states that go from step to step."""
+        return [self.units]
+
+    def weight(self, name, *shape):
+        """A learnable weight: a matrix, or a vector that starts at 0."""
+        initializer = 'glorot_uniform' if len(shape) > 1 else 'zeros'
+        return self.add_weight(shape=shape, initializer=initializer, name=name)
+
+    def fixed_rates(self, kind):
+        """Rates between 0 and 1 that are drawn and stay: evenly, or evenly in their logarithm."""
+        low, high = (EPSILON, 1 - EPSILON) if kind == 'uniform' else (-6.0, -EPSILON)
+        rates = self.add_weight(
+            shape=(self.units,),
+            initializer=keras.initializers.RandomUniform(low, high),
+            trainable=False,
+            name='rates',
+        )
+        if kind == 'log':
+            rates.assign(ops.exp(rates))
+        return rates
+
+    def get_initial_state(self, batch_size=None):
+        """Zeros for each state."""
+        return [ops.zeros((batch_size, size), self.compute_dtype) for size in self.state_size]
+
+    def get_config(self):
+        """What makes the cell again."""
+        return {
+            **super().get_config(),
+            'units': self.units,
+            'activation': keras.activations.serialize(self.activation),
+        }
+
+
+def check_rate(rate, known):
+    """Refuse a kind of rate that is not known."""
+    if rate not in known:
+        raise ConfigurationError(
+            f'unknown rate {rate!r}.{suggest(rate, known)} Known: {", ".join(known)}.'
+        )
+
+
+def form(cell, activation='custom'):
+    """The `Form` of a layer over a cell."""
+    return Form(
+        choose=lambda options: OverCell(cell),
+        activation=activation,
+        defaults={'return_sequences': True},
+    )

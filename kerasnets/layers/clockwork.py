@@ -1,0 +1,167 @@
+"""Recurrent layers in modules, of which the fast read the slow and not the other way about.
+
+`clockwork`: module i is updated at steps that are multiples of its period T_i,
+
+    p_t = x_t·xh + h_{t-1}·(M hh) + b   where t mod T_i = 0, else p_{t-1}
+    h_t = σ(p_t)
+
+`bcrnn`: module i is updated at its fixed rate r_i,
+
+    p_t = (1 - r_i) (x_t·xh + h_{t-1}·(M hh) + b) + r_i p_{t-1}
+    h_t = σ(p_t)
+
+where M lets module i read the modules j ≥ i, in order of their periods or rates. The rates of M
+modules are 1 - 10^-k for k evenly spaced from 10⁻⁴ to 6.
+
+J. Koutník, K. Greff, F. Gomez, J. Schmidhuber (2014), "A clockwork RNN", arXiv:1402.3511.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasnets.errors import ConfigurationError, positive
+from kerasnets.layers.cell import Cell, form
+from kerasnets.layers.form import Anatomy, Layout, Output, delayed, in_order, project
+
+
+class ModularCell(Cell):
+    """What the two cells share: modules of equal size, and the mask between them."""
+
+    modules = 1
+
+    @property
+    def state_size(self):
+        return [self.units, self.units]
+
+    def build(self, shape):
+        n, each = self.units, self.units // self.modules
+        self.xh, self.hh = self.weight('xh', shape[-1], n), self.weight('hh', n, n)
+        self.b = self.weight('b', n)
+        self.mask = np.kron(np.tril(np.ones((self.modules,) * 2)), np.ones((each, each)))
+
+    def check_modules(self, count, what):
+        """Units must fall into modules of one size."""
+        if self.units % count:
+            raise ConfigurationError(
+                f'expected a size that is a multiple of {count}, the number of {what}, '
+                f'got {self.units}.'
+            )
+
+    def candidate(self, x, h):
+        """The sum at the units, were all of them updated."""
+        hh = self.hh * ops.cast(self.mask, self.compute_dtype)
+        return project(x, self.xh, self.b) + project(h, hh)
+
+
+@keras.saving.register_keras_serializable('kerasnets')
+class ClockworkCell(ModularCell):
+    """One step of a clockwork layer. Its states are h, p and the number of the step.
+
+    Parameters
+    ----------
+    units : int
+        A multiple of the number of periods.
+    activation : str or callable
+    periods : sequence of int
+        One for each module.
+
+    >>> keras.layers.RNN(ClockworkCell(4, periods=[1, 2]))(np.zeros((2, 5, 3), 'f')).shape
+    TensorShape([2, 4])
+    """
+
+    def __init__(self, units, activation='relu', periods=(1, 2), **kwargs):
+        super().__init__(units, activation, **kwargs)
+        if not isinstance(periods, (tuple, list)) or not periods:
+            raise ConfigurationError(f'expected periods as a list of int, got {periods!r}.')
+        self.periods = sorted(positive(period, 'a period') for period in periods)
+        self.check_modules(len(self.periods), 'periods')
+        self.modules = len(self.periods)
+
+    @property
+    def state_size(self):
+        return [self.units, self.units, 1]
+
+    @property
+    def period(self):
+        """The period of each unit."""
+        return np.repeat(self.periods, self.units // self.modules)
+
+    def call(self, x, states):
+        h, p, t = states
+        due = ops.equal(ops.mod(t, ops.cast(self.period, t.dtype)), 0)
+        p = ops.where(due, self.candidate(x, h), p)
+        h = self.activation(p)
+        return h, [h, p, t + 1]
+
+    def get_config(self):
+        return {**super().get_config(), 'periods': self.periods}
+
+
+@keras.saving.register_keras_serializable('kerasnets')
+class BCRNNCell(ModularCell):
+    """One step of a bcrnn layer. Its states are h and p.
+
+    Parameters
+    ----------
+    units : int
+        A multiple of `num_modules`.
+    activation : str or callable
+    num_modules : int
+
+    >>> keras.layers.RNN(BCRNNCell(4, num_modules=2))(np.zeros((2, 5, 3), 'f')).shape
+    TensorShape([2, 4])
+    """
+
+    def __init__(self, units, activation='relu', num_modules=2, **kwargs):
+        super().__init__(units, activation, **kwargs)
+        self.modules = positive(num_modules, 'num_modules')
+        self.check_modules(self.modules, 'modules')
+
+    @property
+    def rates(self):
+        """The rate of each unit."""
+        rates = 1 - np.logspace(-1e-4, -6, self.modules)
+        return np.repeat(rates, self.units // self.modules).astype('float32')
+
+    def call(self, x, states):
+        h, p = states
+        r = ops.cast(self.rates, self.compute_dtype)
+        p = (1 - r) * self.candidate(x, h) + r * p
+        h = self.activation(p)
+        return h, [h, p]
+
+    def get_config(self):
+        return {**super().get_config(), 'num_modules': self.modules}
+
+
+def _clockwork_pre(layer, x, y):
+    """p at all steps: each unit's newest candidate."""
+    cell = layer.cell
+    candidates = cell.candidate(in_order(layer, x), delayed(layer, y))
+    steps = ops.arange(ops.shape(y)[1])[:, None]
+    newest = steps - ops.mod(steps, ops.cast(cell.period, steps.dtype))
+    newest = ops.broadcast_to(newest[None], ops.shape(candidates))
+    return ops.take_along_axis(candidates, newest, axis=1)
+
+
+def _bcrnn_pre(layer, x, y):
+    """p at all steps: a moving average of the candidates."""
+    cell = layer.cell
+    candidates = ops.swapaxes(cell.candidate(in_order(layer, x), delayed(layer, y)), 0, 1)
+    r = ops.cast(cell.rates, cell.compute_dtype)
+
+    def step(p, candidate):
+        p = (1 - r) * candidate + r * p
+        return p, p
+
+    return ops.swapaxes(ops.scan(step, ops.zeros_like(candidates[0]), candidates)[1], 0, 1)
+
+
+_PARAMS = {name: Layout(f'cell.{name}') for name in ('xh', 'hh', 'b')}
+
+FORMS = {'clockwork': form(ClockworkCell), 'bcrnn': form(BCRNNCell)}
+ANATOMIES = {
+    ClockworkCell: Anatomy(_PARAMS, {'pre': Output(_clockwork_pre, after=True)}),
+    BCRNNCell: Anatomy(_PARAMS, {'pre': Output(_bcrnn_pre, after=True)}),
+}

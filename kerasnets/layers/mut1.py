@@ -1,0 +1,68 @@
+"""MUT1, a recurrent layer found by evolution.
+
+    r_t = logistic(x_t·xr + h_{t-1}·hr + br)
+    z_t = logistic(x_t·xz + bz)
+    g_t = tanh(tanh(x_t·xh + bh) + (r_t h_{t-1})·hh)
+    h_t = (1 - z_t) h_{t-1} + z_t g_t
+
+as theanets has it, with the bias bh inside the inner tanh.
+
+R. Jozefowicz, W. Zaremba, I. Sutskever (2015), "An empirical exploration of recurrent network
+architectures", ICML, page 7.
+"""
+
+import keras
+from keras import ops
+
+from kerasnets.layers.cell import Cell, form
+from kerasnets.layers.form import Anatomy, Layout, Output, delayed, in_order, project
+
+
+@keras.saving.register_keras_serializable('kerasnets')
+class MUT1Cell(Cell):
+    """One step of a MUT1 layer.
+
+    >>> keras.layers.RNN(MUT1Cell(3))(np.zeros((2, 5, 4), 'f')).shape
+    TensorShape([2, 3])
+    """
+
+    def build(self, shape):
+        n = self.units
+        self.xh, self.xr, self.xz = (self.weight(k, shape[-1], n) for k in ('xh', 'xr', 'xz'))
+        self.hh, self.hr = self.weight('hh', n, n), self.weight('hr', n, n)
+        self.bh, self.br, self.bz = (self.weight(k, n) for k in ('bh', 'br', 'bz'))
+
+    def before(self, x, h):
+        """The sum at the units."""
+        r = ops.sigmoid(project(x, self.xr, self.br) + project(h, self.hr))
+        return self.activation(project(x, self.xh, self.bh)) + project(r * h, self.hh)
+
+    def rates_for(self, x):
+        """The update gate for some inputs."""
+        return ops.sigmoid(project(x, self.xz, self.bz))
+
+    def call(self, x, states):
+        (h,) = states
+        z = self.rates_for(x)
+        h = (1 - z) * h + z * self.activation(self.before(x, h))
+        return h, [h]
+
+
+def _pre(layer, x, y):
+    return layer.cell.before(in_order(layer, x), delayed(layer, y))
+
+
+_NAMES = ('xh', 'xr', 'xz', 'hh', 'hr', 'bh', 'br', 'bz')
+
+FORMS = {'mut1': form(MUT1Cell, activation='tanh')}
+ANATOMIES = {
+    MUT1Cell: Anatomy(
+        params={name: Layout(f'cell.{name}') for name in _NAMES},
+        outputs={
+            'pre': Output(_pre, after=True),
+            'hid': Output(lambda layer, x, y: layer.cell.activation(_pre(layer, x, y)), after=True),
+            'rate': Output(lambda layer, x: layer.cell.rates_for(in_order(layer, x))),
+        },
+        biases=('bh', 'br', 'bz'),
+    )
+}

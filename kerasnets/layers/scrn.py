@@ -1,0 +1,115 @@
+"""The simple contextual recurrent layer: a slow context beside the hidden units.
+
+    s_t = (1 - r) s_{t-1} + r x_t·w_s
+    h_t = σ(x_t·w_h + h_{t-1}·hh + s_t·sh)
+    y_t = h_t·ho + s_t·so + b
+
+with w = [w_h w_s], and r = logistic(r) learned for each unit (``rate='vector'``, the default) or
+drawn and fixed (``'uniform'``, ``'log'``).
+
+T. Mikolov, A. Joulin, S. Chopra, M. Mathieu, M. Ranzato (2015), "Learning longer memory in
+recurrent neural networks", arXiv:1412.7753. The bias is theanets'.
+"""
+
+import keras
+from keras import ops
+
+from kerasnets.layers.cell import Cell, check_rate, form
+from kerasnets.layers.form import Anatomy, Layout, Output, in_order, project
+
+RATES = ('vector', 'uniform', 'log')
+
+
+@keras.saving.register_keras_serializable('kerasnets')
+class SCRNCell(Cell):
+    """One step of a simple contextual recurrent layer. Its states are h and s.
+
+    Parameters
+    ----------
+    units : int
+        Of the hidden layer, of the context and of the output.
+    activation : str or callable
+        Of the hidden layer.
+    rate : {'vector', 'uniform', 'log'}
+
+    >>> keras.layers.RNN(SCRNCell(3))(np.zeros((2, 5, 4), 'f')).shape
+    TensorShape([2, 3])
+    """
+
+    def __init__(self, units, activation='relu', rate='vector', **kwargs):
+        super().__init__(units, activation, **kwargs)
+        check_rate(rate, RATES)
+        self.rate = rate
+
+    @property
+    def state_size(self):
+        return [self.units, self.units]
+
+    def build(self, shape):
+        n = self.units
+        self.w = self.weight('w', shape[-1], 2 * n)
+        self.sh, self.hh, self.ho, self.so = (
+            self.weight(name, n, n) for name in ('sh', 'hh', 'ho', 'so')
+        )
+        self.b = self.weight('b', n)
+        if self.rate == 'vector':
+            self.r = self.weight('r', n)
+        else:
+            self.rates = self.fixed_rates(self.rate)
+
+    def current_rates(self):
+        """The rates, (units,)."""
+        return ops.sigmoid(self.r) if self.rate == 'vector' else self.rates
+
+    def advance(self, x, h, s):
+        """The next states."""
+        xh, xs = ops.split(project(x, self.w), 2, axis=-1)
+        r = self.current_rates()
+        s = (1 - r) * s + r * xs
+        return self.activation(xh + project(h, self.hh) + project(s, self.sh)), s
+
+    def output_of(self, h, s):
+        """The output for some states."""
+        return project(h, self.ho, self.b) + project(s, self.so)
+
+    def call(self, x, states):
+        h, s = self.advance(x, *states)
+        return self.output_of(h, s), [h, s]
+
+    def get_config(self):
+        return {**super().get_config(), 'rate': self.rate}
+
+
+def _states(layer, x):
+    """h and s at all steps: the output does not tell them, so the steps are run again."""
+    x = ops.swapaxes(in_order(layer, x), 0, 1)
+    start = [ops.zeros_like(project(x[0], layer.cell.w)[:, : layer.cell.units])] * 2
+
+    def step(states, x):
+        states = layer.cell.advance(x, *states)
+        return states, states
+
+    h, s = ops.scan(step, tuple(start), x)[1]
+    return ops.swapaxes(h, 0, 1), ops.swapaxes(s, 0, 1)
+
+
+def _rate(layer, x):
+    h, _ = _states(layer, x)
+    return ops.broadcast_to(layer.cell.current_rates(), ops.shape(h))
+
+
+_NAMES = ('w', 'sh', 'hh', 'ho', 'so', 'b', 'r')
+
+FORMS = {'scrn': form(SCRNCell)}
+ANATOMIES = {
+    SCRNCell: Anatomy(
+        params={name: Layout(f'cell.{name}') for name in _NAMES},
+        outputs={
+            'hid': Output(lambda layer, x: _states(layer, x)[0]),
+            'state': Output(lambda layer, x: _states(layer, x)[1]),
+            'pre': Output(lambda layer, x: layer.cell.output_of(*_states(layer, x))),
+            'rate': Output(_rate),
+        },
+        biases=('b', 'r'),
+    )
+}
