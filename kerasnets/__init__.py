@@ -29,7 +29,7 @@ _NAMES = {
     'load': 'models',
 }
 _MODULES = (
-    'activations callbacks errors feedforward initializers layers losses recurrent spec'
+    'activations callbacks convolution errors feedforward initializers layers losses recurrent spec'
 ).split()
 
 __all__ = sorted([*_NAMES, *_MODULES])

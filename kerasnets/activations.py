@@ -1,7 +1,8 @@
 """Activations by theanets' names, as Keras takes them.
 
 A name that Keras has becomes Keras' own, so that the saved file needs no kerasnets. The rest,
-and sums such as ``'relu+norm:z'`` (the first is applied first), become an `Activation`.
+and sums such as ``'relu+norm:z'`` (the first is applied first), become an `Activation`, or a
+layer where they have parameters to learn: ``prelu``, ``lgrelu``, ``elu`` and ``maxout:3``.
 """
 
 import keras
@@ -38,7 +39,79 @@ OWN = {
 def names():
     """All names that `get` knows, but for sums of them."""
     stock = {n for n in dir(keras.activations) if not n.startswith('_')}
-    return sorted((stock - {'get', 'serialize', 'deserialize'}) | set(STOCK) | set(OWN))
+    return sorted((stock - {'get', 'serialize', 'deserialize'}) | {*STOCK, *OWN, *LEARNED})
+
+
+#: Activations with parameters: name -> its parameters, and a function of a tensor and them.
+#: Slopes are learned as their logarithms, so that they stay positive.
+LEARNED = {
+    'prelu': (('leak',), lambda x, leak: ops.where(x > 0, x, ops.exp(leak) * x)),
+    'lgrelu': (
+        ('gain', 'leak'),
+        lambda x, gain, leak: ops.where(x > 0, ops.exp(gain) * x, ops.exp(leak) * x),
+    ),
+    'elu': (('gain',), lambda x, gain: ops.where(x > 0, x, ops.exp(gain) * ops.expm1(x))),
+    'maxout': (
+        ('slope', 'intercept'),
+        lambda x, slope, intercept: ops.max(x[..., None] * slope + intercept, axis=-1),
+    ),
+}
+
+#: Where parameters start: a leak at a slope of 0.1, a gain at 1.
+START = {'leak': -2.3, 'gain': 0.0}
+
+
+@keras.saving.register_keras_serializable('kerasnets')
+class LearnedActivation(keras.layers.Layer):
+    """An activation whose parameters, one for each unit, are learned with the weights.
+
+    Parameters
+    ----------
+    kind : str
+        ``'prelu'``: x, or x·exp(leak) below 0 (K. He et al. 2015, arXiv:1502.01852).
+        ``'lgrelu'``: x·exp(gain), or x·exp(leak) below 0.
+        ``'elu'``: x, or exp(gain)·(exp(x) - 1) below 0 (D.-A. Clevert et al. 2016,
+        arXiv:1511.07289).
+        ``'maxout:K'``: the largest of K lines, x·slope + intercept (I. Goodfellow et al. 2013,
+        arXiv:1302.4389).
+
+    >>> LearnedActivation('elu')(np.array([[1., 0.]])).numpy().tolist()
+    [[1.0, 0.0]]
+    """
+
+    def __init__(self, kind, **kwargs):
+        super().__init__(**kwargs)
+        self.kind = kind
+        name, _, pieces = kind.partition(':')
+        self.pieces = int(pieces) if pieces.isdigit() else 0
+        if name not in LEARNED or bool(self.pieces) != (name == 'maxout'):
+            raise ConfigurationError(
+                f'unknown activation {kind!r}. With parameters there are: '
+                'prelu, lgrelu, elu and maxout:K with K pieces, such as maxout:3.'
+            )
+        self.parameters, self.function = LEARNED[name]
+
+    def build(self, shape):
+        shape = (shape[-1], self.pieces) if self.pieces else (shape[-1],)
+        for name in self.parameters:
+            start = keras.initializers.Constant(START.get(name, 0.0))
+            if self.pieces:
+                start = keras.initializers.RandomNormal(0.0, self.pieces**-0.5)
+            setattr(self, name, self.add_weight(shape=shape, initializer=start, name=name))
+
+    def call(self, x):
+        return self.function(x, *(getattr(self, name) for name in self.parameters))
+
+    def get_config(self):
+        return {**super().get_config(), 'kind': self.kind}
+
+
+def learned(layer):
+    """Name -> variable of the parameters that a layer's activation learns."""
+    activation = getattr(getattr(layer, 'cell', layer), 'activation', None)
+    if not isinstance(activation, LearnedActivation):
+        return {}
+    return {name: getattr(activation, name) for name in activation.parameters}
 
 
 @keras.saving.register_keras_serializable('kerasnets')
@@ -88,6 +161,10 @@ class Activation:
 def _function(name, also=()):
     if name in OWN:
         return OWN[name]
+    if name.partition(':')[0] in LEARNED:
+        raise ConfigurationError(
+            f'{name!r} has parameters to learn: it stands alone, not in a sum.'
+        )
     if name not in names():
         raise ConfigurationError(
             f'unknown activation {name!r}.{suggest(name, [*names(), *also])} '
@@ -120,6 +197,8 @@ def get(activation, also=()):
         raise ConfigurationError(
             f"expected an activation by name or as a callable, got {activation!r}. Try 'tanh'."
         )
+    if activation.partition(':')[0] in LEARNED and '+' not in activation:
+        return LearnedActivation(activation)
     if '+' in activation or activation in OWN:
         return Activation(activation)
     _function(activation, also)

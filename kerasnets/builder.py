@@ -75,7 +75,7 @@ def add_node(nodes, spec, rng, input_ndim):
             if spec.form == 'input':
                 layer = _input(spec, input_ndim)
                 return Node(spec, layer, layer.output)
-            layer = spec.layer if spec.layer is not None else layers.form(spec.form).make(spec)
+            layer = spec.layer or _make(nodes, spec)
             output = layer(_sources(nodes, spec))
         _initialise(layer, spec, rng)
     except ConfigurationError as cause:
@@ -200,6 +200,37 @@ def connect(nodes, inputs, wanted):
     return {name: tensor(name) for name in wanted}
 
 
+def _make(nodes, spec):
+    """A new layer for a spec, by its form."""
+    form = layers.form(spec.form)
+    if form.join is not None and len(spec.inputs) > 1:
+        return form.join(spec, _sources(nodes, spec), form.activation_of(spec))
+    if form.partner:
+        return form.make(spec, partner=_partner(nodes, spec))
+    return form.make(spec)
+
+
+def _partner(nodes, spec):
+    """The layer whose weights a tied one shares.
+
+    The one that is named, or, going back, the one that is matched as brackets are: tied layers
+    close what others opened.
+    """
+    name = spec.options.get('partner')
+    depth = 1
+    for node in reversed(nodes):
+        if node.spec.form != 'tied' and 'w' not in parameters(node.layer, node.name):
+            continue
+        depth += 1 if node.spec.form == 'tied' else -1
+        if node.name == name or (name is None and depth == 0):
+            return node.layer
+    raise ConfigurationError(
+        f'a tied layer needs a dense partner, {f"not {name!r}" if name else "and there is none"}. '
+        'Name one of the layers before it: '
+        f'{", ".join(n.name for n in nodes if "w" in parameters(n.layer, n.name)) or "none yet"}.'
+    )
+
+
 def _input(spec, ndim):
     shape = spec.shape or (None,) * (ndim - 2) + (spec.size,)
     check_known(spec.options, keywords(keras.layers.InputLayer), 'keyword of an input')
@@ -231,7 +262,8 @@ def _initialise(layer, spec, rng):
             chosen = {s: v for s, v in chosen.items() if f'{s}_{name}' in settings}
             if chosen:
                 chosen.setdefault('std', 0.0)
-        ours = spec.form in registry.FORMS and name not in anatomy.biases
+        ours = spec.form in registry.FORMS and name in anatomy.params
+        ours = ours and name not in anatomy.biases
         if chosen or (ours and f'{param.keras_name}_initializer' not in spec.options):
             param.set_value(initializers.weights(param.shape, rng, **chosen))
 

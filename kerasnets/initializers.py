@@ -36,7 +36,7 @@ def weights(shape, rng, mean=0.0, std=None, sparsity=0.0, radius=0.0, diagonal=0
     Parameters
     ----------
     shape : tuple of int
-        Of the array; its last two axes are inputs and outputs.
+        Of the array: (inputs, outputs), (units,), or (outputs, inputs, rows, columns).
     rng : numpy.random.Generator
     mean, std : float
         Of a normal distribution. `std` defaults to 1/√(inputs + outputs).
@@ -63,7 +63,7 @@ def weights(shape, rng, mean=0.0, std=None, sparsity=0.0, radius=0.0, diagonal=0
         raise ConfigurationError(f'diagonal and sparsity are for matrices, not for shape {shape}.')
     if diagonal:
         return np.eye(*shape, dtype='float32') * np.float32(diagonal)
-    fan = shape[-2:] if len(shape) > 1 else shape * 2
+    fan = shape[:2] if len(shape) == 4 else shape[-2:] if len(shape) > 1 else shape * 2
     values = rng.normal(mean, 1 / np.sqrt(sum(fan)) if std is None else std, shape)
     if sparsity:
         values *= (rng.random(shape) >= sparsity) | np.eye(*shape, dtype=bool)

@@ -1,12 +1,13 @@
 """All models that a user names, and how one is read from a file whatever its class."""
 
-from kerasnets import feedforward, recurrent
+from kerasnets import convolution, feedforward, recurrent
 from kerasnets.network import Network
 
 MODELS = tuple(
     getattr(module, name)
-    for module in (feedforward, recurrent)
+    for module in (feedforward, recurrent, convolution)
     for name in ('Autoencoder', 'Classifier', 'Regressor')
+    if hasattr(module, name)
 )
 
 

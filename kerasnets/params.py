@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kerasnets import layers
+from kerasnets import activations, layers
 from kerasnets.errors import DataError
 from kerasnets.layers.form import Layout
 
@@ -34,7 +34,7 @@ class Parameter:
 
     def get_value(self):
         """A numpy copy of the values, in theanets' layout."""
-        return np.array(self.layout.read(_numpy(self.variable)))
+        return np.array(keras.ops.convert_to_numpy(self.layout.read(_numpy(self.variable))))
 
     def set_value(self, array):
         """Set the values from an array in theanets' layout.
@@ -70,6 +70,7 @@ def parameters(layer, prefix):
         variables = {}
         for v in layer.trainable_variables:
             variables[v.name if v.name not in variables else f'{v.name}_{len(variables)}'] = v
+    variables.update(activations.learned(layer))
     return {
         name: Parameter(f'{prefix}.{name}', variable, layouts.get(name, Layout(variable.name)))
         for name, variable in variables.items()

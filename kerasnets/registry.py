@@ -12,6 +12,7 @@ FORMS = {
     'feedforward': 'dense',
     'softmax': 'dense',
     'classifier': 'dense',
+    'tied': 'dense',
     'rnn': 'rnn',
     'lstm': 'lstm',
     'gru': 'gru',
@@ -23,6 +24,15 @@ FORMS = {
     'bcrnn': 'clockwork',
     'flatten': 'reshape',
     'flat': 'reshape',
+    'reshape': 'reshape',
+    'product': 'reshape',
+    'prod': 'reshape',
+    'concatenate': 'reshape',
+    'concat': 'reshape',
+    'conv1': 'convolution',
+    'conv2': 'convolution',
+    'pool1': 'convolution',
+    'pool2': 'convolution',
 }
 
 #: Modules of `kerasnets.layers`: those of the forms, and one for layers of Keras without a form.

@@ -7,7 +7,7 @@ import kerasnets
 
 ROWS = [
     'models',
-    'feedforward recurrent',
+    'feedforward recurrent convolution',
     'network',
     'views',
     'builder objective data callbacks training sampling saving',

@@ -9,6 +9,7 @@ import keras
 
 from kerasnets import registry
 from kerasnets.errors import ConfigurationError, suggest
+from kerasnets.layers import dense
 from kerasnets.layers.form import Anatomy, Form
 
 
@@ -33,6 +34,8 @@ def form(name):
 
 def anatomy(layer):
     """The `Anatomy` of a Keras layer; an empty one where theanets had no such layer."""
+    if isinstance(layer, keras.Model):
+        return dense.of_sum(layer) or Anatomy()
     kind = type(getattr(layer, 'cell', None)) if type(layer) is keras.layers.RNN else type(layer)
     for module in registry.load_layers():
         if kind in module.ANATOMIES:

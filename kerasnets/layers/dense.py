@@ -1,21 +1,130 @@
-"""Fully connected layers: y = σ(x·w + b)."""
+"""Fully connected layers.
+
+`ff`: y = σ(x·w + b), and σ(Σ x_i·w_i + b) for several inputs. `tied`: y = σ(x·wᵀ + b) with the
+weights w of its partner.
+"""
 
 import keras
+from keras import ops
 
+from kerasnets import activations
+from kerasnets.errors import ConfigurationError, check_known
 from kerasnets.layers.form import Anatomy, Form, Layout, Output, project
+
+
+@keras.saving.register_keras_serializable('kerasnets')
+class Tied(keras.layers.Layer):
+    """A dense layer with the weights of another, transposed; only the bias is its own.
+
+    Parameters
+    ----------
+    partner : keras.layers.Dense
+    activation : str or callable
+    units : int, optional
+        What the partner reads; it need not be said.
+
+    >>> dense = keras.layers.Dense(3)
+    >>> Tied(dense)(dense(np.zeros((2, 4), 'f'))).shape
+    TensorShape([2, 4])
+    """
+
+    def __init__(self, partner, activation='linear', units=None, **kwargs):
+        super().__init__(**kwargs)
+        self.partner = partner
+        self.units = partner.kernel.shape[0] if partner.built else units
+        if units not in (None, self.units):
+            raise ConfigurationError(
+                f'expected the size of what its partner reads, {self.units}, got {units}.'
+            )
+        self.activation = keras.activations.get(activation)
+
+    def build(self, shape):
+        self.bias = self.add_weight(shape=(self.units,), initializer='zeros', name='bias')
+
+    def before(self, x):
+        """The sum at the units."""
+        return project(x, ops.transpose(self.partner.kernel), self.bias)
+
+    def call(self, x):
+        return self.activation(self.before(x))
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], self.units)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            'partner': keras.saving.serialize_keras_object(self.partner),
+            'activation': keras.activations.serialize(self.activation),
+            'units': self.units,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """The layer again; within one file Keras finds the partner that is there already."""
+        config = dict(config, partner=keras.saving.deserialize_keras_object(config['partner']))
+        return cls(**config)
+
+
+def _sum(spec, inputs, activation):
+    """A model of stock layers: a Dense for each input, their sum, the activation."""
+    check_known(spec.options, (), 'keyword of a layer with several inputs')
+    if spec.size is None:
+        raise ConfigurationError('it has no size. Write dict(size=20, inputs=...).')
+    tensors = [keras.Input(batch_shape=t.shape, dtype=t.dtype) for t in inputs]
+    parts = [
+        keras.layers.Dense(spec.size, use_bias=not i, name=_part(name))(tensor)
+        for i, (name, tensor) in enumerate(zip(spec.inputs, tensors))
+    ]
+    total = keras.layers.Add(name='pre')(parts)
+    function = activations.get(activation)
+    return keras.Model(
+        tensors, keras.layers.Activation(function, name='out')(total), name=spec.name
+    )
+
+
+def _part(source):
+    """Name of the Dense for an input: Keras takes no colon in a name."""
+    return f'w_{source}'.replace(':', '.')
+
+
+def of_sum(model):
+    """The `Anatomy` of what `_sum` made; None for any other model."""
+    parts = {n.name: n for n in model.layers if isinstance(n, keras.layers.Dense)}
+    if not parts or not all(name.startswith('w_') for name in parts):
+        return None
+    first = next(iter(parts))
+
+    def pre(layer, xs):
+        kernels = [layer.get_layer(name).kernel for name in parts]
+        total = sum(ops.matmul(x, kernel) for x, kernel in zip(xs, kernels))
+        return total + layer.get_layer(first).bias
+
+    layouts = {name.replace('.', ':'): Layout(f'{name}.kernel') for name in parts}
+    return Anatomy({**layouts, 'b': Layout(f'{first}.bias')}, {'pre': Output(pre)})
 
 
 def _pre(layer, x):
     return project(x, layer.kernel, layer.bias)
 
 
-_dense = Form(choose=lambda options: keras.layers.Dense)
-_softmax = Form(choose=lambda options: keras.layers.Dense, activation='softmax')
+_dense = Form(choose=lambda options: keras.layers.Dense, join=_sum)
+_softmax = Form(choose=lambda options: keras.layers.Dense, activation='softmax', join=_sum)
 
-FORMS = {'ff': _dense, 'feedforward': _dense, 'softmax': _softmax, 'classifier': _softmax}
+FORMS = {
+    'ff': _dense,
+    'feedforward': _dense,
+    'softmax': _softmax,
+    'classifier': _softmax,
+    'tied': Form(choose=lambda options: Tied, partner=True),
+}
 ANATOMIES = {
     keras.layers.Dense: Anatomy(
         params={'w': Layout('kernel'), 'b': Layout('bias')},
         outputs={'pre': Output(_pre)},
-    )
+    ),
+    Tied: Anatomy(
+        params={'b': Layout('bias')},
+        outputs={'pre': Output(lambda layer, x: layer.before(x))},
+    ),
 }

@@ -28,50 +28,61 @@ class Form:
     activation: str | None = CUSTOM  # a name, CUSTOM, or None for what Keras does
     defaults: Mapping = dataclasses.field(default_factory=dict)  # keywords unless given
     own: tuple = ()  # keywords that `choose` pops
+    renamed: Mapping = dataclasses.field(default_factory=dict)  # theanets' keyword -> Keras'
+    join: Callable | None = None  # (spec, inputs, activation) -> layer, for several inputs
+    partner: bool = False  # whether it shares the weights of another layer
 
-    def make(self, spec):
-        """The Keras layer for a spec, not yet built.
+    def make(self, spec, **given):
+        """The Keras layer for a spec, not yet built; `given` are further keywords.
 
         Raises
         ------
         ConfigurationError
             For a size that is missing or not wanted, and for keywords that are not known.
         """
-        options = dict(spec.options)
+        options = {self.renamed.get(k, k): v for k, v in spec.options.items()}
+        options.update(given)
         cls = self.choose(options)
         if 'go_backwards' in keywords(cls) and 'direction' in options:
             options['go_backwards'] = _backwards(options.pop('direction'))
         known = keywords(cls)
         for setting in initial_settings(options, known):
             del options[setting]
-        kwargs = {**self.defaults, **options}
-        size = next((k for k in SIZES if k in known), None)
-        if spec.shape is not None and 'target_shape' not in known:
-            raise ConfigurationError('only an input has a shape. Give a size.')
-        if spec.size is not None:
-            if size is None:
-                raise ConfigurationError(f'{cls.__name__} takes no size. Leave out {spec.size}.')
-            kwargs[size] = spec.size
-        elif size and size not in kwargs:
-            raise ConfigurationError(
-                'it has no size. Write for example (20, ...) or dict(size=20, ...).'
-            )
-        activation = self._activation(spec)
+        kwargs = {**self.defaults, **options, **_sized(spec, cls, known, options, not self.partner)}
+        activation = self.activation_of(spec)
         if activation is not None:
             if 'activation' not in known:
                 raise ConfigurationError(f'{cls.__name__} takes no activation, got {activation!r}.')
-            kwargs['activation'] = activations.get(activation, also=registry.FORMS)
-        check_known(
-            kwargs,
-            {*known, *self.own, *(['direction'] if 'go_backwards' in known else [])},
-            f'keyword of {cls.__name__}',
-        )
+            function = kwargs['activation'] = activations.get(activation, also=registry.FORMS)
+            if isinstance(function, keras.layers.Layer):
+                function.build((None, spec.size))  # before any loop that calls it
+        direction = ['direction'] if 'go_backwards' in known else []
+        check_known(kwargs, {*known, *self.own, *direction}, f'keyword of {cls.__name__}')
         return cls(name=spec.name, **kwargs)
 
-    def _activation(self, spec):
+    def activation_of(self, spec):
+        """What the entry says, or else the form, or the network's custom."""
         if spec.activation is not None:
             return spec.activation
         return spec.default_activation if self.activation == CUSTOM else self.activation
+
+
+def _sized(spec, cls, known, options, needed):
+    """The spec's size or shape, under the name that the class has for it."""
+    name = next((k for k in SIZES if k in known), None)
+    if spec.shape is not None:
+        if 'target_shape' not in known:
+            raise ConfigurationError('only an input has a shape. Give a size.')
+        return {'target_shape': spec.shape}
+    if spec.size is not None:
+        if name is None:
+            raise ConfigurationError(f'{cls.__name__} takes no size. Leave out {spec.size}.')
+        return {name: spec.size}
+    if name is not None and name not in options and needed:
+        raise ConfigurationError(
+            'it has no size. Write for example (20, ...) or dict(size=20, ...).'
+        )
+    return {}
 
 
 def _backwards(direction):
@@ -126,9 +137,12 @@ class Layout:
 
     def variable(self, layer):
         """The Keras variable, or None where the layer has none (``use_bias=False``)."""
-        for attribute in self.path.split('.'):
-            layer = getattr(layer, attribute, None)
-        return layer
+        inside, _, attribute = self.path.rpartition('.')
+        if isinstance(layer, keras.Model):
+            layer = layer.get_layer(inside)
+        elif inside:
+            layer = getattr(layer, inside)
+        return getattr(layer, attribute, None)
 
     def read(self, value):
         """theanets' array from the variable's value: arrays of numpy or tensors."""
