@@ -29,6 +29,19 @@ class Node:
     def name(self):
         return self.spec.name
 
+    def parts(self):
+        """Name -> {name -> Parameter} of the layer, or of its halves."""
+        if self.spec.form == 'input':
+            return {self.name: {}}
+        return {
+            name: parameters(layer, name)
+            for name, layer in layers.parts(self.layer, self.name).items()
+        }
+
+    def params(self):
+        """All `Parameter`s of the layer."""
+        return [param for part in self.parts().values() for param in part.values()]
+
     def outputs(self):
         """Name -> `Output` of what can be read inside the layer, beside its 'out'."""
         insides = layers.anatomy(self.layer).outputs
@@ -36,16 +49,34 @@ class Node:
         return {name: o for name, o in insides.items() if whole or not o.after}
 
 
+@keras.saving.register_keras_serializable('kerasnets')
 class Probe(keras.layers.Layer):
-    """Reads a quantity inside another layer, with that layer's own weights."""
+    """Reads a quantity inside another layer, with that layer's own weights.
 
-    def __init__(self, layer, read):
-        super().__init__(dtype=layer.dtype_policy)
+    Parameters
+    ----------
+    layer : keras.layers.Layer
+    part : str
+        Name of one of the outputs in its anatomy, such as 'pre'.
+    """
+
+    def __init__(self, layer, part, **kwargs):
+        super().__init__(**{'dtype': layer.dtype_policy, **kwargs})
         self.layer = layer
-        self.read = read
+        self.part = part
 
     def call(self, *tensors):
-        return self.read(self.layer, *tensors)
+        return layers.anatomy(self.layer).outputs[self.part].read(self.layer, *tensors)
+
+    def get_config(self):
+        layer = keras.saving.serialize_keras_object(self.layer)
+        return {**super().get_config(), 'layer': layer, 'part': self.part}
+
+    @classmethod
+    def from_config(cls, config):
+        """The probe again; within one file Keras finds the layer that is there already."""
+        layer = keras.saving.deserialize_keras_object(config['layer'])
+        return cls(**{**config, 'layer': layer})
 
 
 def add_node(nodes, spec, rng, input_ndim):
@@ -77,7 +108,8 @@ def add_node(nodes, spec, rng, input_ndim):
                 return Node(spec, layer, layer.output)
             layer = spec.layer or _make(nodes, spec)
             output = layer(_sources(nodes, spec))
-        _initialise(layer, spec, rng)
+        for part in layers.parts(layer, spec.name).values():
+            _initialise(part, spec, rng)
     except ConfigurationError as cause:
         raise spec.error(cause) from None
     except (TypeError, ValueError) as cause:
@@ -93,7 +125,8 @@ def adopt(specs, model):
     ConfigurationError
         If the model has no layer of a spec's name.
     """
-    found = {layer.name: layer for layer in model.layers}
+    within = [layer.layer for layer in model.layers if isinstance(layer, Probe)]
+    found = {layer.name: layer for layer in [*within, *model.layers]}
     inputs = iter(model.inputs)
     nodes = []
     for spec in specs:
@@ -128,6 +161,11 @@ def is_chain(nodes):
     """Whether each layer reads the one before it, and nothing else."""
     before = [(), *((f'{node.name}:out',) for node in nodes)]
     return all(node.spec.inputs == source for node, source in zip(nodes, before))
+
+
+def shares_weights(model):
+    """Whether a layer of the model uses the weights of another one."""
+    return any(hasattr(layer, 'partner') or isinstance(layer, Probe) for layer in model.layers)
 
 
 def output_names(nodes):
@@ -194,7 +232,7 @@ def connect(nodes, inputs, wanted):
             else:
                 output = node.outputs()[part]
                 args = (x, tensor(f'{layer}:out')) if output.after else (x,)
-                tensors[name] = Probe(node.layer, output.read)(*args)
+                tensors[name] = Probe(node.layer, part)(*args)
         return tensors[name]
 
     return {name: tensor(name) for name in wanted}

@@ -18,7 +18,7 @@ class Regressor(Network):
     layers : sequence
         Entries of the language of layers; the last is the number of values.
     loss : str, dict or Loss
-        'mse' or 'mae'.
+        'mse', 'mae' or 'mmd'.
     weighted : bool
         Whether the data holds a weight for each value, as a third array.
     rng : int or numpy random generator

@@ -50,6 +50,22 @@ def absolute_error(target, output, logits=None):
     return ops.abs(output - target)
 
 
+def discrepancy(target, output, logits=None):
+    """The maximum mean discrepancy of two samples, with the kernel exp(-|a - b|²): a scalar.
+
+    Steps of sequences count as examples.
+
+    A. Gretton et al. (2012), "A kernel two-sample test", JMLR 13, equation 5.
+    """
+    output, target = (ops.reshape(a, (-1, a.shape[-1])) for a in (output, target))
+
+    def kernel(a, b):
+        gaps = ops.expand_dims(a, 1) - ops.expand_dims(b, 0)
+        return ops.mean(ops.exp(-ops.sum(ops.square(gaps), axis=-1)))
+
+    return kernel(output, output) - 2 * kernel(output, target) + kernel(target, target)
+
+
 def _of_target(output, target):
     return ops.sum(output * ops.one_hot(target, output.shape[-1], dtype=output.dtype), axis=-1)
 
@@ -59,6 +75,7 @@ class _Kind:
     error: Callable  # (target, output, logits) -> errors
     keras_loss: str | None = None  # the same loss in Keras, for the saved model
     labels: bool = False  # whether targets are labels
+    whole: bool = False  # whether it is of a batch as a whole, not of each element
 
 
 KINDS = {
@@ -66,6 +83,7 @@ KINDS = {
     'hinge': _Kind(hinge, labels=True),
     'mse': _Kind(squared_error, 'mean_squared_error'),
     'mae': _Kind(absolute_error, 'mean_absolute_error'),
+    'mmd': _Kind(discrepancy, whole=True),
 }
 ALIASES = {
     'crossentropy': 'xe',
@@ -84,7 +102,7 @@ class Loss:
     Attributes
     ----------
     form : str
-        'xe' (cross-entropy) or 'hinge' of labels, 'mse' or 'mae' of values.
+        'xe' (cross-entropy) or 'hinge' of labels, 'mse', 'mae' or 'mmd' of values.
     weight : float
         What this loss is multiplied by when a network has several.
     weighted : bool
@@ -130,6 +148,8 @@ class Loss:
         loss = cls(form, **kwargs)
         if not (isinstance(loss.weight, (int, float)) and math.isfinite(loss.weight)):
             raise ConfigurationError(f'expected the weight of a loss as a number: {loss.weight!r}.')
+        if loss.weighted and KINDS[form].whole:
+            raise ConfigurationError(f'{form!r} is of a batch as a whole and takes no weights.')
         return loss
 
     @property
@@ -159,7 +179,10 @@ class Loss:
 
     def value(self, outputs, logits, target, weights=None):
         """The loss of a batch and its mass: Σwe/Σw and Σw, or Σe/n and n."""
-        return average(KINDS[self.form].error(target, outputs, logits), weights)
+        errors = KINDS[self.form].error(target, outputs, logits)
+        if KINDS[self.form].whole:
+            return errors, ops.sum(ops.ones_like(outputs[..., 0]))
+        return average(errors, weights)
 
     def accuracy(self, outputs, target, weights=None):
         """The fraction of targets whose output is the largest, and its mass."""

@@ -9,7 +9,6 @@ from kerasnets import builder, saving, training
 from kerasnets.errors import ConfigurationError, suggest
 from kerasnets.initializers import generator
 from kerasnets.losses import Loss
-from kerasnets.params import parameters
 from kerasnets.regularizers import build as build_regularizers
 from kerasnets.spec import check_names, extend, parse
 from kerasnets.views import Views
@@ -98,7 +97,7 @@ class Network:
     @property
     def params(self):
         """Handles on all learnable parameters, in the order of the layers."""
-        return [p for node in self._nodes for p in self._parameters(node).values()]
+        return [param for node in self._nodes for param in node.params()]
 
     @property
     def num_params(self):
@@ -128,8 +127,8 @@ class Network:
         >>> Network([4, 6, 3]).find('hid1', 'w').shape
         (4, 6)
         """
-        by_name = {node.name: node for node in self._nodes}
-        found = self._parameters(pick(by_name, which, 'the network has no layer'))
+        parts = {name: part for node in self._nodes for name, part in node.parts().items()}
+        found = pick(parts, which, 'the network has no layer')
         return pick(found, param, f'layer {which!r} has no parameter')
 
     def add_layer(self, layer=None, **kwargs):
@@ -382,9 +381,6 @@ class Network:
     def adopt(self, nodes, model):
         """Take the layers of a model that was read from a file."""
         self._nodes, self._model, self._made = nodes, model, None
-
-    def _parameters(self, node):
-        return parameters(node.layer, node.name) if node.spec.form != 'input' else {}
 
     def _monitors(self, loss, output, target, weights=None):
         """Quantities to watch beside the loss: name -> (mean, mass)."""

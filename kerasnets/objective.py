@@ -10,8 +10,7 @@ import itertools
 import keras
 from keras import ops
 
-from kerasnets import builder
-from kerasnets.params import parameters
+from kerasnets import builder, layers
 from kerasnets.regularizers import WeightPenalty, mean_over
 
 
@@ -103,13 +102,13 @@ def _penalty(nodes, regularizer, outputs, anchor):
     """The value of a penalty, as a symbolic scalar."""
     if outputs:
         return mean_over(regularizer.kind.penalty, outputs)
-    named = {p.name: p for n in nodes for p in parameters(n.layer, n.name).values()}
+    named = {p.name: p for n in nodes for p in n.params()}
     weights = [name for name, p in named.items() if len(p.shape) > 1]
     chosen = [named[name] for name in regularizer.select(list(named), weights)]
     if not chosen:
         return ops.sum(ops.zeros_like(anchor))
-    layers = [node.layer for node in nodes]
-    return WeightPenalty(regularizer.kind.penalty, chosen, layers)(anchor)
+    held = [node.layer for node in nodes]
+    return WeightPenalty(regularizer.kind.penalty, chosen, held)(anchor)
 
 
 def _logits(nodes, name):
@@ -118,7 +117,7 @@ def _logits(nodes, name):
     node = next((n for n in nodes if n.name == layer_name), None)
     if node is None or part != 'out':
         return None
-    activation = getattr(node.layer, 'activation', None)
+    activation = layers.activation_of(node.layer)
     if activation is keras.activations.linear:
         raise node.spec.error(
             'a classifier reads probabilities from this layer, but its activation is linear. '
@@ -134,7 +133,7 @@ def logits_reader(nodes):
     """A layer from what the last layer reads to its logits; None where it has none."""
     node = nodes[-1]
     pre = node.outputs().get('pre') if _logits(nodes, f'{node.name}:out') else None
-    return builder.Probe(node.layer, pre.read) if pre is not None and not pre.after else None
+    return builder.Probe(node.layer, 'pre') if pre is not None and not pre.after else None
 
 
 class Objective(keras.Model):

@@ -22,6 +22,7 @@ FORMS = {
     'scrn': 'scrn',
     'clockwork': 'clockwork',
     'bcrnn': 'clockwork',
+    'bidirectional': 'bidirectional',
     'flatten': 'reshape',
     'flat': 'reshape',
     'reshape': 'reshape',

@@ -51,6 +51,11 @@ def save(net, target):
         )
     if not target.parent.is_dir():
         raise FileError(f'cannot write {str(target)!r}: there is no folder {str(target.parent)!r}.')
+    if target.suffix == '.h5' and builder.shares_weights(net.model):
+        raise FileError(
+            f'cannot write {str(target)!r}: layers of this network share weights, which an .h5 '
+            f'file cannot say. Try {str(target.with_suffix(".keras"))!r}.'
+        )
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix='.kerasnets-') as folder:
             path = pathlib.Path(folder, f'model{target.suffix}')

@@ -76,11 +76,18 @@ def test_find_by_place_and_by_name():
 
 
 def test_layers_that_theanets_had_not_go_by_keras_names():
-    net = net_of(dict(form='Bidirectional', layer=keras.layers.LSTM(3, return_sequences=True)), 5)
-    names = [p.name for p in net.params if p.name.startswith('hid1')]
-    assert len(names) == len(set(names)) == 6
-    net.find('hid1', 'kernel').set_value(np.ones((4, 12)))
+    layer = keras.layers.TimeDistributed(keras.layers.Dense(3))
+    net = net_of(dict(form='TimeDistributed', layer=layer.layer), 'BatchNormalization')
+    names = [p.name for p in net.params if p.name.startswith('hid')]
+    assert names == ['hid1.kernel', 'hid1.bias', 'hid2.gamma', 'hid2.beta']
+    net.find('hid1', 'kernel').set_value(np.ones((4, 3)))
     assert (net.find('hid1', 0).get_value() == 1).all()
+
+
+def test_bidirectional_layers_of_keras_have_halves():
+    worker = keras.layers.LSTM(3, return_sequences=True)
+    net = net_of(dict(form='Bidirectional', layer=worker, name='bd'), 5)
+    assert net.find('bd_fw', 'xh').shape == net.find('bd_bw', 'xh').shape == (4, 12)
 
 
 def test_no_bias_no_parameter():

@@ -41,3 +41,17 @@ def anatomy(layer):
         if kind in module.ANATOMIES:
             return module.ANATOMIES[kind]
     return Anatomy()
+
+
+def parts(layer, name):
+    """Name -> layer of what holds parameters: the layer itself, or the halves of it."""
+    if isinstance(layer, keras.layers.Bidirectional):
+        return {f'{name}_fw': layer.forward_layer, f'{name}_bw': layer.backward_layer}
+    return {name: layer}
+
+
+def activation_of(layer):
+    """The activation of a layer, or of what a layer is made of; None if it has none."""
+    if isinstance(layer, keras.Model):
+        layer = layer.layers[-1]
+    return getattr(layer, 'activation', None)

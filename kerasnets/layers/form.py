@@ -31,6 +31,7 @@ class Form:
     renamed: Mapping = dataclasses.field(default_factory=dict)  # theanets' keyword -> Keras'
     join: Callable | None = None  # (spec, inputs, activation) -> layer, for several inputs
     partner: bool = False  # whether it shares the weights of another layer
+    build: Callable | None = None  # (spec) -> layer, in the place of all the above
 
     def make(self, spec, **given):
         """The Keras layer for a spec, not yet built; `given` are further keywords.
@@ -40,6 +41,8 @@ class Form:
         ConfigurationError
             For a size that is missing or not wanted, and for keywords that are not known.
         """
+        if self.build is not None:
+            return self.build(spec)
         options = {self.renamed.get(k, k): v for k, v in spec.options.items()}
         options.update(given)
         cls = self.choose(options)

@@ -1,0 +1,54 @@
+"""Two recurrent layers side by side, one of which reads the sequence from its end.
+
+Both halves are aligned in time: at step t the backward half has read the steps from the last
+down to t. Each has half of the size, and its parameters go by the layer's name with `_fw` or
+`_bw` added.
+
+A. Graves, N. Jaitly, A. Mohamed (2013), "Hybrid speech recognition with deep bidirectional
+LSTM", ASRU.
+"""
+
+import dataclasses
+from types import MappingProxyType
+
+import keras
+
+from kerasnets import layers
+from kerasnets.errors import ConfigurationError, suggest
+from kerasnets.layers.form import Form
+
+#: Forms that can work in either direction.
+WORKERS = 'rnn lstm gru rrnn mrnn mut1 scrn clockwork bcrnn'.split()
+
+
+def _build(spec):
+    options = dict(spec.options)
+    worker = options.pop('worker', 'rnn')
+    if worker not in WORKERS:
+        raise ConfigurationError(
+            f'unknown worker {worker!r}.{suggest(worker, WORKERS)} Known: {", ".join(WORKERS)}.'
+        )
+    if spec.size is None or spec.size % 2:
+        raise ConfigurationError(f'expected an even size, for two halves, got {spec.size}.')
+    if 'direction' in options or 'go_backwards' in options:
+        raise ConfigurationError('it runs in both directions. Leave out the direction.')
+
+    def half(suffix, backwards):
+        given = {**options, 'go_backwards': backwards}
+        return layers.form(worker).make(
+            dataclasses.replace(
+                spec,
+                form=worker,
+                size=spec.size // 2,
+                name=f'{spec.name}_{suffix}',
+                options=MappingProxyType(given),
+            )
+        )
+
+    return keras.layers.Bidirectional(
+        half('fw', False), backward_layer=half('bw', True), name=spec.name
+    )
+
+
+FORMS = {'bidirectional': Form(choose=None, build=_build)}
+ANATOMIES = {}
