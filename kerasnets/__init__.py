@@ -27,6 +27,7 @@ _NAMES = {
     'Regressor': 'feedforward',
     'TensorBoard': 'callbacks',
     'load': 'models',
+    'register': 'layers',
 }
 _MODULES = (
     'activations callbacks convolution errors feedforward initializers layers losses recurrent spec'

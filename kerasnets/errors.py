@@ -57,3 +57,15 @@ def number(value, name, allowed, when):
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not allowed(value):
         raise ConfigurationError(f'expected {name} as a number {when}, got {value!r}.')
     return float(value)
+
+
+def pick(found, key, complaint):
+    """An item of a dict by its name or by its place; ConfigurationError if there is none."""
+    names = list(found)
+    if isinstance(key, numbers.Integral) and -len(names) <= key < len(names):
+        return found[names[key]]
+    if key not in found:
+        raise ConfigurationError(
+            f'{complaint} {key!r}.{suggest(key, names)} It has: {", ".join(names) or "none"}.'
+        )
+    return found[key]

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 
 from kerasnets.data import Slot, fill
-from kerasnets.errors import DataError
-from kerasnets.network import Network, pick
+from kerasnets.errors import DataError, pick
+from kerasnets.network import Network
 from kerasnets.regularizers import build as build_regularizers
 
 

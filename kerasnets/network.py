@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from kerasnets import builder, saving, training
-from kerasnets.errors import ConfigurationError, suggest
+from kerasnets import builder, saving, showing, training
+from kerasnets.errors import ConfigurationError, pick
 from kerasnets.initializers import generator
 from kerasnets.losses import Loss
 from kerasnets.regularizers import build as build_regularizers
@@ -103,6 +103,17 @@ class Network:
     def num_params(self):
         """Number of learnable values in the network."""
         return sum(int(np.prod(p.shape)) for p in self.params)
+
+    def __repr__(self):
+        return showing.listed(self)
+
+    def summary(self, file=None):
+        """Print a table of the layers: name, form, shape, activation and parameters.
+
+        >>> Network([4, (6, 'tanh'), 3])
+        network.Network([4, (6, 'tanh'), 3])
+        """
+        showing.show(self, self._nodes, file)
 
     def find(self, which, param):
         """A parameter of a layer.
@@ -385,15 +396,3 @@ class Network:
     def _monitors(self, loss, output, target, weights=None):
         """Quantities to watch beside the loss: name -> (mean, mass)."""
         return {}
-
-
-def pick(found, key, complaint):
-    """An item by name or by place."""
-    names = list(found)
-    if isinstance(key, numbers.Integral) and -len(names) <= key < len(names):
-        return found[names[key]]
-    if key not in found:
-        raise ConfigurationError(
-            f'{complaint} {key!r}.{suggest(key, names)} It has: {", ".join(names) or "none"}.'
-        )
-    return found[key]

@@ -40,6 +40,10 @@ FORMS = {
 MODULES = sorted({*FORMS.values(), 'activation'})
 
 
+#: Form -> class of a layer of the user's own; `kerasnets.register` fills it.
+OWN = {}
+
+
 def load_layers():
     """Import every module of layers, so that Keras knows our classes; returns them."""
     return [importlib.import_module(f'kerasnets.layers.{name}') for name in MODULES]
@@ -54,6 +58,8 @@ def form_of(word):
     >>> form_of('lstm'), form_of('LSTM'), form_of('Softmax'), form_of('tanh')
     ('lstm', 'lstm', 'Softmax', None)
     """
+    if word in OWN:
+        return word
     if word.lower() in FORMS and word in (word.lower(), word.upper()):
         return word.lower()
     return word if word[:1].isupper() else None

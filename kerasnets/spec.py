@@ -198,9 +198,10 @@ def _form(word):
     form = registry.form_of(word)
     if form is not None:
         return form
+    known = sorted([*registry.FORMS, *registry.OWN])
     raise ConfigurationError(
-        f'unknown layer form {word!r}.{suggest(word, registry.FORMS)} Known: '
-        f'{", ".join(sorted(registry.FORMS))}, and every class of keras.layers by its name.'
+        f'unknown layer form {word!r}.{suggest(word, known)} Known: {", ".join(known)}, '
+        'and every class of keras.layers by its name.'
     )
 
 

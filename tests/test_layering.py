@@ -10,7 +10,7 @@ ROWS = [
     'feedforward recurrent convolution',
     'network',
     'views',
-    'builder objective data callbacks training sampling saving',
+    'builder objective data callbacks training sampling saving showing',
     'layers losses regularizers optimizers params',
     'activations initializers spec text',
     'compiled registry errors',

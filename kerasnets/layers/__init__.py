@@ -13,6 +13,45 @@ from kerasnets.layers import dense
 from kerasnets.layers.form import Anatomy, Form
 
 
+def register(name):
+    """Make a Keras layer class a form, by a decorator.
+
+    The class is made known to Keras' saving too, if it is not yet.
+
+    Parameters
+    ----------
+    name : str
+        As it stands in lists of layers.
+
+    Raises
+    ------
+    ConfigurationError
+        If the name is taken, or what is decorated is no class of Keras layers.
+
+    >>> @kerasnets.register('twice')
+    ... class Twice(keras.layers.Layer):
+    ...     def call(self, x):
+    ...         return 2 * x
+    >>> kerasnets.Network([3, 'twice']).predict(np.ones((1, 3))).tolist()
+    [[2.0, 2.0, 2.0]]
+    """
+    if not isinstance(name, str) or not name:
+        raise ConfigurationError(f'expected the name of a form, got {name!r}.')
+
+    def decorate(cls):
+        if not (isinstance(cls, type) and issubclass(cls, keras.layers.Layer)):
+            raise ConfigurationError(f'expected a class of keras.layers.Layer, got {cls!r}.')
+        same = registry.OWN.get(name)
+        if name.lower() in registry.FORMS or (same and same.__qualname__ != cls.__qualname__):
+            raise ConfigurationError(f'the form {name!r} is taken. Choose another name.')
+        if keras.saving.get_registered_object(keras.saving.get_registered_name(cls)) is None:
+            cls = keras.saving.register_keras_serializable('kerasnets')(cls)
+        registry.OWN[name] = cls
+        return cls
+
+    return decorate
+
+
 def form(name):
     """The `Form` called `name`: one of kerasnets, or made for a class of keras.layers.
 
@@ -23,7 +62,7 @@ def form(name):
     """
     if name in registry.FORMS:
         return importlib.import_module(f'kerasnets.layers.{registry.FORMS[name]}').FORMS[name]
-    cls = getattr(keras.layers, name, None)
+    cls = registry.OWN.get(name) or getattr(keras.layers, name, None)
     if not (isinstance(cls, type) and issubclass(cls, keras.layers.Layer)):
         classes = [n for n in dir(keras.layers) if n[0].isupper()]
         raise ConfigurationError(

@@ -39,6 +39,7 @@ class Tied(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
 
     def build(self, shape):
+        self.units = self.partner.kernel.shape[0]
         self.bias = self.add_weight(shape=(self.units,), initializer='zeros', name='bias')
 
     def before(self, x):
