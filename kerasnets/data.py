@@ -144,7 +144,7 @@ def _shape(shape):
     )
 
 
-def dataset(source, slots_for, *, what='data', batch_size=32, batches=None, rng=None):
+def dataset(source, slots_for, *, what='data', batch_size=32, batches=None):
     """Batches for the slots of a network, an epoch at a time.
 
     Parameters
@@ -159,8 +159,6 @@ def dataset(source, slots_for, *, what='data', batch_size=32, batches=None, rng=
         Examples in a batch, where the source is arrays.
     batches : int, optional
         Batches in an epoch. Default: all of an array or an iterable, 100 of a callable.
-    rng : numpy.random.Generator, optional
-        Shuffles arrays anew each epoch. Without it they stay in order.
 
     Raises
     ------
@@ -171,7 +169,7 @@ def dataset(source, slots_for, *, what='data', batch_size=32, batches=None, rng=
     if batches is not None:
         batches = positive(batches, f'{what}_batches')
     if isinstance(source, (list, tuple)):
-        return Arrays(source, slots_for, what, batch_size, batches, rng)
+        return Arrays(source, slots_for, what, batch_size, batches)
     return Stream(source, slots_for, what, batches)
 
 
@@ -185,6 +183,10 @@ class Dataset:
         self.batches = None  # in an epoch, where that is known
         self.error = None  # what the source raised while Keras was reading it
         self._feed = None
+
+    def shuffle(self, rng):
+        """Draw arrays in another order each epoch; they stay in theirs until this is called."""
+        self.rng = rng
 
     def epoch(self):
         """Yield the batches of one epoch, each a tuple of arrays in the slots' dtypes."""
@@ -220,7 +222,7 @@ class Dataset:
 class Arrays(Dataset):
     """Batches by row from arrays that are held whole, and never copied whole."""
 
-    def __init__(self, arrays, slots_for, what, batch_size, batches, rng):
+    def __init__(self, arrays, slots_for, what, batch_size, batches):
         super().__init__(slots_for, what)
         self.slots = slots_for(arrays)
         self.arrays = fill(self.slots, arrays, what)
@@ -229,7 +231,7 @@ class Arrays(Dataset):
         self.batch_size = batch_size
         whole = -(-len(self.arrays[0]) // batch_size)
         self.batches = min(whole, batches or whole)
-        self.rng = rng
+        self.rng = None
 
     def feed(self):
         if keras.backend.backend() != 'tensorflow':

@@ -57,26 +57,28 @@ def prepare(
     patience = Patience(patience, min_improvement)
     every = positive(validate_every, 'validate_every')
     views.check_losses()
-    callbacks = _callbacks(callbacks)
-    optimizer = views.optimizer(algo, learning_rate=learning_rate, **options)
-    rng = generator(int(net.rng.integers(2**63)))
-    sets = {'train': (train, train_batches, rng), 'valid': (valid, valid_batches, None)}
-    train, valid = (
-        None
-        if source is None
-        else data.dataset(
-            source, views.slots, what=what, batch_size=batch_size, batches=batches, rng=shuffle
-        )
-        for what, (source, batches, shuffle) in sets.items()
-    )
     if train is None:
         raise ConfigurationError('expected data to train with, got None. Pass [inputs, labels].')
+    train = data.dataset(
+        train, views.slots, what='train', batch_size=batch_size, batches=train_batches
+    )
+    if valid is not None:
+        valid = data.dataset(
+            valid, views.slots, what='valid', batch_size=batch_size, batches=valid_batches
+        )
     objective = views.objective(train, penalties)
-    added = [Progress()] if wants_progress(verbose) else []
+    callbacks = [*_watchers(net, tensorboard, verbose), *_callbacks(callbacks)]
+    views.compile(objective, views.optimizer(algo, learning_rate=learning_rate, **options))
+    train.shuffle(generator(int(net.rng.integers(2**63))))
+    return Run(objective, net.model, train, valid, patience, epochs, every, callbacks)
+
+
+def _watchers(net, tensorboard, verbose):
+    """The callbacks that show training as it goes."""
+    watchers = [Progress()] if wants_progress(verbose) else []
     if tensorboard is not None:
-        added.append(TensorBoard.build(tensorboard, net))
-    views.compile(objective, optimizer)
-    return Run(objective, net.model, train, valid, patience, epochs, every, (*added, *callbacks))
+        watchers.append(TensorBoard.build(tensorboard, net))
+    return watchers
 
 
 def _callbacks(given):

@@ -68,13 +68,14 @@ FEEDFORWARD = [
 
 @pytest.mark.parametrize(('given', 'says'), FEEDFORWARD)
 def test_wrong_data_is_refused_before_training(net, given, says):
-    before = [p.get_value() for p in net.params]
+    before, state = [p.get_value() for p in net.params], net.rng.bit_generator.state
     with pytest.raises((DataError, ConfigurationError), match=says):
         net.train(given, epochs=1)
     with pytest.raises((DataError, ConfigurationError)):
         net.itertrain([X, Y], valid=given if given is not None else 7)
     for param, value in zip(net.params, before):
         np.testing.assert_array_equal(param.get_value(), value)
+    assert net.rng.bit_generator.state == state
 
 
 @pytest.mark.parametrize(
@@ -184,7 +185,8 @@ def test_arrays_are_cut_into_batches_without_loss():
 
 def test_shuffling_keeps_rows_together_and_differs_by_epoch():
     x, y = np.arange(18.0).reshape(9, 2), np.arange(9)
-    source = data.dataset([x, y], slots, batch_size=4, rng=np.random.default_rng(1))
+    source = data.dataset([x, y], slots, batch_size=4)
+    source.shuffle(np.random.default_rng(1))
     first, second = (np.concatenate([b[1] for b in source.epoch()]) for _ in range(2))
     assert sorted(first) == sorted(second) == list(range(9))
     assert list(first) != list(second)
@@ -208,16 +210,10 @@ def test_tensorflow_cuts_the_same_batches(shuffle, layout, dtype, block, monkeyp
     monkeypatch.setattr(data, 'BLOCK', block)
     x = layout(np.random.default_rng(1).integers(0, 2, (10, 4)).astype(dtype)[:, :4])
     x, y = (x[:, :2] if x.shape[1] > 2 else x), np.arange(10, dtype='int64') % 9
-    a, b = (
-        data.dataset(
-            [x, y],
-            slots,
-            batch_size=4,
-            batches=2,
-            rng=np.random.default_rng(3) if shuffle else None,
-        )
-        for _ in range(2)
-    )
+    a, b = (data.dataset([x, y], slots, batch_size=4, batches=2) for _ in range(2))
+    if shuffle:
+        a.shuffle(np.random.default_rng(3))
+        b.shuffle(np.random.default_rng(3))
     for _ in range(2):
         got = [[t.numpy() for t in batch] for (batch,) in a.feed()]
         want = list(b.epoch())
