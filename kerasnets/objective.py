@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from kerasnets import builder, layers
+from kerasnets.errors import ConfigurationError
 from kerasnets.regularizers import WeightPenalty, mean_over
 
 
@@ -92,10 +93,15 @@ def graph(nodes, losses, inputs, sources, targets, monitors, regularizers=()):
 
 def _penalized(nodes, regularizer):
     """Names of the outputs that a regularizer is about."""
-    if regularizer.kind.of != 'outputs':
+    if regularizer.kind.of == 'weights':
         return []
-    hidden = [f'{node.name}:out' for node in nodes[:-1] if node.spec.form != 'input']
-    return regularizer.select(builder.output_names(nodes), hidden)
+    hidden = [node for node in nodes[:-1] if node.spec.form != 'input']
+    if regularizer.kind.of == 'sequences':
+        hidden = [node for node in hidden if len(node.output.shape) == 3]
+        if not hidden and regularizer.pattern is None:
+            raise ConfigurationError(f'{regularizer.form}: no hidden layer puts out sequences.')
+    default = [f'{node.name}:out' for node in hidden]
+    return regularizer.select(builder.output_names(nodes), default)
 
 
 def _penalty(nodes, regularizer, outputs, anchor):

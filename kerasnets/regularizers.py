@@ -24,16 +24,29 @@ def l2(values):
     return ops.mean(ops.square(values))
 
 
+def state_change(sequence):
+    """The mean of (h_t - h_{t-1})², for a sequence (examples, time, units)."""
+    return ops.mean(ops.square(sequence[:, 1:] - sequence[:, :-1]))
+
+
+def norm_change(sequence):
+    """The mean of |h_{t-1}|² - |h_t|²: theanets' formula, which is signed."""
+    norms = ops.sum(ops.square(sequence), axis=-1)
+    return ops.mean(norms[:, :-1] - norms[:, 1:])
+
+
 @dataclasses.dataclass(frozen=True)
 class _Kind:
     penalty: Callable  # tensor -> scalar
-    of: str  # 'weights' or 'outputs'
+    of: str  # 'weights', 'outputs', or 'sequences' among them
 
 
 KINDS = {
     'weight_l1': _Kind(l1, 'weights'),
     'weight_l2': _Kind(l2, 'weights'),
     'hidden_l1': _Kind(l1, 'outputs'),
+    'recurrent_norm': _Kind(norm_change, 'sequences'),
+    'recurrent_state': _Kind(state_change, 'sequences'),
 }
 ALIASES = {
     'weight_sparsity': 'weight_l1',
@@ -49,7 +62,7 @@ class Regularizer:
     Attributes
     ----------
     form : str
-        'weight_l1', 'weight_l2' or 'hidden_l1'.
+        'weight_l1', 'weight_l2', 'hidden_l1', 'recurrent_norm' or 'recurrent_state'.
     weight : float
         What the penalty is multiplied by.
     pattern : str, optional

@@ -102,3 +102,23 @@ def test_what_cannot_be(net, keywords, says):
     for call in (net.train, net.evaluate):
         with pytest.raises(ConfigurationError, match=says):
             call([X, Y], **keywords)
+
+
+@pytest.mark.parametrize('name', ['recurrent_state', 'recurrent_norm'])
+def test_penalties_of_sequences(name):
+    net = kerasnets.recurrent.Classifier([4, (5, 'rnn', 'tanh'), (6, 'lstm'), 3])
+    x, y = RNG.normal(size=(8, 7, 4)), RNG.integers(3, size=(8, 7))
+    out = net.feed_forward(x)
+    want = []
+    for part in ('hid1:out', 'hid2:out'):
+        h = out[part]
+        norms = (h**2).sum(-1)
+        state, norm = (np.diff(h, axis=1) ** 2).mean(), -np.diff(norms, axis=1).mean()
+        want.append(state if name == 'recurrent_state' else norm)
+    gap = net.evaluate([x, y], **{name: 0.5})['loss'] - net.evaluate([x, y])['loss']
+    np.testing.assert_allclose(gap, 0.5 * np.mean(want), rtol=1e-3, atol=1e-6)
+    one = {name: dict(weight=0.5, pattern='hid1:out')}
+    gap = net.evaluate([x, y], **one)['loss'] - net.evaluate([x, y])['loss']
+    np.testing.assert_allclose(gap, 0.5 * want[0], rtol=1e-3, atol=1e-6)
+    with pytest.raises(ConfigurationError, match='no hidden layer puts out sequences'):
+        kerasnets.Classifier([4, 5, 3]).evaluate([X, Y], **{name: 1})
