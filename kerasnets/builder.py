@@ -104,6 +104,11 @@ def add_node(nodes, spec, rng, input_ndim):
     try:
         with _seeded(rng):
             if spec.form == 'input':
+                if nodes:
+                    raise ConfigurationError(
+                        'only the first layer can be an input: networks of several inputs are '
+                        'not served yet. Join the inputs into one array.'
+                    )
                 layer = _input(spec, input_ndim)
                 return Node(spec, layer, layer.output)
             layer = spec.layer or _make(nodes, spec)

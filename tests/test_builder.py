@@ -141,6 +141,7 @@ def test_one_seed_one_network_and_no_two_layers_equal():
         (dict(size=3, inputs='in:pre'), "no output 'in:pre'"),
         (dict(form='Dropout', rate=7), 'rate'),
         (dict(size=3, radius=1), 'square'),
+        (dict(form='input', size=3), 'only the first layer can be an input'),
     ],
 )
 def test_what_cannot_be_built_names_place_and_entry(entry, says):
