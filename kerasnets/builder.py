@@ -158,8 +158,12 @@ def assemble(nodes):
         )
     if is_chain(nodes):
         return keras.Sequential([node.layer for node in nodes])
-    inputs = [node.output for node in nodes if node.spec.form == 'input']
-    return keras.Model(inputs, nodes[-1].output)
+    return keras.Model(list(inputs_of(nodes).values()), nodes[-1].output)
+
+
+def inputs_of(nodes):
+    """Name -> KerasTensor of what the network reads."""
+    return {node.name: node.output for node in nodes if node.spec.form == 'input'}
 
 
 def is_chain(nodes):
@@ -187,12 +191,7 @@ def full_name(nodes, name=None):
 def find_output(nodes, name=None):
     """The KerasTensor of an output by name, such as 'hid1:out' or 'hid1'; default the last."""
     name = full_name(nodes, name)
-    inputs = {node.name: node.output for node in nodes if node.spec.form == 'input'}
-    layer = name.split(':')[0]
-    known = {node.name: node for node in nodes}
-    if name == f'{layer}:out' and layer in known:
-        return known[layer].output
-    return connect(nodes, inputs, [name])[name]
+    return connect(nodes, {node.name: node.output for node in nodes}, [name])[name]
 
 
 def connect(nodes, inputs, wanted):

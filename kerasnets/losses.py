@@ -14,7 +14,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from kerasnets.errors import ConfigurationError, check_known, suggest
+from kerasnets.errors import ConfigurationError, check_known, number, suggest
 
 #: Smallest probability whose logarithm is taken, where there are no logits. theanets' own.
 SMALLEST = 1e-8
@@ -146,8 +146,7 @@ class Loss:
             )
         check_known(kwargs, [f.name for f in dataclasses.fields(cls)], 'keyword of a loss')
         loss = cls(form, **kwargs)
-        if not (isinstance(loss.weight, (int, float)) and math.isfinite(loss.weight)):
-            raise ConfigurationError(f'expected the weight of a loss as a number: {loss.weight!r}.')
+        number(loss.weight, 'the weight of a loss', math.isfinite, 'that is finite')
         if loss.weighted and KINDS[form].whole:
             raise ConfigurationError(f'{form!r} is of a batch as a whole and takes no weights.')
         return loss

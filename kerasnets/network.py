@@ -87,7 +87,7 @@ class Network:
     @property
     def inputs(self):
         """The Keras tensors that the network reads."""
-        return [node.output for node in self._nodes if node.spec.form == 'input']
+        return list(builder.inputs_of(self._nodes).values())
 
     @property
     def variables(self):

@@ -60,7 +60,7 @@ def graph(nodes, losses, inputs, sources, targets, monitors, regularizers=()):
     Raises
     ------
     ConfigurationError
-        If there is no loss, or one that the output it is about cannot have.
+        If an output cannot have the loss that is about it, or a pattern matches nothing.
     """
     compared = [builder.full_name(nodes, loss.output_name) for loss in losses]
     logits = [

@@ -3,6 +3,7 @@
 Names only: the parser reads them without importing Keras.
 """
 
+import functools
 import importlib
 
 #: Form, as theanets spells it -> module of `kerasnets.layers` that makes it.
@@ -44,6 +45,7 @@ MODULES = sorted({*FORMS.values(), 'activation'})
 OWN = {}
 
 
+@functools.cache
 def load_layers():
     """Import every module of layers, so that Keras knows our classes; returns them."""
     return [importlib.import_module(f'kerasnets.layers.{name}') for name in MODULES]

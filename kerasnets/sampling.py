@@ -68,14 +68,16 @@ class Sampler:
         top_p = 1.0 if top_p is None else top_p
         number(top_p, 'top_p', lambda p: 0 < p <= 1, 'above 0 and at most 1')
         filtered = top_k < self.classes or top_p < 1
-        settings = (max(float(temperature), COLDEST), min(top_k, self.classes), float(top_p))
+        settings = (
+            np.array(max(temperature, COLDEST), 'f'),
+            np.array(min(top_k, self.classes), 'i'),
+            np.array(top_p, 'f'),
+        )
         draws = generator(rng) if temperature else None
         return self._run(labels, steps, streams, draws, settings, filtered)
 
     def _run(self, labels, steps, streams, draws, settings, filtered):
         loop = self._loop(filtered)
-        temperature, top_k, top_p = settings
-        settings = np.array(temperature, 'f'), np.array(top_k, 'i'), np.array(top_p, 'f')
         states = [
             state
             for layer in self.layers

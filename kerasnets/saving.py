@@ -113,23 +113,25 @@ def _read(path, name, cls):
             with _quiet():
                 model = keras.saving.load_model(link)
         return restore(about, model, cls)
-    except KeyError as error:
-        raise FileError(
-            f'cannot read {name}: it has no {MEMBER}, so kerasnets did not write it. '
-            f'Open it with keras.saving.load_model(). ({error})'
-        ) from error
     except FileError as error:
         raise FileError(str(error).replace('the file', name)) from error
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile, KerasnetsError) as error:
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile, KerasnetsError) as error:
         raise FileError(f'cannot read {name}: {error}') from error
 
 
 def _member(path, suffix):
-    if suffix == '.keras':
-        with zipfile.ZipFile(path) as archive:
-            return archive.read(MEMBER)
-    with h5py.File(path, 'r') as file:
-        return bytes(file[MEMBER][()])
+    """The description of the network, as it lies in the file."""
+    try:
+        if suffix == '.keras':
+            with zipfile.ZipFile(path) as archive:
+                return archive.read(MEMBER)
+        with h5py.File(path, 'r') as file:
+            return bytes(file[MEMBER][()])
+    except KeyError:
+        raise FileError(
+            f'cannot read the file: it has no {MEMBER}, so kerasnets did not write it. '
+            'Open it with keras.saving.load_model().'
+        ) from None
 
 
 def describe(net):

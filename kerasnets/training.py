@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import inspect
 import logging
 import math
 import warnings
@@ -15,13 +16,6 @@ from kerasnets.errors import ConfigurationError, check_known, number, positive
 from kerasnets.initializers import generator
 
 log = logging.getLogger(__name__)
-
-
-#: Keywords of `prepare` that users type, for suggestions.
-KEYWORDS = (
-    'train valid algo epochs learning_rate batch_size train_batches valid_batches patience '
-    'validate_every min_improvement callbacks tensorboard verbose'
-).split()
 
 
 def prepare(
@@ -49,7 +43,8 @@ def prepare(
     raises.
     """
     known = optimizers.keywords(algo)
-    check_known(options, [*known, *KEYWORDS, *regularizers.names()], 'keyword of training')
+    named = list(inspect.signature(prepare).parameters)[2:-1]
+    check_known(options, [*known, *named, *regularizers.names()], 'keyword of training')
     penalties = regularizers.build({k: v for k, v in options.items() if k not in known})
     options = {k: v for k, v in options.items() if k in known}
     if epochs is not None:

@@ -42,7 +42,7 @@ class Views:
     @property
     def inputs(self):
         """The Keras tensors that the network reads."""
-        return [node.output for node in self.nodes if node.spec.form == 'input']
+        return list(builder.inputs_of(self.nodes).values())
 
     def are_labels(self, x):
         """Whether an array holds labels in the place of the inputs."""
@@ -136,18 +136,7 @@ class Views:
             slot = data.Slot(f'outputs of {start!r}', shape, static=shape)
         x = slot.take(x)
         function = self._function(tuple(names), slot.kind == 'labels', start)
-        width = max(1, x[:1].size * (slot.classes or 1))
-        rows = max(BATCH_ROWS, BATCH_VALUES // width)
-        results = None
-        for start in range(0, max(1, len(x)), rows):
-            batch = np.asarray(x[start : start + rows], dtype=slot.dtype)
-            if not len(x):  # one row of nothing tells the shapes of no rows
-                batch = np.zeros((1, *x.shape[1:]), slot.dtype)
-            outputs = {k: ops.convert_to_numpy(v) for k, v in function(batch).items()}
-            if results is None:
-                results = {k: np.empty((len(x), *v.shape[1:]), v.dtype) for k, v in outputs.items()}
-            for name, value in outputs.items():
-                results[name][start : start + rows] = value[: len(x)]
+        results = _in_batches(function, x, slot)
         return {name: results[name] for name in names}
 
     def slots(self, arrays):
@@ -208,9 +197,26 @@ class Views:
 
     def _entry(self, labels):
         """Tensors for the data, and what the input layers put out for it."""
-        names = [node.name for node in self.nodes if node.spec.form == 'input']
+        sources = builder.inputs_of(self.nodes)
         if not labels:
-            return self.inputs, dict(zip(names, self.inputs))
-        (values,) = self.inputs
+            return list(sources.values()), sources
+        ((name, values),) = sources.items()
         ids = keras.Input(batch_shape=values.shape[:-1], dtype='int32')
-        return [ids], {names[0]: ops.one_hot(ids, values.shape[-1], dtype=values.dtype)}
+        return [ids], {name: ops.one_hot(ids, values.shape[-1], dtype=values.dtype)}
+
+
+def _in_batches(function, x, slot):
+    """A compiled function of a batch, over all rows of an array."""
+    width = max(1, x[:1].size * (slot.classes or 1))
+    rows = max(BATCH_ROWS, BATCH_VALUES // width)
+    results = None
+    for start in range(0, max(1, len(x)), rows):
+        batch = np.asarray(x[start : start + rows], dtype=slot.dtype)
+        if not len(x):  # one row of nothing tells the shapes of no rows
+            batch = np.zeros((1, *x.shape[1:]), slot.dtype)
+        outputs = {k: ops.convert_to_numpy(v) for k, v in function(batch).items()}
+        if results is None:
+            results = {k: np.empty((len(x), *v.shape[1:]), v.dtype) for k, v in outputs.items()}
+        for name, value in outputs.items():
+            results[name][start : start + rows] = value[: len(x)]
+    return results

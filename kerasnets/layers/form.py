@@ -46,9 +46,9 @@ class Form:
         options = {self.renamed.get(k, k): v for k, v in spec.options.items()}
         options.update(given)
         cls = self.choose(options)
-        if 'go_backwards' in keywords(cls) and 'direction' in options:
-            options['go_backwards'] = _backwards(options.pop('direction'))
         known = keywords(cls)
+        if 'go_backwards' in known and 'direction' in options:
+            options['go_backwards'] = _backwards(options.pop('direction'))
         for setting in initial_settings(options, known):
             del options[setting]
         kwargs = {**self.defaults, **options, **_sized(spec, cls, known, options, not self.partner)}
