@@ -20,6 +20,7 @@ _NAMES = {
     'Classifier': 'feedforward',
     'ConfigurationError': 'errors',
     'DataError': 'errors',
+    'Experiment': 'experiment',
     'FileError': 'errors',
     'KerasnetsError': 'errors',
     'Loss': 'losses',

@@ -1,82 +1,32 @@
 """From specs to Keras layers, and from layers to models over them.
 
-`add_node` makes the layers, once. `assemble` makes the network's own model of them, and
-`connect` any other: one that starts from labels, or ends in logits, or in every output.
+`add_node` makes the layers, once, and `assemble` the network's own model of them. Any other
+model over the same layers comes from `nodes.connect`.
 """
 
 import contextlib
 import dataclasses
 import random
+from types import MappingProxyType
 
 import keras
 
 from kerasnets import initializers, layers, registry
 from kerasnets.errors import ConfigurationError, check_known, suggest
 from kerasnets.layers.form import initial_settings, keywords
+from kerasnets.nodes import (
+    Node,
+    Probe,
+    classes_of,
+    find_output,
+    inputs_of,
+    is_chain,
+    run_layer,
+)
 from kerasnets.params import parameters
-from kerasnets.spec import LayerSpec
 
-
-@dataclasses.dataclass(frozen=True)
-class Node:
-    """A layer of the network: what was asked for, what it is, what it gives."""
-
-    spec: LayerSpec
-    layer: keras.layers.Layer
-    output: object  # KerasTensor
-
-    @property
-    def name(self):
-        return self.spec.name
-
-    def parts(self):
-        """Name -> {name -> Parameter} of the layer, or of its halves."""
-        if self.spec.form == 'input':
-            return {self.name: {}}
-        return {
-            name: parameters(layer, name)
-            for name, layer in layers.parts(self.layer, self.name).items()
-        }
-
-    def params(self):
-        """All `Parameter`s of the layer."""
-        return [param for part in self.parts().values() for param in part.values()]
-
-    def outputs(self):
-        """Name -> `Output` of what can be read inside the layer, beside its 'out'."""
-        insides = layers.anatomy(self.layer).outputs
-        whole = getattr(self.layer, 'return_sequences', True)
-        return {name: o for name, o in insides.items() if whole or not o.after}
-
-
-@keras.saving.register_keras_serializable('kerasnets')
-class Probe(keras.layers.Layer):
-    """Reads a quantity inside another layer, with that layer's own weights.
-
-    Parameters
-    ----------
-    layer : keras.layers.Layer
-    part : str
-        Name of one of the outputs in its anatomy, such as 'pre'.
-    """
-
-    def __init__(self, layer, part, **kwargs):
-        super().__init__(**{'dtype': layer.dtype_policy, **kwargs})
-        self.layer = layer
-        self.part = part
-
-    def call(self, *tensors):
-        return layers.anatomy(self.layer).outputs[self.part].read(self.layer, *tensors)
-
-    def get_config(self):
-        layer = keras.saving.serialize_keras_object(self.layer)
-        return {**super().get_config(), 'layer': layer, 'part': self.part}
-
-    @classmethod
-    def from_config(cls, config):
-        """The probe again; within one file Keras finds the layer that is there already."""
-        layer = keras.saving.deserialize_keras_object(config['layer'])
-        return cls(**{**config, 'layer': layer})
+#: Settings that are about square matrices.
+SQUARE = ('radius', 'diagonal')
 
 
 def add_node(nodes, spec, rng, input_ndim):
@@ -104,15 +54,10 @@ def add_node(nodes, spec, rng, input_ndim):
     try:
         with _seeded(rng):
             if spec.form == 'input':
-                if nodes:
-                    raise ConfigurationError(
-                        'only the first layer can be an input: networks of several inputs are '
-                        'not served yet. Join the inputs into one array.'
-                    )
                 layer = _input(spec, input_ndim)
                 return Node(spec, layer, layer.output)
             layer = spec.layer or _make(nodes, spec)
-            output = layer(_sources(nodes, spec))
+            output = run_layer(layer, spec, lambda name: find_output(nodes, name))
         for part in layers.parts(layer, spec.name).values():
             _initialise(part, spec, rng)
     except ConfigurationError as cause:
@@ -145,12 +90,21 @@ def adopt(specs, model):
         if spec.name not in found:
             raise spec.error(f'the model has no such layer. It has: {", ".join(found)}.')
         layer = found[spec.name]
-        nodes.append(Node(spec, layer, layer(_sources(nodes, spec))))
+        output = run_layer(layer, spec, lambda name: find_output(nodes, name))
+        nodes.append(Node(spec, layer, output))
     return nodes
 
 
 def assemble(nodes):
-    """The network's own model: a ``keras.Sequential`` for a chain, else a ``keras.Model``."""
+    """The network's own model: a ``keras.Sequential`` for a chain, else a ``keras.Model``.
+
+    Its first output is that of the last layer; layers that nothing else reads give others.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no layer but an input, or an input that is not read.
+    """
     if len(nodes) < 2:
         raise ConfigurationError(
             f'expected an input and at least one layer, got {len(nodes)} layer(s). '
@@ -158,98 +112,46 @@ def assemble(nodes):
         )
     if is_chain(nodes):
         return keras.Sequential([node.layer for node in nodes])
-    return keras.Model(list(inputs_of(nodes).values()), nodes[-1].output)
+    read = {name.split(':')[0] for node in nodes for name in node.spec.sources}
+    ends = [node for node in nodes[::-1] if node.name not in read]
+    for node in ends:
+        if node.spec.form == 'input':
+            raise node.spec.error('no layer reads it. Name it among the inputs of a layer.')
+    outputs = [node.output for node in ends]
+    return keras.Model(list(inputs_of(nodes).values()), outputs if ends[1:] else outputs[0])
 
 
-def inputs_of(nodes):
-    """Name -> KerasTensor of what the network reads."""
-    return {node.name: node.output for node in nodes if node.spec.form == 'input'}
-
-
-def is_chain(nodes):
-    """Whether each layer reads the one before it, and nothing else."""
-    before = [(), *((f'{node.name}:out',) for node in nodes)]
-    return all(node.spec.inputs == source for node, source in zip(nodes, before))
-
-
-def shares_weights(model):
-    """Whether a layer of the model uses the weights of another one."""
-    return any(hasattr(layer, 'partner') or isinstance(layer, Probe) for layer in model.layers)
-
-
-def output_names(nodes):
-    """Every name that `connect` can be asked for: 'in:out', 'hid1:out', 'hid1:pre', …"""
-    return [f'{node.name}:{part}' for node in nodes for part in ('out', *node.outputs())]
-
-
-def full_name(nodes, name=None):
-    """'hid1:out' for 'hid1'; for None the output of the last layer."""
-    name = nodes[-1].name if name is None else name
-    return name if ':' in name else f'{name}:out'
-
-
-def find_output(nodes, name=None):
-    """The KerasTensor of an output by name, such as 'hid1:out' or 'hid1'; default the last."""
-    name = full_name(nodes, name)
-    return connect(nodes, {node.name: node.output for node in nodes}, [name])[name]
-
-
-def connect(nodes, inputs, wanted):
-    """Run the layers over other inputs.
-
-    Parameters
-    ----------
-    nodes : list of Node
-    inputs : dict of str to KerasTensor
-        Outputs that are given, by name: those of the input layers, or of layers further on.
-        Only the layers between them and the wanted outputs are run.
-    wanted : sequence of str
-        Names of outputs.
-
-    Returns
-    -------
-    dict of str to KerasTensor
-        The wanted outputs, in the order asked for.
-
-    Raises
-    ------
-    ConfigurationError
-        For a name that is not there.
-    """
-    by_name = {node.name: node for node in nodes}
-    tensors = {full_name(nodes, name): tensor for name, tensor in inputs.items()}
-
-    def tensor(name):
-        if name not in tensors:
-            layer, part = name.split(':')
-            node = by_name.get(layer)
-            if node is None or (part != 'out' and part not in node.outputs()):
-                known = output_names(nodes)
-                raise ConfigurationError(
-                    f'the network has no output {name!r}.{suggest(name, known)} '
-                    f'It has: {", ".join(known)}.'
-                )
-            sources = [tensor(source) for source in node.spec.inputs]
-            x = sources[0] if len(sources) == 1 else sources
-            if part == 'out':
-                tensors[name] = node.layer(x)
-            else:
-                output = node.outputs()[part]
-                args = (x, tensor(f'{layer}:out')) if output.after else (x,)
-                tensors[name] = Probe(node.layer, part)(*args)
-        return tensors[name]
-
-    return {name: tensor(name) for name in wanted}
+def reading_labels(nodes, spec, ndim):
+    """The nodes, with the input that an embedding reads, given by its size, one of integers."""
+    (name, _), *_ = (source.split(':') for source in spec.inputs)
+    found = next(node for node in nodes if node.name == name)
+    values = found.spec.form == 'input' and found.spec.size and 'int' not in found.output.dtype
+    if not values or any(f'{name}:out' in node.spec.inputs for node in nodes):
+        return nodes
+    options = MappingProxyType({**found.spec.options, 'dtype': 'int32'})
+    source = dataclasses.replace(found.spec, options=options)
+    layer = _input(source, ndim)
+    return [Node(source, layer, layer.output) if node is found else node for node in nodes]
 
 
 def _make(nodes, spec):
     """A new layer for a spec, by its form."""
     form = layers.form(spec.form)
     if form.join is not None and len(spec.inputs) > 1:
-        return form.join(spec, _sources(nodes, spec), form.activation_of(spec))
+        tensors = [find_output(nodes, name) for name in spec.inputs]
+        return form.join(spec, tensors, form.activation_of(spec))
     if form.partner:
         return form.make(spec, partner=_partner(nodes, spec))
+    if form.of_labels:
+        return form.make(spec, input_dim=_labels_read(nodes, spec))
     return form.make(spec)
+
+
+def _labels_read(nodes, spec):
+    """Number of labels in the input that an embedding reads."""
+    name = spec.inputs[0].split(':')[0]
+    classes = classes_of(nodes, name) if name in inputs_of(nodes) else None
+    return spec.options.get('input_dim', classes)
 
 
 def _partner(nodes, spec):
@@ -274,15 +176,15 @@ def _partner(nodes, spec):
 
 
 def _input(spec, ndim):
-    shape = spec.shape or (None,) * (ndim - 2) + (spec.size,)
-    check_known(spec.options, keywords(keras.layers.InputLayer), 'keyword of an input')
-    return keras.layers.InputLayer(shape=shape, name=spec.name, **spec.options)
-
-
-def _sources(nodes, spec):
-    """What the layer reads: a KerasTensor, or a list of several."""
-    tensors = [find_output(nodes, source) for source in spec.inputs]
-    return tensors[0] if len(tensors) == 1 else tensors
+    options = dict(spec.options)
+    check_known(options, keywords(keras.layers.InputLayer), 'keyword of an input')
+    if options.pop('sparse', None) not in (None, False, True, 'csr', 'csc'):
+        raise ConfigurationError(
+            f"expected sparse as 'csr' or 'csc', got {spec.options['sparse']!r}."
+        )
+    axes = () if 'int' in options.get('dtype', '') else (spec.size,)
+    shape = spec.shape or (None,) * (ndim - 2) + axes
+    return keras.layers.InputLayer(shape=shape, name=spec.name, **options)
 
 
 def _initialise(layer, spec, rng):
@@ -299,15 +201,25 @@ def _initialise(layer, spec, rng):
             )
     settings = {k: spec.options[k] for k in asked}
     for name, param in params.items():
-        chosen = initializers.settings(settings, name)
-        if name in anatomy.biases:
-            chosen = {s: v for s, v in chosen.items() if f'{s}_{name}' in settings}
-            if chosen:
-                chosen.setdefault('std', 0.0)
+        blocks = initializers.squares(param.shape, layer.cell.units) if anatomy.states else 1
+        chosen = _chosen(name, settings, name in anatomy.biases, blocks)
         ours = spec.form in registry.FORMS and name in anatomy.params
         ours = ours and name not in anatomy.biases
         if chosen or (ours and f'{param.keras_name}_initializer' not in spec.options):
-            param.set_value(initializers.weights(param.shape, rng, **chosen))
+            param.set_value(initializers.weights(param.shape, rng, blocks=blocks, **chosen))
+
+
+def _chosen(name, settings, bias, squares):
+    """The settings for one parameter.
+
+    What a layer says of all its weights is not about biases, nor, in theanets' recurrent
+    layers, what it says of squares about matrices that are none.
+    """
+    chosen = initializers.settings(settings, name)
+    own = {s for s in chosen if f'{s}_{name}' in settings}
+    if bias:
+        return {'std': 0.0, **{s: chosen[s] for s in own}} if own else {}
+    return {s: v for s, v in chosen.items() if squares or s in own or s not in SQUARE}
 
 
 @contextlib.contextmanager

@@ -4,10 +4,11 @@ import warnings
 
 import numpy as np
 
-from kerasnets.data import Slot, fill
 from kerasnets.errors import DataError, pick
+from kerasnets.losses import Loss
 from kerasnets.network import Network
 from kerasnets.regularizers import build as build_regularizers
+from kerasnets.slots import end_to_end
 
 
 class Regressor(Network):
@@ -51,19 +52,10 @@ class Regressor(Network):
         -------
         float
         """
-        p = self.predict(x, **regularizers)
-        slots = [Slot('targets', p.shape)]
-        if w is not None:
-            slots.append(Slot('weights', p.shape[: np.ndim(w)], 'weights'))
-        arrays = fill(slots, [y] if w is None else [y, w])
-        if not p.size:
-            raise DataError('expected at least one example to score, got none.')
-        w = (
-            np.ones(1)
-            if w is None
-            else arrays[1].reshape(arrays[1].shape + (1,) * (p.ndim - np.ndim(w)))
-        )
-        return _r2(arrays[0].astype('d'), p.astype('d'), np.broadcast_to(w, p.shape))
+        y, w = self._views.feeds.to_score(Loss('mse'), x, y, w)
+        p = end_to_end(self.predict(x, **regularizers))
+        w = np.reshape(w, w.shape + (1,) * (p.ndim - w.ndim))
+        return _r2(y.astype('d'), p.astype('d'), np.broadcast_to(w, p.shape))
 
 
 class Autoencoder(Regressor):
@@ -192,7 +184,8 @@ class Classifier(Network):
         DataError
             If `x` does not fit the network.
         """
-        return self.predict_proba(x, **regularizers).argmax(axis=-1)
+        p = self.predict_proba(x, **regularizers)
+        return [q.argmax(axis=-1) for q in p] if isinstance(p, list) else p.argmax(axis=-1)
 
     def classify(self, x, **regularizers):
         """Former name of `predict`."""
@@ -232,16 +225,9 @@ class Classifier(Network):
         DataError
             If the data does not fit, or there is nothing to score.
         """
-        slots = [s for s in self._views.slots([x]) if s.kind != 'weights'][:2]
-        if w is not None:
-            slots.append(Slot('weights', slots[-1].shape, 'weights'))
-        data = fill(slots, [x, y] if w is None else [x, y, w])
-        if not data[1].size:
-            raise DataError('expected at least one example to score, got none.')
-        if w is not None and not data[2].any():
-            raise DataError('weights add up to 0. Give at least one example some weight.')
-        right = self.predict(data[0], **regularizers) == data[1]
-        return float(np.average(right, weights=None if w is None else data[2]))
+        y, w = self._views.feeds.to_score(Loss('xe'), x, y, w)
+        right = end_to_end(self.predict(x, **regularizers)) == y
+        return float(np.average(right, weights=np.broadcast_to(w, y.shape)))
 
     def _monitors(self, loss, output, target, weights=None):
         return {'acc': loss.accuracy(output, target, weights)}

@@ -30,7 +30,16 @@ def settings(options, param):
     return {s: value for s, value in chosen.items() if value is not None}
 
 
-def weights(shape, rng, mean=0.0, std=None, sparsity=0.0, radius=0.0, diagonal=0.0):
+def squares(shape, size):
+    """How many square matrices of a size, side by side, have a shape; 0 if none have.
+
+    >>> squares((5, 5), 5), squares((5, 20), 5), squares((20, 5), 5)
+    (1, 4, 0)
+    """
+    return shape[1] // size if len(shape) == 2 and shape[0] == size and not shape[1] % size else 0
+
+
+def weights(shape, rng, mean=0.0, std=None, sparsity=0.0, radius=0.0, diagonal=0.0, blocks=1):
     """Draw a weight array.
 
     Parameters
@@ -43,10 +52,12 @@ def weights(shape, rng, mean=0.0, std=None, sparsity=0.0, radius=0.0, diagonal=0
     sparsity : float in [0, 1)
         Fraction of the values, drawn at random, that are set to 0. The diagonal is kept.
     radius : float
-        If positive, a square matrix is scaled to this spectral radius, that is, the largest
-        absolute value of its eigenvalues.
+        If positive, square matrices are scaled to this spectral radius, that is, the largest
+        absolute value of their eigenvalues.
     diagonal : float
         If nonzero, this value on the diagonal and 0 elsewhere; the rest is not used.
+    blocks : int
+        Matrices side by side that the last three are about, each by itself.
 
     Raises
     ------
@@ -61,14 +72,17 @@ def weights(shape, rng, mean=0.0, std=None, sparsity=0.0, radius=0.0, diagonal=0
         raise ConfigurationError(f'expected sparsity of at least 0 and under 1, got {sparsity!r}.')
     if (diagonal or sparsity) and not matrix:
         raise ConfigurationError(f'diagonal and sparsity are for matrices, not for shape {shape}.')
+    blocks = max(1, blocks) if matrix else 1
+    eye = np.tile(np.eye(shape[0], shape[1] // blocks), blocks) if matrix else None
     if diagonal:
-        return np.eye(*shape, dtype='float32') * np.float32(diagonal)
+        return (eye * diagonal).astype('float32')
     fan = shape[:2] if len(shape) == 4 else shape[-2:] if len(shape) > 1 else shape * 2
     values = rng.normal(mean, 1 / np.sqrt(sum(fan)) if std is None else std, shape)
     if sparsity:
-        values *= (rng.random(shape) >= sparsity) | np.eye(*shape, dtype=bool)
+        values *= (rng.random(shape) >= sparsity) | (eye > 0)
     if radius:
-        if not matrix or shape[0] != shape[1]:
+        if not matrix or squares(shape, shape[0]) != blocks:
             raise ConfigurationError(f'radius is for square matrices, not for shape {shape}.')
-        values *= radius / np.abs(np.linalg.eigvals(values)).max()
+        for block in np.split(values, blocks, axis=1):
+            block *= radius / np.abs(np.linalg.eigvals(block)).max()
     return values.astype('float32')

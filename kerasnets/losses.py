@@ -147,7 +147,7 @@ class Loss:
         check_known(kwargs, [f.name for f in dataclasses.fields(cls)], 'keyword of a loss')
         loss = cls(form, **kwargs)
         number(loss.weight, 'the weight of a loss', math.isfinite, 'that is finite')
-        if loss.weighted and KINDS[form].whole:
+        if loss.weighted and loss.whole:
             raise ConfigurationError(f'{form!r} is of a batch as a whole and takes no weights.')
         return loss
 
@@ -155,6 +155,11 @@ class Loss:
     def keras_loss(self):
         """Keras' name of the same loss, or None."""
         return KINDS[self.form].keras_loss
+
+    @property
+    def whole(self):
+        """Whether it is of a batch as a whole, not of each element."""
+        return KINDS[self.form].whole
 
     @property
     def of_labels(self):
@@ -179,7 +184,7 @@ class Loss:
     def value(self, outputs, logits, target, weights=None):
         """The loss of a batch and its mass: Σwe/Σw and Σw, or Σe/n and n."""
         errors = KINDS[self.form].error(target, outputs, logits)
-        if KINDS[self.form].whole:
+        if self.whole:
             return errors, ops.sum(ops.ones_like(outputs[..., 0]))
         return average(errors, weights)
 
@@ -188,6 +193,14 @@ class Loss:
         best = ops.cast(ops.argmax(outputs, axis=-1), 'int32')
         right = ops.equal(best, ops.cast(target, 'int32'))
         return average(ops.cast(right, 'float32'), weights)
+
+
+def hidden(mask, target, weights=None):
+    """Weights for a target (examples, time, …) that are 0 where the mask (examples, time) is."""
+    mask = ops.cast(mask, 'float32')
+    for _ in target.shape[2:]:
+        mask = ops.expand_dims(mask, -1)
+    return mask * (ops.ones_like(target, dtype='float32') if weights is None else weights)
 
 
 def average(errors, weights=None):

@@ -1,20 +1,17 @@
-"""`Network`: a list of layers, a Keras model of them, and what one does with it."""
+"""`Network`: layers, losses, and what one does with them."""
 
-import numbers
 from types import MappingProxyType
 
-import numpy as np
-
-from kerasnets import builder, saving, showing, training
-from kerasnets.errors import ConfigurationError, pick
-from kerasnets.initializers import generator
+from kerasnets import saving, training
+from kerasnets.errors import ConfigurationError
 from kerasnets.losses import Loss
+from kerasnets.nodes import output_names
 from kerasnets.regularizers import build as build_regularizers
-from kerasnets.spec import check_names, extend, parse
+from kerasnets.stack import Stack
 from kerasnets.views import Views
 
 
-class Network:
+class Network(Stack):
     """A network of layers.
 
     Parameters
@@ -43,129 +40,22 @@ class Network:
         For an entry or a keyword that cannot be, naming its place.
     """
 
-    DEFAULT_OUTPUT_ACTIVATION = 'linear'
-    INPUT_NDIM = 2
-    OUTPUT_NDIM = 2
-
     #: The output that the loss compares with; None: an array of the data.
     TARGET = None
 
     def __init__(self, layers=(), loss=None, weighted=False, rng=13):
-        if isinstance(layers, (str, bytes, numbers.Number, dict)):
-            raise ConfigurationError(f'expected a list of layers, got {layers!r}. Try [10, 20, 3].')
-        self.rng = generator(rng)
+        super().__init__(layers, rng)
         self.losses = []
-        self._nodes = []
-        self._model = None  # made when first asked for, of the layers of that time
-        self._made = None
-        layers = list(layers)
-        for i, layer in enumerate(layers):
-            last = i == len(layers) - 1 and i > 0
-            activation = self.DEFAULT_OUTPUT_ACTIVATION if last else 'relu'
-            self._add(layer, 'out' if last else None, activation)
         if loss is not None:
             target = {'target': self.TARGET} if self.TARGET else {}
             self.set_loss(loss, weighted=weighted, **target)
 
-    # What it is
-
-    @property
-    def model(self):
-        if self._model is None:
-            self._model = builder.assemble(self._nodes)
-        return self._model
-
-    @property
-    def specs(self):
-        return [node.spec for node in self._nodes]
-
-    @property
-    def layers(self):
-        """The Keras layers, the input first."""
-        return [node.layer for node in self._nodes]
-
-    @property
-    def inputs(self):
-        """The Keras tensors that the network reads."""
-        return list(builder.inputs_of(self._nodes).values())
+    # What it is trained for
 
     @property
     def variables(self):
         """The Keras tensors that the losses read: inputs, targets and weights."""
         return self._views.variables
-
-    @property
-    def params(self):
-        """Handles on all learnable parameters, in the order of the layers."""
-        return [param for node in self._nodes for param in node.params()]
-
-    @property
-    def num_params(self):
-        """Number of learnable values in the network."""
-        return sum(int(np.prod(p.shape)) for p in self.params)
-
-    def __repr__(self):
-        return showing.listed(self)
-
-    def summary(self, file=None):
-        """Print a table of the layers: name, form, shape, activation and parameters.
-
-        >>> Network([4, (6, 'tanh'), 3])
-        network.Network([4, (6, 'tanh'), 3])
-        """
-        showing.show(self, self._nodes, file)
-
-    def find(self, which, param):
-        """A parameter of a layer.
-
-        Parameters
-        ----------
-        which : str or int
-            Name of the layer, or its place.
-        param : str or int
-            Name of the parameter, or its place in the layer.
-
-        Returns
-        -------
-        Parameter
-            With ``name``, ``shape``, ``get_value()``, ``set_value(array)``, ``variable``.
-
-        Raises
-        ------
-        ConfigurationError
-            If there is none of that name.
-
-        >>> Network([4, 6, 3]).find('hid1', 'w').shape
-        (4, 6)
-        """
-        parts = {name: part for node in self._nodes for name, part in node.parts().items()}
-        found = pick(parts, which, 'the network has no layer')
-        return pick(found, param, f'layer {which!r} has no parameter')
-
-    def add_layer(self, layer=None, **kwargs):
-        """Add a layer after those that are there.
-
-        Parameters
-        ----------
-        layer : entry of the language of layers, optional
-            Without it, the keywords describe the layer.
-        **kwargs
-            As in a dict entry; they add to the entry.
-        """
-        self._add(extend(layer, kwargs), None, 'relu')
-
-    def _add(self, entry, name, activation):
-        previous = self._nodes[-1].name if self._nodes else None
-        spec = parse(
-            entry,
-            len(self._nodes),
-            name=name,
-            previous=previous,
-            default_activation=activation,
-        )
-        check_names([*self.specs, spec])
-        self._nodes.append(builder.add_node(self._nodes, spec, self.rng, self.INPUT_NDIM))
-        self._model = self._made = None
 
     def add_loss(self, loss=None, **kwargs):
         """Add a loss: a name, a dict with ``form``, or a Loss, with keywords of `Loss`."""
@@ -196,8 +86,8 @@ class Network:
             Empty: Keras layers update their own state when they are called.
         """
         build_regularizers(regularizers)  # they change the loss alone
-        names = builder.output_names(self._nodes)
-        return self._views.tensors(names)[1], self.updates()
+        names = output_names(self._nodes)
+        return self._views.outputs(names), self.updates()
 
     def loss(self, **regularizers):
         """The loss as a symbolic scalar over `variables`.
@@ -240,7 +130,7 @@ class Network:
             If `x` does not fit the network.
         """
         build_regularizers(regularizers)  # they change the loss alone
-        return self._views.compute(x, builder.output_names(self._nodes))
+        return self._views.compute(x, output_names(self._nodes))
 
     def predict(self, x, **regularizers):
         """The network's output for `x`, an array (examples, …)."""
@@ -388,10 +278,6 @@ class Network:
                 self._nodes, self.model, self.losses, self._monitors, self.takes_labels
             )
         return self._made
-
-    def adopt(self, nodes, model):
-        """Take the layers of a model that was read from a file."""
-        self._nodes, self._model, self._made = nodes, model, None
 
     def _monitors(self, loss, output, target, weights=None):
         """Quantities to watch beside the loss: name -> (mean, mass)."""

@@ -10,8 +10,10 @@ import itertools
 import keras
 from keras import ops
 
-from kerasnets import builder, layers
+from kerasnets import layers, masks
 from kerasnets.errors import ConfigurationError
+from kerasnets.losses import hidden
+from kerasnets.nodes import Probe, connect, full_name, output_names
 from kerasnets.regularizers import WeightPenalty, mean_over
 
 
@@ -40,12 +42,12 @@ class Graph:
         return self.err + sum(weight * value for weight, value in self.penalties)
 
 
-def graph(nodes, losses, inputs, sources, targets, monitors, regularizers=()):
+def graph(nodes, losses, inputs, sources, targets, monitors, regularizers=(), padded=False):
     """Build the graph of the losses.
 
     Parameters
     ----------
-    nodes : list of builder.Node
+    nodes : list of nodes.Node
     losses : list of losses.Loss
     inputs : list of KerasTensor
         What the data holds for the inputs.
@@ -56,24 +58,30 @@ def graph(nodes, losses, inputs, sources, targets, monitors, regularizers=()):
     monitors : callable
         (loss, outputs, target, weights) -> dict of further quantities, for the first loss.
     regularizers : tuple of Regularizer
+    padded : bool
+        Whether the inputs are sequences of differing length, with their masks.
 
     Raises
     ------
     ConfigurationError
         If an output cannot have the loss that is about it, or a pattern matches nothing.
     """
-    compared = [builder.full_name(nodes, loss.output_name) for loss in losses]
+    compared = [full_name(nodes, loss.output_name) for loss in losses]
     logits = [
         _logits(nodes, name) if loss.of_labels else None for loss, name in zip(losses, compared)
     ]
-    within = [loss.target and builder.full_name(nodes, loss.target) for loss in losses]
+    within = [loss.target and full_name(nodes, loss.target) for loss in losses]
     penalized = [_penalized(nodes, regularizer) for regularizer in regularizers]
-    tensors = builder.connect(
+    tensors = connect(
         nodes,
         sources,
         [*compared, *filter(None, [*logits, *within]), *itertools.chain(*penalized)],
+        padded,
     )
     against = [[tensors[name], *data] if name else data for name, data in zip(within, targets)]
+    against = [
+        _weigh(loss, tensors[name], *data) for loss, name, data in zip(losses, compared, against)
+    ]
     terms = [
         (loss.weight, *loss.value(tensors[name], tensors.get(logit), *target))
         for loss, name, logit, target in zip(losses, compared, logits, against)
@@ -91,6 +99,13 @@ def graph(nodes, losses, inputs, sources, targets, monitors, regularizers=()):
     )
 
 
+def _weigh(loss, output, target, weights=None):
+    """The target and the weights of a loss; steps that a mask hides have a weight of 0."""
+    if len(output.shape) < 3 or loss.whole:
+        return target, weights
+    return target, hidden(masks.Steps()(output), target, weights)
+
+
 def _penalized(nodes, regularizer):
     """Names of the outputs that a regularizer is about."""
     if regularizer.kind.of == 'weights':
@@ -101,7 +116,7 @@ def _penalized(nodes, regularizer):
         if not hidden and regularizer.pattern is None:
             raise ConfigurationError(f'{regularizer.form}: no hidden layer puts out sequences.')
     default = [f'{node.name}:out' for node in hidden]
-    return regularizer.select(builder.output_names(nodes), default)
+    return regularizer.select(output_names(nodes), default)
 
 
 def _penalty(nodes, regularizer, outputs, anchor):
@@ -139,7 +154,7 @@ def logits_reader(nodes):
     """A layer from what the last layer reads to its logits; None where it has none."""
     node = nodes[-1]
     pre = node.outputs().get('pre') if _logits(nodes, f'{node.name}:out') else None
-    return builder.Probe(node.layer, 'pre') if pre is not None and not pre.after else None
+    return Probe(node.layer, 'pre') if pre is not None and not pre.after else None
 
 
 class Objective(keras.Model):

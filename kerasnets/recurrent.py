@@ -1,7 +1,8 @@
 """Networks that read sequences of vectors, and text as such a sequence."""
 
-from kerasnets import builder, feedforward, objective
+from kerasnets import feedforward, objective
 from kerasnets.errors import ConfigurationError
+from kerasnets.nodes import is_chain
 from kerasnets.sampling import Sampler
 from kerasnets.text import Text, batches
 
@@ -120,7 +121,7 @@ class Classifier(feedforward.Classifier):
 
     def _sampler(self):
         if self._views.sampler is None:
-            if not builder.is_chain(self._nodes):
+            if not is_chain(self._nodes):
                 raise ConfigurationError(
                     'predict_sequence() needs a chain of layers; this network branches.'
                 )

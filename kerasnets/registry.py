@@ -24,6 +24,7 @@ FORMS = {
     'clockwork': 'clockwork',
     'bcrnn': 'clockwork',
     'bidirectional': 'bidirectional',
+    'embedding': 'embedding',
     'flatten': 'reshape',
     'flat': 'reshape',
     'reshape': 'reshape',

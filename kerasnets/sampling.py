@@ -34,7 +34,7 @@ class Sampler:
 
     Parameters
     ----------
-    nodes : list of builder.Node
+    nodes : list of nodes.Node
         Of a chain whose output is a distribution over the labels that it reads.
     logits : callable or None
         (x) -> logits of the last layer, where that has logits; else the logarithm of its

@@ -21,6 +21,7 @@ import numpy as np
 from kerasnets import builder
 from kerasnets.errors import FileError, KerasnetsError
 from kerasnets.losses import Loss
+from kerasnets.nodes import shares_weights
 from kerasnets.spec import LayerSpec
 from kerasnets.text import Text
 
@@ -51,7 +52,7 @@ def save(net, target):
         )
     if not target.parent.is_dir():
         raise FileError(f'cannot write {str(target)!r}: there is no folder {str(target.parent)!r}.')
-    if target.suffix == '.h5' and builder.shares_weights(net.model):
+    if target.suffix == '.h5' and shares_weights(net.model):
         raise FileError(
             f'cannot write {str(target)!r}: layers of this network share weights, which an .h5 '
             f'file cannot say. Try {str(target.with_suffix(".keras"))!r}.'
@@ -211,6 +212,7 @@ def _unspec(fields, model):
     for name in ('shape', 'inputs'):
         fields[name] = fields[name] and tuple(fields[name])
     fields['inputs'] = fields['inputs'] or ()
+    fields['states'] = tuple(map(tuple, fields.get('states', ())))
     for name in ('entry', 'activation', 'options'):
         fields[name] = _unplain(fields[name])
     layer = None

@@ -13,8 +13,11 @@ from typing import Any
 from kerasnets import registry
 from kerasnets.errors import ConfigurationError, suggest
 
+#: Keys of a dict entry that name the outputs from which a recurrent layer starts.
+STATES = ('h_0', 'c_0', 's_0')
+
 #: Keys of a dict entry that the language itself gives a meaning; the rest goes to Keras.
-KEYS = ('form', 'name', 'size', 'shape', 'activation', 'inputs')
+KEYS = ('form', 'name', 'size', 'shape', 'activation', 'inputs', *STATES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,10 +33,16 @@ class LayerSpec:
     activation: Any = None  # as typed; None leaves the choice to the form
     default_activation: str = 'relu'  # for forms that follow the network's custom
     inputs: tuple = ()  # names of the outputs it reads, such as 'hid1:out'
+    states: tuple = ()  # pairs such as ('h_0', 'encoder:out')
     options: Mapping = dataclasses.field(  # keywords for Keras and for initialisation
         default_factory=lambda: MappingProxyType({})
     )
     layer: Any = None  # the Keras layer itself, where the user gave one
+
+    @property
+    def sources(self):
+        """Names of all outputs that the layer depends on."""
+        return (*self.inputs, *(name for _, name in self.states))
 
     def error(self, cause):
         """A ConfigurationError that says where in the list of layers the cause lies."""
@@ -69,7 +78,8 @@ def parse(entry, place, *, name=None, previous=None, default_activation='relu'):
     """
     try:
         fields = _fields(entry, place)
-        fields['name'] = _name(fields.get('name'), name or ('in' if place == 0 else f'hid{place}'))
+        first = 'in' if fields['form'] == 'input' else f'hid{place}'
+        fields['name'] = _name(fields.get('name'), name or first)
         fields['inputs'] = _inputs(fields.get('inputs'), previous)
         if fields['form'] == 'input':
             fields['inputs'] = ()
@@ -102,12 +112,12 @@ def check_names(specs):
     """Refuse two layers of one name, and inputs that name no earlier layer."""
     seen = {}
     for spec in specs:
-        for source in spec.inputs:
+        for source in spec.sources:
             if source.split(':')[0] not in seen:
                 later = any(s.name == source.split(':')[0] for s in specs)
                 why = 'comes later or is itself: a cycle' if later else 'is not there'
                 raise spec.error(
-                    f'its input {source!r} {why}.{suggest(source, seen)} '
+                    f'its input {source!r} {why}.{suggest(source.split(":")[0], seen)} '
                     f'Name one of the layers before it: {", ".join(seen)}.'
                 )
         if spec.name in seen:
@@ -174,6 +184,8 @@ def _from_dict(entry, default):
     if not isinstance(form, str):
         raise ConfigurationError(f'expected the form as a str, got {form!r}.')
     fields['form'] = _form(form)
+    states = [(key, fields.pop(key)) for key in STATES if key in fields]
+    fields['states'] = tuple((key, *_inputs(name, None)) for key, name in states)
     if 'size' in fields:
         fields['size'] = _size(fields['size'])
     if 'shape' in fields:

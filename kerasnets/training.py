@@ -42,9 +42,8 @@ def prepare(
     Parameters are those of `Network.itertrain`. Nothing of the network has changed when this
     raises.
     """
+    check_keywords(algo, options)
     known = optimizers.keywords(algo)
-    named = list(inspect.signature(prepare).parameters)[2:-1]
-    check_known(options, [*known, *named, *regularizers.names()], 'keyword of training')
     penalties = regularizers.build({k: v for k, v in options.items() if k not in known})
     options = {k: v for k, v in options.items() if k in known}
     if epochs is not None:
@@ -55,17 +54,24 @@ def prepare(
     if train is None:
         raise ConfigurationError('expected data to train with, got None. Pass [inputs, labels].')
     train = data.dataset(
-        train, views.slots, what='train', batch_size=batch_size, batches=train_batches
+        train, views.feeds.fit, what='train', batch_size=batch_size, batches=train_batches
     )
     if valid is not None:
         valid = data.dataset(
-            valid, views.slots, what='valid', batch_size=batch_size, batches=valid_batches
+            valid, views.feeds.fit, what='valid', batch_size=batch_size, batches=valid_batches
         )
     objective = views.objective(train, penalties)
     callbacks = [*_watchers(net, tensorboard, verbose), *_callbacks(callbacks)]
     views.compile(objective, views.optimizer(algo, learning_rate=learning_rate, **options))
     train.shuffle(generator(int(net.rng.integers(2**63))))
     return Run(objective, net.model, train, valid, patience, epochs, every, callbacks)
+
+
+def check_keywords(algo, keywords):
+    """Refuse keywords that training with an algorithm does not take."""
+    named = list(inspect.signature(prepare).parameters)[2:-1]
+    known = [*optimizers.keywords(algo), *named, *regularizers.names()]
+    check_known(keywords, known, 'keyword of training')
 
 
 def _watchers(net, tensorboard, verbose):
@@ -90,7 +96,7 @@ def _callbacks(given):
 def evaluate(views, source, batch_size, penalties=()):
     """The monitors over data, as a dict."""
     views.check_losses()
-    source = data.dataset(source, views.slots, batch_size=batch_size)
+    source = data.dataset(source, views.feeds.fit, batch_size=batch_size)
     return _evaluate(views.objective(source, penalties), source)
 
 

@@ -4,9 +4,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets import builder, data, objective, optimizers
+from kerasnets import masks, objective, optimizers
 from kerasnets.compiled import compiled
 from kerasnets.errors import ConfigurationError
+from kerasnets.feeds import Feeds
+from kerasnets.nodes import connect, find_output
+from kerasnets.slots import Ragged, Slot, fill, length
 
 #: Values that enter the network at once in prediction, at most, and rows, at least.
 BATCH_VALUES = 2**21
@@ -18,76 +21,59 @@ class Views:
 
     Parameters
     ----------
-    nodes : list of builder.Node
+    nodes : list of nodes.Node
     model : keras.Model
         The network's own, made of the same layers.
     losses : list of Loss
     monitors : callable
         As `objective.graph` takes it.
     takes_labels : bool
-        Whether inputs may be integers (examples, time), which stand for one-hot rows. The
-        rows are made batch by batch, inside the compiled model.
+        As `Feeds` takes it.
     """
 
     def __init__(self, nodes, model, losses, monitors, takes_labels=False):
         self.nodes = nodes
         self.losses = losses
         self.monitors = monitors
-        self.takes_labels = takes_labels
         self.model = model
+        self.feeds = Feeds(nodes, losses, self._output_shape, takes_labels)
         self.sampler = None  # of a recurrent classifier
         self._functions, self._graphs, self._objectives = {}, {}, {}
-        self._optimizers, self._shapes, self._tensors = {}, {}, {}
-
-    @property
-    def inputs(self):
-        """The Keras tensors that the network reads."""
-        return list(builder.inputs_of(self.nodes).values())
-
-    def are_labels(self, x):
-        """Whether an array holds labels in the place of the inputs."""
-        static = self.inputs[0].shape
-        return (
-            self.takes_labels
-            and len(static) > 2
-            and np.ndim(x) == len(static) - 1
-            and np.asarray(x).dtype.kind in 'iu'
-        )
+        self._optimizers = {}
 
     def check_losses(self):
         """Refuse a network that has nothing to make small."""
         if not self.losses:
             raise ConfigurationError("the network has no loss. Call set_loss('xe') first.")
 
-    def tensors(self, names, labels=False, start=None):
-        """Input tensors, and the named outputs as a dict of KerasTensors."""
-        if start is None:
-            inputs, sources = self._entry(labels)
-        else:
-            output = builder.find_output(self.nodes, start)
-            inputs = [keras.Input(batch_shape=output.shape, dtype=output.dtype)]
-            sources = {start: inputs[0]}
-        return inputs, builder.connect(self.nodes, sources, names)
+    def outputs(self, names):
+        """The named outputs as a dict of KerasTensors, over the network's inputs."""
+        return connect(self.nodes, self.feeds.inputs, names)
 
     @property
     def variables(self):
         """The Keras tensors that the losses read: inputs, targets and weights."""
         return self.graph().variables
 
-    def graph(self, labels=False, regularizers=()):
-        """The `objective.Graph` of the losses, always over the same variables."""
-        key = labels, regularizers
+    def graph(self, way=None, regularizers=()):
+        """The `objective.Graph` of the losses, over the same variables for each way of data."""
+        way = self.feeds.usual() if way is None else way
+        key = way, regularizers
         if key not in self._graphs:
             self.check_losses()
-            inputs, sources, targets = self._data(labels)
             self._graphs[key] = objective.graph(
-                self.nodes, self.losses, inputs, sources, targets, self.monitors, regularizers
+                self.nodes,
+                self.losses,
+                *self.feeds.tensors(way),
+                self.monitors,
+                regularizers,
+                padded=any(masked for _, masked in way),
             )
         return self._graphs[key]
 
     def objective(self, source, regularizers=()):
         """The compiled `Objective` for a Dataset."""
-        key = source.slots[0].kind == 'labels', regularizers
+        key = self.feeds.way(source.slots[: len(self.feeds.inputs)]), regularizers
         if key not in self._objectives:
             self._objectives[key] = objective.Objective.over(self.graph(*key))
         return self._objectives[key]
@@ -116,107 +102,111 @@ class Views:
         """
         objective.use(optimizer)
         if getattr(self.model, 'optimizer', None) is not optimizer:
-            loss = self.losses[0].keras_loss if len(self.losses) == 1 else None
-            self.model.compile(optimizer, loss)
+            single = len(self.losses) == 1 and len(self.model.outputs) == 1
+            self.model.compile(optimizer, self.losses[0].keras_loss if single else None)
 
     def compute(self, x, names, start=None):
-        """The named outputs for an array of inputs, as a dict of arrays.
+        """The named outputs for some inputs: a dict of arrays.
 
-        With `start`, the array stands for that layer's output, in the place of the inputs.
+        Sequences of differing length give lists of arrays, a sequence each, where the output
+        has steps. With `start`, the array stands for that layer's output, in the place of the
+        inputs.
 
         Raises
         ------
         DataError
-            If the array does not fit.
+            If the data does not fit.
         """
         if start is None:
-            slot = self.slots([x])[0]
+            arrays = self.feeds.arrays(x)
+            slots = self.feeds.slots(arrays)
         else:
-            shape = tuple(builder.find_output(self.nodes, start).shape)
-            slot = data.Slot(f'outputs of {start!r}', shape, static=shape)
-        x = slot.take(x)
-        function = self._function(tuple(names), slot.kind == 'labels', start)
-        results = _in_batches(function, x, slot)
+            output = find_output(self.nodes, start)
+            arrays = [x]
+            slots = [Slot(f'outputs of {start!r}', tuple(output.shape), dtype=output.dtype)]
+        arrays = fill(slots, arrays, 'inputs')
+        function = self._function(tuple(names), self.feeds.way(slots), start)
+        results = _in_batches(function, arrays, slots)
         return {name: results[name] for name in names}
 
-    def slots(self, arrays):
-        """What the network takes, given the arrays that it is to take: lengths must agree."""
-        x = arrays[0] if len(arrays) else ()
-        static = tuple(self.inputs[0].shape)
-        labels = self.are_labels(x)
-        shape = static[:-1] if labels else static
-        name = f'inputs ({self.nodes[0].name!r})'
-        kind = ('labels', static[-1]) if labels else ('values', None)
-        slots = [data.Slot(name, shape, *kind, static=shape)]
-        for loss in self.losses:
-            output = builder.find_output(self.nodes, loss.output_name)
-            exact = self._exact(output, x, static, labels)
-            shapes = loss.target_shape(exact), loss.target_shape(output.shape)
-            if loss.target is None:
-                name = f'targets ({loss.output_name or self.nodes[-1].name!r})'
-                kind = ('labels', exact[-1]) if loss.of_labels else ('values', None)
-                slots.append(data.Slot(name, shapes[0], *kind, static=shapes[1]))
-            if loss.weighted:
-                slots.append(data.Slot('weights', shapes[0], 'weights', static=shapes[1]))
-        return slots
+    def _output_shape(self, shapes):
+        shape = self.model.compute_output_shape(shapes if shapes[1:] else shapes[0])
+        return shape[0] if isinstance(shape, list) else shape
 
-    def _exact(self, output, x, static, labels):
-        """Shape of an output with the lengths that an input array gives it."""
-        shape = tuple(np.shape(x)) if not isinstance(x, (list, tuple)) else static
-        shape = (*shape, static[-1]) if labels else shape
-        if output is not self.nodes[-1].output or len(shape) != len(static) or 0 in shape[1:]:
-            return tuple(output.shape)
-        shape = (None, *shape[1:-1], static[-1])
-        if shape not in self._shapes:
-            self._shapes[shape] = tuple(self.model.compute_output_shape(shape))
-        return self._shapes[shape]
-
-    def _function(self, names, labels, start):
-        key = names, labels, start
+    def _function(self, names, way, start):
+        key = names, way, start
         if key not in self._functions:
-            model = keras.Model(*self.tensors(names, labels, start))
+            if start is None:
+                tensors, sources = self.feeds.entry(way)
+            else:
+                output = find_output(self.nodes, start)
+                tensors = [keras.Input(batch_shape=output.shape, dtype=output.dtype)]
+                sources = {start: tensors[0]}
+            padded = any(masked for _, masked in way)
+            outputs = connect(self.nodes, sources, names, padded)
+            steps = {}
+            for name in names if padded else ():
+                if len(outputs[name].shape) > 2:
+                    steps[name] = masks.Steps()(outputs[name])
+            model = keras.Model(tensors, {'outputs': outputs, 'steps': steps})
             self._functions[key] = compiled(
-                lambda x: model(x, training=False),
+                lambda *xs: model(list(xs), training=False),
                 model.variables,
                 model.inputs,
                 xla=model.jit_compile,
             )
         return self._functions[key]
 
-    def _data(self, labels):
-        """The tensors of all that the data holds, and what the inputs become."""
-        if labels not in self._tensors:
-            inputs, sources = self._entry(labels)
-            targets = []
-            for i, loss in enumerate(self.losses):
-                output = builder.find_output(self.nodes, loss.output_name)
-                name = builder.full_name(self.nodes, loss.output_name).replace(':', '_')
-                targets.append(loss.data(f'{name}_{i}' if i else name, output))
-            self._tensors[labels] = inputs, sources, targets
-        return self._tensors[labels]
 
-    def _entry(self, labels):
-        """Tensors for the data, and what the input layers put out for it."""
-        sources = builder.inputs_of(self.nodes)
-        if not labels:
-            return list(sources.values()), sources
-        ((name, values),) = sources.items()
-        ids = keras.Input(batch_shape=values.shape[:-1], dtype='int32')
-        return [ids], {name: ops.one_hot(ids, values.shape[-1], dtype=values.dtype)}
-
-
-def _in_batches(function, x, slot):
-    """A compiled function of a batch, over all rows of an array."""
-    width = max(1, x[:1].size * (slot.classes or 1))
-    rows = max(BATCH_ROWS, BATCH_VALUES // width)
+def _in_batches(function, arrays, slots):
+    """A compiled function of a batch, over all rows of some arrays."""
+    if any(isinstance(array, Ragged) for array in arrays):
+        return _in_ragged_batches(function, arrays, slots)
+    count = length(arrays[0])
+    rows = max(BATCH_ROWS, BATCH_VALUES // _width(slots, arrays))
     results = None
-    for start in range(0, max(1, len(x)), rows):
-        batch = np.asarray(x[start : start + rows], dtype=slot.dtype)
-        if not len(x):  # one row of nothing tells the shapes of no rows
-            batch = np.zeros((1, *x.shape[1:]), slot.dtype)
-        outputs = {k: ops.convert_to_numpy(v) for k, v in function(batch).items()}
+    for start in range(0, max(1, count), rows):
+        outputs, _ = _run(function, slots, arrays, slice(start, start + rows))
         if results is None:
-            results = {k: np.empty((len(x), *v.shape[1:]), v.dtype) for k, v in outputs.items()}
+            results = {k: np.empty((count, *v.shape[1:]), v.dtype) for k, v in outputs.items()}
         for name, value in outputs.items():
-            results[name][start : start + rows] = value[: len(x)]
+            results[name][start : start + rows] = value[:count]
     return results
+
+
+def _in_ragged_batches(function, arrays, slots):
+    """The same for sequences of differing length, those of like length together."""
+    longest = np.max([a.lengths for a in arrays if isinstance(a, Ragged)], axis=0)
+    order = np.argsort(longest, kind='stable')
+    found = {}
+    while len(order):
+        size = max(1, BATCH_VALUES // (_width(slots, arrays) * max(1, longest[order[-1]])))
+        rows, order = order[-size:], order[:-size]
+        outputs, steps = _run(function, slots, arrays, rows)
+        for name, value in outputs.items():
+            into = found.setdefault(name, [None] * len(longest))
+            for i, row in enumerate(rows):
+                into[row] = value[i][steps[name][i]] if name in steps else value[i]
+    return {name: v if name in steps else np.stack(v) for name, v in found.items()}
+
+
+def _width(slots, arrays):
+    """Values that a row of the inputs has, a step of it for sequences of differing length."""
+    shapes = [s.shape[1:] if isinstance(a, Ragged) else a.shape[1:] for s, a in zip(slots, arrays)]
+    widths = [
+        np.prod([n or 1 for n in shape]) * (s.classes or 1) for s, shape in zip(slots, shapes)
+    ]
+    return max(1, int(sum(widths)))
+
+
+def _run(function, slots, arrays, rows):
+    """Outputs, and masks of those that have steps, for some rows: dicts of arrays."""
+    if length(arrays[0]):
+        batch = [part for s, a in zip(slots, arrays) for part in s.batch(a, rows)]
+    else:  # one row of nothing tells the shapes of no rows
+        batch = [np.zeros((1, *a.shape[1:]), s.dtype) for s, a in zip(slots, arrays)]
+    found = function(*batch)
+    return [
+        {name: ops.convert_to_numpy(value) for name, value in found[part].items()}
+        for part in ('outputs', 'steps')
+    ]

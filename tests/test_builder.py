@@ -79,6 +79,17 @@ def test_initial_weights_are_theanets_own():
         np.testing.assert_allclose(got, 1 / np.sqrt(120), rtol=0.05)
 
 
+def test_settings_about_squares_are_about_the_squares_of_a_recurrent_layer():
+    """Wide matrices count as squares side by side, as in theanets."""
+    net = recurrent.Classifier([4, dict(form='lstm', size=9, radius=0.7), 3])
+    for block in np.split(net.find('hid1', 'hh').get_value(), 4, axis=1):
+        np.testing.assert_allclose(abs(np.linalg.eigvals(block)).max(), 0.7, rtol=1e-4)
+    net = recurrent.Classifier([4, dict(form='lstm', size=3, diagonal=0.5), 3])
+    want = np.tile(np.eye(3) * 0.5, 4)
+    np.testing.assert_array_equal(net.find('hid1', 'hh').get_value(), want)
+    assert net.find('hid1', 'xh').get_value().all()
+
+
 def test_initial_settings():
     entry = dict(form='rnn', size=30, std=0.5, radius_hh=1.1, mean_b=2, std_b=0.1)
     net = recurrent.Classifier([40, entry, 3])
@@ -141,7 +152,12 @@ def test_one_seed_one_network_and_no_two_layers_equal():
         (dict(size=3, inputs='in:pre'), "no output 'in:pre'"),
         (dict(form='Dropout', rate=7), 'rate'),
         (dict(size=3, radius=1), 'square'),
-        (dict(form='input', size=3), 'only the first layer can be an input'),
+        (dict(form='rnn', size=3, h_0='in'), r'expected h_0 of shape \(any, 3\), got .*vector'),
+        (dict(form='rnn', size=3, h_0='im'), "its input 'im:out' is not there.*before it: in"),
+        (dict(form='rnn', size=3, c_0='in'), "unknown state of this layer 'c_0'.*Known: h_0"),
+        (dict(size=3, h_0='in'), "unknown state of this layer 'h_0'"),
+        (dict(form='embedding', size=3, inputs='in', input_dim=0), 'input_dim'),
+        (dict(form='rnn', size=3, radius_xh=1), 'radius is for square matrices'),
     ],
 )
 def test_what_cannot_be_built_names_place_and_entry(entry, says):
@@ -149,6 +165,11 @@ def test_what_cannot_be_built_names_place_and_entry(entry, says):
         recurrent.Classifier([4, entry, 3])
     assert str(error.value).startswith("layer 1 ('hid1'), ")
     assert repr(entry) in str(error.value)
+
+
+def test_two_inputs_of_one_name():
+    with pytest.raises(ConfigurationError, match=r"layer 1 \('in'\).*is taken by layer 0"):
+        recurrent.Classifier([4, dict(form='input', size=3), 3])
 
 
 @pytest.mark.parametrize('form', ['rnn', 'lstm', 'gru'])

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 import kerasnets
 from kerasnets import data
-from kerasnets.data import Slot
 from kerasnets.errors import ConfigurationError, DataError
+from kerasnets.slots import Slot
 
 X = np.random.default_rng(1).normal(size=(70, 4))
 Y = np.arange(70) % 3
@@ -56,6 +56,7 @@ FEEDFORWARD = [
     ([X], r'expected 2 arrays .*, got 1'),
     ([X, Y, Y], 'got 3. For weights, make the network with weighted=True'),
     ([[[1, 2], [1]], [0, 1]], 'rows of one length'),
+    ([X, scipy.sparse.csr_matrix(X)], 'expected an array, got a sparse matrix'),
     # row 5: nothing
     ([X[:0], Y[:0]], 'at least one example'),
     ([], 'expected 2 arrays'),
@@ -112,8 +113,10 @@ def test_prediction_checks_its_input(net, method):
         getattr(net, method)(put(X, (1, 1), np.nan))
     with pytest.raises(DataError, match='expected shape'):
         getattr(net, method)(X[0])
-    with pytest.raises(DataError, match='sparse matrix'):
-        getattr(net, method)(scipy.sparse.csr_matrix(X))
+    with pytest.raises(DataError, match='got nan in value 1'):
+        getattr(net, method)(scipy.sparse.csr_matrix(put(X, (0, 1), np.nan)))
+    with pytest.raises(DataError, match=r'expected shape \(any, 4\), got \(70, 3\)'):
+        getattr(net, method)(scipy.sparse.coo_array(X[:, :3]))
 
 
 def test_nothing_to_predict_gives_nothing(net, rnet):
@@ -169,7 +172,8 @@ def test_numbers_out_of_range(net, kwargs):
 
 
 def slots(batch):
-    return [Slot('x', (None, 2), static=(None, 2)), Slot('y', (None,), 'labels', 9, (None,))]
+    x, y = Slot('x', (None, 2)), Slot('y', (None,), 'labels', 9, dtype='int32')
+    return [x, y], batch
 
 
 def test_arrays_are_cut_into_batches_without_loss():
@@ -228,19 +232,6 @@ def test_read_only_arrays_are_taken(net):
     x, y = X.copy(), Y.copy()
     x.flags.writeable = y.flags.writeable = False
     assert net.evaluate([x, y]) == net.evaluate([X, Y])
-
-
-def test_checks_look_at_all_chunks(monkeypatch):
-    monkeypatch.setattr(data, 'CHUNK', 4)
-    with pytest.raises(DataError, match='nan in row 8'):
-        Slot('x', (None, 2)).take(put(np.zeros((9, 2)), (8, 1), np.nan))
-    with pytest.raises(DataError, match='9 in row 7'):
-        Slot('y', (None,), 'labels', 9).take(put(np.zeros(9, 'i'), 7, 9))
-
-
-def test_a_large_sum_is_not_taken_for_infinity():
-    x = np.full((9, 2), 3e38, 'f')
-    assert Slot('x', (None, 2)).take(x) is x
 
 
 def test_a_callable_gives_every_batch_it_returns():

@@ -113,7 +113,7 @@ def test_the_score_of_a_regressor_is_scikit_learns():
     x, z = RNG.normal(size=(5, 8, 4)), RNG.normal(size=(5, 8, 2))
     want = r2(z.reshape(40, 2), rec.predict(x).reshape(40, 2))
     np.testing.assert_allclose(rec.score(x, z), want, rtol=1e-6)
-    with pytest.raises(DataError, match=r'targets: expected shape \(40, 2\)'):
+    with pytest.raises(DataError, match=r'targets .*: expected shape \(any, 2\)'):
         net.score(X, y[:, :1])
 
 

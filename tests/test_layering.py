@@ -6,13 +6,13 @@ import pathlib
 import kerasnets
 
 ROWS = [
-    'models',
+    'models experiment',
     'feedforward recurrent convolution',
     'network',
-    'views',
-    'builder objective data callbacks training sampling saving showing',
+    'stack views',
+    'nodes builder feeds objective data callbacks training sampling saving showing',
     'layers losses regularizers optimizers params',
-    'activations initializers spec text',
+    'activations initializers masks slots spec text',
     'compiled registry errors',
 ]
 PLACE = {

@@ -37,7 +37,7 @@ def test_labels_cost_no_one_hot_array():
     net = Classifier([6, (5, 'lstm'), 3])
     from kerasnets import data
 
-    source = data.dataset([LABELS, TARGETS], net._views.slots)
+    source = data.dataset([LABELS, TARGETS], net._views.feeds.fit)
     assert source.arrays[0] is LABELS
     assert next(source.epoch())[0].shape == (9, 12)
 

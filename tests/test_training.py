@@ -258,7 +258,7 @@ def test_a_second_training_compiles_nothing():
 
 
 class _Labels:
-    slots = [type('Slot', (), {'kind': 'values'})]  # noqa: RUF012
+    slots = [type('Slot', (), {'kind': 'values', 'masked': False})]  # noqa: RUF012
 
 
 def test_what_is_no_callback():

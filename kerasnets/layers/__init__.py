@@ -6,11 +6,12 @@ A file per family; `form` holds the two kinds of table that the others fill.
 import importlib
 
 import keras
+from keras import ops
 
 from kerasnets import registry
-from kerasnets.errors import ConfigurationError, suggest
+from kerasnets.errors import ConfigurationError, check_known, suggest
 from kerasnets.layers import dense
-from kerasnets.layers.form import Anatomy, Form
+from kerasnets.layers.form import Anatomy, Form, Output, Run
 
 
 def register(name):
@@ -75,6 +76,8 @@ def anatomy(layer):
     """The `Anatomy` of a Keras layer; an empty one where theanets had no such layer."""
     if isinstance(layer, keras.Model):
         return dense.of_sum(layer) or Anatomy()
+    if isinstance(layer, keras.layers.Bidirectional):
+        return _of_halves(layer)
     kind = type(getattr(layer, 'cell', None)) if type(layer) is keras.layers.RNN else type(layer)
     for module in registry.load_layers():
         if kind in module.ANATOMIES:
@@ -89,8 +92,79 @@ def parts(layer, name):
     return {name: layer}
 
 
+def start(layer, given):
+    """States for a recurrent layer to start from, in the order in which it takes them.
+
+    Parameters
+    ----------
+    layer : keras.layers.Layer
+    given : dict of str to KerasTensor
+        Some of the states by key, 'h_0' and so on, (examples, units); others are zeros.
+
+    Raises
+    ------
+    ConfigurationError
+        If the layer has no such state, or it has another shape.
+    """
+    if not given:
+        return ()
+    halves = list(parts(layer, layer.name).values())
+    keys = anatomy(halves[0]).states
+    check_known(given, keys, 'state of this layer')
+    some = next(iter(given.values()))
+    states = []
+    for half in halves:
+        for i, size in enumerate(keras.tree.flatten(half.cell.state_size)):
+            state = given.get(keys[i]) if i < len(keys) else None
+            if state is not None and tuple(state.shape[1:]) != (size,):
+                raise ConfigurationError(
+                    f'expected {keys[i]} of shape (any, {size}), got {tuple(state.shape)}. Name an '
+                    'input with shape=(units,), or a layer that gives one vector for an example.'
+                )
+            states.append(ops.zeros_like(some[:, :size]) if state is None else state)
+    return tuple(states)
+
+
 def activation_of(layer):
     """The activation of a layer, or of what a layer is made of; None if it has none."""
     if isinstance(layer, keras.Model):
         layer = layer.layers[-1]
     return getattr(layer, 'activation', None)
+
+
+def _of_halves(layer):
+    """The `Anatomy` of a bidirectional layer: its halves' outputs, aligned in time.
+
+    'fw_pre' and 'bw_pre' are those of each half, 'pre' is both side by side.
+    """
+    insides = anatomy(layer.forward_layer).outputs
+    if layer.merge_mode != 'concat' or not layer.return_sequences:
+        return Anatomy()
+
+    def half(run, backwards, read=None):
+        inner = layer.backward_layer if backwards else layer.forward_layer
+        width, count = run.y.shape[-1] // 2, len(run.states) // 2
+        y = run.y[..., width:] if backwards else run.y[..., :width]
+        if read is None:
+            return y
+        states = run.states[count:] if backwards else run.states[:count]
+        y = ops.flip(y, axis=1) if backwards else y
+        found = read(Run(inner, run.given, y, states, run.mask))
+        return ops.flip(found, axis=1) if backwards else found
+
+    outputs = {
+        'fw_out': Output(lambda run: half(run, False), after=True),
+        'bw_out': Output(lambda run: half(run, True), after=True),
+    }
+    for name, inside in insides.items():
+        for part, backwards in (('fw', False), ('bw', True)):
+            outputs[f'{part}_{name}'] = Output(
+                lambda run, b=backwards, read=inside.read: half(run, b, read), after=True
+            )
+        outputs[name] = Output(
+            lambda run, read=inside.read: ops.concatenate(
+                [half(run, backwards, read) for backwards in (False, True)], axis=-1
+            ),
+            after=True,
+        )
+    return Anatomy(outputs=outputs)

@@ -4,7 +4,7 @@ import keras
 
 from kerasnets.layers.form import Anatomy, Output
 
-_before = Anatomy(outputs={'pre': Output(lambda layer, x: x)})
+_before = Anatomy(outputs={'pre': Output(lambda run: run.given)})
 
 FORMS = {}
 ANATOMIES = {keras.layers.Activation: _before, keras.layers.Softmax: _before}

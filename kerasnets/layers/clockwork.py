@@ -22,7 +22,7 @@ from keras import ops
 
 from kerasnets.errors import ConfigurationError, positive
 from kerasnets.layers.cell import Cell, form
-from kerasnets.layers.form import Anatomy, Layout, Output, delayed, in_order, project
+from kerasnets.layers.form import Anatomy, Layout, Output, project
 
 
 class ModularCell(Cell):
@@ -87,10 +87,13 @@ class ClockworkCell(ModularCell):
         """The period of each unit."""
         return np.repeat(self.periods, self.units // self.modules)
 
+    def due(self, t):
+        """Which units are updated at a step."""
+        return ops.equal(ops.mod(t, ops.cast(self.period, t.dtype)), 0)
+
     def call(self, x, states):
         h, p, t = states
-        due = ops.equal(ops.mod(t, ops.cast(self.period, t.dtype)), 0)
-        p = ops.where(due, self.candidate(x, h), p)
+        p = ops.where(self.due(t), self.candidate(x, h), p)
         h = self.activation(p)
         return h, [h, p, t + 1]
 
@@ -135,33 +138,35 @@ class BCRNNCell(ModularCell):
         return {**super().get_config(), 'num_modules': self.modules}
 
 
-def _clockwork_pre(layer, x, y):
+def _clockwork_pre(run):
     """p at all steps: each unit's newest candidate."""
-    cell = layer.cell
-    candidates = cell.candidate(in_order(layer, x), delayed(layer, y))
-    steps = ops.arange(ops.shape(y)[1])[:, None]
-    newest = steps - ops.mod(steps, ops.cast(cell.period, steps.dtype))
-    newest = ops.broadcast_to(newest[None], ops.shape(candidates))
-    return ops.take_along_axis(candidates, newest, axis=1)
+    cell = run.cell
+    candidates = cell.candidate(run.x, run.before)
+
+    def step(states, candidate):
+        p, t = states
+        return ops.where(cell.due(t), candidate, p), t + 1
+
+    like = candidates[:, 0]
+    return run.scan(step, (ops.zeros_like(like), ops.zeros_like(like[:, :1])), candidates)[0]
 
 
-def _bcrnn_pre(layer, x, y):
+def _bcrnn_pre(run):
     """p at all steps: a moving average of the candidates."""
-    cell = layer.cell
-    candidates = ops.swapaxes(cell.candidate(in_order(layer, x), delayed(layer, y)), 0, 1)
+    cell = run.cell
+    candidates = cell.candidate(run.x, run.before)
     r = ops.cast(cell.rates, cell.compute_dtype)
 
     def step(p, candidate):
-        p = (1 - r) * candidate + r * p
-        return p, p
+        return (1 - r) * candidate + r * p
 
-    return ops.swapaxes(ops.scan(step, ops.zeros_like(candidates[0]), candidates)[1], 0, 1)
+    return run.scan(step, ops.zeros_like(candidates[:, 0]), candidates)
 
 
 _PARAMS = {name: Layout(f'cell.{name}') for name in ('xh', 'hh', 'b')}
 
 FORMS = {'clockwork': form(ClockworkCell), 'bcrnn': form(BCRNNCell)}
 ANATOMIES = {
-    ClockworkCell: Anatomy(_PARAMS, {'pre': Output(_clockwork_pre, after=True)}),
-    BCRNNCell: Anatomy(_PARAMS, {'pre': Output(_bcrnn_pre, after=True)}),
+    cell: Anatomy(_PARAMS, {'pre': Output(pre, after=True)}, states=('h_0',))
+    for cell, pre in ((ClockworkCell, _clockwork_pre), (BCRNNCell, _bcrnn_pre))
 }

@@ -38,9 +38,9 @@ class Filters(Layout):
         return (outputs, inputs, *((1,) if self.axes == 1 else ()), *filters)
 
 
-def _pre(layer, x):
-    y = layer.convolution_op(x, layer.kernel)
-    return y if layer.bias is None else y + layer.bias
+def _pre(run):
+    y = run.layer.convolution_op(run.given, run.layer.kernel)
+    return y if run.layer.bias is None else y + run.layer.bias
 
 
 def _conv(cls):

@@ -96,17 +96,17 @@ def of_sum(model):
         return None
     first = next(iter(parts))
 
-    def pre(layer, xs):
-        kernels = [layer.get_layer(name).kernel for name in parts]
-        total = sum(ops.matmul(x, kernel) for x, kernel in zip(xs, kernels))
-        return total + layer.get_layer(first).bias
+    def pre(run):
+        kernels = [run.layer.get_layer(name).kernel for name in parts]
+        total = sum(ops.matmul(x, kernel) for x, kernel in zip(run.given, kernels))
+        return total + run.layer.get_layer(first).bias
 
     layouts = {name.replace('.', ':'): Layout(f'{name}.kernel') for name in parts}
     return Anatomy({**layouts, 'b': Layout(f'{first}.bias')}, {'pre': Output(pre)})
 
 
-def _pre(layer, x):
-    return project(x, layer.kernel, layer.bias)
+def _pre(run):
+    return project(run.given, run.layer.kernel, run.layer.bias)
 
 
 _dense = Form(choose=lambda options: keras.layers.Dense, join=_sum)
@@ -126,6 +126,6 @@ ANATOMIES = {
     ),
     Tied: Anatomy(
         params={'b': Layout('bias')},
-        outputs={'pre': Output(lambda layer, x: layer.before(x))},
+        outputs={'pre': Output(lambda run: run.layer.before(run.given))},
     ),
 }

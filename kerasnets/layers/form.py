@@ -31,6 +31,7 @@ class Form:
     renamed: Mapping = dataclasses.field(default_factory=dict)  # theanets' keyword -> Keras'
     join: Callable | None = None  # (spec, inputs, activation) -> layer, for several inputs
     partner: bool = False  # whether it shares the weights of another layer
+    of_labels: bool = False  # whether it is made for a number of labels, ``input_dim``
     build: Callable | None = None  # (spec) -> layer, in the place of all the above
 
     def make(self, spec, **given):
@@ -181,8 +182,63 @@ class Output:
     that it put out, and computed for all steps at once.
     """
 
-    read: Callable  # (layer, input) or (layer, input, output) -> tensor
-    after: bool = False  # whether it needs the output
+    read: Callable  # (Run) -> tensor
+    after: bool = False  # whether it needs the layer's output
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What went into a layer and came out of it, for reading what went on inside."""
+
+    layer: object
+    given: object  # a tensor, or a list of several
+    y: object = None  # the output, where it is needed
+    states: tuple = ()  # those a recurrent layer started from; none if from zeros
+    mask: object = None  # which steps it read, bool (examples, time); None for all
+
+    @property
+    def cell(self):
+        return self.layer.cell
+
+    @property
+    def x(self):
+        """The input in the order in which a recurrent layer reads it."""
+        return ops.flip(self.given, axis=1) if self.layer.go_backwards else self.given
+
+    @property
+    def before(self):
+        """The states before each step, (examples, time, units): the output one step late.
+
+        For a layer that runs backwards the step before is the next in time, and its output
+        comes in its own order.
+        """
+        first = self.start(0, self.y[:, 0])[:, None]
+        return ops.concatenate([first, self.y[:, :-1]], axis=1)
+
+    def scan(self, step, states, sequence):
+        """The states after every step of a sequence (examples, time, …).
+
+        `step(states, values)` gives the next states, a tensor or a tuple of them; they stay as
+        they are at steps that are masked.
+        """
+        mask = ops.ones(ops.shape(sequence)[:2], 'bool') if self.mask is None else self.mask
+        mask = ops.flip(mask, axis=1) if self.layer.go_backwards else mask
+        mask = ops.cast(mask, sequence.dtype)[..., None]  # in one tensor with the values, since
+        both = ops.concatenate([sequence, mask], axis=-1)  # Keras scans but one on TensorFlow
+
+        def held(states, both):
+            counts = both[:, -1:] > 0
+            after = keras.tree.map_structure(
+                lambda new, old: ops.where(counts, new, old), step(states, both[:, :-1]), states
+            )
+            return after, after
+
+        _, kept = ops.scan(held, states, ops.swapaxes(both, 0, 1))
+        return keras.tree.map_structure(lambda t: ops.swapaxes(t, 0, 1), kept)
+
+    def start(self, i, like):
+        """The i-th state that the layer started from; without any, zeros like a tensor."""
+        return ops.cast(self.states[i], like.dtype) if self.states else ops.zeros_like(like)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,23 +248,10 @@ class Anatomy:
     params: Mapping = dataclasses.field(default_factory=dict)  # name -> Layout
     outputs: Mapping = dataclasses.field(default_factory=dict)  # name -> Output
     biases: tuple = ('b',)  # params that start as Keras starts them
+    states: tuple = ()  # keys that name what a recurrent layer starts from, as it takes them
 
 
 def project(x, kernel, bias=None):
     """x·kernel + bias over the last axis, for all examples and time steps at once."""
     y = ops.matmul(x, kernel)
     return y if bias is None else y + bias
-
-
-def delayed(layer, y):
-    """The states before each step: the output one step late, zeros at the first step.
-
-    Shape (examples, time, units). For a layer that runs backwards the step before is the
-    next in time, and its output comes in its own order.
-    """
-    return ops.concatenate([ops.zeros_like(y[:, :1]), y[:, :-1]], axis=1)
-
-
-def in_order(layer, x):
-    """The input in the order in which a recurrent layer reads it."""
-    return ops.flip(x, axis=1) if layer.go_backwards else x

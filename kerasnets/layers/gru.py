@@ -15,19 +15,19 @@ theanets' 1 - z, so that block is read and written negated.
 import keras
 from keras import ops
 
-from kerasnets.layers.form import Anatomy, Form, Layout, Output, delayed, in_order, project
+from kerasnets.layers.form import Anatomy, Form, Layout, Output, project
 
 _ALL = {'blocks': (2, 1, 0), 'of': 3, 'signs': (1, 1, -1)}
 
 
-def _sums(layer, x, y):
+def _sums(run):
     """Sums at the gates, as (h, r, Keras' z), with the reset gate applied to h."""
-    cell, before = layer.cell, delayed(layer, y)
+    cell, before = run.cell, run.before
     bias = cell.bias
     from_state = None
     if cell.use_bias and cell.reset_after:
         bias, from_state = bias[0], bias[1]
-    xz, xr, xh = ops.split(project(in_order(layer, x), cell.kernel, bias), 3, axis=-1)
+    xz, xr, xh = ops.split(project(run.x, cell.kernel, bias), 3, axis=-1)
     if cell.reset_after:
         hz, hr, hh = ops.split(project(before, cell.recurrent_kernel, from_state), 3, axis=-1)
         return xh + cell.recurrent_activation(xr + hr) * hh, xr + hr, xz + hz
@@ -36,16 +36,16 @@ def _sums(layer, x, y):
     return xh + project(cell.recurrent_activation(r) * before, wh), r, xz + project(before, wz)
 
 
-def _pre(layer, x, y):
-    return _sums(layer, x, y)[0]
+def _pre(run):
+    return _sums(run)[0]
 
 
-def _hid(layer, x, y):
-    return layer.cell.activation(_pre(layer, x, y))
+def _hid(run):
+    return run.cell.activation(_pre(run))
 
 
-def _rate(layer, x, y):
-    return 1 - layer.cell.recurrent_activation(_sums(layer, x, y)[2])
+def _rate(run):
+    return 1 - run.cell.recurrent_activation(_sums(run)[2])
 
 
 FORMS = {
@@ -68,5 +68,6 @@ ANATOMIES = {
             'hid': Output(_hid, after=True),
             'rate': Output(_rate, after=True),
         },
+        states=('h_0',),
     )
 }

@@ -22,8 +22,6 @@ from kerasnets.layers.form import (
     Layout,
     Output,
     OverCell,
-    delayed,
-    in_order,
     project,
 )
 
@@ -105,19 +103,15 @@ def advance(cell, sums, c):
     return c, gate(o + co * c)
 
 
-def _cell(layer, x, y):
+def _cell(run):
     """All cells, (examples, time, units): the gates from the known states, then a scan in c."""
-    cell = layer.cell
-    sums = project(in_order(layer, x), cell.kernel, cell.bias) + project(
-        delayed(layer, y), cell.recurrent_kernel
-    )
+    cell = run.cell
+    sums = project(run.x, cell.kernel, cell.bias) + project(run.before, cell.recurrent_kernel)
 
     def step(c, sums):
-        c, _ = advance(cell, sums, c)
-        return c, c
+        return advance(cell, sums, c)[0]
 
-    cells = ops.scan(step, ops.zeros_like(y[:, 0]), ops.swapaxes(sums, 0, 1))[1]
-    return ops.swapaxes(cells, 0, 1)
+    return run.scan(step, run.start(1, run.y[:, 0]), sums)
 
 
 def _choose(options):
@@ -131,6 +125,7 @@ _PARAMS = {
 }
 _PEEPHOLES = {name: Layout(f'cell.{name}') for name in ('ci', 'cf', 'co')}
 _OUTPUTS = {'cell': Output(_cell, after=True)}
+_STATES = ('h_0', 'c_0')
 
 FORMS = {
     'lstm': Form(
@@ -141,6 +136,6 @@ FORMS = {
     ),
 }
 ANATOMIES = {
-    keras.layers.LSTM: Anatomy(_PARAMS, _OUTPUTS),
-    PeepholeLSTMCell: Anatomy({**_PARAMS, **_PEEPHOLES}, _OUTPUTS),
+    keras.layers.LSTM: Anatomy(_PARAMS, _OUTPUTS, states=_STATES),
+    PeepholeLSTMCell: Anatomy({**_PARAMS, **_PEEPHOLES}, _OUTPUTS, states=_STATES),
 }

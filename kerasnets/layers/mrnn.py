@@ -12,7 +12,7 @@ import keras
 
 from kerasnets.errors import positive
 from kerasnets.layers.cell import Cell, form
-from kerasnets.layers.form import Anatomy, Layout, Output, delayed, in_order, project
+from kerasnets.layers.form import Anatomy, Layout, Output, project
 
 
 @keras.saving.register_keras_serializable('kerasnets')
@@ -59,11 +59,9 @@ ANATOMIES = {
     MRNNCell: Anatomy(
         params={name: Layout(f'cell.{name}') for name in ('xh', 'xf', 'hf', 'fh', 'b')},
         outputs={
-            'pre': Output(
-                lambda layer, x, y: layer.cell.before(in_order(layer, x), delayed(layer, y)),
-                after=True,
-            ),
-            'factors': Output(lambda layer, x: project(in_order(layer, x), layer.cell.xf)),
+            'pre': Output(lambda run: run.cell.before(run.x, run.before), after=True),
+            'factors': Output(lambda run: project(run.x, run.cell.xf)),
         },
+        states=('h_0',),
     )
 }

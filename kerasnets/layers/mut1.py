@@ -15,7 +15,7 @@ import keras
 from keras import ops
 
 from kerasnets.layers.cell import Cell, form
-from kerasnets.layers.form import Anatomy, Layout, Output, delayed, in_order, project
+from kerasnets.layers.form import Anatomy, Layout, Output, project
 
 
 @keras.saving.register_keras_serializable('kerasnets')
@@ -48,8 +48,8 @@ class MUT1Cell(Cell):
         return h, [h]
 
 
-def _pre(layer, x, y):
-    return layer.cell.before(in_order(layer, x), delayed(layer, y))
+def _pre(run):
+    return run.cell.before(run.x, run.before)
 
 
 _NAMES = ('xh', 'xr', 'xz', 'hh', 'hr', 'bh', 'br', 'bz')
@@ -60,9 +60,10 @@ ANATOMIES = {
         params={name: Layout(f'cell.{name}') for name in _NAMES},
         outputs={
             'pre': Output(_pre, after=True),
-            'hid': Output(lambda layer, x, y: layer.cell.activation(_pre(layer, x, y)), after=True),
-            'rate': Output(lambda layer, x: layer.cell.rates_for(in_order(layer, x))),
+            'hid': Output(lambda run: run.cell.activation(_pre(run)), after=True),
+            'rate': Output(lambda run: run.cell.rates_for(run.x)),
         },
         biases=('bh', 'br', 'bz'),
+        states=('h_0',),
     )
 }

@@ -5,14 +5,12 @@ J. Elman (1990), "Finding structure in time", Cognitive Science 14(2).
 
 import keras
 
-from kerasnets.layers.form import Anatomy, Form, Layout, Output, delayed, in_order, project
+from kerasnets.layers.form import Anatomy, Form, Layout, Output, project
 
 
-def _pre(layer, x, y):
-    cell = layer.cell
-    return project(in_order(layer, x), cell.kernel, cell.bias) + project(
-        delayed(layer, y), cell.recurrent_kernel
-    )
+def _pre(run):
+    cell = run.cell
+    return project(run.x, cell.kernel, cell.bias) + project(run.before, cell.recurrent_kernel)
 
 
 FORMS = {
@@ -26,5 +24,6 @@ ANATOMIES = {
             'b': Layout('cell.bias'),
         },
         outputs={'pre': Output(_pre, after=True)},
+        states=('h_0',),
     )
 }

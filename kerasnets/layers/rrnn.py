@@ -16,7 +16,7 @@ import keras
 from keras import ops
 
 from kerasnets.layers.cell import Cell, check_rate, form
-from kerasnets.layers.form import Anatomy, Layout, Output, delayed, in_order, project
+from kerasnets.layers.form import Anatomy, Layout, Output, project
 
 RATES = ('matrix', 'vector', 'uniform', 'log')
 
@@ -67,17 +67,17 @@ class RRNNCell(Cell):
         return {**super().get_config(), 'rate': self.rate}
 
 
-def _pre(layer, x, y):
-    cell = layer.cell
-    return project(in_order(layer, x), cell.xh, cell.b) + project(delayed(layer, y), cell.hh)
+def _pre(run):
+    cell = run.cell
+    return project(run.x, cell.xh, cell.b) + project(run.before, cell.hh)
 
 
-def _hid(layer, x, y):
-    return layer.cell.activation(_pre(layer, x, y))
+def _hid(run):
+    return run.cell.activation(_pre(run))
 
 
-def _rate(layer, x, y):
-    return ops.broadcast_to(layer.cell.rates_for(in_order(layer, x)), ops.shape(y))
+def _rate(run):
+    return ops.broadcast_to(run.cell.rates_for(run.x), ops.shape(run.y))
 
 
 FORMS = {'rrnn': form(RRNNCell)}
@@ -90,5 +90,6 @@ ANATOMIES = {
             'rate': Output(_rate, after=True),
         },
         biases=('b', 'r'),
+        states=('h_0',),
     )
 }

@@ -15,7 +15,7 @@ import keras
 from keras import ops
 
 from kerasnets.layers.cell import Cell, check_rate, form
-from kerasnets.layers.form import Anatomy, Layout, Output, in_order, project
+from kerasnets.layers.form import Anatomy, Layout, Output, project
 
 RATES = ('vector', 'uniform', 'log')
 
@@ -80,22 +80,20 @@ class SCRNCell(Cell):
         return {**super().get_config(), 'rate': self.rate}
 
 
-def _states(layer, x):
+def _states(run):
     """h and s at all steps: the output does not tell them, so the steps are run again."""
-    x = ops.swapaxes(in_order(layer, x), 0, 1)
-    start = [ops.zeros_like(project(x[0], layer.cell.w)[:, : layer.cell.units])] * 2
+    cell, x = run.cell, run.x
+    like = project(x[:, 0], cell.w)[:, : cell.units]
 
     def step(states, x):
-        states = layer.cell.advance(x, *states)
-        return states, states
+        return cell.advance(x, *states)
 
-    h, s = ops.scan(step, tuple(start), x)[1]
-    return ops.swapaxes(h, 0, 1), ops.swapaxes(s, 0, 1)
+    return run.scan(step, (run.start(0, like), run.start(1, like)), x)
 
 
-def _rate(layer, x):
-    h, _ = _states(layer, x)
-    return ops.broadcast_to(layer.cell.current_rates(), ops.shape(h))
+def _rate(run):
+    h, _ = _states(run)
+    return ops.broadcast_to(run.cell.current_rates(), ops.shape(h))
 
 
 _NAMES = ('w', 'sh', 'hh', 'ho', 'so', 'b', 'r')
@@ -105,11 +103,12 @@ ANATOMIES = {
     SCRNCell: Anatomy(
         params={name: Layout(f'cell.{name}') for name in _NAMES},
         outputs={
-            'hid': Output(lambda layer, x: _states(layer, x)[0]),
-            'state': Output(lambda layer, x: _states(layer, x)[1]),
-            'pre': Output(lambda layer, x: layer.cell.output_of(*_states(layer, x))),
+            'hid': Output(lambda run: _states(run)[0]),
+            'state': Output(lambda run: _states(run)[1]),
+            'pre': Output(lambda run: run.cell.output_of(*_states(run))),
             'rate': Output(_rate),
         },
         biases=('b', 'r'),
+        states=('h_0', 's_0'),
     )
 }

@@ -1,0 +1,211 @@
+"""What a network takes: slots for arrays on one side, the tensors they become on the other."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasnets.errors import DataError
+from kerasnets.masks import Padded, check
+from kerasnets.nodes import classes_of, find_output, full_name, inputs_of
+from kerasnets.slots import Slot, end_to_end, fill, is_ragged
+
+
+class Feeds:
+    """The inputs, targets and weights of a network.
+
+    Parameters
+    ----------
+    nodes : list of nodes.Node
+    losses : list of losses.Loss
+    output_shape : callable
+        From the shapes of all inputs, in a list, to that of the last layer's output.
+    takes_labels : bool
+        Whether inputs may be integers (examples, time), which stand for one-hot rows. The
+        rows are made batch by batch, inside the compiled model.
+    """
+
+    def __init__(self, nodes, losses, output_shape, takes_labels=False):
+        self.nodes = nodes
+        self.losses = losses
+        self.output_shape = output_shape
+        self.takes_labels = takes_labels
+        self.inputs = inputs_of(nodes)
+        self._shapes, self._tensors = {}, {}
+
+    def arrays(self, x):
+        """The arrays for all inputs, in order, from one array, a list or a dict of them.
+
+        Raises
+        ------
+        DataError
+            If there are too many or too few, or the names are others.
+        """
+        names = list(self.inputs)
+        if isinstance(x, Mapping):
+            if set(x) != set(names):
+                raise DataError(f'expected inputs called {names}, got {list(x)}.')
+            return [x[name] for name in names]
+        if len(names) == 1:
+            return [x]
+        if not isinstance(x, (list, tuple)) or len(x) != len(names):
+            got = f'{len(x)} of them' if isinstance(x, (list, tuple)) else type(x).__name__
+            raise DataError(f'expected a list or dict of arrays for the inputs {names}, got {got}.')
+        return list(x)
+
+    def spread(self, data):
+        """A list of inputs, targets and weights as one flat list.
+
+        The inputs may come one by one, or first of all in a dict or a list of their own.
+        """
+        data = list(data)
+        nested = len(self.inputs) > 1 and data and isinstance(data[0], (list, tuple))
+        if data and (isinstance(data[0], Mapping) or (nested and len(data[0]) == len(self.inputs))):
+            return [*self.arrays(data[0]), *data[1:]]
+        return data
+
+    def fit(self, data):
+        """Slots for the data that training takes, and the data as a flat list for them."""
+        data = self.spread(data)
+        inputs = self.slots(data)
+        slots = list(inputs)
+        for loss in self.losses:
+            slots += self.slots_of(loss, inputs, data, data[len(slots) :])
+        return slots, data
+
+    def slots(self, arrays):
+        """Slots for the inputs, as the arrays for them ask: labels or values, ragged or not."""
+        return [
+            self._input(name, tensor, arrays[i] if i < len(arrays) else ())
+            for i, (name, tensor) in enumerate(self.inputs.items())
+        ]
+
+    def slots_of(self, loss, inputs, data, rest):
+        """Slots for the target and the weights of a loss."""
+        output = find_output(self.nodes, loss.output_name)
+        exact = self._exact(output, inputs, data)
+        shapes = loss.target_shape(exact), loss.target_shape(output.shape)
+        ragged = [any(s.masked for s in inputs) and is_ragged(a, len(shapes[0])) for a in rest[:2]]
+        ragged = iter([*ragged, False, False])
+        slots = []
+        if loss.target is None:
+            name = f'targets ({loss.output_name or self.nodes[-1].name!r})'
+            labels = ('labels', exact[-1], shapes[1], 'int32')
+            kind = labels if loss.of_labels else ('values', None, shapes[1])
+            slots.append(Slot(name, shapes[0], *kind, ragged=next(ragged)))
+        if loss.weighted:
+            slots.append(
+                Slot('weights', shapes[0], 'weights', None, shapes[1], ragged=next(ragged))
+            )
+        return slots
+
+    def to_score(self, loss, x, y, w=None):
+        """Targets and weights for a score of the last layer, checked, sequences end to end.
+
+        Weights may have fewer axes than the targets; without any they are an array of a 1.
+        """
+        arrays = self.arrays(x)
+        inputs = self.slots(arrays)
+        loss = dataclasses.replace(loss, weighted=w is not None)
+        data = [*arrays, y] if w is None else [*arrays, y, w]
+        slots = [*inputs, *self.slots_of(loss, inputs, data, data[len(inputs) :])]
+        if w is not None and not slots[-1].ragged and np.ndim(w) > 0:
+            slots[-1] = dataclasses.replace(slots[-1], shape=slots[-1].shape[: np.ndim(w)])
+        y, *w = (end_to_end(array) for array in fill(slots, data)[len(inputs) :])
+        if not y.size:
+            raise DataError('expected at least one example to score, got none.')
+        if w and not w[0].any():
+            raise DataError('weights add up to 0. Give at least one example some weight.')
+        return y, w[0] if w else np.ones(1)
+
+    @staticmethod
+    def way(slots):
+        """What of the slots the tensors depend on: a key for `entry` and `tensors`."""
+        return tuple((slot.kind, slot.masked) for slot in slots)
+
+    def usual(self):
+        """The way of arrays of values."""
+        return self.way(self.slots([]))
+
+    def entry(self, way):
+        """Tensors for the inputs' batches, and what the input layers put out for them."""
+        tensors, sources = [], {}
+        for (kind, masked), (name, values) in zip(way, self.inputs.items()):
+            tensors.append(values)
+            source = values
+            if kind == 'labels' and self._spreads(values):
+                tensors[-1] = keras.Input(batch_shape=values.shape[:-1], dtype='int32')
+                source = ops.one_hot(tensors[-1], values.shape[-1], dtype=values.dtype)
+            if masked:
+                tensors.append(keras.Input((None,), dtype='bool', name=f'{name}_mask'))
+                source = Padded()([source, tensors[-1]])
+            sources[name] = source
+        return tensors, sources
+
+    def tensors(self, way):
+        """The tensors of all that the data holds: (inputs, sources as in `entry`, targets)."""
+        if way not in self._tensors:
+            inputs, sources = self.entry(way)
+            targets = []
+            for i, loss in enumerate(self.losses):
+                output = find_output(self.nodes, loss.output_name)
+                name = full_name(self.nodes, loss.output_name).replace(':', '_')
+                targets.append(loss.data(f'{name}_{i}' if i else name, output))
+            self._tensors[way] = inputs, sources, targets
+        return self._tensors[way]
+
+    def _spreads(self, values):
+        """Whether labels for this input stand for one-hot rows."""
+        return self.takes_labels and len(values.shape) > 2 and 'float' in values.dtype
+
+    def _input(self, name, values, x):
+        static = tuple(values.shape)
+        called = f'inputs ({name!r})'
+        classes = classes_of(self.nodes, name)
+        if classes is not None:
+            return self._sized(Slot(called, static, 'labels', classes, static, values.dtype), x)
+        if self._spreads(values) and _are_labels(x, len(static) - 1):
+            slot = Slot(called, static[:-1], 'labels', static[-1], static[:-1], 'int32')
+            return self._sized(slot, x)
+        return self._sized(Slot(called, static, static=static, dtype=values.dtype), x)
+
+    def _sized(self, slot, x):
+        """The slot, for sequences of differing length if that is what has come."""
+        free = len(slot.shape) > 1 and slot.shape[1] is None
+        if not free or not is_ragged(x, len(slot.shape)):
+            return slot
+        check(self.nodes)
+        return dataclasses.replace(slot, ragged=True, masked=True)
+
+    def _exact(self, output, inputs, arrays):
+        """Shape of an output with the lengths that the input arrays give it."""
+        whole = tuple(output.shape)
+        if output is not self.nodes[-1].output or any(slot.ragged for slot in inputs):
+            return whole
+        shapes = []
+        for slot, array, values in zip(inputs, arrays, self.inputs.values()):
+            got = getattr(array, 'shape', ())
+            if slot.kind == 'labels' and self._spreads(values):
+                got = (*got, values.shape[-1])
+            if len(got) != len(values.shape) or 0 in got[1:]:
+                return whole
+            want = zip(got[1:], values.shape[1:])
+            shapes.append((None, *(n if n is not None else m for m, n in want)))
+        if len(shapes) < len(self.inputs):
+            return whole
+        key = tuple(shapes)
+        if key not in self._shapes:
+            self._shapes[key] = tuple(self.output_shape(shapes))
+        return self._shapes[key]
+
+
+def _are_labels(x, ndim):
+    """Whether data holds labels, integers with so many axes, not values with one more."""
+    if is_ragged(x, ndim):
+        arrays = [np.asarray(sequence) for sequence in x]
+        return all(a.dtype.kind in 'iu' and a.ndim == ndim - 1 for a in arrays)
+    if is_ragged(x, ndim + 1):
+        return False
+    return np.ndim(x) == ndim and np.asarray(x).dtype.kind in 'iu'

@@ -1,0 +1,84 @@
+"""Padding of sequences: which steps of a batch count, told to layers as Keras tells them.
+
+A mask is bool, (examples, time). Keras' layers hand it on to each other; `Padded` gives it to the
+first of them, and `Steps` reads it off any tensor.
+"""
+
+import keras
+from keras import ops
+
+#: Layers that treat each step by itself, but in Keras lose the mask.
+STEPWISE = (keras.layers.Embedding, keras.layers.RMSNormalization)
+
+
+class Padded(keras.layers.Layer):
+    """Lets a mask go along with a tensor (examples, time, …)."""
+
+    def __init__(self):
+        super().__init__(dtype='float32', autocast=False)
+        self.supports_masking = True
+
+    def call(self, pair):
+        return ops.multiply(pair[0], 1)  # a tensor of its own: the mask is not the input's
+
+    def compute_output_spec(self, pair):
+        return keras.KerasTensor(pair[0].shape, dtype=pair[0].dtype)
+
+    def compute_mask(self, pair, previous):
+        return pair[1]
+
+
+class Steps(keras.layers.Layer):
+    """The mask of a tensor (examples, time, …); all True where it has none."""
+
+    def __init__(self):
+        super().__init__(dtype='float32', autocast=False)
+        self.supports_masking = True
+
+    def call(self, x, mask=None):
+        x = x[0] if isinstance(x, (list, tuple)) else x
+        masks = [m for m in keras.tree.flatten(mask) if m is not None]
+        whole = ops.ones(ops.shape(x)[:2], 'bool')
+        for m in masks:
+            whole = ops.logical_and(whole, m)
+        return whole
+
+    def compute_output_spec(self, x, mask=None):
+        x = x[0] if isinstance(x, (list, tuple)) else x
+        return keras.KerasTensor(x.shape[:2], dtype='bool')
+
+    def compute_mask(self, x, previous):
+        return None
+
+
+def run(layer, x, **kwargs):
+    """Call a layer on padded input, so that it passes over the padding and the mask goes on."""
+    if not _is_stepwise(layer):
+        if kwargs:  # Keras fills in the mask only where the input is the one tensor
+            kwargs['mask'] = Steps()(x)
+        return layer(x, **kwargs)
+    bare = keras.tree.map_structure(lambda t: ops.multiply(t, 1), x)
+    return Padded()([layer(bare), Steps()(x)])
+
+
+def check(nodes):
+    """Refuse networks in which padding would be taken for data."""
+    for node in nodes:
+        layer, reads = node.layer, [s for s in nodes if f'{s.name}:out' in node.spec.inputs]
+        if not any(len(s.output.shape) > 2 or 'int' in s.output.dtype for s in reads):
+            continue
+        if getattr(layer, 'go_backwards', False) and layer.return_sequences:
+            raise node.spec.error(
+                'it puts out its sequence backwards, the padding first. Give sequences of one '
+                "length, or use a 'bidirectional' layer, which keeps the order of time."
+            )
+        if not (layer.supports_masking or _is_stepwise(layer)):
+            raise node.spec.error(
+                f'{type(layer).__name__} layers cannot tell padding from data. Give sequences of '
+                'one length.'
+            )
+
+
+def _is_stepwise(layer):
+    # a model is what a layer of several inputs is made of: Dense and Add
+    return isinstance(layer, (*STEPWISE, keras.Model))

@@ -1,0 +1,186 @@
+"""The layers of a network as nodes of a graph, and how data runs through them."""
+
+import dataclasses
+
+import keras
+
+from kerasnets import layers, masks
+from kerasnets.errors import ConfigurationError, suggest
+from kerasnets.layers.form import Run
+from kerasnets.params import parameters
+from kerasnets.spec import LayerSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """A layer of the network: what was asked for, what it is, what it gives."""
+
+    spec: LayerSpec
+    layer: keras.layers.Layer
+    output: object  # KerasTensor
+
+    @property
+    def name(self):
+        return self.spec.name
+
+    def parts(self):
+        """Name -> {name -> Parameter} of the layer, or of its halves."""
+        if self.spec.form == 'input':
+            return {self.name: {}}
+        return {
+            name: parameters(layer, name)
+            for name, layer in layers.parts(self.layer, self.name).items()
+        }
+
+    def params(self):
+        """All `Parameter`s of the layer."""
+        return [param for part in self.parts().values() for param in part.values()]
+
+    def outputs(self):
+        """Name -> `Output` of what can be read inside the layer, beside its 'out'."""
+        insides = layers.anatomy(self.layer).outputs
+        whole = getattr(self.layer, 'return_sequences', True)
+        return {name: o for name, o in insides.items() if whole or not o.after}
+
+
+@keras.saving.register_keras_serializable('kerasnets')
+class Probe(keras.layers.Layer):
+    """Reads a quantity inside another layer, with that layer's own weights.
+
+    Parameters
+    ----------
+    layer : keras.layers.Layer
+    part : str
+        Name of one of the outputs in its anatomy, such as 'pre'.
+    """
+
+    def __init__(self, layer, part, **kwargs):
+        super().__init__(**{'dtype': layer.dtype_policy, **kwargs})
+        self.supports_masking = True
+        self.layer = layer
+        self.part = part
+
+    def call(self, x, y=None, states=(), mask=None, x_mask=None):
+        # Keras fills in the one mask or the other, by the number of tensors
+        masks = [m for m in keras.tree.flatten([mask, x_mask]) if m is not None]
+        run = Run(self.layer, x, y, tuple(states), masks[0] if masks else None)
+        return layers.anatomy(self.layer).outputs[self.part].read(run)
+
+    def get_config(self):
+        layer = keras.saving.serialize_keras_object(self.layer)
+        return {**super().get_config(), 'layer': layer, 'part': self.part}
+
+    @classmethod
+    def from_config(cls, config):
+        """The probe again; within one file Keras finds the layer that is there already."""
+        layer = keras.saving.deserialize_keras_object(config['layer'])
+        return cls(**{**config, 'layer': layer})
+
+
+def inputs_of(nodes):
+    """Name -> KerasTensor of what the network reads."""
+    return {node.name: node.output for node in nodes if node.spec.form == 'input'}
+
+
+def classes_of(nodes, name):
+    """Number of labels that an input of integers takes; None for an input of values."""
+    (source,) = (node for node in nodes if node.name == name)
+    for node in nodes:
+        if isinstance(node.layer, keras.layers.Embedding) and f'{name}:out' in node.spec.inputs:
+            return node.layer.input_dim
+    return source.spec.size if 'int' in source.output.dtype else None
+
+
+def is_chain(nodes):
+    """Whether each layer reads the one before it, and nothing else."""
+    before = [(), *((f'{node.name}:out',) for node in nodes)]
+    return all(
+        node.spec.inputs == source and not node.spec.states for node, source in zip(nodes, before)
+    )
+
+
+def shares_weights(model):
+    """Whether a layer of the model uses the weights of another one."""
+    return any(hasattr(layer, 'partner') or isinstance(layer, Probe) for layer in model.layers)
+
+
+def output_names(nodes):
+    """Every name that `connect` can be asked for: 'in:out', 'hid1:out', 'hid1:pre', …"""
+    return [f'{node.name}:{part}' for node in nodes for part in ('out', *node.outputs())]
+
+
+def full_name(nodes, name=None):
+    """'hid1:out' for 'hid1'; for None the output of the last layer."""
+    name = nodes[-1].name if name is None else name
+    return name if ':' in name else f'{name}:out'
+
+
+def find_output(nodes, name=None):
+    """The KerasTensor of an output by name, such as 'hid1:out' or 'hid1'; default the last."""
+    name = full_name(nodes, name)
+    return connect(nodes, {node.name: node.output for node in nodes}, [name])[name]
+
+
+def connect(nodes, inputs, wanted, padded=False):
+    """Run the layers over other inputs.
+
+    Parameters
+    ----------
+    nodes : list of Node
+    inputs : dict of str to KerasTensor
+        Outputs that are given, by name: those of the input layers, or of layers further on.
+        Only the layers between them and the wanted outputs are run.
+    wanted : sequence of str
+        Names of outputs.
+    padded : bool
+        Whether masks go along with the inputs.
+
+    Returns
+    -------
+    dict of str to KerasTensor
+        The wanted outputs, in the order asked for.
+
+    Raises
+    ------
+    ConfigurationError
+        For a name that is not there.
+    """
+    by_name = {node.name: node for node in nodes}
+    tensors = {full_name(nodes, name): tensor for name, tensor in inputs.items()}
+
+    def tensor(name):
+        if name not in tensors:
+            layer, part = name.split(':')
+            node = by_name.get(layer)
+            if node is None or (part != 'out' and part not in node.outputs()):
+                known = output_names(nodes)
+                raise ConfigurationError(
+                    f'the network has no output {name!r}.{suggest(name, known)} '
+                    f'It has: {", ".join(known)}.'
+                )
+            if part == 'out':
+                tensors[name] = run_layer(node.layer, node.spec, tensor, padded)
+            else:
+                y = tensor(f'{layer}:out') if node.outputs()[part].after else None
+                x, states = _read(node.layer, node.spec, tensor)
+                tensors[name] = Probe(node.layer, part)(x, y, states)
+        return tensors[name]
+
+    return {name: tensor(name) for name in wanted}
+
+
+def _read(layer, spec, tensor):
+    """What a layer reads, one tensor or a list of several, and the states it starts from.
+
+    `tensor` finds an output by its name.
+    """
+    sources = [tensor(name) for name in spec.inputs]
+    states = {key: tensor(name) for key, name in spec.states}
+    return sources[0] if len(sources) == 1 else sources, layers.start(layer, states)
+
+
+def run_layer(layer, spec, tensor, padded=False):
+    """The output of a layer over the outputs that its spec names."""
+    x, states = _read(layer, spec, tensor)
+    kwargs = {'initial_state': states} if states else {}
+    return masks.run(layer, x, **kwargs) if padded else layer(x, **kwargs)

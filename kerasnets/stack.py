@@ -1,0 +1,144 @@
+"""`Stack`: a list of layers as a Keras model, and what can be asked about it."""
+
+import numbers
+
+import numpy as np
+
+from kerasnets import builder, showing
+from kerasnets.errors import ConfigurationError, pick
+from kerasnets.initializers import generator
+from kerasnets.nodes import inputs_of
+from kerasnets.spec import check_names, extend, parse
+
+
+class Stack:
+    """Layers, parsed and built one after the other; what a `Network` is made of.
+
+    Parameters
+    ----------
+    layers : sequence
+        Entries of the language of layers, the input first.
+    rng : int or numpy random generator
+        Decides initial weights.
+
+    Raises
+    ------
+    ConfigurationError
+        For an entry that cannot be, naming its place.
+    """
+
+    DEFAULT_OUTPUT_ACTIVATION = 'linear'
+    INPUT_NDIM = 2
+    OUTPUT_NDIM = 2
+
+    def __init__(self, layers=(), rng=13):
+        if isinstance(layers, (str, bytes, numbers.Number, dict)):
+            raise ConfigurationError(f'expected a list of layers, got {layers!r}. Try [10, 20, 3].')
+        self.rng = generator(rng)
+        self._nodes = []
+        self._model = None  # made when first asked for, of the layers of that time
+        self._made = None  # what is derived from the model
+        layers = list(layers)
+        for i, layer in enumerate(layers):
+            last = i == len(layers) - 1 and i > 0
+            activation = self.DEFAULT_OUTPUT_ACTIVATION if last else 'relu'
+            self._add(layer, 'out' if last else None, activation)
+
+    @property
+    def model(self):
+        if self._model is None:
+            self._model = builder.assemble(self._nodes)
+        return self._model
+
+    @property
+    def specs(self):
+        return [node.spec for node in self._nodes]
+
+    @property
+    def layers(self):
+        """The Keras layers, the input first."""
+        return [node.layer for node in self._nodes]
+
+    @property
+    def inputs(self):
+        """The Keras tensors that the network reads."""
+        return list(inputs_of(self._nodes).values())
+
+    @property
+    def params(self):
+        """Handles on all learnable parameters, in the order of the layers."""
+        return [param for node in self._nodes for param in node.params()]
+
+    @property
+    def num_params(self):
+        """Number of learnable values in the network."""
+        return sum(int(np.prod(p.shape)) for p in self.params)
+
+    def __repr__(self):
+        return showing.listed(self)
+
+    def summary(self, file=None):
+        """Print a table of the layers: name, form, shape, activation and parameters.
+
+        >>> kerasnets.Network([4, (6, 'tanh'), 3])
+        network.Network([4, (6, 'tanh'), 3])
+        """
+        showing.show(self, self._nodes, file)
+
+    def find(self, which, param):
+        """A parameter of a layer.
+
+        Parameters
+        ----------
+        which : str or int
+            Name of the layer, or its place.
+        param : str or int
+            Name of the parameter, or its place in the layer.
+
+        Returns
+        -------
+        Parameter
+            With ``name``, ``shape``, ``get_value()``, ``set_value(array)``, ``variable``.
+
+        Raises
+        ------
+        ConfigurationError
+            If there is none of that name.
+
+        >>> kerasnets.Network([4, 6, 3]).find('hid1', 'w').shape
+        (4, 6)
+        """
+        parts = {name: part for node in self._nodes for name, part in node.parts().items()}
+        found = pick(parts, which, 'the network has no layer')
+        return pick(found, param, f'layer {which!r} has no parameter')
+
+    def add_layer(self, layer=None, **kwargs):
+        """Add a layer after those that are there.
+
+        Parameters
+        ----------
+        layer : entry of the language of layers, optional
+            Without it, the keywords describe the layer.
+        **kwargs
+            As in a dict entry; they add to the entry.
+        """
+        self._add(extend(layer, kwargs), None, 'relu')
+
+    def _add(self, entry, name, activation):
+        previous = self._nodes[-1].name if self._nodes else None
+        spec = parse(
+            entry,
+            len(self._nodes),
+            name=name,
+            previous=previous,
+            default_activation=activation,
+        )
+        check_names([*self.specs, spec])
+        if spec.form == 'embedding':
+            self._nodes = builder.reading_labels(self._nodes, spec, self.INPUT_NDIM)
+        self._nodes.append(builder.add_node(self._nodes, spec, self.rng, self.INPUT_NDIM))
+        self._model = self._made = None
+
+    def adopt(self, nodes, model):
+        """Take the layers of a model that was read from a file."""
+        self._nodes, self._model, self._made = nodes, model, None
