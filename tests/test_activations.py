@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from gradients import check
 
 from kerasnets import activations
 from kerasnets.errors import ConfigurationError
@@ -37,6 +38,18 @@ def test_values(name, rng):
     x = rng.normal(size=(4, 6)).astype('f')
     function = keras.activations.get(activations.get(name))
     np.testing.assert_allclose(function(x), REFERENCE[name](x.astype('d')), atol=1e-5)
+
+
+@pytest.mark.parametrize('name', [*REFERENCE, 'prelu', 'lgrelu', 'elu', 'maxout:3'])
+def test_gradients_by_finite_differences(name, rng):
+    function = keras.activations.get(activations.get(name))
+    x = rng.normal(size=(4, 6)).astype('f')
+    if isinstance(function, keras.layers.Layer):
+        function.build(x.shape)
+        for variable in function.variables:
+            variable.assign(rng.normal(size=variable.shape))
+    weigh = rng.normal(size=function(x).shape).astype('f')
+    check(lambda x: keras.ops.sum(weigh * function(x)), x)
 
 
 def test_what_keras_has_stays_stock():

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from gradients import check
 
 from kerasnets import losses
 from kerasnets.errors import ConfigurationError
@@ -39,6 +40,18 @@ def test_hinge(batch):
     assert (want > 0).any()
     assert (want == 0).any()
     np.testing.assert_allclose(losses.hinge(y, p.astype('f')), want, atol=1e-6)
+
+
+@pytest.mark.parametrize('form', losses.KINDS)
+@pytest.mark.parametrize('weighted', [False, True])
+def test_gradients_by_finite_differences(form, weighted, batch, rng):
+    """Of the loss in what the network gives: logits for the cross-entropy, else the output."""
+    y, p, logits = batch
+    loss = Loss(form, weighted=weighted and not losses.KINDS[form].whole)
+    target = y if loss.of_labels else rng.random(p.shape).astype('f')
+    w = rng.random(np.shape(target)).astype('f') if loss.weighted else None
+    check(lambda z: loss.value(z, z if form == 'xe' else None, target, w)[0],
+          logits if form == 'xe' else p)  # fmt: skip
 
 
 def test_averages_are_weighted(rng):

@@ -64,7 +64,13 @@ def _pool(axes):
             )
         return classes[mode]
 
-    return Form(choose=choose, activation=None, renamed=_RENAMED, own=('mode',))
+    return Form(
+        choose=choose,
+        activation=None,
+        defaults={'pool_size': 2},
+        renamed=_RENAMED,
+        own=('mode',),
+    )
 
 
 FORMS = {

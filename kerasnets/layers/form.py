@@ -77,6 +77,8 @@ def _sized(spec, cls, known, options, needed):
     if spec.shape is not None:
         if 'target_shape' not in known:
             raise ConfigurationError('only an input has a shape. Give a size.')
+        if spec.size is not None:
+            raise ConfigurationError(f'{cls.__name__} takes no size. Leave out {spec.size}.')
         return {'target_shape': spec.shape}
     if spec.size is not None:
         if name is None:
