@@ -4,6 +4,7 @@ import datetime
 import os
 import pathlib
 import sys
+import time
 
 import keras
 from rich.console import Console
@@ -16,11 +17,14 @@ from kerasnets.errors import ConfigurationError, check_known
 SEED, SAMPLE = 40, 200
 
 
-def wants_progress(verbose):
-    """Whether a progress bar is asked for: 1, or 'auto' in a terminal."""
-    if verbose not in ('auto', 0, 1):
-        raise ConfigurationError(f"expected verbose as 'auto', 0 or 1, got {verbose!r}.")
-    return sys.stderr.isatty() if verbose == 'auto' else bool(verbose)
+def progress(verbose):
+    """The callbacks that show progress: a bar at 1, a line an epoch at 2; 'auto' is a bar in a
+    terminal."""
+    if verbose not in ('auto', 0, 1, 2):
+        raise ConfigurationError(f"expected verbose as 'auto', 0, 1 or 2, got {verbose!r}.")
+    if verbose == 'auto':
+        verbose = int(sys.stderr.isatty())
+    return [[], [Progress()], [Lines()]][verbose]
 
 
 class Progress(keras.callbacks.Callback):
@@ -62,6 +66,29 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.bars.stop()
+
+
+class Lines(keras.callbacks.Callback):
+    """A line on standard error for each epoch.
+
+    Parameters
+    ----------
+    console : rich.console.Console, optional
+    """
+
+    def __init__(self, console=None):
+        super().__init__()
+        self.console = console or Console(stderr=True)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        of = f'/{self.params["epochs"]}' if self.params.get('epochs') else ''
+        seconds = time.perf_counter() - self.start
+        self.console.print(
+            f'epoch {epoch + 1}{of}  {seconds:.1f} s  {_figures(logs)}', highlight=False
+        )
 
 
 def _figures(logs):

@@ -2,6 +2,8 @@
 
 import keras
 
+from kerasnets.errors import ConfigurationError
+
 
 def compiled(function, variables, signature=None, xla=True):
     """Compile a function written in `keras.ops`.
@@ -43,3 +45,31 @@ def compiled(function, variables, signature=None, xla=True):
         pure = jax.jit(pure)
         return lambda *args: pure([v.value for v in variables], *args)
     return function
+
+
+def squared_jacobian(function, x):
+    """The mean over examples of the squared derivatives of a function of a batch, Σ (∂h/∂x)².
+
+    Parameters
+    ----------
+    function : callable
+        Written in `keras.ops`, of a tensor (examples, …); treats each example by itself.
+    x : tensor (examples, …)
+    """
+    backend = keras.backend.backend()
+    if backend == 'tensorflow':
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            h = function(x)
+            h = tf.reshape(h, (tf.shape(h)[0], -1))
+        jacobian = tape.batch_jacobian(h, x)
+    elif backend == 'jax':
+        import jax
+
+        jacobian = jax.vmap(jax.jacrev(lambda one: function(one[None])[0]))(x)
+    else:
+        raise ConfigurationError(f'contractive penalties are not to be had on {backend}.')
+    total = keras.ops.sum(keras.ops.square(jacobian))
+    return total / keras.ops.cast(keras.ops.shape(x)[0], total.dtype)

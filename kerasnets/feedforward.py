@@ -7,7 +7,6 @@ import numpy as np
 from kerasnets.errors import DataError, pick
 from kerasnets.losses import Loss
 from kerasnets.network import Network
-from kerasnets.regularizers import build as build_regularizers
 from kerasnets.slots import end_to_end
 
 
@@ -93,8 +92,7 @@ class Autoencoder(Regressor):
         array (examples, units)
         """
         name = f'{self._layer_name(layer)}:out'
-        build_regularizers(regularizers)
-        codes = self._views.compute(x, [name])[name]
+        codes = self._compute(x, [name], regularizers)[name]
         return (self.rng.random(codes.shape) < codes).astype(codes.dtype) if sample else codes
 
     def decode(self, z, layer=None, **regularizers):
@@ -110,9 +108,8 @@ class Autoencoder(Regressor):
         -------
         array (examples, variables)
         """
-        build_regularizers(regularizers)
         name = f'{self._nodes[-1].name}:out'
-        return self._views.compute(z, [name], start=self._layer_name(layer))[name]
+        return self._compute(z, [name], regularizers, start=self._layer_name(layer))[name]
 
     def score(self, x, w=None, **regularizers):
         """R² of the inputs that are given back; see `Regressor.score`."""
@@ -204,8 +201,7 @@ class Classifier(Network):
         ConfigurationError
             If the last layer gives no logits.
         """
-        build_regularizers(regularizers)  # they change the loss alone
-        return self._output(x, 'pre')
+        return self._output(x, 'pre', regularizers)
 
     def score(self, x, y, w=None, **regularizers):
         """The fraction of examples whose label is predicted, weighted by `w` if given.

@@ -10,7 +10,7 @@ from keras import ops
 from kerasnets.errors import DataError
 from kerasnets.masks import Padded, check
 from kerasnets.nodes import classes_of, find_output, full_name, inputs_of
-from kerasnets.slots import Slot, end_to_end, fill, is_ragged
+from kerasnets.slots import Ragged, Slot, end_to_end, fill, is_ragged
 
 
 class Feeds:
@@ -87,7 +87,10 @@ class Feeds:
         output = find_output(self.nodes, loss.output_name)
         exact = self._exact(output, inputs, data)
         shapes = loss.target_shape(exact), loss.target_shape(output.shape)
-        ragged = [any(s.masked for s in inputs) and is_ragged(a, len(shapes[0])) for a in rest[:2]]
+        weights = loss.weights_shape(exact)
+        axes = [len(shapes[0])] if loss.target is None else []
+        padded = any(slot.masked for slot in inputs)
+        ragged = [padded and is_ragged(a, n) for a, n in zip(rest, [*axes, len(weights)])]
         ragged = iter([*ragged, False, False])
         slots = []
         if loss.target is None:
@@ -96,9 +99,8 @@ class Feeds:
             kind = labels if loss.of_labels else ('values', None, shapes[1])
             slots.append(Slot(name, shapes[0], *kind, ragged=next(ragged)))
         if loss.weighted:
-            slots.append(
-                Slot('weights', shapes[0], 'weights', None, shapes[1], ragged=next(ragged))
-            )
+            static = (None,) * len(weights)
+            slots.append(Slot('weights', weights, 'weights', static=static, ragged=next(ragged)))
         return slots
 
     def to_score(self, loss, x, y, w=None):
@@ -111,9 +113,10 @@ class Feeds:
         loss = dataclasses.replace(loss, weighted=w is not None)
         data = [*arrays, y] if w is None else [*arrays, y, w]
         slots = [*inputs, *self.slots_of(loss, inputs, data, data[len(inputs) :])]
-        if w is not None and not slots[-1].ragged and np.ndim(w) > 0:
-            slots[-1] = dataclasses.replace(slots[-1], shape=slots[-1].shape[: np.ndim(w)])
-        y, *w = (end_to_end(array) for array in fill(slots, data)[len(inputs) :])
+        y, *w = fill(slots, data)[len(inputs) :]
+        if w and isinstance(y, Ragged) and not isinstance(w[0], Ragged):
+            w = [np.repeat(w[0], y.lengths, axis=0).reshape(-1, *w[0].shape[2:])]
+        y, *w = (end_to_end(array) for array in (y, *w))
         if not y.size:
             raise DataError('expected at least one example to score, got none.')
         if w and not w[0].any():

@@ -1,7 +1,7 @@
 """Losses: what a network is trained to make small.
 
 Those of labels (`cross_entropy`, `hinge`) compare a distribution over classes with a class;
-those of values (`squared_error`, `absolute_error`) compare arrays of one shape.
+the others compare arrays of one shape.
 
 A loss is a plain function of a target and an output, giving an error for each element; `Loss`
 adds what a network needs to know of it. Errors are averaged as Σwe/Σw, or Σe/n unweighted.
@@ -66,24 +66,55 @@ def discrepancy(target, output, logits=None):
     return kernel(output, output) - 2 * kernel(output, target) + kernel(target, target)
 
 
+def divergence(target, output, logits=None):
+    """The Kullback-Leibler divergence Σ t log(t/y) of distributions (…, classes): (…,).
+
+    S. Kullback, R. Leibler (1951), "On information and sufficiency".
+    """
+    log_y = ops.log_softmax(logits) if logits is not None else ops.log(_positive(output))
+    return ops.sum(target * (ops.log(_positive(target)) - log_y), axis=-1)
+
+
+def gaussian(target, output, logits=None, variance=None):
+    """-log p(t) for independent normal values with a mean and a variance: (…, values) to (…,).
+
+    ½ Σ (log 2π + log σ² + (t - μ)²/σ²), of theanets' name `gll`; C. Bishop (2006), "Pattern
+    recognition and machine learning", equation 2.43.
+    """
+    variance = _positive(variance)
+    terms = math.log(2 * math.pi) + ops.log(variance) + ops.square(target - output) / variance
+    return 0.5 * ops.sum(terms, axis=-1)
+
+
+def _positive(values):
+    return ops.maximum(values, SMALLEST)
+
+
 def _of_target(output, target):
     return ops.sum(output * ops.one_hot(target, output.shape[-1], dtype=output.dtype), axis=-1)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Kind:
+class Kind:
+    """What there is to know of a form of loss."""
+
     error: Callable  # (target, output, logits) -> errors
-    keras_loss: str | None = None  # the same loss in Keras, for the saved model
+    keras_loss: object = None  # the same loss in Keras, for the saved model
     labels: bool = False  # whether targets are labels
     whole: bool = False  # whether it is of a batch as a whole, not of each element
+    rows: bool = False  # whether it adds up the last axis, of values
+    logits: bool = False  # whether it is better off with logits
+    variance: bool = False  # whether it compares with a variance too
 
 
 KINDS = {
-    'xe': _Kind(cross_entropy, 'sparse_categorical_crossentropy', labels=True),
-    'hinge': _Kind(hinge, labels=True),
-    'mse': _Kind(squared_error, 'mean_squared_error'),
-    'mae': _Kind(absolute_error, 'mean_absolute_error'),
-    'mmd': _Kind(discrepancy, whole=True),
+    'xe': Kind(cross_entropy, 'sparse_categorical_crossentropy', labels=True, logits=True),
+    'hinge': Kind(hinge, labels=True),
+    'mse': Kind(squared_error, 'mean_squared_error'),
+    'mae': Kind(absolute_error, 'mean_absolute_error'),
+    'kl': Kind(divergence, 'kl_divergence', rows=True, logits=True),
+    'gll': Kind(gaussian, rows=True, variance=True),
+    'mmd': Kind(discrepancy, whole=True),
 }
 ALIASES = {
     'crossentropy': 'xe',
@@ -92,6 +123,9 @@ ALIASES = {
     'mean_squared_error': 'mse',
     'mean-absolute-error': 'mae',
     'mean_absolute_error': 'mae',
+    'kullback-leibler': 'kl',
+    'kl_divergence': 'kl',
+    'gaussian-log-likelihood': 'gll',
 }
 
 
@@ -101,28 +135,52 @@ class Loss:
 
     Attributes
     ----------
-    form : str
-        'xe' (cross-entropy) or 'hinge' of labels, 'mse', 'mae' or 'mmd' of values.
+    form : str, keras.losses.Loss or callable
+        'xe' (cross-entropy) or 'hinge' of labels; 'mse', 'mae' or 'mmd' of values; 'kl' of
+        distributions; 'gll' of values, given a mean and a variance; a loss of Keras, by name
+        too; or a function of (target, output) that gives errors.
     weight : float
         What this loss is multiplied by when a network has several.
     weighted : bool
-        Whether the data holds a weight for each element of the target.
+        Whether the data holds weights: one for each element of the target, or for each
+        example, or step.
     output_name : str or None
         The output that is compared, such as 'out:out'. None: the network's last.
     target : str or None
         The output that it is compared with, such as 'in:out' in an autoencoder. None: an
         array of the data.
+    mean_name, covar_name : str or None
+        Of 'gll': the outputs that are the mean (another word for `output_name`) and the
+        variance of each value.
+
+    >>> Loss.build('kl').weight
+    1.0
     """
 
-    form: str = 'xe'
+    form: object = 'xe'
     weight: float = 1.0
     weighted: bool = False
     output_name: str | None = None
     target: str | None = None
+    mean_name: dataclasses.InitVar[str | None] = None
+    covar_name: str | None = None
+
+    def __post_init__(self, mean_name):
+        if mean_name is not None:
+            object.__setattr__(self, 'output_name', mean_name)
+        number(self.weight, 'the weight of a loss', math.isfinite, 'that is finite')
+        if self.weighted and self.whole:
+            raise ConfigurationError(f'{self.name!r} is of a batch as a whole: it has no weights.')
+        if self.kind.variance != (self.covar_name is not None):
+            raise ConfigurationError(
+                f'expected covar_name, the output that is the variance, with the loss gll and no '
+                f'other; got {self.name!r} and covar_name={self.covar_name!r}. Write '
+                "dict(form='gll', mean_name='mean', covar_name='covar')."
+            )
 
     @classmethod
     def build(cls, form, **kwargs):
-        """A Loss from a name, a dict with ``form``, or a Loss.
+        """A Loss from a name, a dict with ``form``, a Keras loss, a function, or a Loss.
 
         Raises
         ------
@@ -134,41 +192,57 @@ class Loss:
         if isinstance(form, dict):
             kwargs = {**kwargs, **form}
             form = kwargs.pop('form', None)
-        if not isinstance(form, str):
-            raise ConfigurationError(
-                f'expected a loss by name, got {form!r}. Known: {", ".join(KINDS)}.'
-            )
-        form = ALIASES.get(form.lower(), form.lower())
-        if form not in KINDS:
-            raise ConfigurationError(
-                f'unknown loss {form!r}.{suggest(form, [*KINDS, *ALIASES])} '
-                f'Known: {", ".join(KINDS)}.'
-            )
-        check_known(kwargs, [f.name for f in dataclasses.fields(cls)], 'keyword of a loss')
-        loss = cls(form, **kwargs)
-        number(loss.weight, 'the weight of a loss', math.isfinite, 'that is finite')
-        if loss.weighted and loss.whole:
-            raise ConfigurationError(f'{form!r} is of a batch as a whole and takes no weights.')
-        return loss
+        known = [*(f.name for f in dataclasses.fields(cls)), 'mean_name']
+        check_known(kwargs, known, 'keyword of a loss')
+        if isinstance(form, str) and form.lower() in [*KINDS, *ALIASES]:
+            form = ALIASES.get(form.lower(), form.lower())
+        return cls(form, **kwargs)
+
+    @property
+    def name(self):
+        """What messages call it."""
+        return (
+            self.form
+            if isinstance(self.form, str)
+            else getattr(self.form, '__name__', type(self.form).__name__)
+        )
+
+    @property
+    def kind(self):
+        """The `Kind` of its form; ConfigurationError if there is no such loss."""
+        if isinstance(self.form, str):
+            return KINDS[self.form] if self.form in KINDS else _of_keras(self.form)
+        if isinstance(self.form, keras.losses.Loss):
+            return _wrapped(self.form)
+        if callable(self.form):
+            return Kind(lambda target, output, logits: self.form(target, output))
+        raise ConfigurationError(
+            f'expected a loss by name, of Keras or a function, got {self.form!r}. '
+            f'Known: {", ".join(KINDS)}.'
+        )
 
     @property
     def keras_loss(self):
-        """Keras' name of the same loss, or None."""
-        return KINDS[self.form].keras_loss
-
-    @property
-    def whole(self):
-        """Whether it is of a batch as a whole, not of each element."""
-        return KINDS[self.form].whole
+        """The same loss in Keras, or None."""
+        return self.kind.keras_loss
 
     @property
     def of_labels(self):
         """Whether targets are labels: one axis less than the output, and integers."""
-        return KINDS[self.form].labels
+        return self.kind.labels
+
+    @property
+    def whole(self):
+        """Whether it is of a batch as a whole, not of each element."""
+        return self.kind.whole
 
     def target_shape(self, shape):
-        """The shape of a target for an output of this shape; weights have the same."""
+        """The shape of a target for an output of this shape."""
         return tuple(shape)[:-1] if self.of_labels else tuple(shape)
+
+    def weights_shape(self, shape):
+        """The shape of weights for an output of this shape: that of the errors."""
+        return tuple(shape)[:-1] if self.of_labels or self.kind.rows else tuple(shape)
 
     def data(self, name, output):
         """Input tensors for what the data must hold: a target and, if weighted, weights."""
@@ -177,15 +251,19 @@ class Loss:
         tensors = []
         if self.target is None:
             tensors.append(keras.Input(batch_shape=shape, dtype=dtype, name=f'{name}_target'))
-        if self.weighted:
+        if self.weighted:  # of any lengths: an axis of 1 stands for all of its axis
+            shape = (None,) * len(self.weights_shape(output.shape))
             tensors.append(keras.Input(batch_shape=shape, dtype='float32', name=f'{name}_weights'))
         return tensors
 
-    def value(self, outputs, logits, target, weights=None):
+    def value(self, outputs, logits, target, weights=None, variance=None):
         """The loss of a batch and its mass: Σwe/Σw and Σw, or Σe/n and n."""
-        errors = KINDS[self.form].error(target, outputs, logits)
-        if self.whole:
+        more = {'variance': variance} if self.kind.variance else {}
+        errors = self.kind.error(target, outputs, logits, **more)
+        if self.whole or not len(errors.shape):
             return errors, ops.sum(ops.ones_like(outputs[..., 0]))
+        if weights is not None and len(weights.shape) > len(errors.shape):
+            weights = ops.mean(weights, axis=-1)  # of a loss that adds up the last axis
         return average(errors, weights)
 
     def accuracy(self, outputs, target, weights=None):
@@ -195,18 +273,41 @@ class Loss:
         return average(ops.cast(right, 'float32'), weights)
 
 
-def hidden(mask, target, weights=None):
-    """Weights for a target (examples, time, …) that are 0 where the mask (examples, time) is."""
+def _of_keras(name):
+    """The `Kind` of a Keras loss by its name."""
+    try:
+        found = keras.losses.get(name)
+    except (ValueError, TypeError):
+        found = None
+    if found is None:
+        raise ConfigurationError(
+            f'unknown loss {name!r}.{suggest(name, [*KINDS, *ALIASES, *dir(keras.losses)])} '
+            f'Known: {", ".join(KINDS)}, and those of keras.losses.'
+        )
+    if isinstance(found, keras.losses.Loss):
+        return _wrapped(found)
+    return Kind(lambda t, y, z: found(t, y), found, labels='sparse' in name, rows=True)
+
+
+def _wrapped(loss):
+    sparse = 'sparse' in type(loss).__name__.lower()
+    return Kind(lambda t, y, z: loss.call(t, y), loss, labels=sparse, rows=True)
+
+
+def hidden(mask, weights, ndim):
+    """Weights of so many axes that are 0 where the mask (examples, time) is False."""
     mask = ops.cast(mask, 'float32')
-    for _ in target.shape[2:]:
+    for _ in range(2, ndim):
         mask = ops.expand_dims(mask, -1)
-    return mask * (ops.ones_like(target, dtype='float32') if weights is None else weights)
+    return mask if weights is None else mask * weights
 
 
 def average(errors, weights=None):
-    """(Σwe/Σw, Σw) over all elements; (0, 0) where all weights are zero."""
-    if weights is None:
-        weights = ops.ones_like(errors)
+    """(Σwe/Σw, Σw) over all elements; (0, 0) where all weights are zero.
+
+    Weights have the shape of the errors, or 1 in the place of some axes.
+    """
+    weights = ops.ones_like(errors) if weights is None else weights * ops.ones_like(errors)
     mass = ops.sum(weights)
     total = ops.sum(weights * errors)
     return total / ops.where(mass > 0, mass, ops.ones_like(mass)), mass

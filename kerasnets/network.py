@@ -1,11 +1,13 @@
 """`Network`: layers, losses, and what one does with them."""
 
+import dataclasses
 from types import MappingProxyType
 
 from kerasnets import saving, training
 from kerasnets.errors import ConfigurationError
 from kerasnets.losses import Loss
 from kerasnets.nodes import output_names
+from kerasnets.objective import Asked
 from kerasnets.regularizers import build as build_regularizers
 from kerasnets.stack import Stack
 from kerasnets.views import Views
@@ -33,6 +35,9 @@ class Network(Stack):
     specs : list of LayerSpec
         What the layers were parsed to.
     losses : list of Loss
+    history : list of dict
+        A row for each epoch of training: 'epoch', 'seconds', monitors, and those of the
+        validation with 'val_' before their names.
 
     Raises
     ------
@@ -46,6 +51,7 @@ class Network(Stack):
     def __init__(self, layers=(), loss=None, weighted=False, rng=13):
         super().__init__(layers, rng)
         self.losses = []
+        self.history = []
         if loss is not None:
             target = {'target': self.TARGET} if self.TARGET else {}
             self.set_loss(loss, weighted=weighted, **target)
@@ -85,9 +91,8 @@ class Network(Stack):
         updates : list
             Empty: Keras layers update their own state when they are called.
         """
-        build_regularizers(regularizers)  # they change the loss alone
         names = output_names(self._nodes)
-        return self._views.outputs(names), self.updates()
+        return self._views.outputs(names, build_regularizers(regularizers)), self.updates()
 
     def loss(self, **regularizers):
         """The loss as a symbolic scalar over `variables`.
@@ -98,17 +103,20 @@ class Network(Stack):
         >>> round(float(f([x, y])), 4)
         1.0986
         """
-        return self._views.graph(regularizers=build_regularizers(regularizers)).loss
+        return self._graph(regularizers).loss
 
     def monitors(self, **regularizers):
         """(name, KerasTensor) pairs of what is watched in training, beside the loss."""
-        graph = self._views.graph(regularizers=build_regularizers(regularizers))
+        graph = self._graph(regularizers)
         return [('err', graph.err), *((name, mean) for name, (mean, _) in graph.monitors.items())]
 
     def updates(self, **regularizers):
         """Pairs of (variable, new value) beyond the gradient's: none, see `build_graph`."""
         build_regularizers(regularizers)  # they change the loss alone
         return []
+
+    def _graph(self, regularizers):
+        return self._views.graph(asked=Asked(build_regularizers(regularizers), noisy=True))
 
     # What one does with it
 
@@ -129,35 +137,41 @@ class Network(Stack):
         DataError
             If `x` does not fit the network.
         """
-        build_regularizers(regularizers)  # they change the loss alone
-        return self._views.compute(x, output_names(self._nodes))
+        return self._compute(x, output_names(self._nodes), regularizers)
 
     def predict(self, x, **regularizers):
         """The network's output for `x`, an array (examples, …)."""
-        build_regularizers(regularizers)  # they change the loss alone
-        return self._output(x, 'out')
+        return self._output(x, 'out', regularizers)
 
-    def _output(self, x, part):
+    def _output(self, x, part, regularizers):
         """One output of the last layer for `x`."""
         name = f'{self._nodes[-1].name}:{part}'
-        return self._views.compute(x, [name])[name]
+        return self._compute(x, [name], regularizers)[name]
 
-    def evaluate(self, data, *, batch_size=1024, **regularizers):
+    def _compute(self, x, names, regularizers, start=None):
+        """Named outputs for `x`, with the noise and dropout among the regularizers."""
+        built = build_regularizers(regularizers)
+        return self._views.compute(x, names, start, built, self.rng)
+
+    def evaluate(self, data, *, batch_size=1024, monitors=None, **regularizers):
         """Compute the loss and the monitors over data, as training would.
 
         Parameters
         ----------
         data : list of arrays, callable or tf.data.Dataset
             As for `train`.
+        monitors : dict or list, optional
+            As for `train`.
         **regularizers
-            Penalties, as for `train`: they are added to 'loss', not to 'err'.
+            As for `train`: penalties are added to 'loss', not to 'err'; noise is drawn.
 
         Returns
         -------
         dict of str to float
             With 'loss' and 'err', and 'acc' for a classifier.
         """
-        return training.evaluate(self._views, data, batch_size, build_regularizers(regularizers))
+        built = build_regularizers(regularizers)
+        return training.evaluate(self, self._views, data, batch_size, built, monitors)
 
     def itertrain(
         self,
@@ -166,22 +180,31 @@ class Network(Stack):
         algo='rmsprop',
         *,
         epochs=None,
-        learning_rate=1e-4,
+        max_updates=None,
+        learning_rate=None,
         batch_size=32,
         train_batches=None,
         valid_batches=None,
         patience=5,
         validate_every=10,
         min_improvement=0.0,
+        monitors=None,
+        class_weight=None,
         callbacks=(),
         tensorboard=None,
         verbose='auto',
+        save_progress=None,
+        save_every=0,
+        resume=None,
+        continue_=False,
+        jit='auto',
         **options,
     ):
         """Train, yielding (training, validation) monitors after each epoch.
 
         A caller may leave at any yield; the network then has the parameters of the moment. At
-        the end of training, and after Ctrl-C, it has those of the best validation.
+        the end of training, and after Ctrl-C, it has those of the best validation. A row for
+        each epoch is added to `history`.
 
         Parameters
         ----------
@@ -191,11 +214,12 @@ class Network(Stack):
         valid : the same, optional
             Validated before the first epoch and every `validate_every` epochs. Without it the
             training loss takes the place of the validation's.
-        algo : str
-            'rmsprop', 'sgd' or 'adam'; its own keywords are those of `optimizers.build`.
-        epochs : int, optional
-            Default: until `patience` runs out.
-        learning_rate : float
+        algo : str or keras.optimizers.Optimizer
+            See `optimizers.build`, whose keywords are taken here.
+        epochs, max_updates : int, optional
+            When to stop at the latest. Default: when `patience` runs out.
+        learning_rate : float or keras.optimizers.schedules.LearningRateSchedule, optional
+            Default 1e-4, but for algorithms that need none.
         batch_size : int
             Examples in a batch, where the data is arrays.
         train_batches, valid_batches : int, optional
@@ -206,15 +230,34 @@ class Network(Stack):
             Epochs from one validation to the next.
         min_improvement : float
             Fraction of the best loss by which another must be below it to count as progress.
+        monitors : dict or list, optional
+            Patterns of outputs and parameters, with levels: ``{'hid1:out': (0.1, 0.9)}``
+            watches the fraction of values below each; a (label, function) pair watches what
+            the function gives. A list may hold metrics of Keras, too, or their names.
+        class_weight : dict, optional
+            A factor for each class.
         callbacks : list of keras.callbacks.Callback
             They are given ``net.model``.
         tensorboard : str, dict or TensorBoard, optional
             Where to write logs; a dict holds keywords of `callbacks.TensorBoard`.
-        verbose : 'auto', 0 or 1
-            1 shows a progress bar; 'auto' does so in a terminal.
+        verbose : 'auto', 0, 1 or 2
+            1 shows a progress bar, 2 a line an epoch; 'auto' a bar in a terminal.
+        save_progress : str or path, optional
+            A `.keras` file to save to, atomically; '{}' in it becomes the time.
+        save_every : int or float
+            Epochs from one save to the next if it is an int, minutes if a float. The end of
+            training is saved whatever it is.
+        resume : path or True, optional
+            Go on from a checkpoint that `save_progress` wrote; with True from the one at
+            that path, if there is one.
+        continue_ : bool
+            Go on with the state in which the last training left the same algorithm.
+        jit : 'auto' or bool
+            Whether XLA compiles the training step; 'auto' is Keras' choice.
         **options
-            Keywords of the algorithm, and penalties: ``weight_l2=0.1`` or
-            ``hidden_l1=dict(weight=0.1, pattern='hid1:out')``.
+            Keywords of the algorithm, and regularizers: ``weight_l2=0.1``, ``hidden_l1=
+            dict(weight=0.1, pattern='hid1:out')``, ``input_noise=0.1``, ``hidden_dropout=0.5``,
+            ``dropout={'hid?:out': 0.5}``, ``regularizers=[...]``.
 
         Returns
         -------
@@ -222,11 +265,15 @@ class Network(Stack):
 
         Raises
         ------
-        ConfigurationError, DataError
+        ConfigurationError, DataError, FileError
             At once, before any training.
         """
-        settings = {k: v for k, v in locals().items() if k not in ('self', 'options')}
-        return iter(training.prepare(self, self._views, **settings, **options))
+        named = [field.name for field in dataclasses.fields(training.Settings)]
+        given = locals()
+        settings = {name: given[name] for name in named}
+        training.check_keywords(algo, options)
+        settings = training.Settings(**settings)
+        return iter(training.prepare(self, self._views, train, valid, algo, settings, **options))
 
     def train(self, *args, **kwargs):
         """Train until patience or epochs run out. Takes what `itertrain` takes.

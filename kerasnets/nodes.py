@@ -1,6 +1,7 @@
 """The layers of a network as nodes of a graph, and how data runs through them."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import keras
 
@@ -121,52 +122,67 @@ def find_output(nodes, name=None):
     return connect(nodes, {node.name: node.output for node in nodes}, [name])[name]
 
 
-def connect(nodes, inputs, wanted, padded=False):
-    """Run the layers over other inputs.
+class Flow(Mapping):
+    """All outputs of a network over some inputs, by name, each computed when first asked for.
 
     Parameters
     ----------
     nodes : list of Node
     inputs : dict of str to KerasTensor
         Outputs that are given, by name: those of the input layers, or of layers further on.
-        Only the layers between them and the wanted outputs are run.
-    wanted : sequence of str
-        Names of outputs.
+        Only the layers between them and the outputs asked for are run.
     padded : bool
         Whether masks go along with the inputs.
+    change : callable, optional
+        (name, tensor) -> tensor, for each output before other layers read it.
 
-    Returns
-    -------
-    dict of str to KerasTensor
-        The wanted outputs, in the order asked for.
-
-    Raises
-    ------
-    ConfigurationError
-        For a name that is not there.
+    Asking for a name that is not there raises ConfigurationError.
     """
-    by_name = {node.name: node for node in nodes}
-    tensors = {full_name(nodes, name): tensor for name, tensor in inputs.items()}
 
-    def tensor(name):
-        if name not in tensors:
-            layer, part = name.split(':')
-            node = by_name.get(layer)
-            if node is None or (part != 'out' and part not in node.outputs()):
-                known = output_names(nodes)
+    def __init__(self, nodes, inputs, padded=False, change=None):
+        self.names = output_names(nodes)
+        self.nodes = {node.name: node for node in nodes}
+        self.padded = padded
+        self.change = change or (lambda name, tensor: tensor)
+        self.made = {full_name(nodes, name): tensor for name, tensor in inputs.items()}
+        self.changed = {name: self.change(name, tensor) for name, tensor in self.made.items()}
+
+    def __getitem__(self, name):
+        if name not in self.changed:
+            if name not in self.names:
                 raise ConfigurationError(
-                    f'the network has no output {name!r}.{suggest(name, known)} '
-                    f'It has: {", ".join(known)}.'
+                    f'the network has no output {name!r}.{suggest(name, self.names)} '
+                    f'It has: {", ".join(self.names)}.'
                 )
-            if part == 'out':
-                tensors[name] = run_layer(node.layer, node.spec, tensor, padded)
-            else:
-                y = tensor(f'{layer}:out') if node.outputs()[part].after else None
-                x, states = _read(node.layer, node.spec, tensor)
-                tensors[name] = Probe(node.layer, part)(x, y, states)
-        return tensors[name]
+            self.made[name] = self._run(*name.split(':'))
+            self.changed[name] = self.change(name, self.made[name])
+        return self.changed[name]
 
-    return {name: tensor(name) for name in wanted}
+    def __contains__(self, name):
+        return name in self.names
+
+    def __iter__(self):
+        return iter(self.names)
+
+    def __len__(self):
+        return len(self.names)
+
+    def _run(self, layer, part):
+        node = self.nodes[layer]
+        if part == 'out':
+            return run_layer(node.layer, node.spec, self.__getitem__, self.padded)
+        y = None
+        if node.outputs()[part].after:
+            self[f'{layer}:out']
+            y = self.made[f'{layer}:out']  # as the layer made it, without the change
+        x, states = _read(node.layer, node.spec, self.__getitem__)
+        return Probe(node.layer, part)(x, y, states)
+
+
+def connect(nodes, inputs, wanted, padded=False, change=None):
+    """The wanted outputs over some inputs, a dict by name; the rest is as for `Flow`."""
+    flow = Flow(nodes, inputs, padded, change)
+    return {name: flow[name] for name in wanted}
 
 
 def _read(layer, spec, tensor):

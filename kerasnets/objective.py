@@ -5,7 +5,6 @@ its gradient.
 """
 
 import dataclasses
-import itertools
 
 import keras
 from keras import ops
@@ -13,8 +12,26 @@ from keras import ops
 from kerasnets import layers, masks
 from kerasnets.errors import ConfigurationError
 from kerasnets.losses import hidden
-from kerasnets.nodes import Probe, connect, full_name, output_names
-from kerasnets.regularizers import WeightPenalty, mean_over
+from kerasnets.monitors import computed
+from kerasnets.nodes import Flow, Probe, connect, full_name, output_names
+from kerasnets.regularizers import (
+    Always,
+    Contraction,
+    Contractive,
+    Function,
+    Noise,
+    WeightPenalty,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What is asked of a graph beside the losses."""
+
+    regularizers: tuple = ()
+    noisy: bool = False  # whether there is noise outside of training too
+    monitors: tuple = ()  # of monitors.Monitor
+    class_weight: tuple | None = None  # a factor for each class, for losses of labels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +47,8 @@ class Graph:
     losses: list  # (coefficient, mean, mass) for each loss
     monitors: dict  # name -> (mean, mass)
     penalties: list  # (weight, value) for each regularizer
+    noises: list  # Keras layers that draw at random
+    compared: tuple  # target, output and weights of the first loss; weights may be None
 
     @property
     def err(self):
@@ -42,7 +61,7 @@ class Graph:
         return self.err + sum(weight * value for weight, value in self.penalties)
 
 
-def graph(nodes, losses, inputs, sources, targets, monitors, regularizers=(), padded=False):
+def graph(nodes, losses, inputs, sources, targets, monitors, asked, padded=False):
     """Build the graph of the losses.
 
     Parameters
@@ -57,7 +76,7 @@ def graph(nodes, losses, inputs, sources, targets, monitors, regularizers=(), pa
         For each loss what the data holds: its target, weights if it is weighted.
     monitors : callable
         (loss, outputs, target, weights) -> dict of further quantities, for the first loss.
-    regularizers : tuple of Regularizer
+    asked : Asked
     padded : bool
         Whether the inputs are sequences of differing length, with their masks.
 
@@ -66,70 +85,140 @@ def graph(nodes, losses, inputs, sources, targets, monitors, regularizers=(), pa
     ConfigurationError
         If an output cannot have the loss that is about it, or a pattern matches nothing.
     """
-    compared = [full_name(nodes, loss.output_name) for loss in losses]
-    logits = [
-        _logits(nodes, name) if loss.of_labels else None for loss, name in zip(losses, compared)
-    ]
-    within = [loss.target and full_name(nodes, loss.target) for loss in losses]
-    penalized = [_penalized(nodes, regularizer) for regularizer in regularizers]
-    tensors = connect(
-        nodes,
-        sources,
-        [*compared, *filter(None, [*logits, *within]), *itertools.chain(*penalized)],
-        padded,
-    )
-    against = [[tensors[name], *data] if name else data for name, data in zip(within, targets)]
-    against = [
-        _weigh(loss, tensors[name], *data) for loss, name, data in zip(losses, compared, against)
-    ]
-    terms = [
-        (loss.weight, *loss.value(tensors[name], tensors.get(logit), *target))
-        for loss, name, logit, target in zip(losses, compared, logits, against)
-    ]
+    noise = Noises(nodes, asked.regularizers, asked.noisy)
+    found = Flow(nodes, sources, padded, noise.change)
+    terms, compared = [], []
+    for loss, data in zip(losses, targets):
+        name = full_name(nodes, loss.output_name)
+        logits = _logits(nodes, name) if loss.kind.logits else None
+        logits = found[logits] if logits and name not in noise.changed else None
+        if loss.target is not None:  # what the data holds, before any noise
+            data = [Flow(nodes, sources)[full_name(nodes, loss.target)], *data]
+        target, weights = _weigh(loss, found[name], asked.class_weight, padded, *data)
+        variance = loss.covar_name and found[full_name(nodes, loss.covar_name)]
+        terms.append((loss.weight, *loss.value(found[name], logits, target, weights, variance)))
+        compared.append((target, found[name] if logits is None else logits, weights))
     penalties = [
-        (r.weight, _penalty(nodes, r, [tensors[name] for name in outputs], inputs[0]))
-        for r, outputs in zip(regularizers, penalized)
+        (r.weight, _penalty(nodes, r, found, sources, padded))
+        for r in asked.regularizers
+        if not isinstance(r, Noise)
     ]
-    first = tensors[logits[0] or compared[0]]
-    return Graph(
-        [*inputs, *itertools.chain(*targets)],
-        terms,
-        monitors(losses[0], first, *against[0]),
-        penalties,
-    )
+    target, output, weights = compared[0]
+    watched = monitors(losses[0], output, target, weights)
+    watched.update(computed(asked.monitors, nodes, found, inputs[0]))
+    data = [tensor for tensors in targets for tensor in tensors]
+    first = target, found[full_name(nodes, losses[0].output_name)], weights
+    return Graph([*inputs, *data], terms, watched, penalties, noise.layers, first)
 
 
-def _weigh(loss, output, target, weights=None):
-    """The target and the weights of a loss; steps that a mask hides have a weight of 0."""
-    if len(output.shape) < 3 or loss.whole:
+class Noises:
+    """Changes outputs as some regularizers ask, on their way to the layers that read them.
+
+    Parameters
+    ----------
+    nodes : list of nodes.Node
+    regularizers : tuple of Regularizer
+    noisy : bool
+        Whether there is noise outside of training too.
+    """
+
+    def __init__(self, nodes, regularizers, noisy):
+        names = output_names(nodes)
+        places = {
+            'input': [f'{n.name}:out' for n in nodes if n.spec.form == 'input'],
+            'hidden': [f'{n.name}:out' for n in nodes[:-1] if n.spec.form != 'input'],
+            'output': [f'{nodes[-1].name}:out'],
+        }
+        self.noisy = noisy
+        self.layers = []
+        self.changed = {}
+        for regularizer in regularizers:
+            if isinstance(regularizer, Noise):
+                for name in regularizer.select(names, places.get(regularizer.where, ())):
+                    self.changed.setdefault(name, []).append(regularizer)
+
+    def change(self, name, tensor):
+        """The output of that name as others are to read it."""
+        for regularizer in self.changed.get(name, ()):
+            layer = regularizer.layer(seed=len(self.layers))
+            self.layers.append(Always(layer) if self.noisy else layer)
+            tensor = self.layers[-1](tensor)
+        return tensor
+
+
+def reseed(noises, rng):
+    """Have layers that draw at random draw what a numpy generator decides."""
+    for layer in noises:
+        for variable in layer.variables:  # the state of its seed: there is no other
+            variable.assign(rng.integers(2**32, size=variable.shape, dtype='uint32'))
+
+
+def _weigh(loss, output, class_weight, padded, target, weights=None):
+    """The target and the weights of a loss.
+
+    Steps that a mask hides have a weight of 0; classes have their factors.
+    """
+    if class_weight is not None:
+        if not loss.of_labels:
+            raise ConfigurationError(f'class_weight is for labels, not for the loss {loss.name!r}.')
+        factors = ops.take(ops.convert_to_tensor(class_weight, 'float32'), target)
+        weights = factors if weights is None else factors * weights
+    if len(output.shape) < 3:
         return target, weights
-    return target, hidden(masks.Steps()(output), target, weights)
+    if not loss.whole:
+        ndim = len(loss.weights_shape(output.shape))
+        return target, hidden(masks.Steps()(output), weights, ndim)
+    if padded:
+        raise ConfigurationError(f'{loss.name!r} is of a batch as a whole: padding would count.')
+    return target, weights
 
 
-def _penalized(nodes, regularizer):
-    """Names of the outputs that a regularizer is about."""
-    if regularizer.kind.of == 'weights':
-        return []
+def _penalty(nodes, regularizer, found, sources, padded):
+    """The value of a penalty, as a symbolic scalar."""
+    if isinstance(regularizer, Function):
+        return regularizer.function(found)
+    if regularizer.of == 'weights':
+        return _of_weights(nodes, regularizer, next(iter(sources.values())))
     hidden = [node for node in nodes[:-1] if node.spec.form != 'input']
-    if regularizer.kind.of == 'sequences':
+    if regularizer.of == 'sequences':
         hidden = [node for node in hidden if len(node.output.shape) == 3]
         if not hidden and regularizer.pattern is None:
-            raise ConfigurationError(f'{regularizer.form}: no hidden layer puts out sequences.')
-    default = [f'{node.name}:out' for node in hidden]
-    return regularizer.select(output_names(nodes), default)
+            raise ConfigurationError(
+                f'{type(regularizer).__name__}: no hidden layer puts out sequences.'
+            )
+    chosen = regularizer.select(list(found), [f'{node.name}:out' for node in hidden])
+    if not chosen:
+        return ops.sum(ops.zeros_like(next(iter(sources.values()))))
+    if isinstance(regularizer, Contractive):
+        return _contraction(nodes, regularizer, chosen, sources, padded)
+    steps = {
+        name: masks.Steps()(found[name]) if padded and len(found[name].shape) > 2 else None
+        for name in chosen
+    }
+    return sum(regularizer.penalty(found[name], steps[name]) for name in chosen) / len(chosen)
 
 
-def _penalty(nodes, regularizer, outputs, anchor):
-    """The value of a penalty, as a symbolic scalar."""
-    if outputs:
-        return mean_over(regularizer.kind.penalty, outputs)
+def _of_weights(nodes, regularizer, anchor):
     named = {p.name: p for n in nodes for p in n.params()}
     weights = [name for name, p in named.items() if len(p.shape) > 1]
     chosen = [named[name] for name in regularizer.select(list(named), weights)]
     if not chosen:
         return ops.sum(ops.zeros_like(anchor))
     held = [node.layer for node in nodes]
-    return WeightPenalty(regularizer.kind.penalty, chosen, held)(anchor)
+    return WeightPenalty(regularizer.penalty, chosen, held)(anchor)
+
+
+def _contraction(nodes, regularizer, chosen, sources, padded):
+    if padded:
+        raise ConfigurationError('contractive: give sequences of one length.')
+    fresh = {
+        name: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype)
+        for name, tensor in sources.items()
+    }
+    outputs = connect(nodes, fresh, chosen)
+    model = keras.Model(list(fresh.values()), outputs)
+    wrt = dataclasses.replace(regularizer, pattern=regularizer.wrt).select(list(sources), ())
+    return Contraction(model, [list(sources).index(name) for name in wrt])(list(sources.values()))
 
 
 def _logits(nodes, name):
@@ -165,35 +254,42 @@ class Objective(keras.Model):
     """
 
     @classmethod
-    def over(cls, graph):
-        """The Objective of a `Graph`."""
+    def over(cls, graph, metrics=()):
+        """The Objective of a `Graph`, with Keras metrics of its first loss."""
         outputs = {
             'loss': graph.loss,
             'losses': [(mean, mass) for _, mean, mass in graph.losses],
             'penalty': graph.loss - graph.err,
             'monitors': dict(graph.monitors),
         }
+        if metrics:
+            outputs['compared'] = [tensor for tensor in graph.compared if tensor is not None]
         objective = cls(graph.variables, outputs)
         objective.coefficients = [coefficient for coefficient, _, _ in graph.losses]
         objective.penalty = keras.metrics.Mean(name='penalty')
         objective.means = [keras.metrics.Mean(name=f'loss_{i}') for i in range(len(graph.losses))]
         objective.monitor_means = {name: keras.metrics.Mean(name=name) for name in graph.monitors}
+        objective.keras_metrics = list(metrics)
+        objective.noises = graph.noises
         objective.compile()
         return objective
 
-    def use(self, optimizer):
-        """Train with this optimizer from now on."""
-        if self.optimizer is not optimizer:
-            self.compile(optimizer=optimizer)
+    def use(self, optimizer, **settings):
+        """Train with this optimizer from now on, with settings of ``compile``."""
+        if self.optimizer is not optimizer or self._used != settings:
+            self.compile(optimizer=optimizer, **settings)
+            self._used = settings
+
+    _used = None
 
     @property
     def names(self):
         """Names of the monitors: 'loss', 'err', and 'acc' for a classifier."""
-        return ['loss', 'err', *self.monitor_means]
+        return ['loss', 'err', *self.monitor_means, *(m.name for m in self.keras_metrics)]
 
     @property
     def metrics(self):
-        return [*self.means, self.penalty, *self.monitor_means.values()]
+        return [*self.means, self.penalty, *self.monitor_means.values(), *self.keras_metrics]
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return y_pred['loss']
@@ -204,10 +300,13 @@ class Objective(keras.Model):
         self.penalty.update_state(y_pred['penalty'], sample_weight=ops.shape(x[0])[0])
         for name, (mean, mass) in y_pred['monitors'].items():
             self.monitor_means[name].update_state(mean, sample_weight=mass)
+        for metric in self.keras_metrics:
+            metric.update_state(*y_pred['compared'])
         return self.get_metrics_result()
 
     def get_metrics_result(self):
         results = [mean.result() for mean in self.means]
         err = sum(c * r for c, r in zip(self.coefficients, results))
         monitors = {name: mean.result() for name, mean in self.monitor_means.items()}
-        return {'loss': err + self.penalty.result(), 'err': err, **monitors}
+        further = {metric.name: metric.result() for metric in self.keras_metrics}
+        return {'loss': err + self.penalty.result(), 'err': err, **monitors, **further}

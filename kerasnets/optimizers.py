@@ -1,20 +1,93 @@
 """Optimization algorithms by theanets' names and keywords, as Keras optimizers."""
 
+import inspect
 import math
 
 import keras
+from keras import ops
 
 from kerasnets.errors import ConfigurationError, check_known, number, suggest
+
+schedules = keras.optimizers.schedules
+
+
+@keras.saving.register_keras_serializable('kerasnets')
+class Rprop(keras.optimizers.Optimizer):
+    """Resilient backpropagation, in the form called iRprop⁻: steps by the signs of gradients.
+
+    The step of each value grows while its gradient keeps its sign, and shrinks when it turns;
+    after a turn the value rests for a step.
+
+    C. Igel, M. Hüsken (2000), "Improving the Rprop learning algorithm", algorithm 4.
+
+    Parameters
+    ----------
+    learning_rate : float
+        The first step.
+    increase, decrease : float
+        What a step is multiplied by.
+    min_step, max_step : float
+
+    >>> Rprop(0.1).get_config()['increase']
+    1.01
+    """
+
+    def __init__(
+        self,
+        learning_rate=1e-4,
+        increase=1.01,
+        decrease=0.99,
+        min_step=0.0,
+        max_step=100.0,
+        name='rprop',
+        **kwargs,
+    ):
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.increase, self.decrease = increase, decrease
+        self.min_step, self.max_step = min_step, max_step
+
+    def build(self, variables):
+        """Make the last gradient and the step of each variable."""
+        if self.built:
+            return
+        super().build(variables)
+        self.gradients = self.add_optimizer_variables(variables, 'gradient')
+        self.steps = self.add_optimizer_variables(variables, 'step')
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Move one variable."""
+        i = self._get_variable_index(variable)
+        last, step = self.gradients[i], self.steps[i]
+        turn = ops.sign(gradient * last)
+        first = ops.equal(self.iterations, 0)
+        start = ops.cast(learning_rate, step.dtype) * ops.ones_like(step)
+        moved = ops.where(first, start, step)
+        factor = ops.where(turn > 0, self.increase, ops.where(turn < 0, self.decrease, 1.0))
+        moved = ops.clip(moved * ops.cast(factor, moved.dtype), self.min_step, self.max_step)
+        gradient = ops.where(turn < 0, ops.zeros_like(gradient), gradient)
+        self.assign(step, moved)
+        self.assign(last, gradient)
+        self.assign_sub(variable, ops.sign(gradient) * moved)
+
+    def get_config(self):
+        """What makes the optimizer again."""
+        own = {k: getattr(self, k) for k in ('increase', 'decrease', 'min_step', 'max_step')}
+        return {**super().get_config(), **own}
 
 
 def _sgd(momentum=0.0, nesterov=False, **common):
     return keras.optimizers.SGD(momentum=momentum, nesterov=nesterov, **common)
 
 
+def _nag(momentum=0.9, **common):
+    """Y. Nesterov (1983); I. Sutskever et al. (2013), ICML."""
+    return keras.optimizers.SGD(momentum=momentum, nesterov=True, **common)
+
+
 def _rmsprop(momentum=0.0, rms_halflife=14, rms_regularizer=1e-8, **common):
     """Graves' centred form: A. Graves (2013), arXiv:1308.0850, equations 38 to 41."""
     return keras.optimizers.RMSprop(
-        rho=math.exp(-math.log(2) / rms_halflife),
+        rho=_kept(rms_halflife),
         epsilon=rms_regularizer,
         momentum=momentum,
         centered=True,
@@ -22,40 +95,91 @@ def _rmsprop(momentum=0.0, rms_halflife=14, rms_regularizer=1e-8, **common):
     )
 
 
-def _adam(**common):
-    return keras.optimizers.Adam(**common)
+def _adagrad(rms_regularizer=1e-8, **common):
+    """J. Duchi, E. Hazan, Y. Singer (2010), COLT."""
+    return keras.optimizers.Adagrad(
+        initial_accumulator_value=0.0, epsilon=rms_regularizer, **common
+    )
 
 
-#: Name -> maker and the keywords it takes beyond the common ones.
+def _adadelta(rms_halflife=14, rms_regularizer=1e-8, **common):
+    """M. Zeiler (2012), arXiv:1212.5701, whose steps need no learning rate: it is 1."""
+    return keras.optimizers.Adadelta(rho=_kept(rms_halflife), epsilon=rms_regularizer, **common)
+
+
+def _rprop(
+    rprop_increase=1.01, rprop_decrease=0.99, rprop_min_step=0.0, rprop_max_step=100.0, **common
+):
+    return Rprop(
+        increase=rprop_increase,
+        decrease=rprop_decrease,
+        min_step=rprop_min_step,
+        max_step=rprop_max_step,
+        **common,
+    )
+
+
+def _kept(halflife):
+    """What is kept of a running average at each step, for it to halve in so many."""
+    number(halflife, 'rms_halflife', lambda h: h > 0, 'above 0')
+    return math.exp(-math.log(2) / halflife)
+
+
+#: Name -> maker. Their own keywords are those of the maker's signature.
 ALGORITHMS = {
-    'sgd': (_sgd, ('momentum', 'nesterov')),
-    'rmsprop': (_rmsprop, ('momentum', 'rms_halflife', 'rms_regularizer')),
-    'adam': (_adam, ()),
+    'sgd': _sgd,
+    'nag': _nag,
+    'rmsprop': _rmsprop,
+    'adagrad': _adagrad,
+    'adadelta': _adadelta,
+    'rprop': _rprop,
 }
 
+#: Learning rates where nobody says: theanets' own, but for what needs none.
+RATES = {'adadelta': 1.0}
+RATE = 1e-4
+
 #: Keywords of every algorithm, and what Keras calls them.
-COMMON = {'max_gradient_norm': 'clipnorm', 'max_gradient_elem': 'clipvalue'}
+COMMON = {
+    'max_gradient_norm': 'clipnorm',
+    'max_gradient_elem': 'clipvalue',
+    'weight_decay_rate': 'weight_decay',
+    'use_ema': 'use_ema',
+    'ema_momentum': 'ema_momentum',
+}
+
+#: Keywords of Keras' optimizers that are ours to give, under another name or none.
+TAKEN = {'self', 'learning_rate', 'name', 'kwargs', 'weight_decay', *COMMON.values()}
 
 
-def build(algo='rmsprop', learning_rate=1e-4, **options):
+def build(algo='rmsprop', learning_rate=None, **options):
     """A Keras optimizer.
 
     Parameters
     ----------
-    algo : str
-        'sgd', 'rmsprop' or 'adam'.
-    learning_rate : float
+    algo : str or keras.optimizers.Optimizer
+        'sgd', 'nag', 'rmsprop', 'adagrad', 'adadelta' or 'rprop', in theanets' form; any other
+        of Keras by name, such as 'adam' or 'lion'; or an optimizer, which is taken as it is.
+    learning_rate : float or keras.optimizers.schedules.LearningRateSchedule, optional
+        Default 1e-4, and 1 for 'adadelta'.
     momentum : float
-        Of 'sgd' and 'rmsprop'. Default 0.
+        Of 'sgd', 'nag' (where it is 0.9) and 'rmsprop'. Default 0.
     nesterov : bool
         Of 'sgd'.
     rms_halflife : float
-        Of 'rmsprop': steps after which a gradient counts half in the running averages.
+        Of 'rmsprop' and 'adadelta': steps after which a gradient counts half in the running
+        averages.
     rms_regularizer : float
-        Of 'rmsprop': added to the running variance.
+        Of 'rmsprop', 'adadelta', 'adagrad': added to the running variance.
+    rprop_increase, rprop_decrease, rprop_min_step, rprop_max_step : float
+        Of 'rprop'.
     max_gradient_norm, max_gradient_elem : float, optional
         The gradient of each parameter is scaled to at most this norm; its elements are
-        clipped to at most this size.
+        clipped to at most this size, in which case the norm is let be.
+    weight_decay_rate, use_ema, ema_momentum
+        `weight_decay` and so on of Keras' optimizers. (`weight_decay` is a penalty here.)
+    **options
+        Others of Keras' own keywords, for an optimizer of Keras.
 
     Raises
     ------
@@ -66,19 +190,55 @@ def build(algo='rmsprop', learning_rate=1e-4, **options):
     0.9
     """
     check_known(options, keywords(algo), f'keyword of {algo!r}')
-    make, _ = ALGORITHMS[algo.lower()]
-    for key, value in {'learning_rate': learning_rate, **options}.items():
-        if value is not None and key != 'nesterov':
+    if isinstance(algo, keras.optimizers.Optimizer):
+        return algo
+    scheduled = isinstance(learning_rate, schedules.LearningRateSchedule)
+    if learning_rate is None:
+        learning_rate = RATES.get(algo.lower(), RATE)
+    known = [*COMMON, *(keywords(algo) if algo.lower() in ALGORITHMS else ())]
+    checked = options if scheduled else {'learning_rate': learning_rate, **options}
+    for key, value in checked.items():
+        if (
+            value is not None
+            and key not in ('nesterov', 'use_ema')
+            and key in (*known, 'learning_rate')
+        ):
             number(value, key, lambda v: 0 <= v < math.inf, 'of 0 or more')
-    kwargs = {COMMON.get(k, k): v for k, v in options.items() if v is not None}
-    return make(learning_rate=float(learning_rate), **kwargs)
+    kwargs = {COMMON.get(k, k): v for k, v in options.items() if v is not None and v != 0}
+    kwargs |= {k: v for k, v in options.items() if k not in COMMON and v is not None}
+    if 'clipvalue' in kwargs:
+        kwargs.pop('clipnorm', None)
+    rate = learning_rate if scheduled else float(learning_rate)
+    try:
+        return _maker(algo)(learning_rate=rate, **kwargs)
+    except (TypeError, ValueError) as cause:
+        raise ConfigurationError(f'{algo!r}: {" ".join(str(cause).split())}') from cause
 
 
 def keywords(algo):
     """Names of the keywords that an algorithm takes, but for the learning rate."""
-    if not isinstance(algo, str) or algo.lower() not in ALGORITHMS:
+    if isinstance(algo, keras.optimizers.Optimizer):
+        return []
+    own = [k for k in inspect.signature(_maker(algo)).parameters if k not in (*TAKEN, 'common')]
+    return [*own, *COMMON]
+
+
+def _maker(algo):
+    """What makes an optimizer by its name."""
+    if not isinstance(algo, str):
         raise ConfigurationError(
-            f'unknown algorithm {algo!r}.{suggest(algo, ALGORITHMS)} '
-            f'Known: {", ".join(ALGORITHMS)}.'
+            f'unknown algorithm {algo!r}: expected a name, or an optimizer of Keras.'
         )
-    return [*ALGORITHMS[algo.lower()][1], *COMMON]
+    if algo.lower() in ALGORITHMS:
+        return ALGORITHMS[algo.lower()]
+    classes = {
+        name.lower(): cls
+        for name, cls in vars(keras.optimizers).items()
+        if isinstance(cls, type) and issubclass(cls, keras.optimizers.Optimizer)
+    }
+    known = [n for n in {**ALGORITHMS, **classes} if n not in ('optimizer', 'lossscaleoptimizer')]
+    if algo.lower() not in known:
+        raise ConfigurationError(
+            f'unknown algorithm {algo!r}.{suggest(algo, known)} Known: {", ".join(known)}.'
+        )
+    return classes[algo.lower()]

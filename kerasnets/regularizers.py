@@ -1,86 +1,61 @@
-"""Penalties that are added to the loss of a network, as keywords of `train` and `evaluate`.
+"""Penalties and noise that train a network better, as keywords of `train` and its like.
 
-A penalty is a plain function of tensors, averaged over what its pattern matches. It is part of
-the graph of the losses only: the network's own model and saved files know nothing of it.
+A penalty is added to the loss, averaged over what its pattern matches; noise changes outputs on
+their way to the layers that read them. Both are part of the graph of the losses only: the
+network's own model and saved files know nothing of them.
 """
 
 import dataclasses
 import fnmatch
+import math
 from collections.abc import Callable
 
 import keras
 from keras import ops
 
+from kerasnets.compiled import squared_jacobian
 from kerasnets.errors import ConfigurationError, check_known, number, suggest
-
-
-def l1(values):
-    """The mean of |v|."""
-    return ops.mean(ops.abs(values))
-
-
-def l2(values):
-    """The mean of v²."""
-    return ops.mean(ops.square(values))
-
-
-def state_change(sequence):
-    """The mean of (h_t - h_{t-1})², for a sequence (examples, time, units)."""
-    return ops.mean(ops.square(sequence[:, 1:] - sequence[:, :-1]))
-
-
-def norm_change(sequence):
-    """The mean of |h_{t-1}|² - |h_t|²: theanets' formula, which is signed."""
-    norms = ops.sum(ops.square(sequence), axis=-1)
-    return ops.mean(norms[:, :-1] - norms[:, 1:])
-
-
-@dataclasses.dataclass(frozen=True)
-class _Kind:
-    penalty: Callable  # tensor -> scalar
-    of: str  # 'weights', 'outputs', or 'sequences' among them
-
-
-KINDS = {
-    'weight_l1': _Kind(l1, 'weights'),
-    'weight_l2': _Kind(l2, 'weights'),
-    'hidden_l1': _Kind(l1, 'outputs'),
-    'recurrent_norm': _Kind(norm_change, 'sequences'),
-    'recurrent_state': _Kind(state_change, 'sequences'),
-}
-ALIASES = {
-    'weight_sparsity': 'weight_l1',
-    'weight_decay': 'weight_l2',
-    'hidden_sparsity': 'hidden_l1',
-}
 
 
 @dataclasses.dataclass(frozen=True)
 class Regularizer:
-    """One penalty.
+    """A penalty; the base of all of them, and of your own.
 
-    Attributes
+    Parameters
     ----------
-    form : str
-        'weight_l1', 'weight_l2', 'hidden_l1', 'recurrent_norm' or 'recurrent_state'.
     weight : float
         What the penalty is multiplied by.
-    pattern : str, optional
+    pattern : str or tuple of str, optional
         Names of the parameters ('hid?.w') or outputs ('hid1:out') that are penalized, in the
         manner of a shell. Default: all weights with two axes or more, all hidden layers.
+
+    A subclass gives `penalty`, and says in `of` what it is about: 'weights', 'outputs', or the
+    'sequences' among them.
+
+    >>> class Centred(Regularizer):
+    ...     def penalty(self, values, mask=None):
+    ...         return keras.ops.square(keras.ops.mean(values))
+    >>> net = kerasnets.Classifier([4, 5, 3])
+    >>> x, y = np.eye(4), [0, 1, 2, 0]
+    >>> net.evaluate([x, y], regularizers=[Centred(0.1)])['loss'] > net.evaluate([x, y])['loss']
+    True
     """
 
-    form: str
-    weight: float
-    pattern: str | None = None
+    weight: float = 1.0
+    pattern: str | tuple | None = None
 
-    @property
-    def kind(self):
-        """The function of the penalty, and what it is of."""
-        return KINDS[self.form]
+    of = 'outputs'
+
+    def __post_init__(self):
+        name = f'the weight of {type(self).__name__}'
+        number(self.weight, name, lambda w: 0 <= w < math.inf, 'of 0 or more')
+
+    def penalty(self, values, mask=None):
+        """The penalty for one tensor, a scalar; `mask` marks the steps that are no padding."""
+        raise NotImplementedError
 
     def select(self, names, default):
-        """Those names that are penalized.
+        """Those names that it is about.
 
         Raises
         ------
@@ -89,39 +64,198 @@ class Regularizer:
         """
         if self.pattern is None:
             return list(default)
-        chosen = fnmatch.filter(names, self.pattern)
-        if not chosen:
-            raise ConfigurationError(
-                f'{self.form}: the pattern {self.pattern!r} matches nothing.'
-                f'{suggest(self.pattern, names)} There are: {", ".join(names)}.'
-            )
-        return chosen
+        patterns = [self.pattern] if isinstance(self.pattern, str) else list(self.pattern)
+        for pattern in patterns:
+            if not fnmatch.filter(names, pattern):
+                raise ConfigurationError(
+                    f'{type(self).__name__}: the pattern {pattern!r} matches nothing.'
+                    f'{suggest(pattern, names)} There are: {", ".join(names)}.'
+                )
+        return [n for n in names if any(fnmatch.fnmatchcase(n, p) for p in patterns)]
+
+
+def mean(values, mask=None):
+    """The mean of a tensor, over the steps (examples, time) that the mask leaves."""
+    if mask is None:
+        return ops.mean(values)
+    mask = ops.cast(mask, values.dtype)
+    for _ in values.shape[2:]:
+        mask = ops.expand_dims(mask, -1)
+    mask = mask * ops.ones_like(values)
+    return ops.sum(mask * values) / ops.maximum(ops.sum(mask), 1.0)
+
+
+class WeightL1(Regularizer):
+    """The mean of |w|."""
+
+    of = 'weights'
+
+    def penalty(self, values, mask=None):
+        return mean(ops.abs(values), mask)
+
+
+class WeightL2(Regularizer):
+    """The mean of w²."""
+
+    of = 'weights'
+
+    def penalty(self, values, mask=None):
+        return mean(ops.square(values), mask)
+
+
+class HiddenL1(WeightL1):
+    """The mean of |h| over outputs."""
+
+    of = 'outputs'
+
+
+class RecurrentState(Regularizer):
+    """The mean of (h_t - h_{t-1})², for sequences (examples, time, units)."""
+
+    of = 'sequences'
+
+    def penalty(self, values, mask=None):
+        steps = None if mask is None else ops.logical_and(mask[:, 1:], mask[:, :-1])
+        return mean(ops.square(values[:, 1:] - values[:, :-1]), steps)
+
+
+class RecurrentNorm(Regularizer):
+    """The mean of |h_{t-1}|² - |h_t|²: theanets' formula, which is signed."""
+
+    of = 'sequences'
+
+    def penalty(self, values, mask=None):
+        norms = ops.sum(ops.square(values), axis=-1)
+        steps = None if mask is None else ops.logical_and(mask[:, 1:], mask[:, :-1])
+        return mean(norms[:, :-1] - norms[:, 1:], steps)
+
+
+@dataclasses.dataclass(frozen=True)
+class Contractive(Regularizer):
+    """The mean over examples of the squared derivatives ‖∂h/∂x‖² of outputs by inputs.
+
+    S. Rifai, P. Vincent, X. Muller, X. Glorot, Y. Bengio (2011), "Contractive auto-encoders",
+    ICML. `wrt` is a pattern of the names of inputs.
+    """
+
+    wrt: str = '*'
+
+
+@dataclasses.dataclass(frozen=True)
+class Noise(Regularizer):
+    """Normal noise with the standard deviation `weight`, added to outputs."""
+
+    where: str | None = None  # 'input', 'hidden' or 'output', in the place of a pattern
+
+    of = 'changes'
+
+    def layer(self, seed):
+        """The Keras layer that makes the noise."""
+        return keras.layers.GaussianNoise(self.weight, seed=seed)
+
+
+class Dropout(Noise):
+    """Outputs set to 0 with the probability `weight`; the others are scaled by 1/(1 - weight).
+
+    theanets did not scale them, and thereby predicted from larger sums than it had trained on.
+    """
+
+    def __post_init__(self):
+        number(self.weight, 'the probability of dropout', lambda w: 0 <= w < 1, 'of 0 to under 1')
+
+    def layer(self, seed):
+        return keras.layers.Dropout(self.weight, seed=seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Function(Regularizer):
+    """A function of all outputs, a dict of tensors by name, as a penalty."""
+
+    function: Callable | None = None
+
+
+KINDS = {
+    'weight_l1': WeightL1,
+    'weight_l2': WeightL2,
+    'hidden_l1': HiddenL1,
+    'recurrent_norm': RecurrentNorm,
+    'recurrent_state': RecurrentState,
+    'contractive': Contractive,
+}
+ALIASES = {
+    'weight_sparsity': 'weight_l1',
+    'weight_decay': 'weight_l2',
+    'hidden_sparsity': 'hidden_l1',
+}
+CHANGES = {'dropout': Dropout, 'noise': Noise}
+PLACES = ('input', 'hidden', 'output')
 
 
 def names():
-    """The keywords that are penalties."""
-    return [*KINDS, *ALIASES]
+    """The keywords that `build` knows."""
+    places = [f'{place}_{change}' for place in PLACES for change in CHANGES]
+    return [*KINDS, *ALIASES, *CHANGES, *places, 'regularizers']
 
 
 def build(keywords):
-    """Regularizers from keywords: a number is the weight, a dict may hold a pattern too.
+    """Regularizers from keywords.
+
+    A penalty has a number, its weight, or a dict that may hold a pattern too; 'input_noise'
+    and its like have a number; 'dropout' and 'noise' have a dict of patterns and numbers;
+    'regularizers' a list of `Regularizer` and functions, or a dict of all these keywords.
 
     Raises
     ------
     ConfigurationError
         For a keyword that is not known, and a weight that is no number.
 
-    >>> build({'weight_decay': 0.1, 'hidden_l1': {'weight': 0.2, 'pattern': 'hid1:out'}})[0]
-    Regularizer(form='weight_l2', weight=0.1, pattern=None)
+    >>> build({'weight_decay': 0.1, 'dropout': {'hid?:out': 0.5}})
+    (WeightL2(weight=0.1, pattern=None), Dropout(weight=0.5, pattern='hid?:out', where=None))
     """
+    keywords = dict(keywords)
+    more = keywords.pop('regularizers', ())
+    if isinstance(more, dict):
+        keywords, more = {**keywords, **more}, ()
     check_known(keywords, names(), 'regularizer')
-    built = []
-    for name, value in keywords.items():
-        options = value if isinstance(value, dict) else {'weight': value}
-        check_known(options, ('weight', 'pattern'), f'keyword of {name}')
-        weight = number(options.get('weight'), f'the weight of {name}', lambda w: w >= 0, 'of 0 up')
-        built.append(Regularizer(ALIASES.get(name, name), weight, options.get('pattern')))
-    return tuple(built)
+    built = [regularizer for item in keywords.items() for regularizer in _of_keyword(*item)]
+    for item in more if isinstance(more, (list, tuple)) else [more]:
+        if not isinstance(item, Regularizer) and not callable(item):
+            raise ConfigurationError(
+                f'expected regularizers as a list of Regularizer or functions, got {item!r}.'
+            )
+        built.append(item if isinstance(item, Regularizer) else Function(function=item))
+    return tuple(r for r in built if r.weight)
+
+
+def _of_keyword(name, value):
+    """The regularizers that one keyword asks for."""
+    place, _, change = name.rpartition('_')
+    if name in CHANGES:
+        if not isinstance(value, dict):
+            raise ConfigurationError(
+                f'expected {name} as a dict of patterns and numbers, got {value!r}. '
+                f"Write {name}={{'hid?:out': 0.5}}, or hidden_{name}=0.5."
+            )
+        return [CHANGES[name](weight, pattern) for pattern, weight in value.items()]
+    if change in CHANGES and place in PLACES:
+        return [CHANGES[change](value, where=place)]
+    kind = KINDS[ALIASES.get(name, name)]
+    options = value if isinstance(value, dict) else {'weight': value}
+    check_known(options, [f.name for f in dataclasses.fields(kind)], f'keyword of {name}')
+    number(options.get('weight'), f'the weight of {name}', lambda w: w >= 0, 'of 0 or more')
+    return [kind(**options)]
+
+
+class Always(keras.layers.Layer):
+    """A layer that changes data in training, doing so at all times."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.supports_masking = True
+        self.layer = layer
+
+    def call(self, x):
+        return self.layer(x, training=True)
 
 
 class WeightPenalty(keras.layers.Layer):
@@ -144,6 +278,25 @@ class WeightPenalty(keras.layers.Layer):
         return keras.KerasTensor((), dtype='float32')
 
 
-def mean_over(penalty, tensors):
-    """The mean of a penalty over outputs."""
-    return sum(penalty(tensor) for tensor in tensors) / len(tensors)
+class Contraction(keras.layers.Layer):
+    """The mean over examples of ‖∂h/∂x‖², averaged over the outputs h of a model, a dict.
+
+    Called with the inputs of the model, a list.
+    """
+
+    def __init__(self, model, wrt):
+        super().__init__()
+        self.model = model
+        self.wrt = wrt
+
+    def call(self, xs):
+        total = 0.0
+        for name in self.model.output:
+            for j in self.wrt:
+                total += squared_jacobian(
+                    lambda x, name=name, j=j: self.model([*xs[:j], x, *xs[j + 1 :]])[name], xs[j]
+                )
+        return total / len(self.model.outputs)
+
+    def compute_output_spec(self, xs):
+        return keras.KerasTensor((), dtype='float32')

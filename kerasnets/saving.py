@@ -13,6 +13,7 @@ import os
 import pathlib
 import tempfile
 import zipfile
+from types import MappingProxyType
 
 import h5py
 import keras
@@ -25,6 +26,8 @@ from kerasnets.nodes import shares_weights
 from kerasnets.spec import LayerSpec
 from kerasnets.text import Text
 
+log = logging.getLogger(__name__)
+
 MEMBER = 'kerasnets.json'
 VERSION = 1
 
@@ -32,15 +35,16 @@ VERSION = 1
 MAGIC = {b'PK\x03\x04': '.keras', b'\x89HDF': '.h5'}
 
 
-def save(net, target):
+def save(net, target, members=MappingProxyType({})):
     """Write a network to a path ending in .keras or .h5, or to an open binary file (.keras).
 
-    The file is written beside its target and then put in its place.
+    The file is written beside its target and then put in its place. `members` are further
+    ones of a .keras file, as bytes by name.
     """
     if hasattr(target, 'write'):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, 'model.keras')
-            _write(net, path)
+            _write(net, path, members)
             target.write(path.read_bytes())
         return
     target = _path(target)
@@ -60,7 +64,7 @@ def save(net, target):
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix='.kerasnets-') as folder:
             path = pathlib.Path(folder, f'model{target.suffix}')
-            _write(net, path)
+            _write(net, path, members)
             with open(path, 'rb') as handle:
                 os.fsync(handle.fileno())
             os.replace(path, target)
@@ -89,13 +93,15 @@ def _path(path):
         raise FileError(f'expected a path or an open binary file, got {path!r}.') from None
 
 
-def _write(net, path):
+def _write(net, path, members):
     about = json.dumps(describe(net))
     with _quiet():
         net.model.save(path)
     if path.suffix == '.keras':
         with zipfile.ZipFile(path, 'a') as archive:
             archive.writestr(MEMBER, about)
+            for name, content in members.items():
+                archive.writestr(name, content)
     else:
         with h5py.File(path, 'a') as file:
             file.create_dataset(MEMBER, data=np.frombuffer(about.encode(), dtype='uint8'))
@@ -143,7 +149,7 @@ def describe(net):
         'version': VERSION,
         'class': f'{cls.__module__.rpartition(".")[2]}.{cls.__name__}',
         'layers': [_spec(spec) for spec in net.specs],
-        'losses': [dataclasses.asdict(loss) for loss in net.losses],
+        'losses': [_loss(loss) for loss in net.losses],
         'text': text and {'alpha': text.alpha, 'unknown': text.unknown},
     }
 
@@ -162,12 +168,34 @@ def restore(about, model, cls):
             'Open it with kerasnets.load().'
         )
     net = known[about['class']](loss=None)
-    net.losses = [Loss.build(loss) for loss in about['losses']]
+    net.losses = list(filter(None, map(_unloss, about['losses'])))
     specs = [_unspec(fields, model) for fields in about['layers']]
     net.adopt(builder.adopt(specs, model), model)
     if about['text']:
         net.text = Text('', alpha=about['text']['alpha'], unknown=about['text']['unknown'])
     return net
+
+
+def _loss(loss):
+    """A loss as plain data: one of Keras by its config, a function by its name alone."""
+    fields = {f.name: getattr(loss, f.name) for f in dataclasses.fields(loss)}
+    if isinstance(loss.form, keras.losses.Loss):
+        fields['form'] = {'keras': keras.losses.serialize(loss.form)}
+    elif not isinstance(loss.form, str):
+        fields['form'] = {'function': loss.name}
+    return fields
+
+
+def _unloss(fields):
+    form = fields['form']
+    if isinstance(form, dict) and 'function' in form:
+        log.warning(
+            'the loss %s is a function, which no file holds: set_loss() it.', *form.values()
+        )
+        return None
+    if isinstance(form, dict):
+        form = keras.losses.deserialize(form['keras'])
+    return Loss.build(form, **{k: v for k, v in fields.items() if k != 'form'})
 
 
 def _classes(cls):

@@ -87,11 +87,19 @@ class Slot:
             self._check_values(data.data, 'value')
             return data
         array = self._as_array(data)
+        if self.kind == 'weights' and 0 < array.ndim < len(self.shape):
+            return self._fewer(array)
         self._check_shape(array.shape)
         if 0 in array.shape[1:]:
             raise DataError(f'{self.name}: expected no axis of length 0, got {array.shape}.')
         self._check(array)
         return array
+
+    def _fewer(self, array):
+        """Weights of whole examples or steps: with an axis of 1 for each that they lack."""
+        dataclasses.replace(self, shape=self.shape[: array.ndim])._check_shape(array.shape)
+        self._check(array)
+        return array.reshape(*array.shape, *(1,) * (len(self.shape) - array.ndim))
 
     def batch(self, data, rows):
         """Some rows of what `take` returned, dense and in this slot's dtype: a list of arrays."""

@@ -1,84 +1,127 @@
-"""The training loop: `model.fit` an epoch at a time, with theanets' patience around it."""
+"""What training is asked to do, checked and made ready as a `Run`."""
 
-import contextlib
 import dataclasses
-import inspect
-import logging
-import math
-import warnings
+import os
 
 import keras
-import numpy as np
 
-from kerasnets import data, optimizers, regularizers
-from kerasnets.callbacks import Progress, TensorBoard, wants_progress
-from kerasnets.errors import ConfigurationError, check_known, number, positive
+from kerasnets import checkpoint, data, monitors, optimizers, regularizers, run
+from kerasnets.callbacks import TensorBoard, progress
+from kerasnets.checkpoint import Checkpoints
+from kerasnets.errors import ConfigurationError, check_known, positive
 from kerasnets.initializers import generator
+from kerasnets.objective import Asked, reseed
+from kerasnets.run import Patience, Run
 
-log = logging.getLogger(__name__)
+
+@dataclasses.dataclass
+class Settings:
+    """The keywords of training that are about its course; those of `Network.itertrain`."""
+
+    epochs: int | None = None
+    max_updates: int | None = None
+    learning_rate: object = None
+    batch_size: int = 32
+    train_batches: int | None = None
+    valid_batches: int | None = None
+    patience: int = 5
+    validate_every: int = 10
+    min_improvement: float = 0.0
+    monitors: object = None
+    class_weight: object = None
+    callbacks: object = ()
+    tensorboard: object = None
+    verbose: object = 'auto'
+    save_progress: object = None
+    save_every: float = 0
+    resume: object = None
+    continue_: bool = False
+    jit: object = 'auto'
+
+    def __post_init__(self):
+        if self.epochs is not None:
+            positive(self.epochs, 'epochs', least=0)
+        if self.max_updates is not None:
+            positive(self.max_updates, 'max_updates', least=0)
+        positive(self.validate_every, 'validate_every')
+        if self.jit not in ('auto', True, False):
+            raise ConfigurationError(f"expected jit as 'auto', True or False, got {self.jit!r}.")
 
 
-def prepare(
-    net,
-    views,
-    train,
-    valid,
-    algo,
-    epochs,
-    learning_rate,
-    batch_size,
-    train_batches,
-    valid_batches,
-    patience,
-    validate_every,
-    min_improvement,
-    callbacks,
-    tensorboard,
-    verbose,
-    **options,
-):
+def prepare(net, views, train, valid, algo, settings, **options):
     """Check everything that training is asked to do, and return it as a `Run`.
 
-    Parameters are those of `Network.itertrain`. Nothing of the network has changed when this
-    raises.
+    Parameters are those of `Network.itertrain`, `settings` a `Settings`, and `options` the
+    keywords of the algorithm and the regularizers. Nothing of the network has changed when
+    this raises.
     """
     check_keywords(algo, options)
     known = optimizers.keywords(algo)
-    penalties = regularizers.build({k: v for k, v in options.items() if k not in known})
+    built = regularizers.build({k: v for k, v in options.items() if k not in known})
     options = {k: v for k, v in options.items() if k in known}
-    if epochs is not None:
-        epochs = positive(epochs, 'epochs', least=0)
-    patience = Patience(patience, min_improvement)
-    every = positive(validate_every, 'validate_every')
+    patience = Patience(settings.patience, settings.min_improvement)
+    checkpoints = _checkpoints(settings)
+    watched, metrics = monitors.build(settings.monitors)
     views.check_losses()
     if train is None:
         raise ConfigurationError('expected data to train with, got None. Pass [inputs, labels].')
-    train = data.dataset(
-        train, views.feeds.fit, what='train', batch_size=batch_size, batches=train_batches
-    )
-    if valid is not None:
-        valid = data.dataset(
-            valid, views.feeds.fit, what='valid', batch_size=batch_size, batches=valid_batches
+    sets = [
+        source
+        if source is None
+        else data.dataset(
+            source, views.feeds.fit, what=what, batch_size=settings.batch_size, batches=batches
         )
-    objective = views.objective(train, penalties)
-    callbacks = [*_watchers(net, tensorboard, verbose), *_callbacks(callbacks)]
-    views.compile(objective, views.optimizer(algo, learning_rate=learning_rate, **options))
-    train.shuffle(generator(int(net.rng.integers(2**63))))
-    return Run(objective, net.model, train, valid, patience, epochs, every, callbacks)
+        for what, source, batches in (
+            ('train', train, settings.train_batches),
+            ('valid', valid, settings.valid_batches),
+        )
+    ]
+    asked = Asked(built, monitors=watched, class_weight=views.class_weight(settings.class_weight))
+    objective = views.objective(sets[0], asked, metrics)
+    callbacks = [*_watchers(net, settings), *_callbacks(settings.callbacks)]
+    optimizer = views.optimizer(algo, settings.learning_rate, settings.continue_, **options)
+    state = _resumed(settings)
+    views.compile(objective, optimizer, jit_compile=settings.jit)
+    seeds = net.rng.integers(2**63, size=2)
+    sets[0].shuffle(generator(int(seeds[0])))
+    reseed(objective.noises, generator(int(seeds[1])))
+    prepared = Run(net, objective, *sets, patience, settings, callbacks, checkpoints)
+    if state is not None:
+        prepared.set_state(state)
+    return prepared
 
 
 def check_keywords(algo, keywords):
     """Refuse keywords that training with an algorithm does not take."""
-    named = list(inspect.signature(prepare).parameters)[2:-1]
+    named = [field.name for field in dataclasses.fields(Settings)]
     known = [*optimizers.keywords(algo), *named, *regularizers.names()]
-    check_known(keywords, known, 'keyword of training')
+    check_known(keywords, [*known, 'train', 'valid', 'algo'], 'keyword of training')
 
 
-def _watchers(net, tensorboard, verbose):
+def _checkpoints(settings):
+    """Where checkpoints go, if there are to be any."""
+    if settings.save_progress is None:
+        if settings.save_every or settings.resume is True:
+            raise ConfigurationError(
+                'save_every and resume=True need save_progress, the path of the checkpoint.'
+            )
+        return None
+    return Checkpoints(settings.save_progress, settings.save_every)
+
+
+def _resumed(settings):
+    """The state to go on from: of resume=path, or of save_progress if resume=True."""
+    if settings.resume is True:
+        there = os.path.exists(settings.save_progress)
+        return checkpoint.read(settings.save_progress) if there else None
+    return None if settings.resume in (None, False) else checkpoint.read(settings.resume)
+
+
+def _watchers(net, settings):
     """The callbacks that show training as it goes."""
-    watchers = [Progress()] if wants_progress(verbose) else []
-    if tensorboard is not None:
-        watchers.append(TensorBoard.build(tensorboard, net))
+    watchers = progress(settings.verbose)
+    if settings.tensorboard is not None:
+        watchers.append(TensorBoard.build(settings.tensorboard, net))
     return watchers
 
 
@@ -93,218 +136,13 @@ def _callbacks(given):
     return given
 
 
-def evaluate(views, source, batch_size, penalties=()):
-    """The monitors over data, as a dict."""
+def evaluate(net, views, source, batch_size, built=(), watch=None):
+    """The monitors over data, as a dict; noise among the regularizers is drawn."""
     views.check_losses()
+    watched, metrics = monitors.build(watch)
     source = data.dataset(source, views.feeds.fit, batch_size=batch_size)
-    return _evaluate(views.objective(source, penalties), source)
-
-
-def _evaluate(objective, source):
-    with _reading(source):
-        logs = objective.evaluate(source.feed(), steps=source.batches, verbose=0, return_dict=True)
-    return {name: float(logs[name]) for name in objective.names}
-
-
-@dataclasses.dataclass
-class Patience:
-    """Remembers the best validation so far, and when to stop waiting for a better one.
-
-    Attributes
-    ----------
-    patience : int
-        Validations without progress that are put up with.
-    min_improvement : float
-        Fraction of the best loss by which another must be below it to count as progress.
-    """
-
-    patience: int = 5
-    min_improvement: float = 0.0
-    best: float = math.inf
-    failures: int = 0
-
-    def __post_init__(self):
-        positive(self.patience, 'patience', least=0)
-        number(self.min_improvement, 'min_improvement', lambda v: 0 <= v < 1, 'of 0 to under 1')
-
-    def better(self, loss, counts=True):
-        """Take note of a loss; True if it is the best so far, else a failure if it counts."""
-        margin = abs(self.best) * self.min_improvement if math.isfinite(self.best) else 0.0
-        if self.best - loss > margin:
-            self.best, self.failures = loss, 0
-            return True
-        self.failures += counts
-        return False
-
-    @property
-    def exhausted(self):
-        return self.failures > self.patience
-
-
-class Epochs(keras.callbacks.CallbackList):
-    """Lets several calls of ``fit`` look like one to the callbacks.
-
-    The callbacks are given the network's own model, so that they save and change that one;
-    when they stop its training, the objective's is stopped.
-    """
-
-    def __init__(self, callbacks, objective, model, **params):
-        self.objective = objective
-        history = keras.callbacks.History()
-        objective.history = history
-        model.stop_training = False
-        super().__init__([*callbacks, history], model=model, **params)
-
-    def begin(self):
-        super().on_train_begin()
-
-    def end(self):
-        super().on_train_end()
-
-    def on_train_begin(self, logs=None):
-        pass
-
-    def on_train_end(self, logs=None):
-        pass
-
-    def on_train_batch_end(self, batch, logs=None):
-        super().on_train_batch_end(batch, logs)
-        self._pass_on()
-
-    def on_epoch_end(self, epoch, logs=None):
-        super().on_epoch_end(epoch, logs)
-        self._pass_on()
-
-    def _pass_on(self):
-        if self.model.stop_training:
-            self.objective.stop_training = True
-
-
-@dataclasses.dataclass
-class Run:
-    """One training run of a network.
-
-    Attributes
-    ----------
-    objective : objective.Objective
-        Compiled with the optimizer.
-    model : keras.Model
-        The network's own, whose weights are kept and restored.
-    train, valid : data.Dataset
-        `valid` may be None: then the training loss is watched, and its monitors are
-        returned in the place of the validation's.
-    epochs : int or None
-        None: until patience runs out.
-    """
-
-    objective: keras.Model
-    model: keras.Model
-    train: object
-    valid: object
-    patience: Patience
-    epochs: int | None = None
-    validate_every: int = 10
-    callbacks: tuple = ()
-
-    def __post_init__(self):
-        self.validation = {}
-        self.best = self._parameters()
-
-    def __iter__(self):
-        """Yield (training, validation) monitors after each epoch.
-
-        When the last epoch is done, or Ctrl-C ends it, the best parameters are restored. A
-        caller who leaves early keeps those of the moment.
-        """
-        callbacks = Epochs(
-            self.callbacks,
-            self.objective,
-            self.model,
-            epochs=self.epochs,
-            steps=self.train.batches,
-            verbose=0,
-        )
-        callbacks.begin()
-        try:
-            yield from self._epochs(callbacks)
-            for variable, value in zip(self.model.weights, self.best):
-                variable.assign(value)
-        finally:
-            callbacks.end()
-
-    def _epochs(self, callbacks):
-        try:
-            self._validate()  # the parameters to begin with are candidates, as for theanets
-            epoch = 0
-            while self.epochs is None or epoch < self.epochs:
-                check = epoch + 1 == self.epochs or (epoch + 1) % self.validate_every == 0
-                training = self._fit(epoch, callbacks, check)
-                finite = math.isfinite(training['loss'])
-                stop = self.model.stop_training or not finite
-                if stop and not check:
-                    self._validate()
-                yield training, dict(self.validation)
-                if not finite:
-                    log.warning('the loss is %s: training stops.', training['loss'])
-                if stop or self.patience.exhausted:
-                    return
-                epoch += 1
-        except KeyboardInterrupt:
-            log.warning('interrupted: training stops.')
-            self._validate()
-
-    def _fit(self, epoch, callbacks, check):
-        """Train for an epoch, validating after it if asked; returns the training monitors."""
-        validate = check and self.valid is not None
-        with _reading(self.train, self.valid):
-            history = self.objective.fit(
-                self.train.feed(),
-                steps_per_epoch=self.train.batches,
-                initial_epoch=epoch,
-                epochs=epoch + 1,
-                validation_data=self.valid.feed() if validate else None,
-                validation_steps=self.valid.batches if validate else None,
-                callbacks=callbacks,
-                verbose=0,
-                shuffle=False,
-            ).history
-        logs = {name: float(values[-1]) for name, values in history.items()}
-        training = {name: logs[name] for name in self.objective.names}
-        if self.valid is None:
-            self._note(training, check)
-        elif validate:
-            self._note({name: logs[f'val_{name}'] for name in training})
-        return training
-
-    def _validate(self):
-        if self.valid is not None:
-            self._note(_evaluate(self.objective, self.valid))
-
-    def _note(self, monitors, counts=True):
-        """Keep the monitors, and the parameters if they are the best so far."""
-        self.validation = monitors
-        if self.patience.better(monitors['loss'], counts):
-            self.best = self._parameters()
-
-    def _parameters(self):
-        return [np.array(keras.ops.convert_to_numpy(v)) for v in self.model.weights]
-
-
-@contextlib.contextmanager
-def _reading(*sources):
-    """Raise what a data source raised, not the backend's wrapping of it.
-
-    The end of a source whose length nobody knew is no cause for a warning.
-    """
-    sources = [source for source in sources if source is not None]
-    try:
-        with warnings.catch_warnings():
-            if any(source.batches is None for source in sources):
-                warnings.filterwarnings('ignore', message='Your input ran out of data')
-            yield
-    except Exception:
-        for source in sources:
-            if source.error is not None:
-                cause, source.error = source.error, None
-                raise cause from None
-        raise
+    noisy = any(isinstance(r, regularizers.Noise) for r in built)
+    objective = views.objective(source, Asked(built, noisy, watched), metrics)
+    if noisy:
+        reseed(objective.noises, net.rng)
+    return run.evaluate(objective, source)

@@ -6,10 +6,14 @@ from keras import ops
 
 from kerasnets import masks, objective, optimizers
 from kerasnets.compiled import compiled
-from kerasnets.errors import ConfigurationError
+from kerasnets.errors import ConfigurationError, number
 from kerasnets.feeds import Feeds
 from kerasnets.nodes import connect, find_output
+from kerasnets.regularizers import Noise
 from kerasnets.slots import Ragged, Slot, fill, length
+
+#: Nothing beside the losses.
+PLAIN = objective.Asked()
 
 #: Values that enter the network at once in prediction, at most, and rows, at least.
 BATCH_VALUES = 2**21
@@ -46,19 +50,20 @@ class Views:
         if not self.losses:
             raise ConfigurationError("the network has no loss. Call set_loss('xe') first.")
 
-    def outputs(self, names):
+    def outputs(self, names, regularizers=()):
         """The named outputs as a dict of KerasTensors, over the network's inputs."""
-        return connect(self.nodes, self.feeds.inputs, names)
+        noise = objective.Noises(self.nodes, regularizers, noisy=True)
+        return connect(self.nodes, self.feeds.inputs, names, change=noise.change)
 
     @property
     def variables(self):
         """The Keras tensors that the losses read: inputs, targets and weights."""
         return self.graph().variables
 
-    def graph(self, way=None, regularizers=()):
+    def graph(self, way=None, asked=PLAIN):
         """The `objective.Graph` of the losses, over the same variables for each way of data."""
         way = self.feeds.usual() if way is None else way
-        key = way, regularizers
+        key = way, asked
         if key not in self._graphs:
             self.check_losses()
             self._graphs[key] = objective.graph(
@@ -66,48 +71,77 @@ class Views:
                 self.losses,
                 *self.feeds.tensors(way),
                 self.monitors,
-                regularizers,
+                asked,
                 padded=any(masked for _, masked in way),
             )
         return self._graphs[key]
 
-    def objective(self, source, regularizers=()):
+    def objective(self, source, asked=PLAIN, metrics=()):
         """The compiled `Objective` for a Dataset."""
-        key = self.feeds.way(source.slots[: len(self.feeds.inputs)]), regularizers
+        way = self.feeds.way(source.slots[: len(self.feeds.inputs)])
+        key = way, asked, metrics
         if key not in self._objectives:
-            self._objectives[key] = objective.Objective.over(self.graph(*key))
+            self._objectives[key] = objective.Objective.over(self.graph(way, asked), metrics)
         return self._objectives[key]
 
-    def optimizer(self, algo, learning_rate, **options):
+    def class_weight(self, asked):
+        """Factors for the classes, in order, from a dict of them.
+
+        Raises
+        ------
+        ConfigurationError
+            If a class has none, or there is no such class.
+        """
+        if asked is None:
+            return None
+        output = find_output(self.nodes, self.losses[0].output_name)
+        classes = range(output.shape[-1])
+        if not isinstance(asked, dict) or set(asked) != set(classes):
+            raise ConfigurationError(
+                f'expected class_weight as a dict with each class of 0 to {classes[-1]}, '
+                f'got {asked!r}.'
+            )
+        finite = (lambda w: 0 <= w < np.inf), 'of 0 or more'
+        return tuple(number(asked[k], f'the weight of class {k}', *finite) for k in classes)
+
+    def optimizer(self, algo, learning_rate, keep=False, **options):
         """An optimizer as new: one made before for the same algorithm, its state set back.
 
-        The compiled training step, which belongs to the optimizer, is thereby used again.
+        The compiled training step, which belongs to the optimizer, is thereby used again. Its
+        state is kept if that is asked for, and an optimizer of the user's own is as it is.
         """
-        key = (str(algo).lower(), tuple(sorted(options.items())))
         fresh = optimizers.build(algo, learning_rate, **options)
+        if fresh is algo and learning_rate is not None:
+            fresh.learning_rate = learning_rate
+        scheduled = isinstance(learning_rate, optimizers.schedules.LearningRateSchedule)
+        key = algo if fresh is algo else str(algo).lower(), tuple(sorted(options.items()))
+        key = (*key, learning_rate) if scheduled else key  # a schedule is part of it
         if key not in self._optimizers:
             fresh.build(self.model.trainable_variables)
             state = [np.array(ops.convert_to_numpy(v)) for v in fresh.variables]
             self._optimizers[key] = fresh, state
         optimizer, state = self._optimizers[key]
-        for variable, value in zip(optimizer.variables, state):
-            variable.assign(value)
-        optimizer.learning_rate = learning_rate
+        if not keep and optimizer is not algo:
+            for variable, value in zip(optimizer.variables, state):
+                variable.assign(value)
+        if not scheduled and optimizer is not algo:
+            optimizer.learning_rate = float(ops.convert_to_numpy(fresh.learning_rate))
         return optimizer
 
-    def compile(self, objective, optimizer):
+    def compile(self, objective, optimizer, **settings):
         """Compile an objective, and the network's own model beside it, with an optimizer.
 
         Callbacks and saved files see the network's model, with the optimizer's state.
         """
-        objective.use(optimizer)
+        objective.use(optimizer, **settings)
         if getattr(self.model, 'optimizer', None) is not optimizer:
             single = len(self.losses) == 1 and len(self.model.outputs) == 1
             self.model.compile(optimizer, self.losses[0].keras_loss if single else None)
 
-    def compute(self, x, names, start=None):
+    def compute(self, x, names, start=None, regularizers=(), rng=None):
         """The named outputs for some inputs: a dict of arrays.
 
+        Noise and dropout among the regularizers are drawn as a numpy generator decides.
         Sequences of differing length give lists of arrays, a sequence each, where the output
         has steps. With `start`, the array stands for that layer's output, in the place of the
         inputs.
@@ -125,7 +159,9 @@ class Views:
             arrays = [x]
             slots = [Slot(f'outputs of {start!r}', tuple(output.shape), dtype=output.dtype)]
         arrays = fill(slots, arrays, 'inputs')
-        function = self._function(tuple(names), self.feeds.way(slots), start)
+        noisy = tuple(r for r in regularizers if isinstance(r, Noise))
+        function, noises = self._function(tuple(names), self.feeds.way(slots), start, noisy)
+        objective.reseed(noises, rng)
         results = _in_batches(function, arrays, slots)
         return {name: results[name] for name in names}
 
@@ -133,8 +169,9 @@ class Views:
         shape = self.model.compute_output_shape(shapes if shapes[1:] else shapes[0])
         return shape[0] if isinstance(shape, list) else shape
 
-    def _function(self, names, way, start):
-        key = names, way, start
+    def _function(self, names, way, start, regularizers):
+        """A compiled function of a batch, and the layers in it that draw at random."""
+        key = names, way, start, regularizers
         if key not in self._functions:
             if start is None:
                 tensors, sources = self.feeds.entry(way)
@@ -143,18 +180,20 @@ class Views:
                 tensors = [keras.Input(batch_shape=output.shape, dtype=output.dtype)]
                 sources = {start: tensors[0]}
             padded = any(masked for _, masked in way)
-            outputs = connect(self.nodes, sources, names, padded)
+            noise = objective.Noises(self.nodes, regularizers, noisy=True)
+            outputs = connect(self.nodes, sources, names, padded, noise.change)
             steps = {}
             for name in names if padded else ():
                 if len(outputs[name].shape) > 2:
                     steps[name] = masks.Steps()(outputs[name])
             model = keras.Model(tensors, {'outputs': outputs, 'steps': steps})
-            self._functions[key] = compiled(
+            function = compiled(
                 lambda *xs: model(list(xs), training=False),
                 model.variables,
                 model.inputs,
                 xla=model.jit_compile,
             )
+            self._functions[key] = function, noise.layers
         return self._functions[key]
 
 

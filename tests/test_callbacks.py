@@ -7,7 +7,7 @@ import rich.console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import kerasnets
-from kerasnets.callbacks import Progress, TensorBoard, wants_progress
+from kerasnets.callbacks import Lines, Progress, TensorBoard, progress
 from kerasnets.errors import ConfigurationError
 
 X = np.random.default_rng(3).normal(size=(50, 4)).astype('f')
@@ -115,11 +115,11 @@ def test_the_progress_bar_shows_loss_accuracy_and_time():
 
 
 def test_progress_is_for_terminals(monkeypatch, capsys):
-    assert not wants_progress(0)
-    assert wants_progress(1)
+    assert not progress(0)
+    assert [type(c) for v in (1, 2) for c in progress(v)] == [Progress, Lines]
     monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)
-    assert wants_progress('auto')
+    assert progress('auto')
     monkeypatch.setattr(sys.stderr, 'isatty', lambda: False, raising=False)
-    assert not wants_progress('auto')
+    assert not progress('auto')
     kerasnets.Classifier([4, 5, 3]).train([X, Y], epochs=1)
     assert capsys.readouterr().err == ''

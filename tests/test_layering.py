@@ -10,10 +10,11 @@ ROWS = [
     'feedforward recurrent convolution',
     'network',
     'stack views',
-    'nodes builder feeds objective data callbacks training sampling saving showing',
+    'nodes builder feeds monitors objective data callbacks '
+    'saving checkpoint run training sampling showing',
     'layers losses regularizers optimizers params',
     'activations initializers masks slots spec text',
-    'compiled registry errors',
+    'registry errors compiled',
 ]
 PLACE = {
     name: (-row, column)

@@ -47,11 +47,16 @@ def test_hinge(batch):
 def test_gradients_by_finite_differences(form, weighted, batch, rng):
     """Of the loss in what the network gives: logits for the cross-entropy, else the output."""
     y, p, logits = batch
-    loss = Loss(form, weighted=weighted and not losses.KINDS[form].whole)
+    kind = losses.KINDS[form]
+    covar = 'covar' if kind.variance else None
+    loss = Loss(form, weighted=weighted and not kind.whole, covar_name=covar)
     target = y if loss.of_labels else rng.random(p.shape).astype('f')
-    w = rng.random(np.shape(target)).astype('f') if loss.weighted else None
-    check(lambda z: loss.value(z, z if form == 'xe' else None, target, w)[0],
-          logits if form == 'xe' else p)  # fmt: skip
+    w = rng.random(loss.weights_shape(p.shape)).astype('f') if loss.weighted else None
+    variance = rng.random(p.shape).astype('f') + 0.5 if covar else None
+    check(lambda z: loss.value(z, z if kind.logits else None, target, w, variance)[0],
+          logits if kind.logits else p)  # fmt: skip
+    if covar:
+        check(lambda v: loss.value(p.astype('f'), None, target, w, v)[0], variance)
 
 
 def test_averages_are_weighted(rng):

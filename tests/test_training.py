@@ -6,7 +6,7 @@ import pytest
 
 import kerasnets
 from kerasnets.errors import ConfigurationError
-from kerasnets.training import Patience
+from kerasnets.run import Patience
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(96, 4)).astype('f')

@@ -1,0 +1,142 @@
+"""What is watched in training beside the loss: patterns of outputs and parameters, and metrics."""
+
+import dataclasses
+import fnmatch
+import numbers
+from collections.abc import Callable, Mapping
+
+import keras
+from keras import ops
+
+from kerasnets.errors import ConfigurationError, suggest
+
+
+@dataclasses.dataclass(frozen=True)
+class Monitor:
+    """A quantity of every output and parameter that a pattern matches.
+
+    Attributes
+    ----------
+    pattern : str
+        Such as 'hid1:out' or '*.w'.
+    label : str
+        What follows the name of the output: '<0.1', or ':' and a word.
+    function : callable
+        Of a tensor; gives a scalar.
+    """
+
+    pattern: str
+    label: str
+    function: Callable
+
+
+@dataclasses.dataclass(frozen=True)
+class Below:
+    """The fraction of values that are below a level."""
+
+    level: float
+
+    def __call__(self, values):
+        return ops.mean(ops.cast(values < self.level, 'float32'))
+
+
+def build(asked):
+    """Monitors and Keras metrics from what a user asks for.
+
+    Parameters
+    ----------
+    asked : dict, list or None
+        Patterns with their levels, as a dict or as pairs: numbers, of which the fraction of
+        values below is watched, or (label, function) pairs, or a dict of them. In a list,
+        Keras metrics too, or their names.
+
+    Returns
+    -------
+    monitors : tuple of Monitor
+    metrics : tuple of keras.metrics.Metric
+
+    >>> [m.label for m in build({'hid1:out': (0.1, ('max', keras.ops.max))})[0]]
+    ['<0.1', ':max']
+    """
+    monitors, metrics = [], []
+    for item in asked.items() if isinstance(asked, Mapping) else asked or ():
+        if isinstance(item, (str, keras.metrics.Metric)):
+            metrics.append(_metric(item))
+        elif isinstance(item, (tuple, list)) and len(item) == 2 and isinstance(item[0], str):
+            monitors += [Monitor(item[0], *level) for level in _levels(item[1])]
+        else:
+            raise ConfigurationError(
+                f'expected a pattern with its levels, or a Keras metric, got {item!r}. '
+                "Write monitors={'hid1:out': (0.1, 0.9)}."
+            )
+    return tuple(monitors), tuple(metrics)
+
+
+def computed(monitors, nodes, outputs, anchor):
+    """Name -> (value, mass) of all that the monitors match, as symbolic scalars."""
+    params = {param.name: param for node in nodes for param in node.params()}
+    held = [node.layer for node in nodes]
+    one = anchor[(slice(None), *(0,) * (len(anchor.shape) - 1))]
+    mass = ops.sum(ops.ones_like(one, dtype='float32'))
+    found = {}
+    for monitor in monitors:
+        names = fnmatch.filter([*outputs, *params], monitor.pattern)
+        if not names:
+            raise ConfigurationError(
+                f'the monitor {monitor.pattern!r} matches nothing.'
+                f'{suggest(monitor.pattern, [*outputs, *params])} '
+                f'There are: {", ".join([*outputs, *params])}.'
+            )
+        for name in names:
+            tensor = outputs[name] if name in outputs else Value(params[name], held)(anchor)
+            found[f'{name}{monitor.label}'] = ops.cast(monitor.function(tensor), 'float32'), mass
+    return found
+
+
+class Value(keras.layers.Layer):
+    """The value of a parameter, read anew at each call with any tensor of the graph."""
+
+    def __init__(self, param, layers):
+        super().__init__()
+        self.param = param
+        self.layers = layers  # so that their variables are those of the model
+
+    def call(self, anchor):
+        return ops.multiply(self.param.layout.read(self.param.variable), 1)
+
+    def compute_output_spec(self, anchor):
+        return keras.KerasTensor(self.param.shape, dtype='float32')
+
+
+def _levels(levels):
+    """(label, function) pairs."""
+    if isinstance(levels, Mapping):
+        levels = list(levels.items())
+    if isinstance(levels, numbers.Real) or callable(levels):
+        levels = [levels]
+    for level in levels:
+        if isinstance(level, numbers.Real) and not isinstance(level, bool):
+            yield f'<{level}', Below(level)
+        elif isinstance(level, (tuple, list)) and len(level) == 2 and callable(level[1]):
+            yield f':{level[0]}', level[1]
+        elif callable(level):
+            yield f':{level.__name__}', level
+        else:
+            raise ConfigurationError(
+                f'expected a number or a (label, function) pair as a level, got {level!r}.'
+            )
+
+
+def _metric(asked):
+    if isinstance(asked, keras.metrics.Metric):
+        return asked
+    try:
+        found = keras.metrics.get(asked)
+    except (ValueError, TypeError):
+        raise ConfigurationError(
+            f'unknown metric {asked!r}.{suggest(asked, dir(keras.metrics))} '
+            'Known: those of keras.metrics, by name or as they are.'
+        ) from None
+    if isinstance(found, keras.metrics.Metric):
+        return found
+    return keras.metrics.MeanMetricWrapper(found, name=asked)

@@ -1,0 +1,305 @@
+"""The training loop: `model.fit` an epoch at a time, with theanets' patience around it."""
+
+import contextlib
+import dataclasses
+import logging
+import math
+import time
+import warnings
+
+import keras
+
+from kerasnets import checkpoint
+from kerasnets.checkpoint import Checkpoints
+from kerasnets.errors import number, positive
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class Patience:
+    """Remembers the best validation so far, and when to stop waiting for a better one.
+
+    Attributes
+    ----------
+    patience : int
+        Validations without progress that are put up with.
+    min_improvement : float
+        Fraction of the best loss by which another must be below it to count as progress.
+    """
+
+    patience: int = 5
+    min_improvement: float = 0.0
+    best: float = math.inf
+    failures: int = 0
+
+    def __post_init__(self):
+        positive(self.patience, 'patience', least=0)
+        number(self.min_improvement, 'min_improvement', lambda v: 0 <= v < 1, 'of 0 to under 1')
+
+    def better(self, loss, counts=True):
+        """Take note of a loss; True if it is the best so far, else a failure if it counts."""
+        margin = abs(self.best) * self.min_improvement if math.isfinite(self.best) else 0.0
+        if self.best - loss > margin:
+            self.best, self.failures = loss, 0
+            return True
+        self.failures += counts
+        return False
+
+    @property
+    def exhausted(self):
+        return self.failures > self.patience
+
+
+class Epochs(keras.callbacks.CallbackList):
+    """Lets several calls of ``fit`` look like one to the callbacks.
+
+    The callbacks are given the network's own model, so that they save and change that one;
+    when they stop its training, the objective's is stopped.
+    """
+
+    def __init__(self, callbacks, objective, model, **params):
+        self.objective = objective
+        history = keras.callbacks.History()
+        objective.history = history
+        model.stop_training = False
+        super().__init__([*callbacks, history], model=model, **params)
+
+    def begin(self):
+        super().on_train_begin()
+
+    def end(self):
+        super().on_train_end()
+
+    def on_train_begin(self, logs=None):
+        pass
+
+    def on_train_end(self, logs=None):
+        pass
+
+    def on_train_batch_end(self, batch, logs=None):
+        super().on_train_batch_end(batch, logs)
+        self._pass_on()
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        self._pass_on()
+
+    def _pass_on(self):
+        if self.model.stop_training:
+            self.objective.stop_training = True
+
+
+@dataclasses.dataclass
+class Run:
+    """One training run of a network.
+
+    Attributes
+    ----------
+    net : Network
+        Whose model's weights are kept and restored, and whose history is written.
+    objective : objective.Objective
+        Compiled with the optimizer.
+    train, valid : data.Dataset
+        `valid` may be None: then the training loss is watched, and its monitors are
+        returned in the place of the validation's.
+    patience : Patience
+    settings : training.Settings
+    callbacks : list of keras.callbacks.Callback
+    checkpoints : Checkpoints or None
+    """
+
+    net: object
+    objective: keras.Model
+    train: object
+    valid: object
+    patience: Patience
+    settings: object
+    callbacks: list
+    checkpoints: Checkpoints | None = None
+
+    def __post_init__(self):
+        self.model = self.net.model
+        self.epoch = self.updates = 0  # that are done
+        self.validation = {}
+        self.best = checkpoint.values(self.model.weights)
+
+    def __iter__(self):
+        """Yield (training, validation) monitors after each epoch.
+
+        When the last epoch is done, or Ctrl-C ends it, the best parameters are restored. A
+        caller who leaves early keeps those of the moment.
+        """
+        callbacks = Epochs(
+            self.callbacks,
+            self.objective,
+            self.model,
+            epochs=self.settings.epochs,
+            steps=self.train.batches,
+            verbose=0,
+        )
+        callbacks.begin()
+        try:
+            yield from self._epochs(callbacks)
+            checkpoint.restore(self.model.weights, self.best)
+        finally:
+            callbacks.end()
+
+    def _epochs(self, callbacks):
+        try:
+            if not self.epoch:  # the parameters to begin with are candidates, as for theanets
+                self._validate()
+            while not self._done():
+                check = (self.epoch + 1) % self.settings.validate_every == 0 or self._last()
+                start = time.perf_counter()
+                training = self._fit(callbacks, check)
+                finite = math.isfinite(training['loss'])
+                stop = self.model.stop_training or not finite
+                if stop and not check:
+                    self._validate()
+                self._record(training, check or stop, time.perf_counter() - start)
+                if self.checkpoints and finite and (stop or self._saves()):
+                    self.checkpoints.save(self.net, self.state())
+                yield training, dict(self.validation)
+                if not finite:
+                    log.warning('the loss is %s: training stops.', training['loss'])
+                if stop:
+                    return
+        except KeyboardInterrupt:
+            log.warning('interrupted: training stops.')
+            self._validate()
+
+    def _done(self):
+        """Whether there is nothing left to do."""
+        settings = self.settings
+        spent = settings.max_updates is not None and self.updates >= settings.max_updates
+        past = settings.epochs is not None and self.epoch >= settings.epochs
+        return spent or past or self.patience.exhausted
+
+    def _last(self):
+        """Whether the next epoch is sure to be the last."""
+        last = self.settings.epochs is not None and self.epoch + 1 >= self.settings.epochs
+        steps = self._steps()
+        return last or (
+            self.settings.max_updates is not None
+            and steps is not None
+            and self.updates + steps >= self.settings.max_updates
+        )
+
+    def _saves(self):
+        return self._done() or self.checkpoints.due(self.epoch)
+
+    def _steps(self):
+        """Updates in the next epoch, where that is known."""
+        steps = self.train.batches
+        if self.settings.max_updates is None:
+            return steps
+        left = self.settings.max_updates - self.updates
+        return left if steps is None else min(left, steps)
+
+    def _fit(self, callbacks, check):
+        """Train for an epoch, validating after it if asked; returns the training monitors."""
+        validate = check and self.valid is not None
+        before = int(self.objective.optimizer.iterations)
+        with reading(self.train, self.valid):
+            history = self.objective.fit(
+                self.train.feed(),
+                steps_per_epoch=self._steps(),
+                initial_epoch=self.epoch,
+                epochs=self.epoch + 1,
+                validation_data=self.valid.feed() if validate else None,
+                validation_steps=self.valid.batches if validate else None,
+                callbacks=callbacks,
+                verbose=0,
+                shuffle=False,
+            ).history
+        logs = {name: float(values[-1]) for name, values in history.items()}
+        training = {name: logs[name] for name in self.objective.names}
+        self.epoch += 1
+        self.updates += int(self.objective.optimizer.iterations) - before
+        if self.valid is None:
+            self._note(training, check)
+        elif validate:
+            self._note({name: logs[f'val_{name}'] for name in training})
+        return training
+
+    def _record(self, training, validated, seconds):
+        """Add a row to the history of the network."""
+        valid = self.validation if validated and self.valid is not None else {}
+        row = {'epoch': len(self.net.history) + 1, 'seconds': seconds, **training}
+        self.net.history.append({**row, **{f'val_{k}': v for k, v in valid.items()}})
+
+    def _validate(self):
+        if self.valid is not None:
+            self._note(evaluate(self.objective, self.valid))
+
+    def _note(self, monitors, counts=True):
+        """Keep the monitors, and the parameters if they are the best so far."""
+        self.validation = monitors
+        if self.patience.better(monitors['loss'], counts):
+            self.best = checkpoint.values(self.model.weights)
+
+    # To stop here and go on elsewhere
+
+    def _variables(self):
+        """All that changes in training, by the name it has in a checkpoint."""
+        noises = [v for layer in self.objective.noises for v in layer.variables]
+        return {
+            'parameters': self.model.variables,
+            'optimizer': self.objective.optimizer.variables,
+            'noises': noises,
+        }
+
+    def state(self):
+        """What a checkpoint holds."""
+        return {
+            **{name: checkpoint.values(vs) for name, vs in self._variables().items()},
+            'best': self.best,
+            'epoch': self.epoch,
+            'updates': self.updates,
+            'validation': self.validation,
+            'patience': [self.patience.best, self.patience.failures],
+            'history': self.net.history,
+            'rngs': [rng.bit_generator.state for rng in (self.train.rng, self.net.rng)]
+            if self.train.rng is not None
+            else [],
+        }
+
+    def set_state(self, state):
+        """Go on from what a checkpoint holds."""
+        for name, variables in self._variables().items():
+            checkpoint.restore(variables, state[name], name)
+        self.best = state['best']
+        self.epoch, self.updates = state['epoch'], state['updates']
+        self.validation = state['validation']
+        self.patience.best, self.patience.failures = state['patience']
+        self.net.history[:] = state['history']
+        for rng, saved in zip((self.train.rng, self.net.rng), state['rngs']):
+            rng.bit_generator.state = saved
+
+
+def evaluate(objective, source):
+    """The monitors over data, as a dict."""
+    with reading(source):
+        logs = objective.evaluate(source.feed(), steps=source.batches, verbose=0, return_dict=True)
+    return {name: float(logs[name]) for name in objective.names}
+
+
+@contextlib.contextmanager
+def reading(*sources):
+    """Raise what a data source raised, not the backend's wrapping of it.
+
+    The end of a source whose length nobody knew is no cause for a warning.
+    """
+    sources = [source for source in sources if source is not None]
+    try:
+        with warnings.catch_warnings():
+            if any(source.batches is None for source in sources):
+                warnings.filterwarnings('ignore', message='Your input ran out of data')
+            yield
+    except Exception:
+        for source in sources:
+            if source.error is not None:
+                cause, source.error = source.error, None
+                raise cause from None
+        raise
