@@ -27,7 +27,7 @@ setup(
         'wrapt',
     ],
     extras_require={
-        'test': ['pytest', 'hypothesis', 'scipy', 'scikit-learn'],
+        'test': ['pytest', 'hypothesis', 'pandas', 'scipy', 'scikit-learn'],
         'lint': ['ruff==0.17.6'],
         'jax': ['jax'],
     },

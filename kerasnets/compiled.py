@@ -47,6 +47,30 @@ def compiled(function, variables, signature=None, xla=True):
     return function
 
 
+def gradients(function, variables):
+    """The gradients of a scalar function of nothing by variables that it reads: a list."""
+    backend = keras.backend.backend()
+    if backend == 'tensorflow':
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            y = function()
+        found = tape.gradient(y, [v.value for v in variables])
+        zeros = keras.ops.zeros_like
+        return [
+            zeros(v) if g is None else tf.convert_to_tensor(g) for v, g in zip(variables, found)
+        ]
+    if backend == 'jax':
+        import jax
+
+        def pure(values):
+            with keras.StatelessScope(state_mapping=list(zip(variables, values))):
+                return function()
+
+        return jax.grad(pure)([v.value for v in variables])
+    raise ConfigurationError(f'gradients are not to be watched on {backend}.')
+
+
 def squared_jacobian(function, x):
     """The mean over examples of the squared derivatives of a function of a batch, Σ (∂h/∂x)².
 

@@ -156,37 +156,45 @@ class Arrays(Dataset):
 
 
 class Stream(Dataset):
-    """Batches from a callable, a tf.data.Dataset or another iterable, each checked as it comes."""
+    """Batches from a callable, a generator, a tf.data.Dataset or another iterable.
+
+    Each is checked as it comes. What can only be drawn from, a callable or a generator, goes
+    on from epoch to epoch; what can be read again starts anew.
+    """
 
     def __init__(self, source, fit, what, batches):
         super().__init__(fit, what)
-        if callable(source):
-            batches = batches or CALLABLE_BATCHES
-        elif not hasattr(source, '__iter__') or hasattr(source, '__next__'):
+        self.source = source
+        self.name = getattr(source, '__qualname__', type(source).__name__)
+        self.drawn = 0
+        self.draws = callable(source) or hasattr(source, '__next__')
+        indexed = hasattr(source, '__getitem__') and hasattr(source, '__len__')
+        if not (self.draws or indexed or hasattr(source, '__iter__')):
             raise DataError(
                 f'{what}: expected a list of arrays, a callable or a tf.data.Dataset, '
                 f'got {type(source).__name__}. Write [inputs, labels], or a function that '
                 'returns such a list.'
             )
-        self.source = source
-        self.batches = batches
+        counted = hasattr(source, '__len__') and (self.draws or indexed)
+        self.batches = batches or (len(source) if counted else None)
+        if self.draws:
+            self.batches = self.batches or CALLABLE_BATCHES
         self.first = next(self._start(), None)
         if self.first is None:
             raise DataError(f'{what}: expected at least one batch, got none.')
         self.first = self._check(self.first)
 
     def _raw(self):
-        # a callable has its first batch drawn already; an iterable starts from its beginning
-        if callable(self.source) and self.first is not None:
-            batch, self.first = self.first, None
-            yield batch, slice(None)
-            yield from map(self._whole, itertools.islice(self._start(), self.batches - 1))
-        else:
+        if not self.draws:
             yield from map(self._whole, itertools.islice(self._start(), self.batches))
+            return
+        for _ in range(self.batches):
+            batch, self.first = self.first, None  # the one that has been drawn already
+            yield (batch, slice(None)) if batch is not None else self._whole(next(self._start()))
 
     def _start(self):
-        if callable(self.source):
-            return iter(self.source, object())
+        if self.draws:
+            return self._draw()
         if hasattr(self.source, 'as_numpy_iterator'):  # tf.data
             if self.batches is None and int(self.source.cardinality()) == -1:
                 raise ConfigurationError(
@@ -194,16 +202,34 @@ class Stream(Dataset):
                     f'Say how many batches make an epoch: {self.what}_batches=100.'
                 )
             return self.source.as_numpy_iterator()
+        if hasattr(self.source, 'on_epoch_end'):  # keras.utils.PyDataset
+            return self._indexed()
         return iter(self.source)
+
+    def _draw(self):
+        while True:
+            try:
+                yield self.source() if callable(self.source) else next(self.source)
+            except StopIteration:
+                raise DataError(
+                    f'{self.what}: {self.name} ended after {self.drawn} batches, of which an '
+                    f'epoch has {self.batches}. Say {self.what}_batches={self.drawn or 1} for '
+                    'shorter epochs, and pass what does not end.'
+                ) from None
+            self.drawn += 1
+
+    def _indexed(self):
+        for i in range(len(self.source)):
+            yield self.source[i]
+        self.source.on_epoch_end()
 
     def _whole(self, batch):
         return self._check(batch), slice(None)
 
     def _check(self, batch):
         if not isinstance(batch, (list, tuple)):
-            name = getattr(self.source, '__qualname__', type(self.source).__name__)
             raise DataError(
-                f'{self.what}: expected {name} to give a list of arrays, '
+                f'{self.what}: expected {self.name} to give a list of arrays, '
                 f'got {type(batch).__name__}. Write [inputs, labels].'
             )
         slots, batch = self.fit(batch)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import keras
 from keras import ops
 
+from kerasnets.compiled import gradients
 from kerasnets.errors import ConfigurationError, suggest
 
 
@@ -106,6 +107,33 @@ class Value(keras.layers.Layer):
 
     def compute_output_spec(self, anchor):
         return keras.KerasTensor(self.param.shape, dtype='float32')
+
+
+class GradientNorms(keras.layers.Layer):
+    """The squared norm of the gradient of a loss by each parameter.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From all that the data holds to the loss.
+    params : list of Parameter
+    """
+
+    def __init__(self, model, params):
+        super().__init__()
+        self.model = model
+        self.params = params
+
+    def call(self, data):
+        variables = list({id(p.variable): p.variable for p in self.params}.values())
+        found = gradients(lambda: self.model(data, training=False), variables)
+        by_variable = {id(v): g for v, g in zip(variables, found)}
+        return [
+            ops.sum(ops.square(p.layout.read(by_variable[id(p.variable)]))) for p in self.params
+        ]
+
+    def compute_output_spec(self, data):
+        return [keras.KerasTensor((), dtype='float32') for _ in self.params]
 
 
 def _levels(levels):

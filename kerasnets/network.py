@@ -3,7 +3,7 @@
 import dataclasses
 from types import MappingProxyType
 
-from kerasnets import saving, training
+from kerasnets import pretraining, rates, saving, training
 from kerasnets.errors import ConfigurationError
 from kerasnets.losses import Loss
 from kerasnets.nodes import output_names
@@ -153,7 +153,9 @@ class Network(Stack):
         built = build_regularizers(regularizers)
         return self._views.compute(x, names, start, built, self.rng)
 
-    def evaluate(self, data, *, batch_size=1024, monitors=None, **regularizers):
+    def evaluate(
+        self, data, *, batch_size=1024, monitors=None, monitor_gradients=False, **regularizers
+    ):
         """Compute the loss and the monitors over data, as training would.
 
         Parameters
@@ -161,6 +163,7 @@ class Network(Stack):
         data : list of arrays, callable or tf.data.Dataset
             As for `train`.
         monitors : dict or list, optional
+        monitor_gradients : bool
             As for `train`.
         **regularizers
             As for `train`: penalties are added to 'loss', not to 'err'; noise is drawn.
@@ -171,7 +174,8 @@ class Network(Stack):
             With 'loss' and 'err', and 'acc' for a classifier.
         """
         built = build_regularizers(regularizers)
-        return training.evaluate(self, self._views, data, batch_size, built, monitors)
+        watch = monitors, monitor_gradients
+        return training.evaluate(self, self._views, data, batch_size, built, *watch)
 
     def itertrain(
         self,
@@ -189,6 +193,7 @@ class Network(Stack):
         validate_every=10,
         min_improvement=0.0,
         monitors=None,
+        monitor_gradients=False,
         class_weight=None,
         callbacks=(),
         tensorboard=None,
@@ -198,6 +203,8 @@ class Network(Stack):
         resume=None,
         continue_=False,
         jit='auto',
+        subalgo='rmsprop',
+        unlabelled=None,
         **options,
     ):
         """Train, yielding (training, validation) monitors after each epoch.
@@ -215,7 +222,9 @@ class Network(Stack):
             Validated before the first epoch and every `validate_every` epochs. Without it the
             training loss takes the place of the validation's.
         algo : str or keras.optimizers.Optimizer
-            See `optimizers.build`, whose keywords are taken here.
+            See `optimizers.build`, whose keywords are taken here. Or 'layerwise', to train the
+            network from its first layer on, with ever more of them; 'pretrain', to train its
+            hidden layers as an autoencoder; 'sample', to set weights to examples.
         epochs, max_updates : int, optional
             When to stop at the latest. Default: when `patience` runs out.
         learning_rate : float or keras.optimizers.schedules.LearningRateSchedule, optional
@@ -234,6 +243,9 @@ class Network(Stack):
             Patterns of outputs and parameters, with levels: ``{'hid1:out': (0.1, 0.9)}``
             watches the fraction of values below each; a (label, function) pair watches what
             the function gives. A list may hold metrics of Keras, too, or their names.
+        monitor_gradients : bool
+            Watch the squared norm of the gradient by each parameter, as ``grad(hid1.w)``. It
+            is computed once more for that.
         class_weight : dict, optional
             A factor for each class.
         callbacks : list of keras.callbacks.Callback
@@ -254,6 +266,10 @@ class Network(Stack):
             Go on with the state in which the last training left the same algorithm.
         jit : 'auto' or bool
             Whether XLA compiles the training step; 'auto' is Keras' choice.
+        subalgo : str
+            What 'layerwise' and 'pretrain' train with.
+        unlabelled : list of arrays or callable, optional
+            Inputs for 'pretrain', in the place of those in `train`.
         **options
             Keywords of the algorithm, and regularizers: ``weight_l2=0.1``, ``hidden_l1=
             dict(weight=0.1, pattern='hid1:out')``, ``input_noise=0.1``, ``hidden_dropout=0.5``,
@@ -271,9 +287,38 @@ class Network(Stack):
         named = [field.name for field in dataclasses.fields(training.Settings)]
         given = locals()
         settings = {name: given[name] for name in named}
+        if algo in ('layerwise', 'pretrain', 'sample'):
+            training.check_keywords(subalgo, options)
+            more = {**settings, **options, 'unlabelled': unlabelled}
+            return pretraining.itertrain(self, self._over, algo, train, valid, subalgo, **more)
         training.check_keywords(algo, options)
         settings = training.Settings(**settings)
         return iter(training.prepare(self, self._views, train, valid, algo, settings, **options))
+
+    def find_learning_rate(
+        self, data, algo='rmsprop', *, low=1e-7, high=10.0, steps=100, batch_size=32, **options
+    ):
+        """Look for a learning rate: take a step at each of many, ever larger.
+
+        The network is afterwards what it was.
+
+        Parameters
+        ----------
+        data : list of arrays, callable or tf.data.Dataset
+        algo : str
+        low, high : float
+            The smallest and the largest rate to try.
+        steps : int
+        batch_size : int
+        **options
+            Keywords of the algorithm.
+
+        Returns
+        -------
+        RateCurve
+            With ``rates`` and ``losses`` to plot, and the ``best`` of the rates.
+        """
+        return rates.find(self._views, data, algo, low, high, steps, batch_size, options)
 
     def train(self, *args, **kwargs):
         """Train until patience or epochs run out. Takes what `itertrain` takes.
@@ -314,6 +359,24 @@ class Network(Stack):
         return saving.load(filename_or_handle, cls)
 
     # Inside
+
+    @property
+    def nodes(self):
+        """The layers as nodes of a graph."""
+        return self._nodes
+
+    @property
+    def feeds(self):
+        """What data the network takes."""
+        return self._views.feeds
+
+    def _over(self, nodes, losses, plain):
+        """A network over other nodes, some of them this one's own."""
+        made = Network(rng=self.rng) if plain else type(self)(loss=None, rng=self.rng)
+        made.INPUT_NDIM = self.INPUT_NDIM
+        made.adopt(nodes, None)
+        made.losses = losses
+        return made
 
     #: Whether inputs may be given as labels, for the network to spread into one-hot rows.
     takes_labels = False

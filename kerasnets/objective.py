@@ -12,7 +12,7 @@ from keras import ops
 from kerasnets import layers, masks
 from kerasnets.errors import ConfigurationError
 from kerasnets.losses import hidden
-from kerasnets.monitors import computed
+from kerasnets.monitors import GradientNorms, computed
 from kerasnets.nodes import Flow, Probe, connect, full_name, output_names
 from kerasnets.regularizers import (
     Always,
@@ -31,6 +31,7 @@ class Asked:
     regularizers: tuple = ()
     noisy: bool = False  # whether there is noise outside of training too
     monitors: tuple = ()  # of monitors.Monitor
+    gradients: bool = False  # whether to watch the gradient of each parameter
     class_weight: tuple | None = None  # a factor for each class, for losses of labels
 
 
@@ -108,7 +109,17 @@ def graph(nodes, losses, inputs, sources, targets, monitors, asked, padded=False
     watched.update(computed(asked.monitors, nodes, found, inputs[0]))
     data = [tensor for tensors in targets for tensor in tensors]
     first = target, found[full_name(nodes, losses[0].output_name)], weights
-    return Graph([*inputs, *data], terms, watched, penalties, noise.layers, first)
+    made = Graph([*inputs, *data], terms, watched, penalties, noise.layers, first)
+    if asked.gradients:
+        watched.update(_gradients(nodes, made))
+    return made
+
+
+def _gradients(nodes, graph):
+    """Name -> (squared norm of the gradient, 1) for each parameter."""
+    params = [param for node in nodes for param in node.params()]
+    norms = GradientNorms(keras.Model(graph.variables, graph.loss), params)(graph.variables)
+    return {f'grad({p.name})': (norm, ops.ones_like(norm)) for p, norm in zip(params, norms)}
 
 
 class Noises:
@@ -263,7 +274,11 @@ class Objective(keras.Model):
             'monitors': dict(graph.monitors),
         }
         if metrics:
-            outputs['compared'] = [tensor for tensor in graph.compared if tensor is not None]
+            target, output, weights = graph.compared
+            outputs['compared'] = [target, output]
+            if weights is not None:  # metrics take one for a row of values
+                whole = len(weights.shape) == len(output.shape)
+                outputs['compared'].append(ops.mean(weights, axis=-1) if whole else weights)
         objective = cls(graph.variables, outputs)
         objective.coefficients = [coefficient for coefficient, _, _ in graph.losses]
         objective.penalty = keras.metrics.Mean(name='penalty')

@@ -151,7 +151,7 @@ class Noise(Regularizer):
 
     def layer(self, seed):
         """The Keras layer that makes the noise."""
-        return keras.layers.GaussianNoise(self.weight, seed=seed)
+        return Gaussian(self.weight, seed)
 
 
 class Dropout(Noise):
@@ -244,6 +244,25 @@ def _of_keyword(name, value):
     check_known(options, [f.name for f in dataclasses.fields(kind)], f'keyword of {name}')
     number(options.get('weight'), f'the weight of {name}', lambda w: w >= 0, 'of 0 or more')
     return [kind(**options)]
+
+
+class Gaussian(keras.layers.Layer):
+    """Adds normal noise in training; Keras' own layer has it up to a deviation of 1 only."""
+
+    def __init__(self, deviation, seed):
+        super().__init__()
+        self.supports_masking = True
+        self.deviation = deviation
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, x, training=False):
+        if not training:
+            return x
+        noise = keras.random.normal(ops.shape(x), dtype=x.dtype, seed=self.seed_generator)
+        return x + self.deviation * noise
+
+    def compute_output_spec(self, x, training=False):
+        return keras.KerasTensor(x.shape, dtype=x.dtype)
 
 
 class Always(keras.layers.Layer):

@@ -28,6 +28,7 @@ class Settings:
     validate_every: int = 10
     min_improvement: float = 0.0
     monitors: object = None
+    monitor_gradients: bool = False
     class_weight: object = None
     callbacks: object = ()
     tensorboard: object = None
@@ -76,7 +77,8 @@ def prepare(net, views, train, valid, algo, settings, **options):
             ('valid', valid, settings.valid_batches),
         )
     ]
-    asked = Asked(built, monitors=watched, class_weight=views.class_weight(settings.class_weight))
+    factors = views.class_weight(settings.class_weight)
+    asked = Asked(built, False, watched, settings.monitor_gradients, factors)
     objective = views.objective(sets[0], asked, metrics)
     callbacks = [*_watchers(net, settings), *_callbacks(settings.callbacks)]
     optimizer = views.optimizer(algo, settings.learning_rate, settings.continue_, **options)
@@ -136,13 +138,13 @@ def _callbacks(given):
     return given
 
 
-def evaluate(net, views, source, batch_size, built=(), watch=None):
+def evaluate(net, views, source, batch_size, built=(), watch=None, gradients=False):
     """The monitors over data, as a dict; noise among the regularizers is drawn."""
     views.check_losses()
     watched, metrics = monitors.build(watch)
     source = data.dataset(source, views.feeds.fit, batch_size=batch_size)
     noisy = any(isinstance(r, regularizers.Noise) for r in built)
-    objective = views.objective(source, Asked(built, noisy, watched), metrics)
+    objective = views.objective(source, Asked(built, noisy, watched, gradients), metrics)
     if noisy:
         reseed(objective.noises, net.rng)
     return run.evaluate(objective, source)

@@ -11,7 +11,7 @@ ROWS = [
     'network',
     'stack views',
     'nodes builder feeds monitors objective data callbacks '
-    'saving checkpoint run training sampling showing',
+    'saving checkpoint run training rates pretraining sampling showing',
     'layers losses regularizers optimizers params',
     'activations initializers masks slots spec text',
     'registry errors compiled',

@@ -45,10 +45,56 @@ def adam(x, a, lr, b1=0.9, b2=0.999):
     return x
 
 
+def adagrad(x, a, lr, regularizer=1e-8):
+    g2 = np.zeros(2)
+    for _ in range(20):
+        g = a * x
+        g2 = g2 + g * g
+        x = x - lr * g / np.sqrt(g2 + regularizer)
+    return x
+
+
+def adadelta(x, a, lr, halflife=14, regularizer=1e-8):
+    keep, g2, d2 = np.exp(-np.log(2) / halflife), np.zeros(2), np.zeros(2)
+    for _ in range(20):
+        g = a * x
+        g2 = keep * g2 + (1 - keep) * g * g
+        d = g * np.sqrt(d2 + regularizer) / np.sqrt(g2 + regularizer)
+        d2 = keep * d2 + (1 - keep) * d * d
+        x = x - lr * d
+    return x
+
+
+def rprop(x, a, lr, up=1.01, down=0.99, low=0.0, high=100.0):
+    step, last = np.full(2, lr), np.zeros(2)
+    for _ in range(20):
+        g = a * x
+        turn = np.sign(g * last)
+        step = np.clip(step * np.where(turn > 0, up, np.where(turn < 0, down, 1)), low, high)
+        g = np.where(turn < 0, 0, g)
+        x, last = x - np.sign(g) * step, g
+    return x
+
+
 @pytest.mark.parametrize(
     ('algo', 'options', 'reference'),
     [
         ('sgd', {}, sgd),
+        ('nag', {}, lambda *s: sgd(*s, momentum=0.9, nesterov=True)),
+        ('nag', dict(momentum=0.5), lambda *s, momentum: sgd(*s, momentum=0.5, nesterov=True)),
+        ('adagrad', {}, adagrad),
+        ('adadelta', {}, adadelta),
+        (
+            'adadelta',
+            dict(rms_halflife=5, rms_regularizer=1e-3),
+            lambda *s, rms_halflife, rms_regularizer: adadelta(*s, 5, 1e-3),
+        ),
+        ('rprop', {}, rprop),
+        (
+            'rprop',
+            dict(rprop_increase=2, rprop_decrease=0.5, rprop_min_step=0.02, rprop_max_step=0.3),
+            lambda *s, **kw: rprop(*s, 2, 0.5, 0.02, 0.3),
+        ),
         ('SGD', dict(momentum=0.9), sgd),
         ('sgd', dict(momentum=0.9, nesterov=True), sgd),
         ('sgd', dict(max_gradient_norm=0.5), lambda *s, max_gradient_norm: sgd(*s, clip=0.5)),
@@ -66,6 +112,33 @@ def test_against_numpy(algo, options, reference):
     got = descend(optimizers.build(algo, 0.03, **options))
     want = reference(np.array([1.0, -2.0]), np.array([1.0, 10.0]), 0.03, **options)
     np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-4)
+
+
+def test_optimizers_of_keras():
+    assert isinstance(optimizers.build('lion'), keras.optimizers.Lion)
+    adamw = optimizers.build('AdamW', 0.1, beta_1=0.5, weight_decay_rate=0.01)
+    assert (adamw.beta_1, adamw.weight_decay) == (0.5, 0.01)
+    own = keras.optimizers.Adam(0.5)
+    assert optimizers.build(own) is own
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
+    sgd = optimizers.build('sgd', schedule)
+    descend(sgd, steps=10)
+    np.testing.assert_allclose(float(sgd.learning_rate), 0.05, rtol=1e-5)
+    assert float(optimizers.build('adadelta').learning_rate) == 1
+    np.testing.assert_allclose(float(optimizers.build('rprop').learning_rate), 1e-4)
+
+
+def test_rprop_is_saved_and_goes_on(tmp_path):
+    import kerasnets
+
+    x, y = np.eye(4, dtype='f'), np.array([0, 1, 2, 0])
+    net = kerasnets.Classifier([4, 5, 3])
+    net.train([x, y], algo='rprop', learning_rate=0.01, epochs=5)
+    net.save(tmp_path / 'net.keras')
+    optimizer = keras.saving.load_model(tmp_path / 'net.keras').optimizer
+    assert type(optimizer) is optimizers.Rprop
+    for a, b in zip(optimizer.variables, net.model.optimizer.variables):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_elements_are_clipped():

@@ -1,0 +1,73 @@
+"""A learning rate, found by trying ever larger ones.
+
+L. Smith (2017), "Cyclical learning rates for training neural networks", WACV.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from kerasnets import checkpoint, data
+from kerasnets.errors import ConfigurationError, positive
+
+#: Weight of the past in the running mean of the losses.
+SMOOTH = 0.9
+
+#: The search ends when the loss is so many times the smallest.
+BLOWN = 4.0
+
+
+@dataclasses.dataclass(frozen=True)
+class RateCurve:
+    """What each learning rate did.
+
+    Attributes
+    ----------
+    rates : array (steps,)
+    losses : array (steps,)
+        Running means of the loss.
+    best : float
+        The rate at which the loss fell most steeply.
+    """
+
+    rates: np.ndarray
+    losses: np.ndarray
+    best: float
+
+
+def find(views, source, algo, low, high, steps, batch_size, options):
+    """Take a step at each of `steps` rates from `low` to `high`; the network stays as it was."""
+    steps = positive(steps, 'steps', least=3)
+    if not 0 < low < high:
+        raise ConfigurationError(f'expected 0 < low < high, got low={low!r}, high={high!r}.')
+    views.check_losses()
+    source = data.dataset(source, views.feeds.fit, batch_size=batch_size)
+    objective = views.objective(source)
+    optimizer = views.optimizer(algo, low, **options)
+    objective.use(optimizer)
+    before = checkpoint.values(views.model.variables)
+    rates = np.geomspace(low, high, steps)
+    losses, mean = [], 0.0
+    try:
+        for i, (rate, batch) in enumerate(zip(rates, _endless(source))):
+            optimizer.learning_rate = float(rate)
+            logs = objective.train_on_batch(batch, return_dict=True)
+            objective.reset_metrics()
+            mean = SMOOTH * mean + (1 - SMOOTH) * float(logs['loss'])
+            losses.append(mean / (1 - SMOOTH ** (i + 1)))
+            if not math.isfinite(losses[-1]) or losses[-1] > BLOWN * min(losses):
+                break
+    finally:
+        checkpoint.restore(views.model.variables, before)
+    losses = np.array(losses)
+    finite = losses[np.isfinite(losses)]
+    if len(finite) < 3:
+        raise ConfigurationError(f'the loss blew up at once. Try low={low / 1000:g}.')
+    steepest = int(np.argmin(np.gradient(finite, np.log(rates[: len(finite)]))))
+    return RateCurve(rates[: len(losses)], losses, float(rates[steepest]))
+
+
+def _endless(source):
+    while True:
+        yield from source.epoch()

@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+import kerasnets
+from kerasnets.errors import ConfigurationError
+
+X = np.random.default_rng(3).normal(size=(64, 4))
+Y = X[:, :3].argmax(1)
+
+
+def test_a_learning_rate_is_found_and_the_network_stays_as_it_was():
+    net = kerasnets.Classifier([4, 8, 3])
+    before = [p.get_value() for p in net.params]
+    curve = net.find_learning_rate([X, Y], 'sgd')
+    for a, b in zip(before, net.params):
+        np.testing.assert_array_equal(a, b.get_value())
+    assert len(curve.rates) == len(curve.losses) <= 100
+    assert curve.rates[0] == pytest.approx(1e-7)
+    assert 1e-3 < curve.best < 10
+    start = net.evaluate([X, Y])['loss']
+    trained, _ = net.train([X, Y], algo='sgd', learning_rate=curve.best, epochs=10)
+    slow = kerasnets.Classifier([4, 8, 3])
+    other, _ = slow.train([X, Y], algo='sgd', learning_rate=curve.best / 1000, epochs=10)
+    assert trained['loss'] < other['loss'] < start + 1e-3
+
+
+@pytest.mark.parametrize(
+    ('keywords', 'says'),
+    [(dict(low=1, high=0.1), '0 < low < high'), (dict(steps=1), 'steps as an int of 3'),
+     (dict(momentun=1), "Did you mean 'momentum'"), (dict(low=1e20, high=1e30), 'blew up at once')],
+)  # fmt: skip
+def test_what_cannot_be(keywords, says):
+    net = kerasnets.Regressor([4, 8, 3])
+    with pytest.raises(ConfigurationError, match=says):
+        net.find_learning_rate([X, X[:, :3]], 'sgd', **keywords)
