@@ -179,7 +179,7 @@ class Stream(Dataset):
         self.batches = batches or (len(source) if counted else None)
         if self.draws:
             self.batches = self.batches or CALLABLE_BATCHES
-        self.first = next(self._start(), None)
+        self.first = self._draw() if self.draws else next(self._start(), None)
         if self.first is None:
             raise DataError(f'{what}: expected at least one batch, got none.')
         self.first = self._check(self.first)
@@ -187,14 +187,13 @@ class Stream(Dataset):
     def _raw(self):
         if not self.draws:
             yield from map(self._whole, itertools.islice(self._start(), self.batches))
+            getattr(self.source, 'on_epoch_end', bool)()
             return
         for _ in range(self.batches):
             batch, self.first = self.first, None  # the one that has been drawn already
-            yield (batch, slice(None)) if batch is not None else self._whole(next(self._start()))
+            yield (batch, slice(None)) if batch is not None else self._whole(self._draw())
 
     def _start(self):
-        if self.draws:
-            return self._draw()
         if hasattr(self.source, 'as_numpy_iterator'):  # tf.data
             if self.batches is None and int(self.source.cardinality()) == -1:
                 raise ConfigurationError(
@@ -203,25 +202,21 @@ class Stream(Dataset):
                 )
             return self.source.as_numpy_iterator()
         if hasattr(self.source, 'on_epoch_end'):  # keras.utils.PyDataset
-            return self._indexed()
+            return map(self.source.__getitem__, range(len(self.source)))
         return iter(self.source)
 
     def _draw(self):
-        while True:
-            try:
-                yield self.source() if callable(self.source) else next(self.source)
-            except StopIteration:
-                raise DataError(
-                    f'{self.what}: {self.name} ended after {self.drawn} batches, of which an '
-                    f'epoch has {self.batches}. Say {self.what}_batches={self.drawn or 1} for '
-                    'shorter epochs, and pass what does not end.'
-                ) from None
-            self.drawn += 1
-
-    def _indexed(self):
-        for i in range(len(self.source)):
-            yield self.source[i]
-        self.source.on_epoch_end()
+        """The next batch of what can only be drawn from."""
+        try:
+            batch = self.source() if callable(self.source) else next(self.source)
+        except StopIteration:
+            raise DataError(
+                f'{self.what}: {self.name} ended after {self.drawn} batches, of which an '
+                f'epoch has {self.batches}. Say {self.what}_batches={self.drawn or 1} for '
+                'shorter epochs, and pass what does not end.'
+            ) from None
+        self.drawn += 1
+        return batch
 
     def _whole(self, batch):
         return self._check(batch), slice(None)

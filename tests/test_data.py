@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas
 import pytest
 import scipy.sparse
 import tensorflow as tf
@@ -63,7 +64,7 @@ FEEDFORWARD = [
     (X, 'got ndarray. Write .inputs, labels.'),
     (None, 'got None'),
     (7, 'got int'),
-    (iter([[X, Y]]), 'a function that returns such a list'),
+    (iter([[X, Y[:5]]]), 'as many targets'),
 ]
 
 
@@ -291,3 +292,85 @@ def test_what_a_callable_raises_comes_through(net):
     broken.calls = 0
     with pytest.raises(KeyError, match='mine'):
         net.train(broken, epochs=1)
+
+
+# Further sources
+
+
+def test_a_generator_is_drawn_from_epoch_after_epoch():
+    def draws():
+        for n in range(7):
+            yield [np.full((2, 2), n), np.zeros(2)]
+
+    source = data.dataset(draws(), slots, what='train', batches=3)
+    epochs = [[int(b[0][0, 0]) for b in source.epoch()] for _ in range(2)]
+    assert epochs == [[0, 1, 2], [3, 4, 5]]
+    with pytest.raises(DataError, match=r'draws ended after 7 batches.*train_batches=7'):
+        list(source.epoch())
+
+
+def test_a_generator_that_ends_says_so_in_training(net):
+    batches = ([X[:8], Y[:8]] for _ in range(3))
+    with pytest.raises(DataError, match=r'train: .*genexpr.* ended after 3 batches'):
+        net.train(batches, epochs=1)
+
+
+def test_a_callable_with_a_length_says_how_long_an_epoch_is(net):
+    class Draws:
+        def __len__(self):
+            return 4
+
+        def __call__(self):
+            return [X[:8], Y[:8]]
+
+    assert data.dataset(Draws(), net._views.feeds.fit).batches == 4
+    assert data.dataset(Draws(), net._views.feeds.fit, batches=2).batches == 2
+
+
+def test_a_dataset_of_keras(net):
+    class Rows(keras.utils.PyDataset):
+        ends = 0
+
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            return X[i * 20 : (i + 1) * 20], Y[i * 20 : (i + 1) * 20]
+
+        def on_epoch_end(self):
+            self.ends += 1
+
+    rows = Rows()
+    source = data.dataset(rows, net._views.feeds.fit)
+    assert source.batches == 3
+    for ends in (1, 2):
+        np.testing.assert_allclose(
+            np.concatenate([b[0] for b in source.epoch()]), X[:60], rtol=1e-6
+        )
+        assert rows.ends == ends
+    assert net.evaluate(rows) == pytest.approx(net.evaluate([X[:60], Y[:60]]), rel=1e-5)
+
+
+def test_pandas(net):
+    frame = pandas.DataFrame(X, columns=list('abcd'), index=np.arange(70)[::-1])
+    labels = pandas.Series(Y)
+    assert net.evaluate([frame, labels]) == net.evaluate([X, Y])
+    np.testing.assert_array_equal(net.predict(frame), net.predict(X))
+    assert net.score(frame, labels) == net.score(X, Y)
+    with pytest.raises(DataError, match='got dtype object'):
+        net.predict(frame.assign(a='x'))
+
+
+@pytest.mark.parametrize('shape', [(6,), (6, 1), (6, 7), (6, 7, 2), (6, 7, 1)])
+def test_weights_of_examples_steps_and_values(shape):
+    net = kerasnets.recurrent.Regressor([4, (5, 'rnn'), 2], weighted=True)
+    y, w = np.zeros((6, 7, 2)), np.random.default_rng(1).random(shape)
+    if shape[1:2] == (1,) or shape[2:] == (1,):
+        with pytest.raises(DataError, match='weights: expected shape'):
+            net.evaluate([R, y, w])
+        return
+    whole = np.broadcast_to(w.reshape(shape + (1,) * (3 - len(shape))), y.shape)
+    want = (whole * net.predict(R) ** 2).sum() / whole.sum()
+    np.testing.assert_allclose(net.evaluate([R, y, w], batch_size=4)['loss'], want, rtol=1e-5)
+    net.train([R, y, w], epochs=1)
+    np.testing.assert_allclose(net.score(R, y + 1, w), net.score(R, y + 1, whole), rtol=1e-5)

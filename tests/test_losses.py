@@ -1,8 +1,11 @@
 import keras
 import numpy as np
 import pytest
+import scipy.special
+import scipy.stats
 from gradients import check
 
+import kerasnets
 from kerasnets import losses
 from kerasnets.errors import ConfigurationError
 from kerasnets.losses import Loss
@@ -94,5 +97,136 @@ def test_build():
     ],
 )
 def test_what_cannot_be(form, kwargs, says):
+    with pytest.raises(ConfigurationError, match=says):
+        Loss.build(form, **kwargs)
+
+
+def test_divergence(batch, rng):
+    _, p, logits = batch
+    t = rng.dirichlet([1.0] * 3, size=(4, 5))
+    t[0, 0] = [0, 1, 0]
+    want = scipy.stats.entropy(t, p, axis=-1)
+    np.testing.assert_allclose(losses.divergence(t, p), want, atol=1e-5)
+    np.testing.assert_allclose(losses.divergence(t, p, logits), want, atol=1e-5)
+    steep = np.array([[100.0, -100.0, 0.0]], 'f')
+    got = losses.divergence(np.array([[0.0, 1.0, 0.0]], 'f'), keras.ops.softmax(steep), steep)
+    np.testing.assert_allclose(got, [200], rtol=1e-5)
+
+
+def test_gaussian_log_likelihood(rng):
+    t, mean, variance = (
+        rng.normal(size=(4, 5, 3)),
+        rng.normal(size=(4, 5, 3)),
+        rng.random((4, 5, 3)),
+    )
+    want = -scipy.stats.norm.logpdf(t, mean, np.sqrt(variance)).sum(-1)
+    np.testing.assert_allclose(losses.gaussian(t, mean, None, variance), want, rtol=1e-5)
+    assert np.isfinite(losses.gaussian(t, mean, None, 0 * variance)).all()
+
+
+X = np.random.default_rng(7).normal(size=(20, 4)).astype('f')
+T = np.random.default_rng(8).normal(size=(20, 2)).astype('f')
+W = np.random.default_rng(9).random(20).astype('f')
+
+
+def test_gll_fits_a_mean_and_a_variance():
+    layers = [
+        4, dict(size=6, name='h', activation='tanh'),
+        dict(size=2, name='covar', inputs='h', activation='softplus'),
+        dict(size=2, name='mean', inputs='h', activation='linear'),
+    ]  # fmt: skip
+    net = kerasnets.Regressor(layers, loss=None)
+    net.set_loss('gll', mean_name='mean', covar_name='covar', weighted=True)
+    out = net.feed_forward(X)
+    each = -scipy.stats.norm.logpdf(T, out['mean:out'], np.sqrt(out['covar:out'])).sum(-1)
+    got = net.evaluate([X, T, W], batch_size=7)['loss']
+    np.testing.assert_allclose(got, np.average(each, weights=W), rtol=1e-4)
+    y = np.stack([X[:, 0] * 0 + 3, X[:, 0] * 0], 1) + 0.5 * np.random.default_rng(1).normal(
+        size=(20, 2)
+    )
+    net.train([X, y, W], algo='adam', learning_rate=0.01, epochs=300)
+    out = net.feed_forward(X)
+    assert abs(out['mean:out'].mean(0) - [3, 0]).max() < 0.5
+    assert 0.02 < out['covar:out'].mean() < 0.6
+
+
+@pytest.mark.parametrize('weighted', [False, True])
+@pytest.mark.parametrize(
+    ('loss', 'errors'),
+    [
+        ('huber', lambda t, p: scipy.special.huber(1, t - p).mean(1)),
+        (keras.losses.LogCosh(), lambda t, p: np.log(np.cosh(p - t)).mean(1)),
+        ('CosineSimilarity', lambda t, p: -((t * p).sum(1) / np.linalg.norm(t, axis=1)
+                                            / np.linalg.norm(p, axis=1))),
+        (lambda t, p: keras.ops.abs(t - p) ** 3, lambda t, p: (abs(t - p) ** 3).mean(1)),
+    ],
+)  # fmt: skip
+def test_losses_of_keras_and_functions(loss, errors, weighted):
+    net = kerasnets.Regressor([4, (5, 'tanh'), 2], loss=loss, weighted=weighted)
+    data = [X, T, W] if weighted else [X, T]
+    want = np.average(errors(T, net.predict(X)), weights=W if weighted else None)
+    np.testing.assert_allclose(net.evaluate(data, batch_size=7)['loss'], want, rtol=1e-4)
+    net.train(data, epochs=1)
+
+
+def test_files_hold_what_a_file_can_hold(tmp_path, caplog):
+    own = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.2)
+    for loss in ('huber', own, 'mae', len):
+        net = kerasnets.Regressor([4, 2])
+        net.set_loss(loss, weight=0.5)
+        net.save(tmp_path / 'net.keras')
+        again = kerasnets.load(tmp_path / 'net.keras')
+        if loss is len:
+            assert again.losses == []
+            assert 'the loss len is a function' in caplog.text
+        else:
+            assert again.evaluate([X, T]) == net.evaluate([X, T])
+
+
+def test_several_losses_each_with_its_own_target():
+    net = kerasnets.Regressor([4, dict(size=2, name='a'), dict(size=3, name='out')], loss='mae')
+    net.add_loss('mse', output_name='a', weight=0.5, weighted=True)
+    net.add_loss('mse', output_name='a', target='a:pre', weight=2)
+    three = np.ones((20, 3))
+    out = net.feed_forward(X)
+    parts = (
+        abs(out['out:out'] - three).mean(),
+        np.average((out['a:out'] - T) ** 2, weights=np.repeat(W[:, None], 2, 1)),
+        ((out['a:out'] - out['a:pre']) ** 2).mean(),
+    )
+    got = net.evaluate([X, three, T, W], batch_size=6)
+    np.testing.assert_allclose(got['loss'], parts[0] + 0.5 * parts[1] + 2 * parts[2], rtol=1e-4)
+    assert len(net.variables) == 4
+
+
+def test_class_weights_are_factors():
+    net = kerasnets.Classifier([4, 3])
+    y = np.arange(20) % 3
+    p = net.predict_proba(X)[np.arange(20), y]
+    w = np.array([1.0, 2.0, 0.5])[y]
+    training, _ = net.train([X, y], class_weight={0: 1, 1: 2, 2: 0.5}, learning_rate=0, epochs=1)
+    np.testing.assert_allclose(training['loss'], np.average(-np.log(p), weights=w), rtol=1e-5)
+    for wrong, says in [  # row 8
+        ({0: 1, 1: 2}, 'each class of 0 to 2, got {0: 1, 1: 2}'),
+        ({0: 1, 1: 2, 2: 1, 3: 1}, 'each class of 0 to 2'),
+        ({0: 1, 1: 2, 2: -1}, 'weight of class 2 as a number'),
+        ([1, 2, 3], 'as a dict'),
+    ]:
+        with pytest.raises(ConfigurationError, match=says):
+            net.train([X, y], class_weight=wrong, epochs=1)
+    with pytest.raises(ConfigurationError, match="for labels, not for the loss 'mse'"):
+        kerasnets.Regressor([4, 2]).train([X, T], class_weight={0: 1, 1: 1}, epochs=1)
+
+
+@pytest.mark.parametrize(
+    ('form', 'kwargs', 'says'),
+    [
+        ('gll', {}, 'expected covar_name'),
+        ('mse', {'covar_name': 'a'}, 'expected covar_name'),
+        ('hubert', {}, "Did you mean 'huber'"),
+        ('mmd', {'weighted': True}, 'a batch as a whole'),
+    ],
+)
+def test_what_else_cannot_be(form, kwargs, says):
     with pytest.raises(ConfigurationError, match=says):
         Loss.build(form, **kwargs)

@@ -61,9 +61,9 @@ def test_regularizers_are_not_swallowed():
     data = [X, np.zeros(11, 'i')]
     for call in (
         lambda: net.predict(X, wieght_l2=1),
-        lambda: net.predict_proba(X, dropout=1),
-        lambda: net.predict_logit(X, dropout=1),
-        lambda: net.feed_forward(X, noise=1),
+        lambda: net.predict_proba(X, droput=1),
+        lambda: net.predict_logit(X, l1=1),
+        lambda: net.feed_forward(X, niose=1),
         lambda: net.evaluate(data, weight=1),
         lambda: net.loss(l2=1),
         lambda: net.monitors(l2=1),
