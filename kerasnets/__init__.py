@@ -39,8 +39,9 @@ __all__ = sorted([*_NAMES, *_MODULES])
 
 @wrapt.when_imported('keras')
 def _register(keras):
-    """Let plain Keras load files with layers and activations of ours, whichever comes first."""
+    """Let plain Keras load files with classes of ours, whichever is imported first."""
     registry.load_layers()
+    importlib.import_module('kerasnets.optimizers')
 
 
 def __getattr__(name):

@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from kerasnets import layers, masks
+from kerasnets.curvature import Curvature
 from kerasnets.errors import ConfigurationError
 from kerasnets.losses import hidden
 from kerasnets.monitors import GradientNorms, computed
@@ -33,6 +34,7 @@ class Asked:
     monitors: tuple = ()  # of monitors.Monitor
     gradients: bool = False  # whether to watch the gradient of each parameter
     class_weight: tuple | None = None  # a factor for each class, for losses of labels
+    curvature: bool = False  # whether the optimizer is one that looks at it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Graph:
     penalties: list  # (weight, value) for each regularizer
     noises: list  # Keras layers that draw at random
     compared: tuple  # target, output and weights of the first loss; weights may be None
+    curvature: tuple = ()  # variables, and the product of the Hessian with noise for each
 
     @property
     def err(self):
@@ -112,6 +115,11 @@ def graph(nodes, losses, inputs, sources, targets, monitors, asked, padded=False
     made = Graph([*inputs, *data], terms, watched, penalties, noise.layers, first)
     if asked.gradients:
         watched.update(_gradients(nodes, made))
+    if asked.curvature:
+        model = keras.Model(made.variables, made.loss)
+        noise.layers.append(Curvature(model, model.trainable_variables))
+        products = noise.layers[-1](made.variables)
+        made = dataclasses.replace(made, curvature=(model.trainable_variables, products))
     return made
 
 
@@ -279,7 +287,10 @@ class Objective(keras.Model):
             if weights is not None:  # metrics take one for a row of values
                 whole = len(weights.shape) == len(output.shape)
                 outputs['compared'].append(ops.mean(weights, axis=-1) if whole else weights)
+        if graph.curvature:
+            outputs['curvature'] = graph.curvature[1]
         objective = cls(graph.variables, outputs)
+        objective.curved = graph.curvature[:1]
         objective.coefficients = [coefficient for coefficient, _, _ in graph.losses]
         objective.penalty = keras.metrics.Mean(name='penalty')
         objective.means = [keras.metrics.Mean(name=f'loss_{i}') for i in range(len(graph.losses))]
@@ -307,6 +318,8 @@ class Objective(keras.Model):
         return [*self.means, self.penalty, *self.monitor_means.values(), *self.keras_metrics]
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        if training and self.curved:
+            self.optimizer.notice(self.curved[0], y_pred['curvature'])
         return y_pred['loss']
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):

@@ -6,6 +6,7 @@ import math
 import keras
 from keras import ops
 
+from kerasnets.curvature import Esgd
 from kerasnets.errors import ConfigurationError, check_known, number, suggest
 
 schedules = keras.optimizers.schedules
@@ -119,6 +120,12 @@ def _rprop(
     )
 
 
+def _esgd(rms_halflife=14, rms_regularizer=1e-8, **common):
+    if keras.backend.backend() != 'tensorflow':
+        raise ConfigurationError("'esgd' needs second derivatives, which only TensorFlow gives it.")
+    return Esgd(rho=_kept(rms_halflife), epsilon=rms_regularizer, **common)
+
+
 def _kept(halflife):
     """What is kept of a running average at each step, for it to halve in so many."""
     number(halflife, 'rms_halflife', lambda h: h > 0, 'above 0')
@@ -133,6 +140,7 @@ ALGORITHMS = {
     'adagrad': _adagrad,
     'adadelta': _adadelta,
     'rprop': _rprop,
+    'esgd': _esgd,
 }
 
 #: Learning rates where nobody says: theanets' own, but for what needs none.
@@ -158,8 +166,8 @@ def build(algo='rmsprop', learning_rate=None, **options):
     Parameters
     ----------
     algo : str or keras.optimizers.Optimizer
-        'sgd', 'nag', 'rmsprop', 'adagrad', 'adadelta' or 'rprop', in theanets' form; any other
-        of Keras by name, such as 'adam' or 'lion'; or an optimizer, which is taken as it is.
+        'sgd', 'nag', 'rmsprop', 'adagrad', 'adadelta', 'rprop' or 'esgd', in theanets' form;
+        any other of Keras by name, such as 'adam' or 'lion'; or an optimizer, taken as it is.
     learning_rate : float or keras.optimizers.schedules.LearningRateSchedule, optional
         Default 1e-4, and 1 for 'adadelta'.
     momentum : float
@@ -167,10 +175,10 @@ def build(algo='rmsprop', learning_rate=None, **options):
     nesterov : bool
         Of 'sgd'.
     rms_halflife : float
-        Of 'rmsprop' and 'adadelta': steps after which a gradient counts half in the running
+        Of 'rmsprop', 'adadelta' and 'esgd': steps after which a gradient counts half in the running
         averages.
     rms_regularizer : float
-        Of 'rmsprop', 'adadelta', 'adagrad': added to the running variance.
+        Of 'rmsprop', 'adadelta', 'adagrad', 'esgd': added to the running variance.
     rprop_increase, rprop_decrease, rprop_min_step, rprop_max_step : float
         Of 'rprop'.
     max_gradient_norm, max_gradient_elem : float, optional

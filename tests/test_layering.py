@@ -12,7 +12,7 @@ ROWS = [
     'stack views',
     'nodes builder feeds monitors objective data callbacks '
     'saving checkpoint run training rates pretraining sampling showing',
-    'layers losses regularizers optimizers params',
+    'layers losses regularizers curvature optimizers params',
     'activations initializers masks slots spec text',
     'registry errors compiled',
 ]

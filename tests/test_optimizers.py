@@ -128,6 +128,36 @@ def test_optimizers_of_keras():
     np.testing.assert_allclose(float(optimizers.build('rprop').learning_rate), 1e-4)
 
 
+def test_esgd_steps_by_what_it_was_told_of_the_curvature():
+    optimizer, keep = optimizers.build('esgd', 0.1, rms_halflife=3), np.exp(-np.log(2) / 3)
+    x, d = keras.Variable(np.array([1.0, -2.0], 'f')), np.zeros(2)
+    want, a = np.array([1.0, -2.0]), np.array([1.0, 10.0])
+    optimizer.build([x])
+    for t in range(20):
+        product = a * np.array([1.0, -0.5]) * (t + 1)
+        optimizer.notice([x], [keras.ops.convert_to_tensor(product.astype('f'))])
+        optimizer.apply([keras.ops.convert_to_tensor((a * x.numpy()).astype('f'))], [x])
+        d = keep * d + (1 - keep) * product**2
+        want = want - 0.1 * a * want / (np.sqrt(d) + 1e-8)
+    np.testing.assert_allclose(x.numpy(), want, rtol=1e-4)
+
+
+@pytest.mark.skipif(keras.backend.backend() != 'tensorflow', reason='of TensorFlow')
+def test_esgd_is_told_the_curvature():
+    """The running mean of (H r)² is the sum of the squares in each row of the Hessian."""
+    import kerasnets
+
+    x = np.random.default_rng(3).normal(size=(32, 4)).astype('f')
+    net = kerasnets.Regressor([4, 2])
+    net.train(lambda: [x, x[:, :2]], algo='esgd', learning_rate=0.0, rms_halflife=300, epochs=15)
+    rows = np.hstack([x, np.ones((32, 1))])  # the bias reads ones
+    hessian = rows.T @ rows / 32  # of each of two outputs, in the mean over both
+    want = (hessian**2).sum(1)
+    kernel, bias = map(keras.ops.convert_to_numpy, net.model.optimizer.diagonals)
+    np.testing.assert_allclose(kernel.mean(1), want[:4], rtol=0.3)
+    np.testing.assert_allclose(bias.mean(), want[4], rtol=0.3)
+
+
 def test_rprop_is_saved_and_goes_on(tmp_path):
     import kerasnets
 
