@@ -27,7 +27,8 @@ setup(
         'wrapt',
     ],
     extras_require={
-        'test': ['pytest', 'hypothesis', 'pandas', 'scipy', 'scikit-learn'],
+        'examples': ['matplotlib', 'scikit-learn'],
+        'test': ['pytest', 'hypothesis', 'matplotlib', 'pandas', 'scipy', 'scikit-learn'],
         'lint': ['ruff==0.17.6'],
         'jax': ['jax'],
     },

@@ -8,8 +8,9 @@ import time
 
 import keras
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.text import Text
 
 from kerasnets.errors import ConfigurationError, check_known
 
@@ -27,8 +28,17 @@ def progress(verbose):
     return [[], [Progress()], [Lines()]][verbose]
 
 
+class Rate(ProgressColumn):
+    """Batches a second."""
+
+    def render(self, task):
+        """The column for a task."""
+        speed = task.finished_speed or task.speed
+        return Text(f'{speed:.0f} batches/s' if speed else '')
+
+
 class Progress(keras.callbacks.Callback):
-    """A bar for each epoch on standard error, with its loss, accuracy and time left.
+    """A bar for each epoch on standard error, with its loss, accuracy, rate and time left.
 
     Parameters
     ----------
@@ -44,6 +54,7 @@ class Progress(keras.callbacks.Callback):
             TextColumn('{task.description}'),
             BarColumn(),
             TextColumn('{task.completed}/{task.total}'),
+            Rate(),
             TextColumn('{task.fields[monitors]}'),
             TimeRemainingColumn(elapsed_when_finished=True),
             console=self.console,

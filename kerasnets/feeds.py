@@ -33,6 +33,7 @@ class Feeds:
         self.output_shape = output_shape
         self.takes_labels = takes_labels
         self.inputs = inputs_of(nodes)
+        self.leads = [self._lead(i) for i in range(len(losses))]
         self._shapes, self._tensors = {}, {}
 
     def arrays(self, x):
@@ -71,9 +72,27 @@ class Feeds:
         data = self.spread(data)
         inputs = self.slots(data)
         slots = list(inputs)
-        for loss in self.losses:
-            slots += self.slots_of(loss, inputs, data, data[len(slots) :])
+        for i in range(len(self.losses)):
+            slots += self.slots_of(self._own(i), inputs, data, data[len(slots) :])
         return slots, data
+
+    def _lead(self, i):
+        """The first loss that reads the same data: one of the same output and kind of target."""
+        key = self._key(self.losses[i])
+        return next(j for j in range(i + 1) if j == i or key == self._key(self.losses[j]))
+
+    def _key(self, loss):
+        # of its own where the target is an output, or is said to be the loss's own
+        name = full_name(self.nodes, loss.output_name) if self.nodes else None
+        return (name, loss.of_labels) if loss.target is None else id(loss)
+
+    def _own(self, i):
+        """A loss that asks the data for no more than what the losses before it have not."""
+        loss, lead = self.losses[i], self.leads[i]
+        if lead == i:
+            return dataclasses.replace(loss, target=None) if loss.target is True else loss
+        weighted = loss.weighted and not self.losses[lead].weighted
+        return dataclasses.replace(loss, target='that of another', weighted=weighted)
 
     def slots(self, arrays):
         """Slots for the inputs, as the arrays for them ask: labels or values, ragged or not."""
@@ -155,7 +174,11 @@ class Feeds:
             for i, loss in enumerate(self.losses):
                 output = find_output(self.nodes, loss.output_name)
                 name = full_name(self.nodes, loss.output_name).replace(':', '_')
-                targets.append(loss.data(f'{name}_{i}' if i else name, output))
+                own = self._own(i).data(f'{name}_{i}' if i else name, output)
+                if self.leads[i] < i:
+                    target, *weights = targets[self.leads[i]]
+                    own = [target, *(own or weights if loss.weighted else ())]
+                targets.append(own)
             self._tensors[way] = inputs, sources, targets
         return self._tensors[way]
 

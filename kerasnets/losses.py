@@ -146,9 +146,9 @@ class Loss:
         example, or step.
     output_name : str or None
         The output that is compared, such as 'out:out'. None: the network's last.
-    target : str or None
+    target : str, True or None
         The output that it is compared with, such as 'in:out' in an autoencoder. None: an
-        array of the data.
+        array of the data, which losses of one output share. True: an array of its own.
     mean_name, covar_name : str or None
         Of 'gll': the outputs that are the mean (another word for `output_name`) and the
         variance of each value.
@@ -161,7 +161,7 @@ class Loss:
     weight: float = 1.0
     weighted: bool = False
     output_name: str | None = None
-    target: str | None = None
+    target: str | bool | None = None
     mean_name: dataclasses.InitVar[str | None] = None
     covar_name: str | None = None
 

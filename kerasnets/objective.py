@@ -96,7 +96,7 @@ def graph(nodes, losses, inputs, sources, targets, monitors, asked, padded=False
         name = full_name(nodes, loss.output_name)
         logits = _logits(nodes, name) if loss.kind.logits else None
         logits = found[logits] if logits and name not in noise.changed else None
-        if loss.target is not None:  # what the data holds, before any noise
+        if isinstance(loss.target, str):  # what the data holds, before any noise
             data = [Flow(nodes, sources)[full_name(nodes, loss.target)], *data]
         target, weights = _weigh(loss, found[name], asked.class_weight, padded, *data)
         variance = loss.covar_name and found[full_name(nodes, loss.covar_name)]
@@ -110,7 +110,7 @@ def graph(nodes, losses, inputs, sources, targets, monitors, asked, padded=False
     target, output, weights = compared[0]
     watched = monitors(losses[0], output, target, weights)
     watched.update(computed(asked.monitors, nodes, found, inputs[0]))
-    data = [tensor for tensors in targets for tensor in tensors]
+    data = list({id(tensor): tensor for tensors in targets for tensor in tensors}.values())
     first = target, found[full_name(nodes, losses[0].output_name)], weights
     made = Graph([*inputs, *data], terms, watched, penalties, noise.layers, first)
     if asked.gradients:

@@ -21,7 +21,40 @@ def load(name):
 
 
 def test_every_example_is_run_here():
-    assert {path.stem for path in EXAMPLES.glob('*.py')} == {'recurrent_text'}
+    known = {'recurrent_text', 'pictures', *TASKS}
+    assert {path.stem for path in EXAMPLES.glob('*.py')} == known
+
+
+#: Example -> whether what it returns at its end is good enough.
+TASKS = {
+    'digits': lambda scores: scores[0] >= 0.975 and scores[1] >= 0.985,
+    'pca_autoencoder': lambda angle: angle < 5,
+    'recurrent_addition': lambda error: error < 0.001,
+    'recurrent_memory': lambda remembered: remembered > 0.99,
+    'recurrent_sinusoid': lambda error: error < 0.001,
+    'xor': lambda error: error < 0.001,
+}
+
+
+@pytest.fixture(autouse=True)
+def beside(monkeypatch):
+    """Examples import each other as scripts do."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+
+
+@pytest.mark.parametrize('name', TASKS)
+def test_an_epoch_leaves_a_picture(name, tmp_path):
+    load(name).main(epochs=(1, 1) if name == 'digits' else 1, folder=tmp_path)
+    (picture,) = tmp_path.glob('*.png')
+    assert picture.stem == name
+    assert picture.read_bytes().startswith(b'\x89PNG')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', TASKS)
+def test_the_tasks_are_solved(name, tmp_path):
+    reached = load(name).main(folder=tmp_path)
+    assert TASKS[name](reached), reached
 
 
 def test_recurrent_text(tmp_path, capsys):

@@ -199,6 +199,24 @@ def test_several_losses_each_with_its_own_target():
     assert len(net.variables) == 4
 
 
+def test_losses_of_one_output_share_their_target_unless_told_otherwise():
+    net = kerasnets.Regressor([4, 2])
+    net.add_loss('mae', weight=0.1)
+    p = net.predict(X)
+    base, gap = ((p - T) ** 2).mean(), abs(p - T).mean()
+    np.testing.assert_allclose(net.evaluate([X, T])['loss'], base + 0.1 * gap, rtol=1e-5)
+    assert len(net.variables) == 2
+    net.add_loss('mae', weighted=True)
+    got = net.evaluate([X, T, W])['loss']
+    weighed = np.average(abs(p - T).mean(1), weights=W)
+    np.testing.assert_allclose(got, base + 0.1 * gap + weighed, rtol=1e-5)
+    net.set_loss('mse')
+    net.add_loss('mse', target=True)
+    np.testing.assert_allclose(
+        net.evaluate([X, T, p])['loss'], base + ((p - p) ** 2).mean(), rtol=1e-5
+    )
+
+
 def test_class_weights_are_factors():
     net = kerasnets.Classifier([4, 3])
     y = np.arange(20) % 3
