@@ -3,6 +3,7 @@ import logging
 import keras
 import numpy as np
 import pytest
+from fresh import run
 
 import kerasnets
 from kerasnets.errors import ConfigurationError
@@ -304,3 +305,83 @@ def test_steps_follow_the_gradient_exactly():
         w, b = w - 0.5 * X.T @ g, b - 0.5 * g.sum(0)
     np.testing.assert_allclose(net.find('out', 'w').get_value(), w, atol=1e-5)
     np.testing.assert_allclose(net.find('out', 'b').get_value(), b, atol=1e-5)
+
+
+def test_so_many_updates_and_no_more():
+    counts = []
+    for updates in (0, 1, 4, 7):
+        net = kerasnets.Classifier([4, 5, 3])
+        rounds = list(net.itertrain([X, Y], batch_size=32, max_updates=updates, algo='sgd'))
+        counts.append(len(rounds))
+        assert int(net.model.optimizer.iterations) == updates
+    assert counts == [0, 1, 2, 3]  # of three batches each
+
+
+def test_running_means_of_the_parameters_are_those_of_keras():
+    """use_ema: at the end the parameters are the running means of those of each step."""
+    options = dict(algo='sgd', learning_rate=0.5, batch_size=32, epochs=1)
+    steps = []
+    for updates in range(4):
+        net = kerasnets.Classifier([4, 5, 3])
+        net.train([X, Y], max_updates=updates, **options)
+        steps.append(values(net))
+    want = steps[1]  # Keras lets the mean start at the first step
+    for step in steps[2:]:
+        want = [0.8 * a + 0.2 * b for a, b in zip(want, step)]
+    net = kerasnets.Classifier([4, 5, 3])
+    net.train([X, Y], use_ema=True, ema_momentum=0.8, **options)
+    for a, b in zip(values(net), want):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_mixed_precision():
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy('mixed_bfloat16')
+    try:
+        net = kerasnets.recurrent.Classifier([4, (6, 'lstm'), (5, 'tanh'), 3])
+        x, y = RNG.normal(size=(8, 5, 4)), RNG.integers(3, size=(8, 5))
+        before = net.evaluate([x, y])['loss']
+        net.train([x, y], algo='adam', learning_rate=0.05, epochs=20)
+        assert net.evaluate([x, y])['loss'] < before - 0.1
+        assert {v.dtype for v in net.model.trainable_variables} == {'float32'}
+        assert net.layers[1].compute_dtype == 'bfloat16'
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def test_xla_on_request_gives_the_same_numbers():
+    nets = [kerasnets.Classifier([4, (6, 'tanh'), 3]) for _ in range(2)]
+    for net, jit in zip(nets, (True, False)):
+        net.train([X, Y], jit=jit, algo='adam', learning_rate=0.05, epochs=2)
+    for a, b in zip(*map(values, nets)):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    with pytest.raises(ConfigurationError, match="jit as 'auto', True or False"):
+        nets[0].train([X, Y], jit='xla')
+
+
+MEMORY = """
+import resource
+import numpy as np
+import kerasnets
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+x, y = np.ones((400_000, 200), 'float32'), np.zeros(400_000, 'int32')
+x[:] = np.random.default_rng(1).random((1, 200))
+net = kerasnets.Classifier([200, 4, 3])
+options = dict(epochs=1, train_batches=20, batch_size=256)
+net.train([x[:5120], y[:5120]], **options)
+net.predict(x[:5120])
+before = peak()
+net.train([x, y], **options)
+net.evaluate([x[:100_000], y[:100_000]])
+trained = peak()
+net.predict(x)
+print(x.nbytes / 2**20, trained - before, peak() - trained)
+"""
+
+
+def test_a_large_array_is_never_copied_whole():
+    """Row 22, in megabytes of a fresh process."""
+    size, training, predicting = map(float, run(MEMORY).split())
+    assert size > 300
+    assert training < 0.4 * size
+    assert predicting < 0.4 * size
