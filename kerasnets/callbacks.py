@@ -37,8 +37,8 @@ class Rate(ProgressColumn):
         return Text(f'{speed:.0f} batches/s' if speed else '')
 
 
-class Progress(keras.callbacks.Callback):
-    """A bar for each epoch on standard error, with its loss, accuracy, rate and time left.
+class OnConsole(keras.callbacks.Callback):
+    """What is shown on a console, which is standard error unless another is given.
 
     Parameters
     ----------
@@ -48,6 +48,10 @@ class Progress(keras.callbacks.Callback):
     def __init__(self, console=None):
         super().__init__()
         self.console = console or Console(stderr=True)
+
+
+class Progress(OnConsole):
+    """A bar for each epoch on standard error, with its loss, accuracy, rate and time left."""
 
     def on_train_begin(self, logs=None):
         self.bars = Bars(
@@ -79,17 +83,8 @@ class Progress(keras.callbacks.Callback):
         self.bars.stop()
 
 
-class Lines(keras.callbacks.Callback):
-    """A line on standard error for each epoch.
-
-    Parameters
-    ----------
-    console : rich.console.Console, optional
-    """
-
-    def __init__(self, console=None):
-        super().__init__()
-        self.console = console or Console(stderr=True)
+class Lines(OnConsole):
+    """A line on standard error for each epoch."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.start = time.perf_counter()

@@ -227,7 +227,11 @@ class Stream(Dataset):
                 f'{self.what}: expected {self.name} to give a list of arrays, '
                 f'got {type(batch).__name__}. Write [inputs, labels].'
             )
-        slots, batch = self.fit(batch)
+        try:
+            slots, batch = self.fit(batch)
+            batch = fill(slots, batch, self.what)
+        except DataError as cause:
+            raise DataError(f'{cause} (That is of a batch from {self.name}.)') from None
         if self.slots is None:
             self.slots = slots
         elif [(s.kind, s.ragged) for s in slots] != [(s.kind, s.ragged) for s in self.slots]:
@@ -235,4 +239,4 @@ class Stream(Dataset):
                 f'{self.what}: expected batches of one kind, got labels as inputs in one and '
                 'values in another, or a list of sequences in one and an array in another.'
             )
-        return fill(slots, batch, self.what)
+        return batch

@@ -97,6 +97,22 @@ def test_what_cannot_be_logged(asked, says, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_monitors_are_logged_too(tmp_path):
+    net = kerasnets.Classifier([4, 5, 3])
+    asked = dict(monitors={'hid1:out': 0.1}, monitor_gradients=True)
+    training, validation = net.train([X, Y], [X, Y], epochs=1, tensorboard=tmp_path, **asked)
+    (run,) = tmp_path.iterdir()
+    events = read(run)
+    for name, part, monitors in (
+        ('hid1:out<0.1', 'train', training),
+        ('hid1:out<0.1', 'valid', validation),
+        ('grad(out.w)', 'train', training),
+    ):
+        (event,) = events.Tensors(f'{name}/{part}')
+        value = tf.make_ndarray(event.tensor_proto)
+        np.testing.assert_allclose(value, monitors[name], rtol=1e-5)
+
+
 def test_the_progress_bar_shows_loss_accuracy_and_time():
     screen = io.StringIO()
     console = rich.console.Console(file=screen, force_terminal=True, width=120)
@@ -112,6 +128,7 @@ def test_the_progress_bar_shows_loss_accuracy_and_time():
         for name in ('loss', 'acc'):
             assert f'{prefix}{name} {monitors[i][name]:.4f}' in shown
     assert '0:00:0' in shown
+    assert 'batches/s' in shown
 
 
 def test_progress_is_for_terminals(monkeypatch, capsys):

@@ -270,8 +270,27 @@ def test_every_batch_of_a_callable_is_checked(net):
             x[5, 0] = np.nan
         return [x, Y[:8]]
 
-    with pytest.raises(DataError, match=r'inputs.*nan in row 5'):
+    with pytest.raises(DataError, match=r'inputs.*nan in row 5.*a batch from .*draw'):
         net.train(draw, epochs=2, train_batches=4)
+
+
+@pytest.mark.parametrize(
+    ('later', 'says'),
+    [
+        ([X], 'expected 2 arrays'),
+        ([X, Y, Y], 'expected 2 arrays'),
+        ([X[:, :3], Y], r'expected shape \(any, 4\)'),
+        ([X[:5], Y], 'as many targets'),
+    ],
+)
+def test_a_callable_that_changes_its_mind(net, later, says):
+    batches = iter([[X, Y], [X, Y], later, [X, Y]])
+
+    def fickle():
+        return next(batches)
+
+    with pytest.raises(DataError, match=f'{says}.*a batch from .*fickle'):
+        net.train(fickle, epochs=1, train_batches=4)
 
 
 def test_a_callable_that_returns_no_list(net):
