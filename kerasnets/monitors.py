@@ -54,7 +54,7 @@ def build(asked):
     Returns
     -------
     monitors : tuple of Monitor
-    metrics : tuple of keras.metrics.Metric
+    metrics : tuple of keras.metrics.Metric and str
 
     >>> [m.label for m in build({'hid1:out': (0.1, ('max', keras.ops.max))})[0]]
     ['<0.1', ':max']
@@ -62,7 +62,8 @@ def build(asked):
     monitors, metrics = [], []
     for item in asked.items() if isinstance(asked, Mapping) else asked or ():
         if isinstance(item, (str, keras.metrics.Metric)):
-            metrics.append(_metric(item))
+            metric(item)
+            metrics.append(item)
         elif isinstance(item, (tuple, list)) and len(item) == 2 and isinstance(item[0], str):
             monitors += [Monitor(item[0], *level) for level in _levels(item[1])]
         else:
@@ -155,7 +156,8 @@ def _levels(levels):
             )
 
 
-def _metric(asked):
+def metric(asked):
+    """A Keras metric from its name, or as it is; ConfigurationError if there is none."""
     if isinstance(asked, keras.metrics.Metric):
         return asked
     try:

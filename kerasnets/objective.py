@@ -13,7 +13,7 @@ from kerasnets import layers, masks
 from kerasnets.curvature import Curvature
 from kerasnets.errors import ConfigurationError
 from kerasnets.losses import hidden
-from kerasnets.monitors import GradientNorms, computed
+from kerasnets.monitors import GradientNorms, computed, metric
 from kerasnets.nodes import Flow, Probe, connect, full_name, output_names
 from kerasnets.regularizers import (
     Always,
@@ -295,7 +295,7 @@ class Objective(keras.Model):
         objective.penalty = keras.metrics.Mean(name='penalty')
         objective.means = [keras.metrics.Mean(name=f'loss_{i}') for i in range(len(graph.losses))]
         objective.monitor_means = {name: keras.metrics.Mean(name=name) for name in graph.monitors}
-        objective.keras_metrics = list(metrics)
+        objective.keras_metrics = [metric(asked) for asked in metrics]
         objective.noises = graph.noises
         objective.compile()
         return objective
@@ -323,18 +323,18 @@ class Objective(keras.Model):
         return y_pred['loss']
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        for metric, (mean, mass) in zip(self.means, y_pred['losses']):
-            metric.update_state(mean, sample_weight=mass)
+        for kept, (mean, mass) in zip(self.means, y_pred['losses']):
+            kept.update_state(mean, sample_weight=mass)
         self.penalty.update_state(y_pred['penalty'], sample_weight=ops.shape(x[0])[0])
         for name, (mean, mass) in y_pred['monitors'].items():
             self.monitor_means[name].update_state(mean, sample_weight=mass)
-        for metric in self.keras_metrics:
-            metric.update_state(*y_pred['compared'])
+        for further in self.keras_metrics:
+            further.update_state(*y_pred['compared'])
         return self.get_metrics_result()
 
     def get_metrics_result(self):
         results = [mean.result() for mean in self.means]
         err = sum(c * r for c, r in zip(self.coefficients, results))
         monitors = {name: mean.result() for name, mean in self.monitor_means.items()}
-        further = {metric.name: metric.result() for metric in self.keras_metrics}
+        further = {m.name: m.result() for m in self.keras_metrics}
         return {'loss': err + self.penalty.result(), 'err': err, **monitors, **further}

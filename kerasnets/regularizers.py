@@ -242,6 +242,8 @@ def _of_keyword(name, value):
     kind = KINDS[ALIASES.get(name, name)]
     options = value if isinstance(value, dict) else {'weight': value}
     check_known(options, [f.name for f in dataclasses.fields(kind)], f'keyword of {name}')
+    if isinstance(options.get('pattern'), list):
+        options = {**options, 'pattern': tuple(options['pattern'])}
     number(options.get('weight'), f'the weight of {name}', lambda w: w >= 0, 'of 0 or more')
     return [kind(**options)]
 

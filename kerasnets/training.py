@@ -70,17 +70,7 @@ def prepare(net, views, train, valid, algo, settings, **options):
     views.check_losses()
     if train is None:
         raise ConfigurationError('expected data to train with, got None. Pass [inputs, labels].')
-    sets = [
-        source
-        if source is None
-        else data.dataset(
-            source, views.feeds.fit, what=what, batch_size=settings.batch_size, batches=batches
-        )
-        for what, source, batches in (
-            ('train', train, settings.train_batches),
-            ('valid', valid, settings.valid_batches),
-        )
-    ]
+    sets = _sets(views, train, valid, settings)
     factors = views.class_weight(settings.class_weight)
     callbacks = [*_watchers(net, settings), *_callbacks(settings.callbacks)]
     optimizer = views.optimizer(algo, settings.learning_rate, settings.continue_, **options)
@@ -98,6 +88,18 @@ def prepare(net, views, train, valid, algo, settings, **options):
     if state is not None:
         prepared.set_state(state)
     return prepared
+
+
+def _sets(views, train, valid, settings):
+    """The Datasets to train and to validate with; None for the latter if there is none."""
+    fit, size = views.feeds.fit, settings.batch_size
+    sets = [('train', train, settings.train_batches), ('valid', valid, settings.valid_batches)]
+    return [
+        None
+        if source is None
+        else data.dataset(source, fit, what=what, batch_size=size, batches=batches)
+        for what, source, batches in sets
+    ]
 
 
 def check_keywords(algo, keywords):

@@ -89,4 +89,6 @@ def test_what_cannot_be(net, asked, says):
 
 def test_equal_monitors_are_equal():
     """So that a second training with the same ones compiles nothing anew."""
-    assert monitors.build({'a': (0.1, 0.2)}) == monitors.build({'a': (0.1, 0.2)})
+    asked = [('a', (0.1, 0.2)), 'sparse_categorical_accuracy']
+    assert monitors.build(asked) == monitors.build(asked)
+    assert hash(monitors.build(asked)) == hash(monitors.build(asked))

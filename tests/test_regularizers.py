@@ -215,6 +215,10 @@ def test_the_contractive_penalty_is_the_squared_jacobian(net):
     base = net.evaluate([X, Y])['loss']
     got = net.evaluate([X, Y], contractive=0.1)['loss'] - base
     np.testing.assert_allclose(got, 0.1 * np.mean(list(want.values())), rtol=0.02)
+    both = dict(weight=0.1, pattern=['hid1:out', 'hid2:out'])
+    np.testing.assert_allclose(
+        net.evaluate([X, Y], contractive=both)['loss'] - base, got, rtol=1e-5
+    )
     one = dict(weight=0.1, pattern='hid1:out', wrt='in')
     got = net.evaluate([X, Y], contractive=one)['loss'] - base
     np.testing.assert_allclose(got, 0.1 * want['hid1:out'], rtol=0.02)
