@@ -9,6 +9,8 @@ from kerasnets.losses import Loss
 from kerasnets.network import Network
 from kerasnets.slots import end_to_end
 
+__all__ = ['Autoencoder', 'Classifier', 'Regressor']
+
 
 class Regressor(Network):
     """A network that gives values for each input.

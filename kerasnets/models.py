@@ -12,7 +12,7 @@ MODELS = tuple(
 
 
 def load(filename_or_handle):
-    """Read a network of any class from a file that `Network.save` wrote.
+    """Read a network of any class from a file that `Network.save` wrote, or theanets.
 
     Parameters
     ----------

@@ -349,7 +349,9 @@ class Network(Stack):
 
     @classmethod
     def load(cls, filename_or_handle):
-        """Read a network that `save` wrote.
+        """Read a network that `save` wrote, or a pickle of theanets 0.7 or 0.8.
+
+        Nothing in a pickle is run: see `inert`.
 
         Raises
         ------

@@ -7,6 +7,7 @@ member (or dataset) of its own called ``kerasnets.json``.
 
 import contextlib
 import dataclasses
+import importlib
 import json
 import logging
 import os
@@ -19,7 +20,7 @@ import h5py
 import keras
 import numpy as np
 
-from kerasnets import builder
+from kerasnets import builder, registry
 from kerasnets.errors import FileError, KerasnetsError
 from kerasnets.losses import Loss
 from kerasnets.nodes import shares_weights
@@ -110,9 +111,16 @@ def _write(net, path, members):
 def _read(path, name, cls):
     try:
         with open(path, 'rb') as handle:
-            suffix = MAGIC.get(handle.read(4))
+            start = handle.read(4)
+        suffix = MAGIC.get(start)
+        reader = next((m for first, m in registry.READERS.items() if start.startswith(first)), None)
+        if reader is not None:
+            net = importlib.import_module(f'kerasnets.{reader}').load(path.read_bytes())
+            return _of_class(net, cls)
         if suffix is None:
-            raise FileError(f'cannot read {name}: it is neither a .keras nor an .h5 file.')
+            raise FileError(
+                f'cannot read {name}: it is no .keras or .h5 file, nor a pickle of theanets.'
+            )
         about = json.loads(_member(path, suffix))
         with tempfile.TemporaryDirectory() as folder:
             link = pathlib.Path(folder, f'model{suffix}')  # Keras tells formats by suffix
@@ -124,6 +132,15 @@ def _read(path, name, cls):
         raise FileError(str(error).replace('the file', name)) from error
     except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile, KerasnetsError) as error:
         raise FileError(f'cannot read {name}: {error}') from error
+
+
+def _of_class(net, cls):
+    if not isinstance(net, cls):
+        raise FileError(
+            f'the file holds a {type(net).__name__}, not a {cls.__name__}. '
+            'Open it with kerasnets.load().'
+        )
+    return net
 
 
 def _member(path, suffix):

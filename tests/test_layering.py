@@ -6,7 +6,7 @@ import pathlib
 import kerasnets
 
 ROWS = [
-    'models experiment',
+    'theanets_pickle models experiment',
     'feedforward recurrent convolution',
     'network',
     'stack views',
@@ -14,7 +14,7 @@ ROWS = [
     'saving checkpoint run training rates pretraining sampling showing',
     'layers losses regularizers curvature optimizers params',
     'activations initializers masks slots spec text',
-    'registry errors compiled',
+    'registry errors compiled inert',
 ]
 PLACE = {
     name: (-row, column)

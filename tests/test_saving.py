@@ -253,8 +253,8 @@ def test_files_that_cannot_be_read(tmp_path):
         ('none.keras', 'there is no such file'),
         ('plain.keras', 'no kerasnets.json'),
         ('cut.keras', 'cannot read'),
-        ('empty.keras', 'neither a .keras nor an .h5 file'),
-        ('text.keras', 'neither a .keras nor an .h5 file'),
+        ('empty.keras', 'no .keras or .h5 file'),
+        ('text.keras', 'no .keras or .h5 file'),
     ]:
         with pytest.raises(FileError, match=says):
             kerasnets.load(tmp_path / name)

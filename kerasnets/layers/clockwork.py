@@ -29,6 +29,7 @@ class ModularCell(Cell):
     """What the two cells share: modules of equal size, and the mask between them."""
 
     modules = 1
+    slow_first = False
 
     @property
     def state_size(self):
@@ -38,7 +39,8 @@ class ModularCell(Cell):
         n, each = self.units, self.units // self.modules
         self.xh, self.hh = self.weight('xh', shape[-1], n), self.weight('hh', n, n)
         self.b = self.weight('b', n)
-        self.mask = np.kron(np.tril(np.ones((self.modules,) * 2)), np.ones((each, each)))
+        among = np.triu if self.slow_first else np.tril  # which modules read which
+        self.mask = np.kron(among(np.ones((self.modules,) * 2)), np.ones((each, each)))
 
     def check_modules(self, count, what):
         """Units must fall into modules of one size."""
@@ -65,16 +67,20 @@ class ClockworkCell(ModularCell):
     activation : str or callable
     periods : sequence of int
         One for each module.
+    slow_first : bool
+        Whether modules are in the order of falling periods, as in theanets 0.7, not rising.
 
     >>> keras.layers.RNN(ClockworkCell(4, periods=[1, 2]))(np.zeros((2, 5, 3), 'f')).shape
     TensorShape([2, 4])
     """
 
-    def __init__(self, units, activation='relu', periods=(1, 2), **kwargs):
+    def __init__(self, units, activation='relu', periods=(1, 2), slow_first=False, **kwargs):
         super().__init__(units, activation, **kwargs)
         if not isinstance(periods, (tuple, list)) or not periods:
             raise ConfigurationError(f'expected periods as a list of int, got {periods!r}.')
-        self.periods = sorted(positive(period, 'a period') for period in periods)
+        periods = [positive(period, 'a period') for period in periods]
+        self.periods = sorted(periods, reverse=slow_first)
+        self.slow_first = slow_first
         self.check_modules(len(self.periods), 'periods')
         self.modules = len(self.periods)
 
@@ -98,7 +104,8 @@ class ClockworkCell(ModularCell):
         return h, [h, p, t + 1]
 
     def get_config(self):
-        return {**super().get_config(), 'periods': self.periods}
+        own = {'periods': self.periods, 'slow_first': self.slow_first}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable('kerasnets')

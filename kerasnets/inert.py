@@ -1,0 +1,177 @@
+"""Pickles read without running them: every object becomes a record of what it was made of.
+
+A pickle is a program, and may call whatever can be imported. Here all names that it is allowed
+to mention stand for `Record`, which does nothing but remember, and others are refused.
+"""
+
+import io
+import math
+import pickle
+import pickletools
+import zlib
+
+import numpy as np
+
+from kerasnets.errors import FileError
+
+#: Modules whose every name may be mentioned, and single names beside them.
+MODULES = ('theanets', 'theano')
+NAMES = {
+    'numpy': ('dtype', 'ndarray'),
+    'numpy.core.multiarray': ('_reconstruct', 'scalar'),
+    'numpy._core.multiarray': ('_reconstruct', 'scalar'),
+    'numpy.core.numeric': ('_frombuffer',),
+    'numpy._core.numeric': ('_frombuffer',),
+    'numpy.random': ('__RandomState_ctor',),
+    'numpy.random._pickle': ('__randomstate_ctor', '__bit_generator_ctor'),
+    'collections': ('OrderedDict',),
+    'copy_reg': ('_reconstructor',),
+    'copyreg': ('_reconstructor',),
+    '__builtin__': ('object', 'set', 'bytearray'),
+    'builtins': ('object', 'set', 'bytearray'),
+    '_codecs': ('encode',),
+}
+
+#: Bytes that a compressed file may unfold to, and operations that a pickle may have.
+LARGEST = 2**30
+OPERATIONS = 2**24
+
+
+class Record:
+    """What a pickle says of one object.
+
+    Attributes
+    ----------
+    kind : str
+        Of the class: 'theanets.layers.feedforward.Feedforward'.
+    args : tuple
+        What it was to be called with.
+    state : dict or other
+        What it was to be set to.
+    items : list
+        What was put into it.
+    """
+
+    kind = ''
+
+    def __new__(cls, *args, **kwargs):
+        record = object.__new__(cls)
+        record.args, record.state, record.items = args, {}, []
+        return record
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    def __setstate__(self, state):
+        self.state = state
+
+    def __setitem__(self, key, value):
+        self.items.append((key, value))
+
+    def append(self, item):
+        """Take an item."""
+        self.items.append(item)
+
+    def extend(self, items):
+        """Take several items."""
+        self.items.extend(items)
+
+    @property
+    def name(self):
+        """The last part of its kind."""
+        return self.kind.rpartition('.')[2]
+
+    def get(self, key, default=None):
+        """A part of its state."""
+        return self.state.get(key, default) if isinstance(self.state, dict) else default
+
+
+class _Reader(pickle.Unpickler):
+    def find_class(self, module, name):
+        known = module.split('.')[0] in MODULES or name in NAMES.get(module, ())
+        if not known:
+            raise FileError(
+                f'the file names {module}.{name}, which is no part of a model of theanets. '
+                'It may do harm; it was not run.'
+            )
+        return type(name, (Record,), {'kind': f'{module}.{name}'})
+
+    def persistent_load(self, pid):
+        raise FileError('the file refers to objects outside of it.')
+
+
+def read(content):
+    """The `Record` (or plain data) that a pickle describes, which may be gzipped.
+
+    Raises
+    ------
+    FileError
+        If it is broken, mentions what is not known, or would take up too much memory.
+    """
+    if content[:2] == b'\x1f\x8b':
+        content = _unzipped(content)
+    try:
+        _check(content)
+        return _Reader(io.BytesIO(content), encoding='latin1').load()
+    except FileError:
+        raise
+    except Exception as error:  # a broken pickle raises anything at all
+        raise FileError(f'the file is no whole pickle ({type(error).__name__}: {error}).') from None
+
+
+def _unzipped(content):
+    try:
+        unzip = zlib.decompressobj(wbits=31)
+        found = unzip.decompress(content, LARGEST)
+    except zlib.error as error:
+        raise FileError(f'the file is no whole gzip file ({error}).') from None
+    if unzip.unconsumed_tail:
+        raise FileError(f'the file unfolds to more than {LARGEST:,} bytes.')
+    if not unzip.eof:
+        raise FileError('the file is no whole gzip file: it ends too soon.')
+    return found
+
+
+def _check(content):
+    """Refuse pickles that ask for memory which what they hold does not need."""
+    for count, (operation, argument, _) in enumerate(pickletools.genops(content)):
+        if count > OPERATIONS:
+            raise FileError(f'the file has more than {OPERATIONS:,} operations.')
+        puts = operation.name in ('PUT', 'BINPUT', 'LONG_BINPUT')
+        if puts and int(argument) > 2 * count + 1000:
+            raise FileError('the file numbers its objects without need.')
+
+
+def array(record):
+    """A numpy array from its record; numbers are taken as they are.
+
+    Raises
+    ------
+    FileError
+        If the record is of something else, or its shape and its bytes disagree.
+    """
+    if not isinstance(record, Record):
+        return np.asarray(record)
+    if record.name == '_reconstruct':
+        _, shape, dtype, fortran, data = record.state
+        return _array(shape, dtype, 'F' if fortran else 'C', data)
+    if record.name == '_frombuffer':
+        data, dtype, shape, order = record.args
+        return _array(shape, dtype, order, data)
+    if record.name == 'scalar':
+        return _array((), record.args[0], 'C', record.args[1])
+    raise FileError(f'expected an array, got {record.kind}.')
+
+
+def _array(shape, dtype, order, data):
+    kind = str(dtype.args[0])
+    byteorder = dtype.state[1] if isinstance(dtype.state, tuple) else '<'
+    if kind not in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u4', 'u8', 'b1'):
+        raise FileError(f'expected an array of numbers, got one of {kind!r}.')
+    dtype = np.dtype(kind).newbyteorder(byteorder)
+    if isinstance(data, Record) and data.name == 'encode':  # bytes, as Python 2 wrote them
+        data = data.args[0]
+    data = data.encode('latin1') if isinstance(data, str) else bytes(data)
+    if any(n < 0 for n in shape) or math.prod(shape) * dtype.itemsize != len(data):
+        raise FileError(f'an array of shape {tuple(shape)} cannot have {len(data)} bytes.')
+    return np.frombuffer(data, dtype).reshape(shape, order=order)

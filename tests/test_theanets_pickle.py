@@ -1,0 +1,213 @@
+"""Files that theanets wrote, opened without it; and pickles that mean harm."""
+
+import gzip
+import io
+import os
+import pathlib
+import pickle
+import subprocess
+
+import numpy as np
+import pytest
+from fresh import run
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import kerasnets
+from kerasnets import inert, theanets_pickle
+from kerasnets.errors import FileError
+
+FOLDER = pathlib.Path(__file__).parent / 'pickles'
+FILES = sorted(FOLDER.glob('*.theanets.pkl*'))
+WHOLE = FILES[1].read_bytes()
+#: theanets has these time-first, or not for each example.
+UNCOMPARED = (':rate', ':factors')
+
+
+def arrays(path):
+    return np.load(FOLDER / f'{path.name.split(".theanets")[0]}.npz')
+
+
+@pytest.mark.parametrize('path', FILES, ids=lambda path: path.name)
+def test_predictions_are_those_of_theanets(path):
+    net, want = kerasnets.load(path), arrays(path)
+    got = net.feed_forward(want['x'])
+    for key in want.files:
+        if key.startswith('out/') and ':' in key and not key.endswith(UNCOMPARED):
+            np.testing.assert_allclose(got[key[4:]], want[key], atol=1e-5, err_msg=key)
+    np.testing.assert_allclose(net.predict(want['x']), want['predict'], atol=1e-5)
+    if 'loss' in want.files:
+        data = [want[key] for key in 'xy' if key in want.files]
+        data = data[: len(net.variables)]
+        np.testing.assert_allclose(net.evaluate(data)['loss'], want['loss'], rtol=1e-4)
+
+
+OPEN = """
+import sys
+import numpy as np
+import kerasnets
+for line in sys.stdin.read().split():
+    net = kerasnets.load(line)
+    want = np.load(line.replace('.keras', '.npz'))
+    print(abs(net.predict(want['x']) - want['p']).max())
+"""
+
+
+def test_converted_files_open_in_a_fresh_process(tmp_path):
+    code = OPEN.replace('sys.stdin.read().split()', 'sys.argv[1:]')
+    names = []
+    for i, path in enumerate(FILES):
+        net, want = kerasnets.load(path), arrays(path)
+        names.append(tmp_path / f'{i}.keras')
+        net.save(names[-1])
+        np.savez(tmp_path / f'{i}.npz', x=want['x'], p=want['predict'])
+    gaps = [float(line) for line in run(code, *names).split()]
+    assert len(gaps) == len(FILES)
+    assert max(gaps) < 1e-5
+
+
+def test_ways_to_open_and_to_go_on():
+    path = FOLDER / '0.7.3-ff_classifier.theanets.pkl'
+    net = kerasnets.Classifier.load(str(path))
+    with open(path, 'rb') as handle:
+        again = kerasnets.load(handle)
+    x = arrays(path)['x']
+    np.testing.assert_array_equal(net.predict_proba(x), again.predict_proba(x))
+    net.train([x, net.predict(x)], epochs=2)
+    with pytest.raises(FileError, match=r'holds a Classifier, not a Autoencoder'):
+        kerasnets.Autoencoder.load(path)
+
+
+# Harm
+
+
+class Harm:
+    """A pickle of it runs a command when it is opened."""
+
+    def __init__(self, function, *args):
+        self.what = function, args
+
+    def __reduce__(self):
+        return self.what
+
+
+def hostile(canary):
+    """Name -> bytes of pickles that would touch the canary."""
+    command = f'touch {canary}'
+    named = {
+        'system': Harm(os.system, command),
+        'eval': Harm(eval, f'__import__("os").system({command!r})'),
+        'exec': Harm(exec, f'import os; os.system({command!r})'),
+        'open': Harm(open, str(canary), 'w'),
+        'popen': Harm(subprocess.Popen, ['touch', str(canary)]),
+        'getattr': Harm(getattr, os, 'system'),
+        'nested': {'layers': [Harm(os.system, command)]},
+    }
+    found = {}
+    for name, value in named.items():
+        for protocol in (0, 2, 4):
+            try:
+                found[f'{name}-{protocol}'] = pickle.dumps(value, protocol)
+            except TypeError:
+                continue
+    found['load'] = b'\x80\x02cnumpy\nload\nX\x01\x00\x00\x00a\x85R.'
+    found['dotted'] = b'\x80\x04\x8c\x02os\x8c\x0bpath.system\x93.'
+    found['theano-like'] = b'\x80\x02ctheanoevil\nsystem\n)R.'
+    found['id'] = b'\x80\x02U\x01aQ.'
+    return found
+
+
+def test_nothing_in_a_pickle_is_run(tmp_path):
+    canary = tmp_path / 'canary'
+    files = hostile(canary)
+    assert len(files) > 15
+    for name, content in files.items():
+        for suffix, squeeze in (('.pkl', bytes), ('.pkl.gz', gzip.compress)):
+            path = tmp_path / f'{name}{suffix}'
+            path.write_bytes(squeeze(content))
+            with pytest.raises(FileError):
+                kerasnets.load(path)
+            assert not canary.exists(), name
+
+
+def test_files_that_ask_for_memory(tmp_path):
+    bombs = {
+        'memo': b'\x80\x02]r\xff\xff\xff\x7f.',
+        'bytes': b'\x80\x04\x8e\xff\xff\xff\xff\xff\x00\x00\x00.',
+        'bytearray': b'\x80\x05\x96\xff\xff\xff\xff\xff\x00\x00\x00.',
+        'gzip': gzip.compress(bytes(2**30 + 2**20), 1),
+    }
+    for name, content in bombs.items():
+        with pytest.raises(FileError):
+            kerasnets.load(io.BytesIO(content))
+        assert name
+
+
+def test_a_shape_must_have_its_bytes():
+    """The array that is asked for has a million rows; its bytes are few."""
+
+    def fields(shape, data, kind='f4'):
+        dtype = inert.Record(kind, False, True)
+        record = inert._Reader(io.BytesIO()).find_class('numpy.core.multiarray', '_reconstruct')()
+        record.state = (1, shape, dtype, False, data)
+        return record
+
+    np.testing.assert_array_equal(inert.array(fields((1,), b'\0\0\x80\x3f')), [1])
+    for shape, data, kind in [
+        ((10**6, 10**6), b'1234', 'f4'), ((-1, -1), b'1234', 'f4'), ((1,), b'12345678', 'O8'),
+    ]:  # fmt: skip
+        with pytest.raises(FileError):
+            inert.array(fields(shape, data, kind))
+
+
+def test_units_must_have_their_parameters():
+    """Twenty million units, said to be in a file of 12 kB."""
+    record = inert.read(WHOLE)
+    layer = record.state[0][1]
+    layer.state['size'] = 20_000_000
+    with pytest.raises(FileError, match=r'20000000 units, for which .* are too few'):
+        theanets_pickle._make(kerasnets.Classifier, *record.state)
+
+
+@pytest.mark.parametrize(
+    ('content', 'says'),
+    [
+        (b'', 'no .keras or .h5'),
+        (b'\x80\x02', 'no whole pickle'),
+        (b'\x1f\x8b\x08', 'no whole gzip'),
+        (pickle.dumps([1, 2]), 'holds a list, not a network'),
+        (pickle.dumps({'layers': 3}), 'holds a dict, not a network'),
+        (b'\x80\x02ctheanets.layers.base\nInput\n)\x81.', 'not a network of theanets'),
+    ],
+)
+def test_what_is_no_network(content, says):
+    with pytest.raises(FileError, match=says):
+        kerasnets.load(io.BytesIO(content))
+
+
+CASES = settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+@CASES
+@given(st.integers(0, len(WHOLE) - 1))
+def test_a_file_that_ends_too_soon(end):
+    with pytest.raises(FileError):
+        kerasnets.load(io.BytesIO(WHOLE[:end]))
+
+
+@CASES
+@given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(1, 255)), min_size=1))
+def test_flipped_bytes_are_an_error_or_other_numbers(flips):
+    broken = bytearray(WHOLE)
+    for at, by in flips:
+        broken[at] ^= by
+    try:
+        net = kerasnets.load(io.BytesIO(bytes(broken)))
+    except FileError:
+        return
+    assert net.model is not None
