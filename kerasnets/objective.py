@@ -168,8 +168,8 @@ class Noises:
 def reseed(noises, rng):
     """Have layers that draw at random draw what a numpy generator decides."""
     for layer in noises:
-        for variable in layer.variables:  # the state of its seed: there is no other
-            variable.assign(rng.integers(2**32, size=variable.shape, dtype='uint32'))
+        state = layer.seed_generator.state
+        state.assign(rng.integers(2**32, size=state.shape, dtype='uint32'))
 
 
 def _weigh(loss, output, class_weight, padded, target, weights=None):

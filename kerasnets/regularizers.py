@@ -275,6 +275,11 @@ class Always(keras.layers.Layer):
         self.supports_masking = True
         self.layer = layer
 
+    @property
+    def seed_generator(self):
+        """What the layer draws from."""
+        return self.layer.seed_generator
+
     def call(self, x):
         return self.layer(x, training=True)
 

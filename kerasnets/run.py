@@ -243,7 +243,7 @@ class Run:
 
     def _variables(self):
         """All that changes in training, by the name it has in a checkpoint."""
-        noises = [v for layer in self.objective.noises for v in layer.variables]
+        noises = [layer.seed_generator.state for layer in self.objective.noises]
         return {
             'parameters': self.model.variables,
             'optimizer': self.objective.optimizer.variables,

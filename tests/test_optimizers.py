@@ -150,6 +150,9 @@ def test_esgd_is_told_the_curvature():
     x = np.random.default_rng(3).normal(size=(32, 4)).astype('f')
     net = kerasnets.Regressor([4, 2])
     net.train(lambda: [x, x[:, :2]], algo='esgd', learning_rate=0.0, rms_halflife=300, epochs=15)
+    other = kerasnets.Regressor([4, 2])  # which was not trained, as no rate was
+    for a, b in zip(net.params, other.params):
+        np.testing.assert_array_equal(a.get_value(), b.get_value())
     rows = np.hstack([x, np.ones((32, 1))])  # the bias reads ones
     hessian = rows.T @ rows / 32  # of each of two outputs, in the mean over both
     want = (hessian**2).sum(1)
