@@ -109,14 +109,19 @@ class HiddenL1(WeightL1):
     of = 'outputs'
 
 
+def _pairs(values, mask):
+    """Which pairs of successive steps count, of which a sequence of one step has none."""
+    mask = ops.ones_like(values[:, :, 0], dtype='bool') if mask is None else mask
+    return ops.logical_and(mask[:, 1:], mask[:, :-1])
+
+
 class RecurrentState(Regularizer):
     """The mean of (h_t - h_{t-1})², for sequences (examples, time, units)."""
 
     of = 'sequences'
 
     def penalty(self, values, mask=None):
-        steps = None if mask is None else ops.logical_and(mask[:, 1:], mask[:, :-1])
-        return mean(ops.square(values[:, 1:] - values[:, :-1]), steps)
+        return mean(ops.square(values[:, 1:] - values[:, :-1]), _pairs(values, mask))
 
 
 class RecurrentNorm(Regularizer):
@@ -126,8 +131,7 @@ class RecurrentNorm(Regularizer):
 
     def penalty(self, values, mask=None):
         norms = ops.sum(ops.square(values), axis=-1)
-        steps = None if mask is None else ops.logical_and(mask[:, 1:], mask[:, :-1])
-        return mean(norms[:, :-1] - norms[:, 1:], steps)
+        return mean(norms[:, :-1] - norms[:, 1:], _pairs(values, mask))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -121,6 +121,8 @@ def test_penalties_of_sequences(name):
     one = {name: dict(weight=0.5, pattern='hid1:out')}
     gap = net.evaluate([x, y], **one)['loss'] - net.evaluate([x, y])['loss']
     np.testing.assert_allclose(gap, 0.5 * want[0], rtol=1e-3, atol=1e-6)
+    one = [x[:, :1], y[:, :1]]  # a sequence of one step, which does not change
+    assert net.evaluate(one, **{name: 0.5}) == net.evaluate(one)
     with pytest.raises(ConfigurationError, match='no hidden layer puts out sequences'):
         kerasnets.Classifier([4, 5, 3]).evaluate([X, Y], **{name: 1})
 
