@@ -3,17 +3,18 @@
 import dataclasses
 from types import MappingProxyType
 
-from kerasnets import pretraining, rates, saving, training
+from kerasnets import pretraining, rates, training
 from kerasnets.errors import ConfigurationError
 from kerasnets.losses import Loss
 from kerasnets.nodes import output_names
 from kerasnets.objective import Asked
+from kerasnets.persistence import Persistent
 from kerasnets.regularizers import build as build_regularizers
 from kerasnets.stack import Stack
 from kerasnets.views import Views
 
 
-class Network(Stack):
+class Network(Persistent, Stack):
     """A network of layers.
 
     Parameters
@@ -332,33 +333,6 @@ class Network(Stack):
         for monitors in self.itertrain(*args, **kwargs):  # noqa: B007
             pass
         return monitors
-
-    def save(self, filename_or_handle):
-        """Write the network to a ``.keras`` or ``.h5`` file that plain Keras opens.
-
-        Parameters
-        ----------
-        filename_or_handle : str, path or binary file
-            An open file gets the ``.keras`` format.
-
-        Raises
-        ------
-        FileError
-        """
-        saving.save(self, filename_or_handle)
-
-    @classmethod
-    def load(cls, filename_or_handle):
-        """Read a network that `save` wrote, or a pickle of theanets 0.7 or 0.8.
-
-        Nothing in a pickle is run: see `inert`.
-
-        Raises
-        ------
-        FileError
-            If the file holds no network, or one of another class.
-        """
-        return saving.load(filename_or_handle, cls)
 
     # Inside
 

@@ -20,7 +20,7 @@ import h5py
 import keras
 import numpy as np
 
-from kerasnets import builder, registry
+from kerasnets import builder, interchange, registry
 from kerasnets.errors import FileError, KerasnetsError
 from kerasnets.losses import Loss
 from kerasnets.nodes import shares_weights
@@ -121,13 +121,13 @@ def _read(path, name, cls):
             raise FileError(
                 f'cannot read {name}: it is no .keras or .h5 file, nor a pickle of theanets.'
             )
-        about = json.loads(_member(path, suffix))
+        about = _member(path, suffix)
         with tempfile.TemporaryDirectory() as folder:
             link = pathlib.Path(folder, f'model{suffix}')  # Keras tells formats by suffix
             os.symlink(path.resolve(), link)
             with _quiet():
                 model = keras.saving.load_model(link)
-        return restore(about, model, cls)
+        return restore(json.loads(about), model, cls) if about else _of_keras(model, cls)
     except FileError as error:
         raise FileError(str(error).replace('the file', name)) from error
     except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile, KerasnetsError) as error:
@@ -144,7 +144,7 @@ def _of_class(net, cls):
 
 
 def _member(path, suffix):
-    """The description of the network, as it lies in the file."""
+    """The description of the network, as it lies in the file; None in a file of Keras."""
     try:
         if suffix == '.keras':
             with zipfile.ZipFile(path) as archive:
@@ -152,19 +152,25 @@ def _member(path, suffix):
         with h5py.File(path, 'r') as file:
             return bytes(file[MEMBER][()])
     except KeyError:
-        raise FileError(
-            f'cannot read the file: it has no {MEMBER}, so kerasnets did not write it. '
-            'Open it with keras.saving.load_model().'
-        ) from None
+        return None
+
+
+def _of_keras(model, cls):
+    """A network over a model that Keras itself saved: of the class, or what is nearest to it."""
+    known = {_class_name(c): c for c in _classes(cls)}
+    return known.get(interchange.class_name(model), cls).from_keras(model)
+
+
+def _class_name(cls):
+    return f'{cls.__module__.rpartition(".")[2]}.{cls.__name__}'
 
 
 def describe(net):
     """What a network is beyond its Keras model, as plain data for JSON."""
-    cls = type(net)
     text = getattr(net, 'text', None)
     return {
         'version': VERSION,
-        'class': f'{cls.__module__.rpartition(".")[2]}.{cls.__name__}',
+        'class': _class_name(type(net)),
         'layers': [_spec(spec) for spec in net.specs],
         'losses': [_loss(loss) for loss in net.losses],
         'text': text and {'alpha': text.alpha, 'unknown': text.unknown},
@@ -178,7 +184,7 @@ def restore(about, model, cls):
             f'the file was written by a newer kerasnets (format {about["version"]}, this one '
             f'reads {VERSION}). Upgrade kerasnets.'
         )
-    known = {f'{c.__module__.rpartition(".")[2]}.{c.__name__}': c for c in _classes(cls)}
+    known = {_class_name(c): c for c in _classes(cls)}
     if about['class'] not in known:
         raise FileError(
             f'the file holds a {about["class"]}, not a {cls.__name__}. '

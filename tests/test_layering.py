@@ -9,8 +9,8 @@ ROWS = [
     'theanets_pickle models experiment',
     'feedforward recurrent convolution',
     'network',
-    'stack views',
-    'nodes builder feeds monitors objective data callbacks '
+    'stack persistence views',
+    'nodes builder interchange feeds monitors objective data callbacks '
     'saving checkpoint run training rates pretraining sampling showing',
     'layers losses regularizers curvature optimizers params',
     'activations initializers masks slots spec text',

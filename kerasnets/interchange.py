@@ -1,0 +1,95 @@
+"""Models that Keras made, as networks: their layers stand for themselves in the list."""
+
+import keras
+
+from kerasnets.errors import ConfigurationError
+from kerasnets.layers import activation_of
+from kerasnets.spec import LayerSpec
+
+#: Axes of the inputs -> the module of the network's class.
+MODULES = {2: 'feedforward', 3: 'recurrent', 4: 'convolution'}
+
+
+def specs_of(model):
+    """Specs of the layers of a built Keras model, the inputs first.
+
+    Raises
+    ------
+    ConfigurationError
+        For a model that is neither Sequential nor functional, has no input shape yet, or uses
+        a layer twice.
+    """
+    if not model.built or not getattr(model, 'inputs', None):
+        raise ConfigurationError(
+            'expected a built Sequential or functional model of Keras. Give it an Input, or call '
+            'it once.'
+        )
+    if isinstance(model, keras.Sequential):
+        layers = [layer for layer in model.layers if not _is_input(layer)]
+        first = _input('in', model.inputs[0], 0)
+        names = [first.name, *(layer.name for layer in layers)]
+        return [
+            first,
+            *(_spec(layer, i + 1, (f'{names[i]}:out',)) for i, layer in enumerate(layers)),
+        ]
+    return _functional(model)
+
+
+def class_name(model):
+    """The class of network that a model is nearest to: 'recurrent.Classifier' and so on."""
+    module = MODULES.get(len(model.inputs[0].shape), 'feedforward')
+    activation = activation_of(model.layers[-1])
+    softmax = activation is keras.activations.softmax
+    softmax = softmax or isinstance(model.layers[-1], keras.layers.Softmax)
+    return f'{module}.{"Classifier" if softmax else "Regressor"}'
+
+
+def _functional(model):
+    config = {entry['name']: entry for entry in model.get_config()['layers']}
+    inputs = [layer for layer in model.layers if _is_input(layer)]
+    order = [*inputs, *(layer for layer in model.layers if not _is_input(layer))]
+    specs = []
+    for place, layer in enumerate(order):
+        if _is_input(layer):
+            specs.append(_input(layer.name, layer.output, place))
+            continue
+        calls = config[layer.name]['inbound_nodes']
+        if len(calls) != 1:
+            raise ConfigurationError(f'the layer {layer.name!r} is used {len(calls)} times.')
+        if any(_sources(calls[0]['kwargs'])):
+            raise ConfigurationError(f'the layer {layer.name!r} is given tensors by keyword.')
+        specs.append(_spec(layer, place, tuple(_sources(calls[0]['args']))))
+    return specs
+
+
+def _sources(value):
+    """Names of the outputs that the arguments of a layer's call are made of."""
+    if isinstance(value, dict):
+        history = _history(value)
+        if history:
+            yield f'{history[0]}:out'
+            return
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _sources(part)
+
+
+def _history(value):
+    """(layer, call, output) of a tensor, as a config has it; None for what is no tensor."""
+    if isinstance(value, dict) and value.get('class_name') == '__keras_tensor__':
+        return value['config']['keras_history']
+    return None
+
+
+def _is_input(layer):
+    return isinstance(layer, keras.layers.InputLayer)
+
+
+def _input(name, tensor, place):
+    shape = tuple(tensor.shape[1:])
+    return LayerSpec('input', name, place, shape, shape=shape)
+
+
+def _spec(layer, place, inputs):
+    return LayerSpec('keras', layer.name, place, layer, inputs=inputs, layer=layer)

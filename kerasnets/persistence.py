@@ -1,0 +1,74 @@
+"""`Persistent`: how a network is kept: in files, in pickles, over models of Keras."""
+
+import copy
+import io
+
+from kerasnets import builder, interchange, saving
+
+
+class Persistent:
+    """What a `Network` has for being kept and brought back."""
+
+    def save(self, filename_or_handle):
+        """Write the network to a ``.keras`` or ``.h5`` file that plain Keras opens.
+
+        Parameters
+        ----------
+        filename_or_handle : str, path or binary file
+            An open file gets the ``.keras`` format.
+
+        Raises
+        ------
+        FileError
+        """
+        saving.save(self, filename_or_handle)
+
+    @classmethod
+    def from_keras(cls, model, loss=None, **kwargs):
+        """A network over the layers of a Keras model, which both then share.
+
+        Parameters
+        ----------
+        model : keras.Model
+            Sequential or functional, and built.
+        loss : str, dict or Loss, optional
+            Default: that of the class.
+
+        Raises
+        ------
+        ConfigurationError
+            For a model that is no graph of layers.
+
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, 'softmax')])
+        >>> kerasnets.Classifier.from_keras(model).predict(np.zeros((2, 4))).shape
+        (2,)
+        """
+        net = cls(**kwargs) if loss is None else cls(loss=loss, **kwargs)
+        net.adopt(builder.adopt(interchange.specs_of(model), model), model)
+        return net
+
+    def __reduce__(self):
+        """Copies and pickles are the network's own file, and what no file holds."""
+        handle = io.BytesIO()
+        saving.save(self, handle)
+        state = {'rng': copy.deepcopy(self.rng), 'history': list(self.history)}
+        state['losses'] = list(self.losses)
+        return _revived, (type(self), handle.getvalue()), state
+
+    @classmethod
+    def load(cls, filename_or_handle):
+        """Read a network that `save` wrote, a model that Keras saved, or a pickle of theanets.
+
+        Nothing in a pickle is run: see `inert`.
+
+        Raises
+        ------
+        FileError
+            If the file holds no network, or one of another class.
+        """
+        return saving.load(filename_or_handle, cls)
+
+
+def _revived(cls, content):
+    """A network from the bytes of its file."""
+    return cls.load(io.BytesIO(content))

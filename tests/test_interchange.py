@@ -1,0 +1,135 @@
+"""Models that Keras made, and networks on their way to other places."""
+
+import copy
+import pickle
+import threading
+
+import joblib
+import keras
+import numpy as np
+import pytest
+
+import kerasnets
+from kerasnets.errors import ConfigurationError
+
+L = keras.layers
+RNG = np.random.default_rng(6)
+X = RNG.normal(size=(12, 4)).astype('f')
+S = RNG.normal(size=(6, 5, 4)).astype('f')
+
+
+def functional():
+    a, b = keras.Input((4,), name='a'), keras.Input((4,), name='b')
+    both = L.Concatenate(name='both')([L.Dense(3, 'tanh', name='left')(a), b])
+    return keras.Model([a, b], L.Dense(2, name='last')(both))
+
+
+MODELS = {
+    'feedforward.Classifier': lambda: keras.Sequential(
+        [keras.Input((4,)), L.Dense(5, 'relu', name='mid'), L.Dense(3, 'softmax')]
+    ),
+    'recurrent.Classifier': lambda: keras.Sequential(
+        [keras.Input((None, 4)), L.LSTM(5, return_sequences=True), L.Dense(4, 'softmax')]
+    ),
+    'convolution.Regressor': lambda: keras.Sequential(
+        [keras.Input((6, 6, 1)), L.Conv2D(3, 3), L.Flatten(), L.Dense(2)]
+    ),
+}
+
+
+@pytest.mark.parametrize('suffix', ['.keras', '.h5'])
+@pytest.mark.parametrize('name', MODELS)
+def test_files_of_keras_open_as_networks(name, suffix, tmp_path):
+    model = MODELS[name]()
+    model.save(tmp_path / f'model{suffix}')
+    net = kerasnets.load(tmp_path / f'model{suffix}')
+    module, cls = name.split('.')
+    assert type(net) is getattr(getattr(kerasnets, module), cls)
+    x = RNG.normal(size=(3, *[n or 7 for n in model.input_shape[1:]])).astype('f')
+    want = model.predict(x, verbose=0)
+    got = net.predict_proba(x) if cls == 'Classifier' else net.predict(x)
+    np.testing.assert_allclose(got, want, atol=1e-6)
+    target = want.argmax(-1) if cls == 'Classifier' else want * 0
+    before = net.evaluate([x, target])['loss']
+    net.train([x, target], algo='adam', learning_rate=0.01, epochs=5)
+    assert net.evaluate([x, target])['loss'] < before
+    net.save(tmp_path / f'again{suffix}')
+    again = kerasnets.load(tmp_path / f'again{suffix}')
+    np.testing.assert_allclose(again.predict(x), net.predict(x), atol=1e-6)
+
+
+def test_what_is_inside_a_model_of_keras():
+    model = MODELS['feedforward.Classifier']()
+    net = kerasnets.Classifier.from_keras(model)
+    assert net.model is model
+    assert net.find('mid', 'w').variable is model.layers[0].kernel
+    assert list(net.feed_forward(X))[:3] == ['in:out', 'mid:out', 'mid:pre']
+    net = kerasnets.recurrent.Classifier.from_keras(MODELS['recurrent.Classifier']())
+    assert len(list(net.predict_sequence([0, 1], 9, rng=1))) == 9
+
+
+def test_a_functional_model(tmp_path):
+    model = functional()
+    net = kerasnets.Regressor.from_keras(model)
+    want = model.predict([X, X], verbose=0)
+    np.testing.assert_allclose(net.predict([X, X]), want, atol=1e-6)
+    net.train([X, X, want * 0], algo='sgd', learning_rate=0.1, epochs=2)
+    assert net.find('left', 'w').shape == (4, 3)
+    model.save(tmp_path / 'model.keras')
+    assert kerasnets.load(tmp_path / 'model.keras').predict({'a': X, 'b': X}).shape == (12, 2)
+
+
+def test_models_that_are_no_list_of_layers():
+    a = keras.Input((4,))
+    twice = L.Dense(4)
+    with pytest.raises(ConfigurationError, match='expected a built Sequential or functional'):
+        kerasnets.Regressor.from_keras(keras.Sequential([L.Dense(3)]))
+    with pytest.raises(ConfigurationError, match='is used 2 times'):
+        kerasnets.Regressor.from_keras(keras.Model(a, twice(twice(a))))
+
+
+def ways(net, tmp_path):
+    yield copy.deepcopy(net)
+    yield copy.copy(net)
+    yield pickle.loads(pickle.dumps(net))
+    joblib.dump(net, tmp_path / 'net.joblib')
+    yield joblib.load(tmp_path / 'net.joblib')
+
+
+@pytest.mark.parametrize('kind', ['plain', 'own', 'tied'])
+def test_copies_are_networks_of_their_own(kind, tmp_path):
+    net, x, data = {
+        'plain': lambda: (kerasnets.Classifier([4, 5, 3]), X, [X, np.arange(12) % 3]),
+        'own': lambda: (kerasnets.recurrent.Regressor([4, (6, 'scrn'), 2]), S, [S, S[..., :2]]),
+        'tied': lambda: (kerasnets.Autoencoder([4, (3, 'prelu'), (4, 'tied')]), X, [X]),
+    }[kind]()
+    net.train(data, algo='adam', epochs=2)
+    want = net.predict(x)
+    for other in ways(net, tmp_path):
+        assert type(other) is type(net)
+        assert other.history == net.history
+        assert other.losses == net.losses
+        np.testing.assert_array_equal(other.predict(x), want)
+        assert other.rng.random() == copy.deepcopy(net.rng).random()
+        other.train(data, algo='sgd', learning_rate=0.5, epochs=1)
+        np.testing.assert_array_equal(net.predict(x), want)
+
+
+def test_two_networks_in_two_threads():
+    """Row 23."""
+    nets = [kerasnets.Classifier([4, 5, 3], rng=seed) for seed in (1, 2)]
+    alone = [kerasnets.Classifier([4, 5, 3], rng=seed) for seed in (1, 2)]
+    y = np.arange(12) % 3
+
+    def work(net):
+        net.train([X, y], algo='sgd', learning_rate=0.1, epochs=3)
+        net.predict(X)
+
+    threads = [threading.Thread(target=work, args=[net]) for net in nets]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for net, other in zip(nets, alone):
+        work(other)
+        np.testing.assert_allclose(net.predict_proba(X), other.predict_proba(X), atol=1e-6)
