@@ -28,7 +28,15 @@ setup(
     ],
     extras_require={
         'examples': ['matplotlib', 'scikit-learn'],
-        'test': ['pytest', 'hypothesis', 'matplotlib', 'pandas', 'scipy', 'scikit-learn'],
+        'test': [
+            'pytest',
+            'hypothesis',
+            'matplotlib',
+            'pandas',
+            'pytest-xdist',
+            'scipy',
+            'scikit-learn',
+        ],
         'lint': ['ruff==0.17.6'],
         'jax': ['jax'],
     },
