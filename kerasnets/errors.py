@@ -1,6 +1,7 @@
 """The errors that kerasnets raises. Each says what was expected, what came and what to do."""
 
 import difflib
+import fnmatch
 import numbers
 
 
@@ -42,6 +43,20 @@ def check_known(given, known, what):
                 f'unknown {what} {name!r}.{suggest(name, known)} '
                 f'Known: {", ".join(sorted(map(str, known))) or "none"}.'
             )
+
+
+def matching(pattern, names, what):
+    """Those names that a pattern, in the manner of a shell, matches.
+
+    Raises ConfigurationError if there are none, naming the nearest.
+    """
+    found = fnmatch.filter(names, pattern)
+    if not found:
+        raise ConfigurationError(
+            f'{what} {pattern!r} matches nothing.{suggest(pattern, names)} '
+            f'There are: {", ".join(names)}.'
+        )
+    return found
 
 
 def positive(value, name, least=1):

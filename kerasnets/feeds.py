@@ -34,6 +34,7 @@ class Feeds:
         self.takes_labels = takes_labels
         self.inputs = inputs_of(nodes)
         self.leads = [self._lead(i) for i in range(len(losses))]
+        self.own = [self._own(i) for i in range(len(losses))]  # what each asks of the data
         self._shapes, self._tensors = {}, {}
 
     def arrays(self, x):
@@ -72,8 +73,8 @@ class Feeds:
         data = self.spread(data)
         inputs = self.slots(data)
         slots = list(inputs)
-        for i in range(len(self.losses)):
-            slots += self.slots_of(self._own(i), inputs, data, data[len(slots) :])
+        for loss in self.own:
+            slots += self.slots_of(loss, inputs, data, data[len(slots) :])
         return slots, data
 
     def _lead(self, i):
@@ -107,19 +108,22 @@ class Feeds:
         exact = self._exact(output, inputs, data)
         shapes = loss.target_shape(exact), loss.target_shape(output.shape)
         weights = loss.weights_shape(exact)
-        axes = [len(shapes[0])] if loss.target is None else []
         padded = any(slot.masked for slot in inputs)
-        ragged = [padded and is_ragged(a, n) for a, n in zip(rest, [*axes, len(weights)])]
-        ragged = iter([*ragged, False, False])
         slots = []
+
+        def ragged(shape):  # the array for the next slot
+            given = rest[len(slots) : len(slots) + 1]
+            return padded and any(is_ragged(array, len(shape)) for array in given)
+
         if loss.target is None:
             name = f'targets ({loss.output_name or self.nodes[-1].name!r})'
             labels = ('labels', exact[-1], shapes[1], 'int32')
             kind = labels if loss.of_labels else ('values', None, shapes[1])
-            slots.append(Slot(name, shapes[0], *kind, ragged=next(ragged)))
+            slots.append(Slot(name, shapes[0], *kind, ragged=ragged(shapes[0])))
         if loss.weighted:
             static = (None,) * len(weights)
-            slots.append(Slot('weights', weights, 'weights', static=static, ragged=next(ragged)))
+            found = ragged(weights)
+            slots.append(Slot('weights', weights, 'weights', static=static, ragged=found))
         return slots
 
     def to_score(self, loss, x, y, w=None):
@@ -174,7 +178,7 @@ class Feeds:
             for i, loss in enumerate(self.losses):
                 output = find_output(self.nodes, loss.output_name)
                 name = full_name(self.nodes, loss.output_name).replace(':', '_')
-                own = self._own(i).data(f'{name}_{i}' if i else name, output)
+                own = self.own[i].data(f'{name}_{i}' if i else name, output)
                 if self.leads[i] < i:
                     target, *weights = targets[self.leads[i]]
                     own = [target, *(own or weights if loss.weighted else ())]

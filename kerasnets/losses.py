@@ -8,6 +8,7 @@ adds what a network needs to know of it. Errors are averaged as Σwe/Σw, or Σe
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 
@@ -273,6 +274,7 @@ class Loss:
         return average(ops.cast(right, 'float32'), weights)
 
 
+@functools.cache
 def _of_keras(name):
     """The `Kind` of a Keras loss by its name."""
     try:

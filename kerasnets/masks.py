@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 #: Layers that treat each step by itself, but in Keras lose the mask.
-STEPWISE = (keras.layers.Embedding, keras.layers.RMSNormalization)
+LOSING = (keras.layers.Embedding, keras.layers.RMSNormalization)
 
 
 class Padded(keras.layers.Layer):
@@ -81,4 +81,4 @@ def check(nodes):
 
 def _is_stepwise(layer):
     # a model is what a layer of several inputs is made of: Dense and Add
-    return isinstance(layer, (*STEPWISE, keras.Model))
+    return isinstance(layer, (*LOSING, keras.Model))

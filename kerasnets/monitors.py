@@ -1,7 +1,6 @@
 """What is watched in training beside the loss: patterns of outputs and parameters, and metrics."""
 
 import dataclasses
-import fnmatch
 import numbers
 from collections.abc import Callable, Mapping
 
@@ -9,7 +8,8 @@ import keras
 from keras import ops
 
 from kerasnets.compiled import gradients
-from kerasnets.errors import ConfigurationError, suggest
+from kerasnets.errors import ConfigurationError, matching, suggest
+from kerasnets.params import Value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,32 +82,10 @@ def computed(monitors, nodes, outputs, anchor):
     mass = ops.sum(ops.ones_like(one, dtype='float32'))
     found = {}
     for monitor in monitors:
-        names = fnmatch.filter([*outputs, *params], monitor.pattern)
-        if not names:
-            raise ConfigurationError(
-                f'the monitor {monitor.pattern!r} matches nothing.'
-                f'{suggest(monitor.pattern, [*outputs, *params])} '
-                f'There are: {", ".join([*outputs, *params])}.'
-            )
-        for name in names:
+        for name in matching(monitor.pattern, [*outputs, *params], 'the monitor'):
             tensor = outputs[name] if name in outputs else Value(params[name], held)(anchor)
             found[f'{name}{monitor.label}'] = ops.cast(monitor.function(tensor), 'float32'), mass
     return found
-
-
-class Value(keras.layers.Layer):
-    """The value of a parameter, read anew at each call with any tensor of the graph."""
-
-    def __init__(self, param, layers):
-        super().__init__()
-        self.param = param
-        self.layers = layers  # so that their variables are those of the model
-
-    def call(self, anchor):
-        return ops.multiply(self.param.layout.read(self.param.variable), 1)
-
-    def compute_output_spec(self, anchor):
-        return keras.KerasTensor(self.param.shape, dtype='float32')
 
 
 class GradientNorms(keras.layers.Layer):

@@ -1,13 +1,14 @@
 """The layers of a network as nodes of a graph, and how data runs through them."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 import keras
 
 from kerasnets import layers, masks
 from kerasnets.errors import ConfigurationError, suggest
-from kerasnets.layers.form import Run
+from kerasnets.layers.form import Pass
 from kerasnets.params import parameters
 from kerasnets.spec import LayerSpec
 
@@ -64,7 +65,7 @@ class Probe(keras.layers.Layer):
     def call(self, x, y=None, states=(), mask=None, x_mask=None):
         # Keras fills in the one mask or the other, by the number of tensors
         masks = [m for m in keras.tree.flatten([mask, x_mask]) if m is not None]
-        run = Run(self.layer, x, y, tuple(states), masks[0] if masks else None)
+        run = Pass(self.layer, x, y, tuple(states), masks[0] if masks else None)
         return layers.anatomy(self.layer).outputs[self.part].read(run)
 
     def get_config(self):
@@ -140,12 +141,16 @@ class Flow(Mapping):
     """
 
     def __init__(self, nodes, inputs, padded=False, change=None):
-        self.names = output_names(nodes)
         self.nodes = {node.name: node for node in nodes}
         self.padded = padded
         self.change = change or (lambda name, tensor: tensor)
         self.made = {full_name(nodes, name): tensor for name, tensor in inputs.items()}
         self.changed = {name: self.change(name, tensor) for name, tensor in self.made.items()}
+
+    @functools.cached_property
+    def names(self):
+        """Every name there is; what is found in the layers is looked up only when asked for."""
+        return output_names(self.nodes.values())
 
     def __getitem__(self, name):
         if name not in self.changed:

@@ -15,13 +15,13 @@ from kerasnets.errors import ConfigurationError
 from kerasnets.losses import hidden
 from kerasnets.monitors import GradientNorms, computed, metric
 from kerasnets.nodes import Flow, Probe, connect, full_name, output_names
+from kerasnets.params import Value
 from kerasnets.regularizers import (
     Always,
     Contraction,
     Contractive,
     Function,
     Noise,
-    WeightPenalty,
 )
 
 
@@ -224,7 +224,7 @@ def _of_weights(nodes, regularizer, anchor):
     if not chosen:
         return ops.sum(ops.zeros_like(anchor))
     held = [node.layer for node in nodes]
-    return WeightPenalty(regularizer.penalty, chosen, held)(anchor)
+    return sum(regularizer.penalty(Value(p, held)(anchor)) for p in chosen) / len(chosen)
 
 
 def _contraction(nodes, regularizer, chosen, sources, padded):

@@ -203,17 +203,15 @@ def build(algo='rmsprop', learning_rate=None, **options):
     scheduled = isinstance(learning_rate, schedules.LearningRateSchedule)
     if learning_rate is None:
         learning_rate = RATES.get(algo.lower(), RATE)
-    known = [*COMMON, *(keywords(algo) if algo.lower() in ALGORITHMS else ())]
-    checked = options if scheduled else {'learning_rate': learning_rate, **options}
+    options = {k: v for k, v in options.items() if v is not None}
+    ours = {*COMMON, *(keywords(algo) if algo.lower() in ALGORITHMS else ())}
+    checked = {k: options[k] for k in options if k in ours - {'nesterov', 'use_ema'}}
+    if not scheduled:
+        checked['learning_rate'] = learning_rate
     for key, value in checked.items():
-        if (
-            value is not None
-            and key not in ('nesterov', 'use_ema')
-            and key in (*known, 'learning_rate')
-        ):
-            number(value, key, lambda v: 0 <= v < math.inf, 'of 0 or more')
-    kwargs = {COMMON.get(k, k): v for k, v in options.items() if v is not None and v != 0}
-    kwargs |= {k: v for k, v in options.items() if k not in COMMON and v is not None}
+        number(value, key, lambda v: 0 <= v < math.inf, 'of 0 or more')
+    # 0 of what is common to all means: without it
+    kwargs = {COMMON.get(k, k): v for k, v in options.items() if v or k not in COMMON}
     if 'clipvalue' in kwargs:
         kwargs.pop('clipnorm', None)
     rate = learning_rate if scheduled else float(learning_rate)

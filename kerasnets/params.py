@@ -58,6 +58,21 @@ class Parameter:
         return f'<Parameter {self.name} {self.shape}>'
 
 
+class Value(keras.layers.Layer):
+    """The value of a parameter, read anew at each call with any tensor of the graph."""
+
+    def __init__(self, param, layers):
+        super().__init__()
+        self.param = param
+        self.layers = layers  # so that their variables are those of the model
+
+    def call(self, anchor):
+        return keras.ops.multiply(self.param.layout.read(self.param.variable), 1)
+
+    def compute_output_spec(self, anchor):
+        return keras.KerasTensor(self.param.shape, dtype='float32')
+
+
 def parameters(layer, prefix):
     """Name -> `Parameter` of a built Keras layer.
 

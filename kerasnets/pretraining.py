@@ -52,15 +52,19 @@ def itertrain(net, make, algo, train, valid, subalgo, unlabelled=None, **keyword
     if algo == 'pretrain':
         train = unlabelled if unlabelled is not None else _inputs(train)
         valid = None if valid is None else _inputs(valid)
-    runs = [part.itertrain(train, valid, algo=subalgo, **keywords) for part in parts[:1]]
-    return _one_by_one(runs, parts[1:], train, valid, subalgo, keywords)
+
+    def start(part):
+        return part.itertrain(train, valid, algo=subalgo, **keywords)
+
+    first, *others = parts
+    return _in_turn(start(first), map(start, others))
 
 
-def _one_by_one(runs, parts, train, valid, subalgo, keywords):
-    """The first run has been checked and made ready; the others follow it."""
-    yield from runs[0]
-    for part in parts:
-        yield from part.itertrain(train, valid, algo=subalgo, **keywords)
+def _in_turn(first, others):
+    """Runs one after the other: the first is made ready, each other when its turn comes."""
+    yield from first
+    for run in others:
+        yield from run
 
 
 def _layerwise(net, make):
@@ -145,9 +149,9 @@ def _sampled(net, train, valid, keywords):
             read = net.feed_forward(batch[0])[f'{before.name}:out']
             rows = _drawn(read, params['w'].shape[1], rng).T
         params['w'].set_value(rows)
-    built = {k: v for k, v in keywords.items() if k == 'batch_size'}
-    monitors = net.evaluate(train, **built)
-    yield monitors, monitors if valid is None else net.evaluate(valid, **built)
+    size = keywords['batch_size']
+    monitors = net.evaluate(train, batch_size=size)
+    yield monitors, monitors if valid is None else net.evaluate(valid, batch_size=size)
 
 
 def _drawn(rows, count, rng):

@@ -6,7 +6,6 @@ network's own model and saved files know nothing of them.
 """
 
 import dataclasses
-import fnmatch
 import math
 from collections.abc import Callable
 
@@ -14,7 +13,8 @@ import keras
 from keras import ops
 
 from kerasnets.compiled import squared_jacobian
-from kerasnets.errors import ConfigurationError, check_known, number, suggest
+from kerasnets.errors import ConfigurationError, check_known, matching, number
+from kerasnets.losses import average, hidden
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,24 +65,16 @@ class Regularizer:
         if self.pattern is None:
             return list(default)
         patterns = [self.pattern] if isinstance(self.pattern, str) else list(self.pattern)
-        for pattern in patterns:
-            if not fnmatch.filter(names, pattern):
-                raise ConfigurationError(
-                    f'{type(self).__name__}: the pattern {pattern!r} matches nothing.'
-                    f'{suggest(pattern, names)} There are: {", ".join(names)}.'
-                )
-        return [n for n in names if any(fnmatch.fnmatchcase(n, p) for p in patterns)]
+        what = f'{type(self).__name__}: the pattern'
+        found = {name for pattern in patterns for name in matching(pattern, names, what)}
+        return [name for name in names if name in found]
 
 
 def mean(values, mask=None):
     """The mean of a tensor, over the steps (examples, time) that the mask leaves."""
     if mask is None:
         return ops.mean(values)
-    mask = ops.cast(mask, values.dtype)
-    for _ in values.shape[2:]:
-        mask = ops.expand_dims(mask, -1)
-    mask = mask * ops.ones_like(values)
-    return ops.sum(mask * values) / ops.maximum(ops.sum(mask), 1.0)
+    return average(values, hidden(mask, None, len(values.shape)))[0]
 
 
 class WeightL1(Regularizer):
@@ -150,8 +142,6 @@ class Noise(Regularizer):
     """Normal noise with the standard deviation `weight`, added to outputs."""
 
     where: str | None = None  # 'input', 'hidden' or 'output', in the place of a pattern
-
-    of = 'changes'
 
     def layer(self, seed):
         """The Keras layer that makes the noise."""
@@ -286,26 +276,6 @@ class Always(keras.layers.Layer):
 
     def call(self, x):
         return self.layer(x, training=True)
-
-
-class WeightPenalty(keras.layers.Layer):
-    """The mean of a penalty over parameters, read anew at each call.
-
-    Called with any tensor of the graph that it is to be part of.
-    """
-
-    def __init__(self, penalty, params, layers):
-        super().__init__()
-        self.penalty = penalty
-        self.params = params
-        self.layers = layers  # so that their variables are those of the model
-
-    def call(self, anchor):
-        values = [param.layout.read(param.variable) for param in self.params]
-        return sum(self.penalty(value) for value in values) / len(values)
-
-    def compute_output_spec(self, anchor):
-        return keras.KerasTensor((), dtype='float32')
 
 
 class Contraction(keras.layers.Layer):

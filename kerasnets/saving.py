@@ -136,11 +136,14 @@ def _read(path, name, cls):
 
 def _of_class(net, cls):
     if not isinstance(net, cls):
-        raise FileError(
-            f'the file holds a {type(net).__name__}, not a {cls.__name__}. '
-            'Open it with kerasnets.load().'
-        )
+        raise _other_class(type(net).__name__, cls)
     return net
+
+
+def _other_class(held, cls):
+    return FileError(
+        f'the file holds a {held}, not a {cls.__name__}. Open it with kerasnets.load().'
+    )
 
 
 def _member(path, suffix):
@@ -186,10 +189,7 @@ def restore(about, model, cls):
         )
     known = {_class_name(c): c for c in _classes(cls)}
     if about['class'] not in known:
-        raise FileError(
-            f'the file holds a {about["class"]}, not a {cls.__name__}. '
-            'Open it with kerasnets.load().'
-        )
+        raise _other_class(about['class'], cls)
     net = known[about['class']](loss=None)
     net.losses = list(filter(None, map(_unloss, about['losses'])))
     specs = [_unspec(fields, model) for fields in about['layers']]

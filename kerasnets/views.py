@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets import masks, objective, optimizers
+from kerasnets import checkpoint, masks, objective, optimizers
 from kerasnets.compiled import compiled
 from kerasnets.errors import ConfigurationError, number
 from kerasnets.feeds import Feeds
@@ -118,12 +118,10 @@ class Views:
         key = (*key, learning_rate) if scheduled else key  # a schedule is part of it
         if key not in self._optimizers:
             fresh.build(self.model.trainable_variables)
-            state = [np.array(ops.convert_to_numpy(v)) for v in fresh.variables]
-            self._optimizers[key] = fresh, state
+            self._optimizers[key] = fresh, checkpoint.values(fresh.variables)
         optimizer, state = self._optimizers[key]
         if not keep and optimizer is not algo:
-            for variable, value in zip(optimizer.variables, state):
-                variable.assign(value)
+            checkpoint.restore(optimizer.variables, state, 'optimizer')
         if not scheduled and optimizer is not algo:
             optimizer.learning_rate = float(ops.convert_to_numpy(fresh.learning_rate))
         return optimizer

@@ -11,7 +11,7 @@ from keras import ops
 from kerasnets import registry
 from kerasnets.errors import ConfigurationError, check_known, suggest
 from kerasnets.layers import dense
-from kerasnets.layers.form import Anatomy, Form, Output, Run
+from kerasnets.layers.form import Anatomy, Form, Output, Pass
 
 
 def register(name):
@@ -149,7 +149,7 @@ def _of_halves(layer):
             return y
         states = run.states[count:] if backwards else run.states[:count]
         y = ops.flip(y, axis=1) if backwards else y
-        found = read(Run(inner, run.given, y, states, run.mask))
+        found = read(Pass(inner, run.given, y, states, run.mask))
         return ops.flip(found, axis=1) if backwards else found
 
     outputs = {

@@ -184,12 +184,12 @@ class Output:
     that it put out, and computed for all steps at once.
     """
 
-    read: Callable  # (Run) -> tensor
+    read: Callable  # (Pass) -> tensor
     after: bool = False  # whether it needs the layer's output
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class Pass:
     """What went into a layer and came out of it, for reading what went on inside."""
 
     layer: object
