@@ -6,6 +6,7 @@ holds the arrays and, as JSON, the rest. Whoever opens it for the network alone 
 
 import io
 import json
+import os
 import pathlib
 import time
 import zipfile
@@ -36,6 +37,9 @@ class Checkpoints:
             raise ConfigurationError(
                 f'expected save_progress as a path that ends in .keras, got {str(path)!r}.'
             )
+        folder = pathlib.Path(path).parent
+        if not folder.is_dir():
+            raise FileError(f'cannot save progress to {str(path)!r}: there is no folder {folder}.')
         number = isinstance(every, (int, float)) and not isinstance(every, bool)
         if not number or every < 0:
             raise ConfigurationError(
@@ -92,6 +96,8 @@ def read(path):
     FileError
         If there is no such file, or it is none.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise ConfigurationError(f'expected resume as a path, or True, got {path!r}.')
     try:
         with zipfile.ZipFile(path) as archive:
             return unpack(archive.read(MEMBER))

@@ -20,8 +20,9 @@ def dataset(source, fit, *, what='data', batch_size=32, batches=None):
 
     Parameters
     ----------
-    source : list of arrays, callable, tf.data.Dataset or other iterable of batches
-        A callable is called with nothing and returns one batch, a list of arrays.
+    source : list of arrays, callable, generator, tf.data.Dataset, PyDataset or other iterable
+        A callable is called with nothing and returns one batch, a list of arrays. Others give
+        such batches.
     fit : callable
         Takes a batch; returns the slots that it is to fill, and the arrays for them.
     what : str
@@ -29,7 +30,8 @@ def dataset(source, fit, *, what='data', batch_size=32, batches=None):
     batch_size : int
         Examples in a batch, where the source is arrays.
     batches : int, optional
-        Batches in an epoch. Default: all of an array or an iterable, 100 of a callable.
+        Batches in an epoch. Default: all of an array or an iterable, the length of a callable
+        that has one, 100 of another callable or a generator.
 
     Raises
     ------

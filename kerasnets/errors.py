@@ -59,6 +59,16 @@ def matching(pattern, names, what):
     return found
 
 
+def scalar(tensor, what):
+    """The tensor, if it has no axes; ConfigurationError for what is no single number."""
+    shape = getattr(tensor, 'shape', ())
+    if len(shape):
+        raise ConfigurationError(
+            f'expected {what} to give a scalar, got shape {tuple(shape)}. Take a mean, for example.'
+        )
+    return tensor
+
+
 def positive(value, name, least=1):
     """The value as an int of 1 (or `least`) or more; ConfigurationError for anything else."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)

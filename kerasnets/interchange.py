@@ -19,7 +19,7 @@ def specs_of(model):
         For a model that is neither Sequential nor functional, has no input shape yet, or uses
         a layer twice.
     """
-    if not model.built or not getattr(model, 'inputs', None):
+    if not isinstance(model, keras.Model) or not model.built or not getattr(model, 'inputs', None):
         raise ConfigurationError(
             'expected a built Sequential or functional model of Keras. Give it an Input, or call '
             'it once.'

@@ -170,6 +170,10 @@ class Loss:
         if mean_name is not None:
             object.__setattr__(self, 'output_name', mean_name)
         number(self.weight, 'the weight of a loss', math.isfinite, 'that is finite')
+        for key in ('output_name', 'target', 'covar_name'):
+            name = getattr(self, key)
+            if not (name is None or isinstance(name, str) or (key == 'target' and name is True)):
+                raise ConfigurationError(f'expected {key} as the name of an output, got {name!r}.')
         if self.weighted and self.whole:
             raise ConfigurationError(f'{self.name!r} is of a batch as a whole: it has no weights.')
         if self.kind.variance != (self.covar_name is not None):

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from kerasnets.compiled import gradients
-from kerasnets.errors import ConfigurationError, matching, suggest
+from kerasnets.errors import ConfigurationError, matching, scalar, suggest
 from kerasnets.params import Value
 
 
@@ -60,6 +60,11 @@ def build(asked):
     ['<0.1', ':max']
     """
     monitors, metrics = [], []
+    if asked is not None and not isinstance(asked, (Mapping, list, tuple)):
+        raise ConfigurationError(
+            f'expected monitors as a dict of patterns, or a list, got {asked!r}. '
+            "Write monitors={'hid1:out': (0.1, 0.9)}."
+        )
     for item in asked.items() if isinstance(asked, Mapping) else asked or ():
         if isinstance(item, (str, keras.metrics.Metric)):
             metric(item)
@@ -84,7 +89,8 @@ def computed(monitors, nodes, outputs, anchor):
     for monitor in monitors:
         for name in matching(monitor.pattern, [*outputs, *params], 'the monitor'):
             tensor = outputs[name] if name in outputs else Value(params[name], held)(anchor)
-            found[f'{name}{monitor.label}'] = ops.cast(monitor.function(tensor), 'float32'), mass
+            value = scalar(monitor.function(tensor), f'the monitor {name}{monitor.label}')
+            found[f'{name}{monitor.label}'] = ops.cast(value, 'float32'), mass
     return found
 
 

@@ -127,11 +127,12 @@ class Network(Persistent, Stack):
         Parameters
         ----------
         x : array (examples, …)
+            Or a list of sequences of differing length; for several inputs a list or a dict.
 
         Returns
         -------
         dict of str to array
-            'in:out', 'hid1:pre', 'hid1:out', …
+            'in:out', 'hid1:pre', 'hid1:out', …; of sequences, lists of arrays.
 
         Raises
         ------
@@ -141,7 +142,7 @@ class Network(Persistent, Stack):
         return self._compute(x, output_names(self._nodes), regularizers)
 
     def predict(self, x, **regularizers):
-        """The network's output for `x`, an array (examples, …)."""
+        """The network's output for `x`, which is as `feed_forward` takes it."""
         return self._output(x, 'out', regularizers)
 
     def _output(self, x, part, regularizers):
@@ -216,9 +217,9 @@ class Network(Persistent, Stack):
 
         Parameters
         ----------
-        train : list of arrays, callable or tf.data.Dataset
+        train : list of arrays, callable, generator, tf.data.Dataset or keras PyDataset
             Inputs, targets and, if the network is weighted, weights. A callable returns a
-            batch of them each time.
+            batch of them each time. Sequences of differing length are a list of arrays.
         valid : the same, optional
             Validated before the first epoch and every `validate_every` epochs. Without it the
             training loss takes the place of the validation's.
@@ -233,7 +234,7 @@ class Network(Persistent, Stack):
         batch_size : int
             Examples in a batch, where the data is arrays.
         train_batches, valid_batches : int, optional
-            Batches in an epoch. Default: all of an array, 100 of a callable.
+            Batches in an epoch. Default: all of an array, 100 of a callable without a length.
         patience : int
             Validations without progress that are put up with.
         validate_every : int

@@ -11,7 +11,7 @@ from keras import ops
 
 from kerasnets import layers, masks
 from kerasnets.curvature import Curvature
-from kerasnets.errors import ConfigurationError
+from kerasnets.errors import ConfigurationError, scalar
 from kerasnets.losses import hidden
 from kerasnets.monitors import GradientNorms, computed, metric
 from kerasnets.nodes import Flow, Probe, connect, full_name, output_names
@@ -103,7 +103,7 @@ def graph(nodes, losses, inputs, sources, targets, monitors, asked, padded=False
         terms.append((loss.weight, *loss.value(found[name], logits, target, weights, variance)))
         compared.append((target, found[name] if logits is None else logits, weights))
     penalties = [
-        (r.weight, _penalty(nodes, r, found, sources, padded))
+        (r.weight, scalar(_penalty(nodes, r, found, sources, padded), type(r).__name__))
         for r in asked.regularizers
         if not isinstance(r, Noise)
     ]

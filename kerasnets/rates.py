@@ -9,7 +9,9 @@ import math
 import numpy as np
 
 from kerasnets import checkpoint, data
-from kerasnets.errors import ConfigurationError, positive
+from kerasnets.curvature import Esgd
+from kerasnets.errors import ConfigurationError, number, positive
+from kerasnets.objective import Asked
 
 #: Weight of the past in the running mean of the losses.
 SMOOTH = 0.9
@@ -39,12 +41,14 @@ class RateCurve:
 def find(views, source, algo, low, high, steps, batch_size, options):
     """Take a step at each of `steps` rates from `low` to `high`; the network stays as it was."""
     steps = positive(steps, 'steps', least=3)
-    if not 0 < low < high:
+    for name, rate in (('low', low), ('high', high)):
+        number(rate, name, lambda r: 0 < r < math.inf, 'above 0')
+    if not low < high:
         raise ConfigurationError(f'expected 0 < low < high, got low={low!r}, high={high!r}.')
     views.check_losses()
     source = data.dataset(source, views.feeds.fit, batch_size=batch_size)
-    objective = views.objective(source)
     optimizer = views.optimizer(algo, low, **options)
+    objective = views.objective(source, Asked(curvature=isinstance(optimizer, Esgd)))
     objective.use(optimizer)
     before = checkpoint.values(views.model.variables)
     rates = np.geomspace(low, high, steps)

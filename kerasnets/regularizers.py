@@ -49,6 +49,7 @@ class Regularizer:
     def __post_init__(self):
         name = f'the weight of {type(self).__name__}'
         number(self.weight, name, lambda w: 0 <= w < math.inf, 'of 0 or more')
+        check_pattern(self.pattern)
 
     def penalty(self, values, mask=None):
         """The penalty for one tensor, a scalar; `mask` marks the steps that are no padding."""
@@ -68,6 +69,15 @@ class Regularizer:
         what = f'{type(self).__name__}: the pattern'
         found = {name for pattern in patterns for name in matching(pattern, names, what)}
         return [name for name in names if name in found]
+
+
+def check_pattern(pattern):
+    """Refuse what is neither a pattern, nor a tuple of them, nor None."""
+    patterns = pattern if isinstance(pattern, (tuple, list)) else [pattern]
+    if not all(one is None or isinstance(one, str) for one in patterns):
+        raise ConfigurationError(
+            f"expected a pattern of names, such as 'hid?:out', got {pattern!r}."
+        )
 
 
 def mean(values, mask=None):
@@ -136,6 +146,10 @@ class Contractive(Regularizer):
 
     wrt: str = '*'
 
+    def __post_init__(self):
+        super().__post_init__()
+        check_pattern(self.wrt)
+
 
 @dataclasses.dataclass(frozen=True)
 class Noise(Regularizer):
@@ -156,6 +170,7 @@ class Dropout(Noise):
 
     def __post_init__(self):
         number(self.weight, 'the probability of dropout', lambda w: 0 <= w < 1, 'of 0 to under 1')
+        check_pattern(self.pattern)
 
     def layer(self, seed):
         return keras.layers.Dropout(self.weight, seed=seed)

@@ -185,6 +185,9 @@ def _from_dict(entry, default):
         raise ConfigurationError(f'expected the form as a str, got {form!r}.')
     fields['form'] = _form(form)
     states = [(key, fields.pop(key)) for key in STATES if key in fields]
+    for key, name in states:
+        if not isinstance(name, str):
+            raise ConfigurationError(f'expected {key} as the name of an output, got {name!r}.')
     fields['states'] = tuple((key, *_inputs(name, None)) for key, name in states)
     if 'size' in fields:
         fields['size'] = _size(fields['size'])
@@ -228,7 +231,9 @@ def _name(typed, default):
 
 def _inputs(typed, previous):
     """Names of outputs, each with its part: 'hid1' reads 'hid1:out'."""
-    names = (previous,) if typed is None else (typed,) if isinstance(typed, str) else tuple(typed)
+    names = (typed,) if isinstance(typed, str) else (previous,) if typed is None else typed
+    if not isinstance(names, (tuple, list)):
+        raise ConfigurationError(f'expected inputs as names of layers, got {names!r}.')
     for name in names:
         if not isinstance(name, str) and name is not None:
             raise ConfigurationError(f'expected inputs as names of layers, got {name!r}.')

@@ -146,6 +146,9 @@ def test_ten_times_killed_at_random_moments(tmp_path, request):
 
 def test_what_is_no_checkpoint(tmp_path):
     net = fresh()
+    with pytest.raises(FileError, match='there is no folder'):  # before any training
+        net.train([X, Y], epochs=1, save_progress=tmp_path / 'none' / 'a.keras')
+    assert not net.history
     net.save(tmp_path / 'net.keras')
     (tmp_path / 'empty.keras').write_bytes(b'')
     kerasnets.Classifier([4, 3]).train([X, Y], epochs=1, save_progress=tmp_path / 'other.keras')
@@ -164,6 +167,7 @@ def test_what_is_no_checkpoint(tmp_path):
         (dict(save_every=1), 'need save_progress'),
         (dict(resume=True), 'need save_progress'),
         (dict(save_progress='a.pkl'), 'ends in .keras'),
+        (dict(resume=3), 'resume as a path, or True, got 3'),
         (dict(save_progress='a.keras', save_every=-1), 'int of epochs or a float of minutes'),
     ]:
         with pytest.raises(ConfigurationError, match=says):

@@ -84,6 +84,8 @@ def test_models_that_are_no_list_of_layers():
     twice = L.Dense(4)
     with pytest.raises(ConfigurationError, match='expected a built Sequential or functional'):
         kerasnets.Regressor.from_keras(keras.Sequential([L.Dense(3)]))
+    with pytest.raises(ConfigurationError, match='expected a built Sequential or functional'):
+        kerasnets.Regressor.from_keras(3)
     with pytest.raises(ConfigurationError, match='is used 2 times'):
         kerasnets.Regressor.from_keras(keras.Model(a, twice(twice(a))))
 

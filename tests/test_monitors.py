@@ -78,6 +78,9 @@ def test_gradients_are_watched(form):
         ({'hid9:out': 0.1}, "'hid9:out' matches nothing.*Did you mean 'hid1:out'"),
         ({'hid1:out': 'x'}, 'a number or a .label, function. pair'),
         (['acuracy'], 'unknown metric'),
+        (3, 'monitors as a dict of patterns, or a list, got 3'),
+        ('hid1:out', 'monitors as a dict of patterns'),
+        ({'hid1:out': keras.ops.abs}, r'hid1:out:abs to give a scalar, got shape .None, 5.'),
         ([3], 'a pattern with its levels, or a Keras metric, got 3'),
     ],
 )

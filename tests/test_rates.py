@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -26,10 +27,23 @@ def test_a_learning_rate_is_found_and_the_network_stays_as_it_was():
 
 @pytest.mark.parametrize(
     ('keywords', 'says'),
-    [(dict(low=1, high=0.1), '0 < low < high'), (dict(steps=1), 'steps as an int of 3'),
-     (dict(momentun=1), "Did you mean 'momentum'"), (dict(low=1e20, high=1e30), 'blew up at once')],
-)  # fmt: skip
+    [
+        (dict(low=1, high=0.1), '0 < low < high'),
+        (dict(low='a'), 'low as a number above 0'),
+        (dict(steps=1), 'steps as an int of 3'),
+        (dict(momentun=1), "Did you mean 'momentum'"),
+        (dict(low=1e20, high=1e30), 'blew up at once'),
+    ],
+)
 def test_what_cannot_be(keywords, says):
     net = kerasnets.Regressor([4, 8, 3])
     with pytest.raises(ConfigurationError, match=says):
         net.find_learning_rate([X, X[:, :3]], 'sgd', **keywords)
+
+
+@pytest.mark.skipif(keras.backend.backend() != 'tensorflow', reason='of TensorFlow')
+def test_esgd_is_told_the_curvature_here_too():
+    """Without it the first step, over nothing but epsilon, would blow the loss up at once."""
+    net = kerasnets.Regressor([4, 2])
+    curve = net.find_learning_rate([X, X[:, :2]], 'esgd', steps=20, batch_size=len(X))
+    assert 1e-3 < curve.best < 10

@@ -251,6 +251,11 @@ def test_penalties_of_ones_own(net):
         np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-5)
 
 
+def test_a_penalty_of_ones_own_is_a_scalar(net):
+    with pytest.raises(ConfigurationError, match=r'to give a scalar, got shape .None, 5.'):
+        net.evaluate([X, Y], regularizers=[lambda outputs: outputs['hid1:out']])
+
+
 def test_penalties_pass_over_padding():
     net = kerasnets.recurrent.Regressor([4, (5, 'rnn', 'tanh'), 2])
     x = [RNG.normal(size=(n, 4)) for n in (3, 7, 2)]
@@ -273,6 +278,9 @@ def test_penalties_pass_over_padding():
     [
         (dict(dropout=0.5), "expected dropout as a dict .*Write dropout={'hid"),
         (dict(dropout={'hid9:out': 0.5}), "'hid9:out' matches nothing.*Did you mean"),
+        (dict(noise={3: 0.1}), "a pattern of names, such as 'hid.:out', got 3"),
+        (dict(hidden_l1=dict(weight=1, pattern=3)), 'a pattern of names, .*got 3'),
+        (dict(contractive=dict(weight=1, wrt=3)), 'a pattern of names, .*got 3'),
         (dict(hidden_dropout=1.0), 'probability of dropout as a number of 0 to under 1'),
         (dict(input_noise=-1), 'weight of Noise as a number'),
         (dict(hiden_noise=1), "Did you mean 'hidden_noise'"),

@@ -83,6 +83,9 @@ def test_specs_are_frozen():
         (dict(size=3, name='a.b'), 'expected a name'),
         (dict(size=3, name=''), 'expected a name'),
         (dict(size=3, inputs=[4]), 'names of layers'),
+        (dict(size=3, inputs=4), 'inputs as names of layers, got 4'),
+        (dict(form='rnn', size=3, h_0=3), 'h_0 as the name of an output, got 3'),
+        (dict(form='rnn', size=3, h_0=('in', 'in')), 'h_0 as the name of an output'),
         ({4: 5}, 'words as keys'),
     ],
 )
