@@ -42,23 +42,26 @@ def names():
     return sorted((stock - {'get', 'serialize', 'deserialize'}) | {*STOCK, *OWN, *LEARNED})
 
 
-#: Activations with parameters: name -> its parameters, and a function of a tensor and them.
-#: Slopes are learned as their logarithms, so that they stay positive.
+#: Activations with parameters: name -> its parameters with their starts (None: drawn), and a
+#: function of a tensor and them. Slopes are learned as their logarithms, so that they stay
+#: positive, or as they are, as in theanets before 0.8. A leak starts at a slope of 0.1.
 LEARNED = {
-    'prelu': (('leak',), lambda x, leak: ops.where(x > 0, x, ops.exp(leak) * x)),
+    'prelu': ({'leak': -2.3}, lambda x, leak: ops.where(x > 0, x, ops.exp(leak) * x)),
+    'prelu:slope': ({'leak': 0.1}, lambda x, leak: ops.where(x > 0, x, leak * x)),
     'lgrelu': (
-        ('gain', 'leak'),
+        {'gain': 0.0, 'leak': -2.3},
         lambda x, gain, leak: ops.where(x > 0, ops.exp(gain) * x, ops.exp(leak) * x),
     ),
-    'elu': (('gain',), lambda x, gain: ops.where(x > 0, x, ops.exp(gain) * ops.expm1(x))),
+    'lgrelu:slope': (
+        {'gain': 1.0, 'leak': 0.1},
+        lambda x, gain, leak: ops.where(x > 0, gain * x, leak * x),
+    ),
+    'elu': ({'gain': 0.0}, lambda x, gain: ops.where(x > 0, x, ops.exp(gain) * ops.expm1(x))),
     'maxout': (
-        ('slope', 'intercept'),
+        {'slope': None, 'intercept': None},
         lambda x, slope, intercept: ops.max(x[..., None] * slope + intercept, axis=-1),
     ),
 }
-
-#: Where parameters start: a leak at a slope of 0.1, a gain at 1.
-START = {'leak': -2.3, 'gain': 0.0}
 
 
 @keras.saving.register_keras_serializable('kerasnets')
@@ -70,6 +73,7 @@ class LearnedActivation(keras.layers.Layer):
     kind : str
         ``'prelu'``: x, or x·exp(leak) below 0 (K. He et al. 2015, arXiv:1502.01852).
         ``'lgrelu'``: x·exp(gain), or x·exp(leak) below 0.
+        ``'prelu:slope'``, ``'lgrelu:slope'``: the same of leak and gain themselves.
         ``'elu'``: x, or exp(gain)·(exp(x) - 1) below 0 (D.-A. Clevert et al. 2016,
         arXiv:1511.07289).
         ``'maxout:K'``: the largest of K lines, x·slope + intercept (I. Goodfellow et al. 2013,
@@ -84,6 +88,7 @@ class LearnedActivation(keras.layers.Layer):
         self.kind = kind
         name, _, pieces = kind.partition(':')
         self.pieces = int(pieces) if pieces.isdigit() else 0
+        name = name if self.pieces else kind
         if name not in LEARNED or bool(self.pieces) != (name == 'maxout'):
             raise ConfigurationError(
                 f'unknown activation {kind!r}. With parameters there are: '
@@ -93,11 +98,11 @@ class LearnedActivation(keras.layers.Layer):
 
     def build(self, shape):
         shape = (shape[-1], self.pieces) if self.pieces else (shape[-1],)
-        for name in self.parameters:
-            start = keras.initializers.Constant(START.get(name, 0.0))
-            if self.pieces:
-                start = keras.initializers.RandomNormal(0.0, self.pieces**-0.5)
-            setattr(self, name, self.add_weight(shape=shape, initializer=start, name=name))
+        for name, start in self.parameters.items():
+            initializer = keras.initializers.Constant(start)
+            if start is None:
+                initializer = keras.initializers.RandomNormal(0.0, self.pieces**-0.5)
+            setattr(self, name, self.add_weight(shape=shape, initializer=initializer, name=name))
 
     def call(self, x):
         return self.function(x, *(getattr(self, name) for name in self.parameters))

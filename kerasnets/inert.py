@@ -17,7 +17,7 @@ from kerasnets.errors import FileError
 #: Modules whose every name may be mentioned, and single names beside them.
 MODULES = ('theanets', 'theano')
 NAMES = {
-    'numpy': ('dtype', 'ndarray'),
+    'numpy': ('dtype', 'ndarray', 'int64'),
     'numpy.core.multiarray': ('_reconstruct', 'scalar'),
     'numpy._core.multiarray': ('_reconstruct', 'scalar'),
     'numpy.core.numeric': ('_frombuffer',),
@@ -27,8 +27,8 @@ NAMES = {
     'collections': ('OrderedDict',),
     'copy_reg': ('_reconstructor',),
     'copyreg': ('_reconstructor',),
-    '__builtin__': ('object', 'set', 'bytearray'),
-    'builtins': ('object', 'set', 'bytearray'),
+    '__builtin__': ('object', 'set', 'slice', 'bytearray'),
+    'builtins': ('object', 'set', 'slice', 'bytearray'),
     '_codecs': ('encode',),
 }
 

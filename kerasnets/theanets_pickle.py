@@ -1,4 +1,8 @@
-"""theanets' own files: pickles of its releases 0.7 and 0.8, opened without theanets or Theano."""
+"""theanets' own files: pickles of its releases 0.6 to 0.8, opened without theanets or Theano.
+
+In 0.6 a network's state is a dict, from 0.7 on the pair (layers, losses). Up to 0.7 a layer knows
+its size and inputs, in 0.8 the keywords it was made with.
+"""
 
 import warnings
 
@@ -12,7 +16,22 @@ from kerasnets.losses import Loss
 MODULES = {'feedforward': feedforward, 'recurrent': recurrent, 'convolution': convolution}
 
 #: theanets' classes of layers -> our forms, where lower case does not do.
-FORMS = {'feedforward': 'ff', 'pool': 'pool2'}
+FORMS = {'feedforward': 'ff', 'pool': 'pool2', 'lrrnn': 'rrnn', 'arrnn': 'rrnn'}
+
+#: theanets' classes of networks that are another of ours, and their losses before 0.7.
+CLASSES = {'Predictor': 'Regressor'}
+EARLY_LOSSES = {'Classifier': 'xe'}
+
+#: Activations of theanets up to 0.7 whose parameters were slopes, not their logarithms.
+SLOPES = {
+    'prelu': 'prelu:slope',
+    'leaky-relu': 'prelu:slope',
+    'lgrelu': 'lgrelu:slope',
+    'leaky-gain-relu': 'lgrelu:slope',
+}
+
+#: Forms whose rates, or whose layer before 0.7.1, said how they were learned by the name alone.
+RATES = {'lrrnn': 'vector', 'arrnn': 'matrix'}
 
 #: theanets' classes of losses -> ours.
 LOSSES = {
@@ -31,6 +50,7 @@ OPTIONS = {
     'num_modules': 'num_modules',
     'worker': 'worker',
     'filter_size': 'filter_size',
+    'filter_shape': 'filter_size',
     'pool_size': 'pool_size',
     'stride': 'stride',
     'border_mode': 'padding',
@@ -62,11 +82,12 @@ def load(content):
     record = inert.read(content)
     kind = getattr(record, 'kind', type(record).__name__).split('.')
     module = MODULES.get(kind[-2]) if len(kind) > 2 and kind[0] == 'theanets' else None
-    if module is None or kind[-1] not in module.__all__ or not isinstance(record.state, tuple):
-        raise FileError(f'the file holds a {".".join(kind)}, not a network of theanets 0.7 or 0.8.')
+    name = CLASSES.get(kind[-1], kind[-1])
+    if module is None or name not in module.__all__:
+        raise FileError(f'the file holds a {".".join(kind)}, not a network of theanets.')
     try:
-        layers, losses = record.state
-        net = _make(getattr(module, kind[-1]), layers, losses)
+        layers, losses = _parts(record)
+        net = _make(getattr(module, name), layers, losses)
     except FileError:
         raise
     except Exception as error:  # what a broken file describes may be anything at all
@@ -81,12 +102,21 @@ def load(content):
     return net
 
 
+def _parts(record):
+    """Records of the layers, and Losses, of a network of any release."""
+    if isinstance(record.state, dict):
+        loss = Loss(EARLY_LOSSES.get(record.name, 'mse'), weighted=bool(record.get('weighted')))
+        return record.get('layers'), [loss]
+    layers, losses = record.state
+    return layers, [_loss(loss, layers) for loss in losses]
+
+
 def _make(cls, layers, losses):
     entries = [_entry(layer) for layer in layers]
     values = [_values(layer) for layer in layers]
     _check_sizes(entries, sum(array.size for found in values for array in found.values()))
     net = cls(entries, loss=None)
-    net.losses = [_loss(loss, layers) for loss in losses]
+    net.losses = losses
     for layer, found in zip(layers, values):
         for name, value in found.items():
             where, _, param = name.rpartition('.')
@@ -111,49 +141,82 @@ def _check_sizes(entries, count):
 def _entry(layer):
     """An entry of the language of layers from the record of a layer."""
     form = layer.name.lower()
-    keywords = layer.get('kwargs') or {}
-
-    def said(key):
-        found = layer.get(key)
-        return keywords.get(key) if found is None else found
-
     if form == 'input':
-        shape, size = said('shape'), said('size')
+        shape, size = _said(layer, 'shape'), _said(layer, 'size')
         given = {'size': size} if shape is None else {'shape': tuple(shape)}
         return {'form': 'input', 'name': layer.get('name'), **given}
-    inputs = said('inputs') or ()
+    inputs = _said(layer, 'inputs') or ()
     entry = {
         'form': FORMS.get(form, form),
         'name': layer.get('name'),
         'inputs': [inputs] if isinstance(inputs, str) else list(inputs),
     }
     if form not in ('flatten', 'reshape', 'product', 'concatenate', 'pool1', 'pool2'):
-        entry |= {'size': said('size'), 'activation': said('activation')}
+        entry |= {'size': _said(layer, 'size'), 'activation': _activation(layer)}
     if form == 'reshape':
-        entry['shape'] = tuple(said('shape'))
-    entry |= {ours: _plain(said(key)) for key, ours in OPTIONS.items() if said(key) is not None}
+        entry['shape'] = tuple(_said(layer, 'shape'))
+    options = {key: _said(layer, key) for key in OPTIONS}
+    entry |= {OPTIONS[k]: _plain(value) for k, value in options.items() if value is not None}
     if form in ('conv1', 'pool1'):  # theanets had them as images of one row
         entry |= {
             k: entry[k][-1]
             for k in ('filter_size', 'pool_size', 'stride')
             if k in entry and isinstance(entry[k], (tuple, list))
         }
-    if form in ('rrnn', 'scrn') and (rate := said('_rate') or said('rate')):
-        entry['rate'] = rate
-    if form == 'mrnn':
-        entry['factors'] = said('factors') or said('_factors')
-    if 'lstm' in (form, entry.get('worker')):
-        entry['peepholes'] = True
-    if {'lstm', 'mut1'} & {form, entry.get('worker')}:
-        del entry['activation']  # whatever was said, theanets took tanh
-    if form == 'clockwork':
-        entry['slow_first'] = entry['periods'] != sorted(entry['periods'])
-    if entry['inputs'] == ['out']:  # of a tied layer in 0.7: the one before it
+    if entry['inputs'] == ['out']:  # of a tied layer up to 0.7: the one before it
         del entry['inputs']
     if form == 'tied':
         partner = layer.get('partner')
         entry['partner'] = partner if isinstance(partner, str) else partner.get('name')
+    return _recurrent(layer, entry)
+
+
+def _recurrent(layer, entry):
+    """The entry with what the recurrent forms need, said of the layer or of its halves."""
+    kind = str(entry.get('worker') or layer.name).lower()
+    inner = layer.get('forward') or layer
+    if kind in FORMS and 'worker' in entry:
+        entry['worker'] = FORMS[kind]
+    if kind in ('rrnn', 'scrn', *RATES):
+        entry['rate'] = RATES.get(kind) or _said(inner, '_rate') or _said(inner, 'rate')
+    if kind == 'scrn' and 'xs' in _own(inner):  # up to 0.7
+        entry |= {'output_activation': entry['activation'], 'activation': 'logistic'}
+    if kind == 'mrnn':
+        entry['factors'] = _said(inner, 'factors') or _said(inner, '_factors')
+    if kind == 'clockwork':
+        entry['periods'] = _plain(_said(inner, 'periods'))
+        entry['slow_first'] = entry['periods'] != sorted(entry['periods'])
+    if kind == 'lstm':
+        entry['peepholes'] = True
+    if kind in ('lstm', 'mut1'):
+        del entry['activation']  # whatever was said, theanets took tanh
+    if kind == 'mut1' and _is_old(layer) and 'rng' not in layer.get('kwargs'):  # before 0.7.1
+        entry['outer_bias'] = True
+    direction = _said(layer, 'direction')
+    if direction and 'worker' not in entry:
+        entry['direction'] = direction
     return entry
+
+
+def _said(layer, key):
+    """What a layer knows, or what it was made with."""
+    found = layer.get(key)
+    return (layer.get('kwargs') or {}).get(key) if found is None else found
+
+
+def _is_old(layer):
+    """Whether a layer is of theanets up to 0.7."""
+    return 'size' in layer.state
+
+
+def _activation(layer):
+    name = _said(layer, 'activation')
+    return SLOPES.get(name, name) if _is_old(layer) else name
+
+
+def _own(layer):
+    """The last parts of the names of a layer's own parameters."""
+    return [variable.get('name').rpartition('.')[2] for variable in layer.get('_params') or ()]
 
 
 def _plain(value):
@@ -190,7 +253,7 @@ def _values(layer):
     learned = [v for v in (inside.values() if isinstance(inside, dict) else ()) if _is_variable(v)]
     for variable in [*(layer.get('_params') or ()), *learned]:
         values[variable.get('name')] = _value(variable)
-    return _joined(values, layer.get('name')) if layer.name == 'GRU' else values
+    return _renamed(values, layer)
 
 
 def _cell(net, name):
@@ -201,13 +264,24 @@ def _cell(net, name):
     return found[name].cell
 
 
-def _joined(values, layer):
-    """The parameters of a GRU under the names of 0.8, whichever release wrote them."""
-    for whole, thirds in (('w', ('xh', 'xr', 'xz')), ('b', ('bh', 'br', 'bz'))):
-        names = [f'{layer}.{third}' for third in thirds]
-        if set(names) <= set(values):
-            joined = np.concatenate([values.pop(name) for name in names], axis=-1)
-            values[f'{layer}.{whole}'] = joined
+def _renamed(values, layer):
+    """The parameters of a layer under the names of 0.8, whichever release wrote them."""
+    kind, own = layer.name.lower(), f'{layer.get("name")}.{{}}'.format
+    joined = {
+        'gru': {'w': ('xh', 'xr', 'xz'), 'b': ('bh', 'br', 'bz')},
+        'scrn': {'w': ('xh', 'xs')},
+    }
+    for whole, names in joined.get(kind, {}).items():
+        if own(names[0]) in values:
+            thirds = [values.pop(own(name)) for name in names]
+            values[own(whole)] = np.concatenate(thirds, axis=-1)
+    if kind in RATES and 'nrng' in layer.state:  # in 0.6, of what stays, not of what comes
+        values |= {own(k): -values[own(k)] for k in ('r', 'xr') if own(k) in values}
+    if kind == 'clockwork' and own('hh') not in values:  # 0.6.0: a matrix for each module
+        modules = [values.pop(own(f'hh{period}')) for period in _plain(layer.get('periods'))]
+        size = layer.get('size')
+        padded = [np.pad(m, ((0, size - len(m)), (0, 0))) for m in modules]
+        values[own('hh')] = np.concatenate(padded, axis=-1)
     return values
 
 

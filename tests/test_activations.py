@@ -33,6 +33,9 @@ REFERENCE = {
 }
 
 
+LEARNED = ['prelu', 'prelu:slope', 'lgrelu', 'lgrelu:slope', 'elu', 'maxout:3']
+
+
 @pytest.mark.parametrize('name', REFERENCE)
 def test_values(name, rng):
     x = rng.normal(size=(4, 6)).astype('f')
@@ -40,7 +43,7 @@ def test_values(name, rng):
     np.testing.assert_allclose(function(x), REFERENCE[name](x.astype('d')), atol=1e-5)
 
 
-@pytest.mark.parametrize('name', [*REFERENCE, 'prelu', 'lgrelu', 'elu', 'maxout:3'])
+@pytest.mark.parametrize('name', [*REFERENCE, *LEARNED])
 def test_gradients_by_finite_differences(name, rng):
     function = keras.activations.get(activations.get(name))
     x = rng.normal(size=(4, 6)).astype('f')
@@ -50,6 +53,26 @@ def test_gradients_by_finite_differences(name, rng):
             variable.assign(rng.normal(size=variable.shape))
     weigh = rng.normal(size=function(x).shape).astype('f')
     check(lambda x: keras.ops.sum(weigh * function(x)), x)
+
+
+def test_slopes_and_their_logarithms(rng):
+    x = rng.normal(size=(4, 6)).astype('f')
+    for name in ('prelu', 'lgrelu'):
+        as_logarithm, as_is = activations.get(name), activations.get(f'{name}:slope')
+        as_is(x)
+        for variable in as_is.variables:
+            variable.assign(rng.uniform(0.1, 2, size=6))
+        as_logarithm(x)
+        for a, b in zip(as_logarithm.variables, as_is.variables):
+            a.assign(np.log(keras.ops.convert_to_numpy(b)))
+        want = np.where(x > 0, x, x * keras.ops.convert_to_numpy(as_is.leak))
+        want = (
+            np.where(x > 0, x * keras.ops.convert_to_numpy(as_is.gain), want)
+            if name == 'lgrelu'
+            else want
+        )
+        np.testing.assert_allclose(as_is(x), want, rtol=1e-6)
+        np.testing.assert_allclose(as_logarithm(x), want, rtol=1e-6)
 
 
 def test_what_keras_has_stays_stock():

@@ -18,8 +18,10 @@ from kerasnets import inert, theanets_pickle
 from kerasnets.errors import FileError
 
 FOLDER = pathlib.Path(__file__).parent / 'pickles'
-FILES = sorted(FOLDER.glob('*.theanets.pkl*'))
-WHOLE = FILES[1].read_bytes()
+FOUND = sorted(FOLDER.glob('*.theanets.pkl*'))
+BOTH_WAYS = [path for path in FOUND if '_bi' in path.name]
+FILES = [path for path in FOUND if path not in BOTH_WAYS]
+WHOLE = (FOLDER / '0.7.3-ff_classifier.theanets.pkl').read_bytes()
 #: theanets has these time-first, or not for each example.
 UNCOMPARED = (':rate', ':factors')
 
@@ -40,6 +42,36 @@ def test_predictions_are_those_of_theanets(path):
         data = [want[key] for key in 'xy' if key in want.files]
         data = data[: len(net.variables)]
         np.testing.assert_allclose(net.evaluate(data)['loss'], want['loss'], rtol=1e-4)
+
+
+@pytest.mark.parametrize('path', BOTH_WAYS, ids=lambda path: path.name)
+def test_the_backward_half_is_turned_and_said_so(path, recwarn):
+    net = kerasnets.load(path)
+    said = [str(warning.message) for warning in recwarn if warning.category is UserWarning]
+    assert ['backward half of a bidirectional layer reversed in time' in text for text in said] == [
+        True
+    ]
+    want = arrays(path)
+    got = net.feed_forward(want['x'])
+    name = net.specs[1].name
+    for part in ('out', 'pre'):
+        forward, backward = (f'{name}:{half}_{part}' for half in ('fw', 'bw'))
+        np.testing.assert_allclose(got[forward], want[f'out/{forward}'], atol=1e-5)
+        np.testing.assert_allclose(got[backward][:, ::-1], want[f'out/{backward}'], atol=1e-5)
+    assert got['out:out'].shape == want['predict'].shape
+
+
+def test_losses_of_releases_that_had_none():
+    """Before 0.7 the loss was that of the class."""
+    opened = {
+        name: kerasnets.load(FOLDER / f'{name}.theanets.pkl.gz').losses
+        for name in ('0.6.2-ff_weighted', '0.6.2py2-ff_classifier', '0.6.0-rec_predictor')
+    }
+    assert opened == {
+        '0.6.2-ff_weighted': [kerasnets.Loss('mse', weighted=True)],
+        '0.6.2py2-ff_classifier': [kerasnets.Loss('xe')],
+        '0.6.0-rec_predictor': [kerasnets.Loss('mse')],
+    }
 
 
 OPEN = """

@@ -44,15 +44,15 @@ class Cell(keras.layers.Layer):
     def fixed_rates(self, kind):
         """Rates between 0 and 1 that are drawn and stay: evenly, or evenly in their logarithm."""
         low, high = (EPSILON, 1 - EPSILON) if kind == 'uniform' else (-6.0, -EPSILON)
-        rates = self.add_weight(
+        draw = keras.initializers.RandomUniform(low, high)
+        return self.add_weight(
             shape=(self.units,),
-            initializer=keras.initializers.RandomUniform(low, high),
+            initializer=draw
+            if kind == 'uniform'
+            else lambda *args, **kw: ops.exp(draw(*args, **kw)),
             trainable=False,
             name='rates',
         )
-        if kind == 'log':
-            rates.assign(ops.exp(rates))
-        return rates
 
     def get_initial_state(self, batch_size=None):
         """Zeros for each state."""

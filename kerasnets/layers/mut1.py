@@ -5,7 +5,8 @@
     g_t = tanh(tanh(x_t·xh + bh) + (r_t h_{t-1})·hh)
     h_t = (1 - z_t) h_{t-1} + z_t g_t
 
-as theanets has it, with the bias bh inside the inner tanh.
+as theanets has it, with the bias bh inside the inner tanh; theanets 0.7.0 had it outside
+(``outer_bias=True``).
 
 R. Jozefowicz, W. Zaremba, I. Sutskever (2015), "An empirical exploration of recurrent network
 architectures", ICML, page 7.
@@ -22,9 +23,20 @@ from kerasnets.layers.form import Anatomy, Layout, Output, project
 class MUT1Cell(Cell):
     """One step of a MUT1 layer.
 
+    Parameters
+    ----------
+    units : int
+    activation : str or callable
+    outer_bias : bool
+        Whether the bias bh is added outside the inner activation.
+
     >>> keras.layers.RNN(MUT1Cell(3))(np.zeros((2, 5, 4), 'f')).shape
     TensorShape([2, 3])
     """
+
+    def __init__(self, units, activation='tanh', outer_bias=False, **kwargs):
+        super().__init__(units, activation, **kwargs)
+        self.outer_bias = outer_bias
 
     def build(self, shape):
         n = self.units
@@ -35,7 +47,8 @@ class MUT1Cell(Cell):
     def before(self, x, h):
         """The sum at the units."""
         r = ops.sigmoid(project(x, self.xr, self.br) + project(h, self.hr))
-        return self.activation(project(x, self.xh, self.bh)) + project(r * h, self.hh)
+        inner, outer = (0, self.bh) if self.outer_bias else (self.bh, 0)
+        return self.activation(project(x, self.xh, inner)) + outer + project(r * h, self.hh)
 
     def rates_for(self, x):
         """The update gate for some inputs."""
@@ -46,6 +59,9 @@ class MUT1Cell(Cell):
         z = self.rates_for(x)
         h = (1 - z) * h + z * self.activation(self.before(x, h))
         return h, [h]
+
+    def get_config(self):
+        return {**super().get_config(), 'outer_bias': self.outer_bias}
 
 
 def _pre(run):

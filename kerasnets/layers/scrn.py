@@ -5,7 +5,8 @@
     y_t = h_t·ho + s_t·so + b
 
 with w = [w_h w_s], and r = logistic(r) learned for each unit (``rate='vector'``, the default) or
-drawn and fixed (``'uniform'``, ``'log'``).
+drawn and fixed (``'uniform'``, ``'log'``). theanets 0.7 had σ logistic, and an activation of y,
+which is `output_activation` here.
 
 T. Mikolov, A. Joulin, S. Chopra, M. Mathieu, M. Ranzato (2015), "Learning longer memory in
 recurrent neural networks", arXiv:1412.7753. The bias is theanets'.
@@ -14,6 +15,7 @@ recurrent neural networks", arXiv:1412.7753. The bias is theanets'.
 import keras
 from keras import ops
 
+from kerasnets import activations
 from kerasnets.layers.cell import Cell, check_rate, form
 from kerasnets.layers.form import Anatomy, Layout, Output, project
 
@@ -31,15 +33,20 @@ class SCRNCell(Cell):
     activation : str or callable
         Of the hidden layer.
     rate : {'vector', 'uniform', 'log'}
+    output_activation : str or callable
+        Of the output.
 
     >>> keras.layers.RNN(SCRNCell(3))(np.zeros((2, 5, 4), 'f')).shape
     TensorShape([2, 3])
     """
 
-    def __init__(self, units, activation='relu', rate='vector', **kwargs):
+    def __init__(
+        self, units, activation='relu', rate='vector', output_activation='linear', **kwargs
+    ):
         super().__init__(units, activation, **kwargs)
         check_rate(rate, RATES)
         self.rate = rate
+        self.output_activation = keras.activations.get(activations.get(output_activation))
 
     @property
     def state_size(self):
@@ -68,16 +75,17 @@ class SCRNCell(Cell):
         s = (1 - r) * s + r * xs
         return self.activation(xh + project(h, self.hh) + project(s, self.sh)), s
 
-    def output_of(self, h, s):
-        """The output for some states."""
+    def sum_of(self, h, s):
+        """The sum at the output for some states."""
         return project(h, self.ho, self.b) + project(s, self.so)
 
     def call(self, x, states):
         h, s = self.advance(x, *states)
-        return self.output_of(h, s), [h, s]
+        return self.output_activation(self.sum_of(h, s)), [h, s]
 
     def get_config(self):
-        return {**super().get_config(), 'rate': self.rate}
+        function = keras.activations.serialize(self.output_activation)
+        return {**super().get_config(), 'rate': self.rate, 'output_activation': function}
 
 
 def _states(run):
@@ -105,7 +113,7 @@ ANATOMIES = {
         outputs={
             'hid': Output(lambda run: _states(run)[0]),
             'state': Output(lambda run: _states(run)[1]),
-            'pre': Output(lambda run: run.cell.output_of(*_states(run))),
+            'pre': Output(lambda run: run.cell.sum_of(*_states(run))),
             'rate': Output(_rate),
         },
         biases=('b', 'r'),
