@@ -11,12 +11,14 @@ MODELS = tuple(
 )
 
 
-def load(filename_or_handle):
-    """Read a network of any class from a file that `Network.save` wrote, or theanets.
+def load(filename_or_handle, max_params=None):
+    """Read a network of any class from a file that `Network.save`, Keras or theanets wrote.
 
     Parameters
     ----------
     filename_or_handle : str, path or binary file
+    max_params : int, optional
+        Learnable values that the network may have. Default: as many as the file holds.
 
     Returns
     -------
@@ -26,6 +28,6 @@ def load(filename_or_handle):
     Raises
     ------
     FileError
-        If there is no such file, or it holds no network.
+        If there is no such file, it holds no network, or it asks for what no network needs.
     """
-    return Network.load(filename_or_handle)
+    return Network.load(filename_or_handle, max_params)

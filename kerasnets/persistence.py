@@ -12,10 +12,13 @@ class Persistent:
     def save(self, filename_or_handle):
         """Write the network to a ``.keras`` or ``.h5`` file that plain Keras opens.
 
+        A file that is there is replaced when the new one is whole and on disk, not before.
+
         Parameters
         ----------
         filename_or_handle : str, path or binary file
-            An open file gets the ``.keras`` format.
+            Ending in ``.keras``, ``.h5`` or, for the parameters alone, ``.weights.h5``. An open
+            file gets the ``.keras`` format.
 
         Raises
         ------
@@ -56,17 +59,34 @@ class Persistent:
         return _revived, (type(self), handle.getvalue()), state
 
     @classmethod
-    def load(cls, filename_or_handle):
+    def load(cls, filename_or_handle, max_params=None):
         """Read a network that `save` wrote, a model that Keras saved, or a pickle of theanets.
 
-        Nothing in a pickle is run: see `inert`.
+        Nothing in a file is run: see `guard` and `inert`.
+
+        Parameters
+        ----------
+        filename_or_handle : str, path or binary file
+        max_params : int, optional
+            Learnable values that the network may have. Default: as many as the file holds.
 
         Raises
         ------
         FileError
-            If the file holds no network, or one of another class.
+            If the file holds no network, or one of another class, or asks for what no network
+            needs.
         """
-        return saving.load(filename_or_handle, cls)
+        return saving.load(filename_or_handle, cls, max_params)
+
+    def load_weights(self, filename_or_handle):
+        """Set the parameters to those of a file of the same layers, ``.weights.h5`` or any other.
+
+        Raises
+        ------
+        FileError
+            Naming a weight and both shapes, if they differ. The parameters are then as before.
+        """
+        saving.load_weights(self, filename_or_handle)
 
 
 def _revived(cls, content):

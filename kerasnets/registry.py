@@ -41,10 +41,6 @@ FORMS = {
 #: Modules of `kerasnets.layers`: those of the forms, and one for layers of Keras without a form.
 MODULES = sorted({*FORMS.values(), 'activation'})
 
-
-#: First bytes of a file -> module that reads a network from files which begin so.
-READERS = {b'\x1f\x8b': 'theanets_pickle', b'\x80': 'theanets_pickle'}
-
 #: Form -> class of a layer of the user's own; `kerasnets.register` fills it.
 OWN = {}
 

@@ -60,13 +60,15 @@ OPTIONS = {
 }
 
 
-def load(content):
+def load(content, max_params=None):
     """The network that a pickle of theanets describes.
 
     Parameters
     ----------
     content : bytes
         Of the file, gzipped or not.
+    max_params : int, optional
+        Learnable values that the network may have. Default: as many as the file holds.
 
     Returns
     -------
@@ -87,7 +89,7 @@ def load(content):
         raise FileError(f'the file holds a {".".join(kind)}, not a network of theanets.')
     try:
         layers, losses = _parts(record)
-        net = _make(getattr(module, name), layers, losses)
+        net = _make(getattr(module, name), layers, losses, max_params)
     except FileError:
         raise
     except Exception as error:  # what a broken file describes may be anything at all
@@ -111,10 +113,11 @@ def _parts(record):
     return layers, [_loss(loss, layers) for loss in losses]
 
 
-def _make(cls, layers, losses):
+def _make(cls, layers, losses, max_params=None):
     entries = [_entry(layer) for layer in layers]
     values = [_values(layer) for layer in layers]
-    _check_sizes(entries, sum(array.size for found in values for array in found.values()))
+    held = sum(array.size for found in values for array in found.values())
+    _check_sizes(entries, held, held if max_params is None else max_params)
     net = cls(entries, loss=None)
     net.losses = losses
     for layer, found in zip(layers, values):
@@ -126,15 +129,17 @@ def _make(cls, layers, losses):
     return net
 
 
-def _check_sizes(entries, count):
+def _check_sizes(entries, held, most):
     """Refuse layers that need more parameters than the file has, before they are made."""
+    if held > most:
+        raise FileError(f'the file holds {held:,} parameters, more than max_params={most:,}.')
     sizes = {e['name']: e.get('size') or (e.get('shape') or (0,))[-1] for e in entries}
     for entry in entries:
         read = [sizes.get(name.split(':')[0]) or 0 for name in entry.get('inputs', ())]
-        if max(1, sum(read)) * (sizes[entry['name']] or 0) > max(count, 2**16):
+        if max(1, sum(read)) * (sizes[entry['name']] or 0) > max(most, 2**16):
             raise FileError(
                 f'the layer {entry["name"]!r} has {sizes[entry["name"]]} units, for which the '
-                f"file's {count} parameters are too few."
+                f"file's {held} parameters are too few."
             )
 
 

@@ -10,11 +10,11 @@ ROWS = [
     'feedforward recurrent convolution',
     'network',
     'stack persistence views',
-    'nodes builder interchange feeds monitors objective data callbacks '
+    'nodes builder interchange feeds monitors objective data callbacks description '
     'saving checkpoint run training rates pretraining sampling showing',
-    'layers losses regularizers curvature optimizers params',
-    'activations initializers masks slots spec text',
-    'registry errors compiled inert',
+    'layers losses regularizers curvature optimizers params guard',
+    'activations initializers masks slots spec text contents',
+    'registry errors compiled inert files',
 ]
 PLACE = {
     name: (-row, column)

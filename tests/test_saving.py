@@ -267,11 +267,11 @@ def test_a_file_of_another_class(tmp_path):
 
 def test_a_file_of_a_newer_kerasnets(tmp_path, monkeypatch):
     net, _, _ = make('feedforward', trained=False)
-    from kerasnets import saving
+    from kerasnets import description
 
-    monkeypatch.setattr(saving, 'VERSION', 99)
+    monkeypatch.setattr(description, 'VERSION', 99)
     net.save(tmp_path / 'net.keras')
-    monkeypatch.setattr(saving, 'VERSION', 1)
+    monkeypatch.setattr(description, 'VERSION', 1)
     with pytest.raises(FileError, match='newer kerasnets'):
         kerasnets.load(tmp_path / 'net.keras')
 

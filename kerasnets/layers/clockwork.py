@@ -36,11 +36,16 @@ class ModularCell(Cell):
         return [self.units, self.units]
 
     def build(self, shape):
-        n, each = self.units, self.units // self.modules
+        n = self.units
         self.xh, self.hh = self.weight('xh', shape[-1], n), self.weight('hh', n, n)
         self.b = self.weight('b', n)
-        among = np.triu if self.slow_first else np.tril  # which modules read which
-        self.mask = np.kron(among(np.ones((self.modules,) * 2)), np.ones((each, each)))
+
+    @property
+    def mask(self):
+        """Which units read which, (units, units)."""
+        each = self.units // self.modules
+        among = np.triu if self.slow_first else np.tril
+        return np.kron(among(np.ones((self.modules,) * 2)), np.ones((each, each)))
 
     def check_modules(self, count, what):
         """Units must fall into modules of one size."""

@@ -1,0 +1,171 @@
+"""Files on disk: written whole or not at all, sealed, and told apart by their first bytes."""
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+
+from kerasnets.errors import FileError
+
+#: First bytes of a file -> its format.
+FORMATS = {
+    b'PK\x03\x04': '.keras',
+    b'\x89HDF\r\n\x1a\n': '.h5',
+    b'\x1f\x8b': '.pkl',
+    b'\x80': '.pkl',
+}
+
+#: What a sealed file ends with: these bytes and the digest of all before them.
+SEAL = b'kerasnet'
+DIGEST = 32
+
+#: Bytes that are read at a time.
+BLOCK = 2**20
+
+
+def local(path):
+    """A `Path` from what a user gave.
+
+    Raises
+    ------
+    FileError
+        For what is no path, and for addresses: nothing is ever fetched.
+    """
+    try:
+        text = os.fsdecode(path)
+    except TypeError:
+        raise FileError(f'expected a path or an open binary file, got {path!r}.') from None
+    if re.match(r'[A-Za-z][A-Za-z0-9+.-]+:/', text):
+        raise FileError(
+            f'{text!r} is an address: kerasnets reads and writes files of this machine alone. '
+            'Fetch the file first, then give its path.'
+        )
+    return pathlib.Path(text)
+
+
+def format_of(path):
+    """'.keras', '.h5' or '.pkl', by the first bytes of a file; None for another one."""
+    with open(path, 'rb') as handle:
+        start = handle.read(8)
+    return next((suffix for first, suffix in FORMATS.items() if start.startswith(first)), None)
+
+
+@contextlib.contextmanager
+def at_hand(source):
+    """The path of a file and what to call it, from a path or an open binary file.
+
+    Raises
+    ------
+    FileError
+        If there is no such file.
+    """
+    if not hasattr(source, 'read'):
+        path = local(source)
+        if not path.is_file():
+            raise FileError(f'cannot read {str(path)!r}: there is no such file.')
+        yield path, repr(str(path))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, 'model')
+        with open(path, 'wb') as copy:
+            shutil.copyfileobj(source, copy, BLOCK)
+        yield path, 'the open file'
+
+
+@contextlib.contextmanager
+def replacing(target, size=0):
+    """A path beside the target to write to, which takes its place if all goes well.
+
+    It is on disk, as far as the system can say, before the target is touched. If anything goes
+    wrong, the target is as it was, and nothing is left beside it.
+
+    Parameters
+    ----------
+    target : Path
+        A link is followed.
+    size : int
+        Bytes that are going to be written, at least: that there is room for them is known
+        before.
+
+    Raises
+    ------
+    FileError
+        Naming the target and what the system said.
+    """
+    name, target = target.name, pathlib.Path(os.path.realpath(target))
+    if not target.parent.is_dir():
+        raise FileError(f'cannot write {str(target)!r}: there is no folder {str(target.parent)!r}.')
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix='.kerasnets-') as folder:
+            path = pathlib.Path(folder, name)
+            _reserve(path, size)
+            yield path
+            if target.exists():
+                shutil.copymode(target, path)
+            _sync(path)
+            os.replace(path, target)
+        _sync(target.parent)
+    except PermissionError as error:
+        raise FileError(
+            f'cannot write {str(target)!r}: the folder {str(target.parent)!r} does not let this '
+            f'user make files ({error.strerror}).'
+        ) from error
+    except OSError as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f'cannot write {str(target)!r}: {error}') from error
+
+
+def _reserve(path, size):
+    """Fail now, not halfway, if there is no room; what HDF5 does halfway is not pretty."""
+    with open(path, 'wb') as handle:
+        if size and hasattr(os, 'posix_fallocate'):
+            os.posix_fallocate(handle.fileno(), 0, size)
+
+
+def _sync(path):
+    if os.name == 'nt' and path.is_dir():
+        return  # Windows opens no folders
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def seal(path):
+    """Add a digest of the file to its end, where readers of HDF5 do not look."""
+    digest = _digest(path, os.path.getsize(path))
+    with open(path, 'ab') as handle:
+        handle.write(SEAL + digest)
+
+
+def check_seal(path):
+    """Refuse a file that is not what it was when it was sealed; one without a seal is taken.
+
+    Raises
+    ------
+    FileError
+    """
+    whole = os.path.getsize(path) - len(SEAL) - DIGEST
+    if whole < 0:
+        return
+    with open(path, 'rb') as handle:
+        handle.seek(whole)
+        end = handle.read()
+    if end.startswith(SEAL) and end[len(SEAL) :] != _digest(path, whole):
+        raise FileError('the file is damaged: its contents are not those that were written.')
+
+
+def _digest(path, size):
+    """Of the first `size` bytes of a file."""
+    found = hashlib.blake2b(digest_size=DIGEST)
+    with open(path, 'rb') as handle:
+        while size:
+            block = handle.read(min(size, BLOCK))
+            found.update(block)
+            size -= len(block)
+    return found.digest()
