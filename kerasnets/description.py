@@ -9,6 +9,7 @@ import numpy as np
 from kerasnets import builder
 from kerasnets.errors import FileError
 from kerasnets.losses import Loss
+from kerasnets.nodes import Probe
 from kerasnets.spec import LayerSpec
 from kerasnets.text import Text
 
@@ -42,10 +43,18 @@ def restore(about, model, cls):
     net = known[about['class']](loss=None)
     net.losses = list(filter(None, map(_unloss, about['losses'])))
     specs = [_unspec(fields, model) for fields in about['layers']]
+    _check_all_described(specs, model)
     net.adopt(builder.adopt(specs, model), model)
     if about['text']:
         net.text = Text('', alpha=about['text']['alpha'], unknown=about['text']['unknown'])
     return net
+
+
+def _check_all_described(specs, model):
+    names = {spec.name for spec in specs}
+    for layer in model.layers:
+        if not isinstance(layer, (keras.layers.InputLayer, Probe)) and layer.name not in names:
+            raise FileError(f'the file has a layer {layer.name!r} and does not describe it.')
 
 
 def _loss(loss):

@@ -247,15 +247,15 @@ def compare(model, weights):
         As `Contents` has them.
     """
     for layer in model.layers:
-        held = weights.get(layer.name)
-        shapes = [] if held is None else list(held.values())
-        if held is None or len(shapes) != len(layer.weights):
+        held = list(weights.get(layer.name, {}).values())
+        if len(held) != len(layer.weights):
             continue  # weights that are shared lie with another layer
         for weight in layer.weights:
-            if tuple(weight.shape) not in shapes:
-                other = [s for s in shapes if s not in [tuple(w.shape) for w in layer.weights]]
+            shape = tuple(weight.shape)
+            if shape not in held:
+                other = [s for s in held if len(s) == len(shape)] or held
                 raise FileError(
-                    f'{weight.path!r} has the shape {tuple(weight.shape)} in the '
-                    f'network, and {other[0] if other else "another"} among the arrays of the file.'
+                    f"the weight '{layer.name}/{weight.name}' is of shape {shape} in the network, "
+                    f'and of shape {other[0]} in the file.'
                 )
-            shapes.remove(tuple(weight.shape))
+            held.remove(shape)

@@ -24,7 +24,7 @@ import keras
 import numpy as np
 
 from kerasnets import contents, description, files, guard, interchange
-from kerasnets.errors import FileError
+from kerasnets.errors import FileError, KerasnetsError
 from kerasnets.nodes import shares_weights
 
 #: Suffixes of what can be written.
@@ -81,7 +81,9 @@ def load(source, cls, max_params=None):
         guard.check(found, max_params)
         with _named(path, suffix) as link:
             model = keras.saving.load_model(link)
-        return description.restore(found.about, model, cls) if found.about else _of(model, cls)
+        if found.about is None:
+            return _of(model, cls)
+        return description.restore(found.about, model, cls)
 
 
 def load_weights(net, source):
@@ -107,8 +109,9 @@ def _reading(source):
         try:
             yield path
         except Exception as error:  # a hostile file may bring about anything at all
-            text = ' '.join(str(error).split())
-            raise FileError(f'cannot read {name}: {text or type(error).__name__}') from error
+            ours = isinstance(error, KerasnetsError)
+            text = ' '.join(str(error if ours else f'{type(error).__name__}: {error}').split())
+            raise FileError(f'cannot read {name}: {text}') from error
 
 
 def _contents(path, suffix):

@@ -10,8 +10,6 @@ import subprocess
 import numpy as np
 import pytest
 from fresh import run
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 import kerasnets
 from kerasnets import inert, theanets_pickle
@@ -215,31 +213,3 @@ def test_units_must_have_their_parameters():
 def test_what_is_no_network(content, says):
     with pytest.raises(FileError, match=says):
         kerasnets.load(io.BytesIO(content))
-
-
-CASES = settings(
-    max_examples=100,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-
-
-@CASES
-@given(st.integers(0, len(WHOLE) - 1))
-def test_a_file_that_ends_too_soon(end):
-    with pytest.raises(FileError):
-        kerasnets.load(io.BytesIO(WHOLE[:end]))
-
-
-@CASES
-@given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(1, 255)), min_size=1))
-def test_flipped_bytes_are_an_error_or_other_numbers(flips):
-    broken = bytearray(WHOLE)
-    for at, by in flips:
-        broken[at] ^= by
-    try:
-        net = kerasnets.load(io.BytesIO(bytes(broken)))
-    except FileError:
-        return
-    assert net.model is not None
