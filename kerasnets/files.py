@@ -76,7 +76,7 @@ def at_hand(source):
 
 
 @contextlib.contextmanager
-def replacing(target, size=0):
+def replacing(target):
     """A path beside the target to write to, which takes its place if all goes well.
 
     It is on disk, as far as the system can say, before the target is touched. If anything goes
@@ -86,9 +86,6 @@ def replacing(target, size=0):
     ----------
     target : Path
         A link is followed.
-    size : int
-        Bytes that are going to be written, at least: that there is room for them is known
-        before.
 
     Raises
     ------
@@ -96,12 +93,13 @@ def replacing(target, size=0):
         Naming the target and what the system said.
     """
     name, target = target.name, pathlib.Path(os.path.realpath(target))
-    if not target.parent.is_dir():
-        raise FileError(f'cannot write {str(target)!r}: there is no folder {str(target.parent)!r}.')
     try:
+        if not target.parent.is_dir():
+            raise FileError(
+                f'cannot write {str(target)!r}: there is no folder {str(target.parent)!r}.'
+            )
         with tempfile.TemporaryDirectory(dir=target.parent, prefix='.kerasnets-') as folder:
             path = pathlib.Path(folder, name)
-            _reserve(path, size)
             yield path
             if target.exists():
                 shutil.copymode(target, path)
@@ -119,13 +117,6 @@ def replacing(target, size=0):
         raise FileError(f'cannot write {str(target)!r}: {error}') from error
 
 
-def _reserve(path, size):
-    """Fail now, not halfway, if there is no room; what HDF5 does halfway is not pretty."""
-    with open(path, 'wb') as handle:
-        if size and hasattr(os, 'posix_fallocate'):
-            os.posix_fallocate(handle.fileno(), 0, size)
-
-
 def _sync(path):
     if os.name == 'nt' and path.is_dir():
         return  # Windows opens no folders
@@ -136,11 +127,9 @@ def _sync(path):
         os.close(handle)
 
 
-def seal(path):
-    """Add a digest of the file to its end, where readers of HDF5 do not look."""
-    digest = _digest(path, os.path.getsize(path))
-    with open(path, 'ab') as handle:
-        handle.write(SEAL + digest)
+def seal(content):
+    """What to add to the end of a file, where readers of HDF5 do not look."""
+    return SEAL + hashlib.blake2b(content, digest_size=DIGEST).digest()
 
 
 def check_seal(path):

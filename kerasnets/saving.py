@@ -8,12 +8,11 @@ a zip has its own.
 
 import contextlib
 import importlib
+import io
 import json
 import logging
-import math
 import os
 import pathlib
-import re
 import shutil
 import tempfile
 import zipfile
@@ -60,7 +59,7 @@ def save(net, target, members=MappingProxyType({})):
             f'cannot write {str(target)!r}: layers of this network share weights, which an .h5 '
             f'file cannot say. Try {str(target.with_suffix(".keras"))!r}.'
         )
-    with files.replacing(target, sum(map(_bytes, net.model.variables))) as path:
+    with files.replacing(target) as path:
         _write(net, path, suffix, members)
 
 
@@ -81,6 +80,8 @@ def load(source, cls, max_params=None):
         guard.check(found, max_params)
         with _named(path, suffix) as link:
             model = keras.saving.load_model(link)
+            if suffix == '.h5' and found.optimizer:
+                _restore_optimizer(model, link)
         if found.about is None:
             return _of(model, cls)
         return description.restore(found.about, model, cls)
@@ -132,30 +133,71 @@ def _named(path, suffix):
 def _write(net, path, suffix, members):
     """Write a network, then see that it is there."""
     about = json.dumps(description.describe(net))
-    with _quiet():
-        if suffix == '.weights.h5':
-            net.model.save_weights(path)
-        else:
-            net.model.save(path)
     if suffix == '.keras':
+        net.model.save(path)
         with zipfile.ZipFile(path, 'a') as archive:
             archive.writestr(contents.MEMBER, about)
             for name, content in members.items():
                 archive.writestr(name, content)
     else:
-        with h5py.File(path, 'a') as file:
-            file.create_dataset(contents.MEMBER, data=np.frombuffer(about.encode(), dtype='uint8'))
-        files.seal(path)
+        made = _hdf5(net.model, suffix, about)
+        with open(path, 'wb') as handle:
+            handle.write(made)
+            handle.write(files.seal(made))
     found = contents.read(path)
     kept = {contents.digest(keras.ops.convert_to_numpy(w)) for w in net.model.weights}
     if json.dumps(found.about) != about or not kept <= contents.digests(path):
         raise FileError(f'cannot write {str(path)!r}: it reads other than it was written.')
 
 
-def _bytes(variable):
-    """How much room the values of a variable take."""
-    bits = re.search(r'[0-9]+', str(variable.dtype))
-    return math.prod(variable.shape) * (int(bits[0]) // 8 if bits else 1)
+class _Memory(io.BytesIO):
+    """A file in memory with a name, by which Keras tells the format."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+    def __str__(self):
+        return self.name
+
+    __fspath__ = __str__
+
+
+def _hdf5(model, suffix, about):
+    """The bytes of an HDF5 file. They are made in memory: on a full disk, HDF5 may crash."""
+    memory = _Memory(f'model{suffix}')
+    with _quiet(), _compilation_kept(model):
+        (model.save_weights if suffix == '.weights.h5' else model.save)(memory)
+    with h5py.File(memory, 'a') as file:
+        file.create_dataset(contents.MEMBER, data=np.frombuffer(about.encode(), dtype='uint8'))
+    return memory.getbuffer()
+
+
+@contextlib.contextmanager
+def _compilation_kept(model):
+    """Keras forgets how a model was compiled when it saves it as .h5: tell it again."""
+    config = model.get_compile_config() if model.compiled else None
+    yield
+    if config is not None and model.get_compile_config() != config:
+        _compile(model, config, model.optimizer)
+
+
+def _restore_optimizer(model, path):
+    """Keras loads the optimizer of an .h5 file without the state that it has for each weight."""
+    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    optimizer.build(model.trainable_variables)
+    with h5py.File(path, 'r') as file:
+        state = file['optimizer_weights']
+        parts = sorted((len(key), key) for key in state.attrs if key.startswith('weight_names'))
+        names = [name for _, key in parts for name in state.attrs[key]]
+        for variable, name in zip(optimizer.variables, names, strict=True):
+            variable.assign(state[name][()])
+    _compile(model, model.get_compile_config(), optimizer)
+
+
+def _compile(model, config, optimizer):
+    arguments = keras.saving.deserialize_keras_object(config)
+    model.compile(**{**arguments, 'optimizer': optimizer})
 
 
 def _of(model, cls):

@@ -200,23 +200,6 @@ def test_the_description_is_plain_json_beside_what_keras_reads(tmp_path):
     assert [layer['form'] for layer in about['layers']][1:4] == ['rnn', 'lstm', 'gru']
 
 
-@pytest.mark.parametrize('suffix', SUFFIXES)
-def test_a_failed_save_leaves_the_old_file_and_nothing_else(suffix, tmp_path, monkeypatch):
-    net, _, _ = make('feedforward', trained=False)
-    path = tmp_path / f'net{suffix}'
-    net.save(path)
-    before = path.read_bytes()
-
-    def broken(self):
-        raise RuntimeError('no config today')
-
-    monkeypatch.setattr(keras.layers.Dense, 'get_config', broken)
-    with pytest.raises(RuntimeError, match='no config today'):
-        net.save(path)
-    assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == [path.name]
-
-
 def test_a_saved_file_has_the_usual_permissions(tmp_path):
     net, _, _ = make('feedforward', trained=False)
     net.save(tmp_path / 'net.keras')
