@@ -28,14 +28,17 @@ setup(
     ],
     extras_require={
         'examples': ['matplotlib', 'scikit-learn'],
+        'onnx': ['tf2onnx'],
         'test': [
             'pytest',
             'hypothesis',
             'matplotlib',
+            'onnxruntime',
             'pandas',
             'pytest-xdist',
             'scipy',
             'scikit-learn',
+            'tf2onnx',
         ],
         'lint': ['ruff==0.17.6'],
         'jax': ['jax'],

@@ -77,7 +77,7 @@ def at_hand(source):
 
 @contextlib.contextmanager
 def replacing(target):
-    """A path beside the target to write to, which takes its place if all goes well.
+    """A path beside the target, for a file or a folder, which takes its place if all goes well.
 
     It is on disk, as far as the system can say, before the target is touched. If anything goes
     wrong, the target is as it was, and nothing is left beside it.
@@ -101,7 +101,9 @@ def replacing(target):
         with tempfile.TemporaryDirectory(dir=target.parent, prefix='.kerasnets-') as folder:
             path = pathlib.Path(folder, name)
             yield path
-            if target.exists():
+            if target.is_dir() and path.is_dir():
+                os.replace(target, pathlib.Path(folder, 'old'))
+            elif target.exists():
                 shutil.copymode(target, path)
             _sync(path)
             os.replace(path, target)

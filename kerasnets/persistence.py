@@ -3,7 +3,7 @@
 import copy
 import io
 
-from kerasnets import builder, interchange, saving
+from kerasnets import builder, exporting, interchange, saving
 
 
 class Persistent:
@@ -25,6 +25,26 @@ class Persistent:
         FileError
         """
         saving.save(self, filename_or_handle)
+
+    def export(self, path):
+        """Write the network for inference where Keras is not: what `predict` computes.
+
+        Parameters
+        ----------
+        path : str or path
+            A folder, given without a suffix, for a SavedModel of TensorFlow; or a file ending
+            in ``.onnx`` (needs ``pip install 'kerasnets[onnx]'``) or ``.tflite`` (LiteRT; of
+            recurrent layers Keras makes what its runtime runs with the Flex delegate alone).
+            Inputs are arrays of values, of labels only if the network's input is of integers.
+
+        Raises
+        ------
+        FileError
+            For another suffix, or where it cannot be written.
+        ConfigurationError
+            If what a format needs is not installed, naming it.
+        """
+        exporting.export(self, path)
 
     @classmethod
     def from_keras(cls, model, loss=None, **kwargs):

@@ -1,0 +1,83 @@
+"""Networks on their way to other runtimes compute there what they compute here."""
+
+import importlib.util
+import os
+
+import numpy as np
+import pytest
+
+import kerasnets
+from kerasnets.errors import ConfigurationError, FileError
+
+RNG = np.random.default_rng(4)
+NETS = {
+    'dense': lambda: kerasnets.Classifier([5, (4, 'relu+norm:z'), 3]),
+    'recurrent': lambda: kerasnets.recurrent.Regressor([5, (6, 'lstm'), (4, 'scrn'), 2]),
+    'graph': lambda: kerasnets.Regressor(
+        [dict(form='input', size=5, name='a'), dict(size=4, name='class', inputs='a'),
+         dict(size=3, inputs=('a', 'class'))]
+    ),
+}  # fmt: skip
+
+
+def data(name):
+    return RNG.normal(size=(2, 7, 5) if name == 'recurrent' else (2, 5)).astype('f')
+
+
+def wanted(net, x):
+    return net.predict_proba(x) if hasattr(net, 'predict_proba') else net.predict(x)
+
+
+@pytest.mark.parametrize('name', NETS)
+def test_saved_model(name, tmp_path):
+    tf = pytest.importorskip('tensorflow')
+    net, x = NETS[name](), data(name)
+    for _ in range(2):  # the second takes the place of the first
+        net.export(tmp_path / 'net')
+    assert os.listdir(tmp_path) == ['net']
+    loaded = tf.saved_model.load(str(tmp_path / 'net'))
+    np.testing.assert_allclose(loaded.serve(x), wanted(net, x), atol=1e-6)
+
+
+@pytest.mark.parametrize('name', NETS)
+@pytest.mark.filterwarnings('ignore:.*tf.lite.Interpreter is deprecated')
+def test_litert(name, tmp_path):
+    tf = pytest.importorskip('tensorflow')
+    net, x = NETS[name](), data(name)
+    net.export(tmp_path / 'net.tflite')
+    if name == 'recurrent':  # runs with the Flex delegate, which is not here
+        assert (tmp_path / 'net.tflite').read_bytes()[4:8] == b'TFL3'
+        return
+    interpreter = tf.lite.Interpreter(str(tmp_path / 'net.tflite'))
+    (given,), (made,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.resize_tensor_input(given['index'], x.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(given['index'], x)
+    interpreter.invoke()
+    np.testing.assert_allclose(interpreter.get_tensor(made['index']), wanted(net, x), atol=1e-5)
+
+
+@pytest.mark.parametrize('name', NETS)
+@pytest.mark.filterwarnings('ignore')  # of tf2onnx with others, not ours to mend
+def test_onnx(name, tmp_path):
+    runtime = pytest.importorskip('onnxruntime')
+    pytest.importorskip('tf2onnx')
+    net, x = NETS[name](), data(name)
+    net.export(tmp_path / 'net.onnx')
+    session = runtime.InferenceSession(str(tmp_path / 'net.onnx'))
+    (given,) = session.get_inputs()
+    np.testing.assert_allclose(session.run(None, {given.name: x})[0], wanted(net, x), atol=1e-5)
+
+
+def test_what_cannot_be(tmp_path, monkeypatch):
+    net = NETS['dense']()
+    with pytest.raises(FileError, match=r"net.pb': expected a folder .* or .* .onnx or .tflite"):
+        net.export(tmp_path / 'net.pb')
+    with pytest.raises(FileError, match='is an address'):
+        net.export('gs://bucket/net')
+    with pytest.raises(FileError, match='there is no folder'):
+        net.export(tmp_path / 'none' / 'net.tflite')
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+    with pytest.raises(ConfigurationError, match=r"needs tf2onnx: pip install 'kerasnets\[onnx\]'"):
+        net.export(tmp_path / 'net.onnx')
+    assert os.listdir(tmp_path) == []
