@@ -76,7 +76,7 @@ def adopt(specs, model):
         If the model has no layer of a spec's name.
     """
     within = [layer.layer for layer in model.layers if isinstance(layer, Probe)]
-    found = {layer.name: layer for layer in [*within, *model.layers]}
+    found = {layer.name: layer for layer in [model, *within, *model.layers]}
     inputs = iter(model.inputs)
     nodes = []
     for spec in specs:

@@ -52,7 +52,7 @@ def restore(about, model, cls):
 
 def _check_all_described(specs, model):
     names = {spec.name for spec in specs}
-    for layer in model.layers:
+    for layer in [] if model.name in names else model.layers:
         if not isinstance(layer, (keras.layers.InputLayer, Probe)) and layer.name not in names:
             raise FileError(f'the file has a layer {layer.name!r} and does not describe it.')
 
@@ -127,7 +127,8 @@ def _unspec(fields, model):
         fields[name] = _unplain(fields[name])
     layer = None
     if fields['form'] == 'keras':
-        layer = model.get_layer(fields['name'])
+        whole = fields['name'] == model.name
+        layer = model if whole else model.get_layer(fields['name'])
         fields['entry'] = layer
     return LayerSpec(layer=layer, **fields)
 

@@ -16,8 +16,7 @@ def specs_of(model):
     Raises
     ------
     ConfigurationError
-        For a model that is neither Sequential nor functional, has no input shape yet, or uses
-        a layer twice.
+        For a model that is neither Sequential nor functional, or has no input shape yet.
     """
     if not isinstance(model, keras.Model) or not model.built or not getattr(model, 'inputs', None):
         raise ConfigurationError(
@@ -45,21 +44,37 @@ def class_name(model):
 
 
 def _functional(model):
-    config = {entry['name']: entry for entry in model.get_config()['layers']}
+    """Specs of the layers of a graph in which each is called once; else of the graph as one."""
+    calls = {entry['name']: entry['inbound_nodes'] for entry in model.get_config()['layers']}
     inputs = [layer for layer in model.layers if _is_input(layer)]
-    order = [*inputs, *(layer for layer in model.layers if not _is_input(layer))]
-    specs = []
-    for place, layer in enumerate(order):
-        if _is_input(layer):
-            specs.append(_input(layer.name, layer.output, place))
-            continue
-        calls = config[layer.name]['inbound_nodes']
-        if len(calls) != 1:
-            raise ConfigurationError(f'the layer {layer.name!r} is used {len(calls)} times.')
-        if any(_sources(calls[0]['kwargs'])):
-            raise ConfigurationError(f'the layer {layer.name!r} is given tensors by keyword.')
-        specs.append(_spec(layer, place, tuple(_sources(calls[0]['args']))))
-    return specs
+    others = [layer for layer in model.layers if not _is_input(layer)]
+    specs = [_input(layer.name, layer.output, place) for place, layer in enumerate(inputs)]
+    names = tuple(f'{spec.name}:out' for spec in specs)
+    plain = {layer.name for layer in others if _is_plain(calls[layer.name])}
+    if len(plain) + len(inputs) < len(calls):
+        if len(model.outputs) > 1:
+            raise ConfigurationError(
+                'the model has several outputs, and its layers are more than a graph in which '
+                'each is called once. Give a model of one output.'
+            )
+        return [*specs, _spec(model, len(specs), names)]
+    sources = {layer.name: tuple(_sources(calls[layer.name][0]['args'])) for layer in others}
+    read = {name for found in sources.values() for name in found}
+    first = keras.tree.flatten(model.outputs)[0]
+    ends = [x for x in others if f'{x.name}:out' not in read and x.output is first]
+    order = [layer for layer in others if layer not in ends] + ends  # the last one is predicted
+    places = range(len(specs), len(specs) + len(order))
+    return [*specs, *(_spec(x, place, sources[x.name]) for x, place in zip(order, places))]
+
+
+def _is_plain(calls):
+    """Whether a layer is called once, with one tensor or a list of them and nothing else."""
+    if len(calls) != 1 or len(calls[0]['args']) != 1:
+        return False
+    (given,), keywords = calls[0]['args'], calls[0]['kwargs']
+    tensors = given if isinstance(given, list) else [given]
+    first = all((_history(tensor) or (0, 0, 1))[2] == 0 for tensor in tensors)
+    return first and not any(value is not None for value in keywords.values())
 
 
 def _sources(value):

@@ -140,7 +140,7 @@ def _sampled(net, train, valid, keywords):
     source = data.dataset(train, net.feeds.fit, batch_size=EXAMPLES)
     batch = next(source.epoch())
     for before, node in zip(net.nodes, net.nodes[1:]):
-        if 'w' not in (params := node.parts()[node.name]) or len(params['w'].shape) != 2:
+        if 'w' not in (params := node.parts().get(node.name, {})) or len(params['w'].shape) != 2:
             continue
         last = node is net.nodes[-1] and not net.losses[0].of_labels and len(batch) > 1
         if last:

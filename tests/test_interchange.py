@@ -1,8 +1,10 @@
 """Models that Keras made, and networks on their way to other places."""
 
 import copy
+import multiprocessing
 import pickle
 import threading
+from concurrent.futures import ProcessPoolExecutor
 
 import joblib
 import keras
@@ -79,15 +81,71 @@ def test_a_functional_model(tmp_path):
     assert kerasnets.load(tmp_path / 'model.keras').predict({'a': X, 'b': X}).shape == (12, 2)
 
 
-def test_models_that_are_no_list_of_layers():
+def operations():
     a = keras.Input((4,))
-    twice = L.Dense(4)
+    return keras.Model(a, keras.ops.softmax(L.Dense(3)(L.Dense(4)(a) + 2 * a)))
+
+
+def twice():
+    a, dense = keras.Input((4,)), L.Dense(4, name='dense')
+    return keras.Model(a, dense(dense(a)))
+
+
+def nested():
+    inner = keras.Sequential([keras.Input((4,)), L.Dense(3, 'tanh', name='dense')])
+    a = keras.Input((4,))
+    return keras.Model(a, L.Dense(2)(inner(a)))
+
+
+def attention():
+    a = keras.Input((5, 4))
+    return keras.Model(a, L.Dense(3, 'softmax')(L.MultiHeadAttention(2, 3)(a, a)))
+
+
+def states():
+    a = keras.Input((5, 4))
+    y, h, c = L.LSTM(5, return_state=True, return_sequences=True, name='dense')(a)
+    return keras.Model(a, L.Dense(3)(L.LSTM(5)(y, initial_state=[h, c])))
+
+
+@pytest.mark.parametrize('make', [operations, twice, nested, attention, states])
+def test_models_that_are_no_list_of_layers(make, tmp_path):
+    """One layer of the network is then the model."""
+    model = make()
+    model.save(tmp_path / 'model.keras')
+    x = S if len(model.input_shape) > 2 else X
+    want = model.predict(x, verbose=0)
+    for net in (kerasnets.Network.from_keras(model), kerasnets.load(tmp_path / 'model.keras')):
+        predict = getattr(net, 'predict_proba', net.predict)
+        np.testing.assert_allclose(predict(x), want, atol=1e-6)
+        net.save(tmp_path / 'net.keras')
+        again = kerasnets.load(tmp_path / 'net.keras')
+        assert [p.name for p in again.params] == [p.name for p in net.params]
+        np.testing.assert_allclose(again.predict(x), net.predict(x), atol=1e-6)
+    if make in (twice, nested, states):
+        assert net.find('dense', 0).shape[0] == 4
+    target = want.argmax(-1) if hasattr(net, 'predict_proba') else 0 * want
+    before = net.evaluate([x, target])['loss']
+    net.train([x, target], algo='adam', learning_rate=0.01, epochs=5)
+    assert net.evaluate([x, target])['loss'] < before
+
+
+def test_the_first_output_of_several_is_predicted():
+    a = keras.Input((4,))
+    model = keras.Model(a, [L.Dense(2, name='x')(a), L.Dense(3, name='y')(a)])
+    net = kerasnets.Regressor.from_keras(model)
+    np.testing.assert_allclose(net.predict(X), model.predict(X, verbose=0)[0], atol=1e-6)
+    assert {'x:out', 'y:out'} < set(net.feed_forward(X))
+
+
+def test_models_that_are_no_network():
+    a = keras.Input((4,))
     with pytest.raises(ConfigurationError, match='expected a built Sequential or functional'):
         kerasnets.Regressor.from_keras(keras.Sequential([L.Dense(3)]))
     with pytest.raises(ConfigurationError, match='expected a built Sequential or functional'):
         kerasnets.Regressor.from_keras(3)
-    with pytest.raises(ConfigurationError, match='is used 2 times'):
-        kerasnets.Regressor.from_keras(keras.Model(a, twice(twice(a))))
+    with pytest.raises(ConfigurationError, match='the model has several outputs, and its layers'):
+        kerasnets.Regressor.from_keras(keras.Model(a, [a + 1, L.Dense(3)(a)]))
 
 
 def ways(net, tmp_path):
@@ -135,3 +193,19 @@ def test_two_networks_in_two_threads():
     for net, other in zip(nets, alone):
         work(other)
         np.testing.assert_allclose(net.predict_proba(X), other.predict_proba(X), atol=1e-6)
+
+
+def predictions(net, x):
+    """Found again by name in a process that knows nothing."""
+    return net.predict(x), net.history
+
+
+def test_a_worker_process_is_sent_a_network():
+    """Row 23: started anew, it has the network from its own file."""
+    net = kerasnets.recurrent.Regressor([4, (6, 'scrn'), 2])
+    net.train([S, S[..., :2]], epochs=1)
+    spawn = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        found, history = pool.submit(predictions, net, S).result()
+    np.testing.assert_allclose(found, net.predict(S), atol=1e-6)
+    assert history == net.history

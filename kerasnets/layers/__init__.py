@@ -86,9 +86,11 @@ def anatomy(layer):
 
 
 def parts(layer, name):
-    """Name -> layer of what holds parameters: the layer itself, or the halves of it."""
+    """Name -> layer of what holds parameters: the layer itself, or what it is made of."""
     if isinstance(layer, keras.layers.Bidirectional):
         return {f'{name}_fw': layer.forward_layer, f'{name}_bw': layer.backward_layer}
+    if isinstance(layer, keras.Model) and not anatomy(layer).params:
+        return {k: part for inner in layer.layers for k, part in parts(inner, inner.name).items()}
     return {name: layer}
 
 
