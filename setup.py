@@ -26,6 +26,7 @@ setup(
         'click',
         'wrapt',
     ],
+    entry_points={'console_scripts': ['kerasnets = kerasnets.cli:main']},
     extras_require={
         'examples': ['matplotlib', 'scikit-learn'],
         'onnx': ['tf2onnx'],

@@ -27,6 +27,7 @@ _NAMES = {
     'Network': 'network',
     'Regressor': 'feedforward',
     'TensorBoard': 'callbacks',
+    'inspect': 'inspection',
     'load': 'models',
     'register': 'layers',
 }

@@ -6,6 +6,7 @@ import logging
 import keras
 import numpy as np
 
+import kerasnets
 from kerasnets import builder
 from kerasnets.errors import FileError
 from kerasnets.losses import Loss
@@ -23,6 +24,7 @@ def describe(net):
     text = getattr(net, 'text', None)
     return {
         'version': VERSION,
+        'kerasnets': kerasnets.__version__,
         'class': class_name(type(net)),
         'layers': [_spec(spec) for spec in net.specs],
         'losses': [_loss(loss) for loss in net.losses],

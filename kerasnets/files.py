@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 
-from kerasnets.errors import FileError
+from kerasnets.errors import FileError, KerasnetsError
 
 #: First bytes of a file -> its format.
 FORMATS = {
@@ -73,6 +73,18 @@ def at_hand(source):
         with open(path, 'wb') as copy:
             shutil.copyfileobj(source, copy, BLOCK)
         yield path, 'the open file'
+
+
+@contextlib.contextmanager
+def reading(source):
+    """A file at hand; whatever goes wrong with it is a FileError that names it."""
+    with at_hand(source) as (path, name):
+        try:
+            yield path
+        except Exception as error:  # a hostile file may bring about anything at all
+            ours = isinstance(error, KerasnetsError)
+            text = ' '.join(str(error if ours else f'{type(error).__name__}: {error}').split())
+            raise FileError(f'cannot read {name}: {text}') from error
 
 
 @contextlib.contextmanager

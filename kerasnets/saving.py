@@ -23,7 +23,7 @@ import keras
 import numpy as np
 
 from kerasnets import contents, description, files, guard, interchange
-from kerasnets.errors import FileError, KerasnetsError
+from kerasnets.errors import FileError
 from kerasnets.nodes import shares_weights
 
 #: Suffixes of what can be written.
@@ -65,7 +65,7 @@ def save(net, target, members=MappingProxyType({})):
 
 def load(source, cls, max_params=None):
     """Read a network of class `cls`, or of one derived from it, from a path or a binary file."""
-    with _reading(source) as path:
+    with files.reading(source) as path:
         suffix = files.format_of(path)
         if suffix == '.pkl':
             net = importlib.import_module(PICKLES).load(path.read_bytes(), max_params)
@@ -89,7 +89,7 @@ def load(source, cls, max_params=None):
 
 def load_weights(net, source):
     """Set the parameters of a network to those of a file; all of them or, on an error, none."""
-    with _reading(source) as path:
+    with files.reading(source) as path:
         suffix = files.format_of(path)
         found = _contents(path, suffix)
         guard.compare(net.model, found.weights)
@@ -101,18 +101,6 @@ def load_weights(net, source):
             for weight, value in zip(net.model.weights, before):
                 weight.assign(value)
             raise
-
-
-@contextlib.contextmanager
-def _reading(source):
-    """A file at hand; whatever goes wrong with it is a FileError that names it."""
-    with files.at_hand(source) as (path, name):
-        try:
-            yield path
-        except Exception as error:  # a hostile file may bring about anything at all
-            ours = isinstance(error, KerasnetsError)
-            text = ' '.join(str(error if ours else f'{type(error).__name__}: {error}').split())
-            raise FileError(f'cannot read {name}: {text}') from error
 
 
 def _contents(path, suffix):

@@ -19,7 +19,8 @@ BLOCKS = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
 
 
 @pytest.mark.parametrize('name', MODULES)
-def test_docstrings(name):
+def test_docstrings(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     module = importlib.import_module(name)
     names = {'np': np, 'keras': keras, 'kerasnets': kerasnets}
     assert doctest.testmod(module, extraglobs=names).failed == 0

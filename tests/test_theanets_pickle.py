@@ -12,7 +12,7 @@ import pytest
 from fresh import run
 
 import kerasnets
-from kerasnets import inert, theanets_pickle
+from kerasnets import inert, theanets_pickle, theanets_records
 from kerasnets.errors import FileError
 
 FOLDER = pathlib.Path(__file__).parent / 'pickles'
@@ -190,13 +190,13 @@ def test_a_shape_must_have_its_bytes():
             inert.array(fields(shape, data, kind))
 
 
-def test_units_must_have_their_parameters():
+def test_units_must_have_their_parameters(monkeypatch):
     """Twenty million units, said to be in a file of 12 kB."""
-    record = inert.read(WHOLE)
-    layer = record.state[0][1]
-    layer.state['size'] = 20_000_000
+    records = theanets_records.read(WHOLE)
+    records.entries[1]['size'] = 20_000_000
+    monkeypatch.setattr(theanets_records, 'read', lambda content: records)
     with pytest.raises(FileError, match=r'20000000 units, for which .* are too few'):
-        theanets_pickle._make(kerasnets.Classifier, *record.state)
+        theanets_pickle.load(WHOLE)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""The command ``kerasnets``: what can be done with model files from a shell."""
+
+import json
+import pathlib
+import warnings
+
+import click
+
+import kerasnets
+from kerasnets.errors import KerasnetsError
+
+
+class _Group(click.Group):
+    """Commands whose errors are told in a line, since they are ours and say what to do."""
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except KerasnetsError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Group)
+@click.version_option(kerasnets.__version__)
+def main():
+    """Neural networks as lists of layers, on Keras."""
+
+
+@main.command()
+@click.argument('file', type=click.Path())
+@click.option('--json', 'as_json', is_flag=True, help='Print it as JSON.')
+def inspect(file, as_json):
+    """Tell what is in FILE, without making the model.
+
+    FILE is a model of kerasnets, of Keras (.keras, .h5, .weights.h5) or of theanets (a pickle).
+    """
+    found = kerasnets.inspect(file)
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), indent=2))
+    else:
+        found.show()
+
+
+@main.command()
+@click.argument('old', type=click.Path())
+@click.argument('new', type=click.Path())
+@click.option('--max-params', type=int, help='Learnable values that OLD may ask for.')
+def convert(old, new, max_params):
+    """Read the model in OLD and write it to NEW.
+
+    OLD is what `inspect` takes, with layers; NEW ends in .keras, .h5 or .weights.h5, or is what
+    others run: .onnx, .tflite, or a folder without suffix for a SavedModel.
+    """
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter('always', UserWarning)
+        net = kerasnets.load(old, max_params=max_params)
+    for warning in said:
+        if warning.category is UserWarning:
+            click.echo(f'Warning: {warning.message}', err=True)
+    elsewhere = pathlib.Path(new).suffix in ('', '.onnx', '.tflite')
+    (net.export if elsewhere else net.save)(new)
+    click.echo(
+        f'{new}: {type(net).__name__} of {len(net.specs)} layers, {net.num_params:,} parameters'
+    )
