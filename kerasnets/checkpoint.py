@@ -14,7 +14,7 @@ import zipfile
 import keras
 import numpy as np
 
-from kerasnets import saving
+from kerasnets import contents, files, saving
 from kerasnets.errors import ConfigurationError, FileError
 
 MEMBER = 'training.npz'
@@ -78,6 +78,8 @@ def pack(state):
 
 def unpack(content):
     """What `pack` packed."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        contents.members(archive, len(content))
     with np.load(io.BytesIO(content), allow_pickle=False) as found:
         plain = json.loads(str(found['plain']))
         return {
@@ -98,12 +100,14 @@ def read(path):
     """
     if not isinstance(path, (str, os.PathLike)):
         raise ConfigurationError(f'expected resume as a path, or True, got {path!r}.')
+    path = files.local(path)
+    if not path.is_file():
+        raise FileError(f'cannot resume from {str(path)!r}: there is no such file.')
     try:
+        contents.read(path)  # refuses what would harm
         with zipfile.ZipFile(path) as archive:
             return unpack(archive.read(MEMBER))
-    except FileNotFoundError:
-        raise FileError(f'cannot resume from {str(path)!r}: there is no such file.') from None
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a broken file raises anything at all
         raise FileError(
             f'cannot resume from {str(path)!r}: it is no checkpoint, as train(..., '
             f'save_progress=path) writes them ({error}).'
@@ -115,8 +119,8 @@ def values(variables):
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
-def restore(variables, arrays, what='parameters'):
-    """Set Keras variables from arrays.
+def check(variables, arrays, what):
+    """Refuse arrays that are not those of some Keras variables.
 
     Raises
     ------
@@ -129,5 +133,9 @@ def restore(variables, arrays, what='parameters'):
             f'the checkpoint is of another network or algorithm: expected {what} of shapes '
             f'{shapes[0]}, got {shapes[1]}.'
         )
-    for variable, array in zip(variables, arrays):
+
+
+def restore(variables, arrays):
+    """Set Keras variables from arrays."""
+    for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)

@@ -118,11 +118,11 @@ def digest(array):
 
 
 def _of_archive(archive, size):
-    members = _members(archive, size)
+    names = members(archive, size)
     for name in (CONFIG, METADATA, WEIGHTS):
-        if name not in members:
+        if name not in names:
             raise FileError(f'the file has no {name!r}: it is no model of Keras.')
-    for name in members:
+    for name in names:
         if name not in (CONFIG, METADATA, WEIGHTS, MEMBER):
             _read_through(archive, name)
     config = _json(archive.read(CONFIG), CONFIG)
@@ -139,15 +139,21 @@ def _of_archive(archive, size):
         size=size,
         config=config,
         training=config.get('compile_config'),
-        about=_json(archive.read(MEMBER), MEMBER) if MEMBER in members else None,
+        about=_json(archive.read(MEMBER), MEMBER) if MEMBER in names else None,
         versions={'keras': metadata.get('keras_version'), 'date': metadata.get('date_saved')},
         weights=groups,
         optimizer=optimizer,
     )
 
 
-def _members(archive, size):
-    """Names of the members of an archive, all of which would land where they belong."""
+def members(archive, size):
+    """Names of the members of an archive of so many bytes.
+
+    Raises
+    ------
+    FileError
+        If one would land elsewhere, or they would unfold to more than they can be.
+    """
     infos = archive.infolist()
     names = [info.filename for info in infos]
     if len(names) > COUNT or len(set(names)) < len(names):

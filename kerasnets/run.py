@@ -11,9 +11,12 @@ import keras
 
 from kerasnets import checkpoint
 from kerasnets.checkpoint import Checkpoints
-from kerasnets.errors import number, positive
+from kerasnets.errors import FileError, number, positive
 
 log = logging.getLogger(__name__)
+
+#: What a checkpoint says beside the values of variables.
+STATE = ('best', 'epoch', 'updates', 'validation', 'patience', 'history', 'rngs')
 
 
 @dataclasses.dataclass
@@ -266,9 +269,14 @@ class Run:
         }
 
     def set_state(self, state):
-        """Go on from what a checkpoint holds."""
+        """Go on from what a checkpoint holds; on an error nothing has changed."""
+        missing = {*self._variables(), *STATE} - set(state)
+        if missing:
+            raise FileError(f'the checkpoint says nothing of {", ".join(sorted(missing))}.')
         for name, variables in self._variables().items():
-            checkpoint.restore(variables, state[name], name)
+            checkpoint.check(variables, state[name], name)
+        for name, variables in self._variables().items():
+            checkpoint.restore(variables, state[name])
         self.best = state['best']
         self.epoch, self.updates = state['epoch'], state['updates']
         self.validation = state['validation']

@@ -121,7 +121,7 @@ class Views:
             self._optimizers[key] = fresh, checkpoint.values(fresh.variables)
         optimizer, state = self._optimizers[key]
         if not keep and optimizer is not algo:
-            checkpoint.restore(optimizer.variables, state, 'optimizer')
+            checkpoint.restore(optimizer.variables, state)
         if not scheduled and optimizer is not algo:
             optimizer.learning_rate = float(ops.convert_to_numpy(fresh.learning_rate))
         return optimizer

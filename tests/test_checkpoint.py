@@ -1,16 +1,18 @@
 """A run that was broken off ends with the numbers of one that never was."""
 
+import io
 import random
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import numpy as np
 import pytest
 
 import kerasnets
-from kerasnets import checkpoint
+from kerasnets import checkpoint, saving
 from kerasnets.errors import ConfigurationError, FileError
 
 RNG = np.random.default_rng(5)
@@ -144,6 +146,14 @@ def test_ten_times_killed_at_random_moments(tmp_path, request):
     kill_and_resume(10, tmp_path, request.path.parent)
 
 
+def squeezed(content):
+    """The bytes of an .npz file of one array."""
+    handle = io.BytesIO()
+    with zipfile.ZipFile(handle, 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('plain.npy', content)
+    return handle.getvalue()
+
+
 def test_what_is_no_checkpoint(tmp_path):
     net = fresh()
     with pytest.raises(FileError, match='there is no folder'):  # before any training
@@ -152,7 +162,21 @@ def test_what_is_no_checkpoint(tmp_path):
     net.save(tmp_path / 'net.keras')
     (tmp_path / 'empty.keras').write_bytes(b'')
     kerasnets.Classifier([4, 3]).train([X, Y], epochs=1, save_progress=tmp_path / 'other.keras')
+    fresh().train([X, Y], algo='sgd', epochs=1, save_progress=tmp_path / 'algo.keras')
+    for name, member in [
+        ('nothing', checkpoint.pack({})),
+        ('noise', bytes(100)),
+        ('zeros', squeezed(bytes(2**25))),
+        ('hollow', squeezed(b"\x93NUMPY\x01\x00F\x00{'descr': '<f8', 'fortran_order': False, "
+                            b"'shape': (99999999999,)}" + b' ' * 7 + b'\n')),
+    ]:  # fmt: skip
+        saving.save(net, tmp_path / f'{name}.keras', {checkpoint.MEMBER: member})
     for name, says in [
+        ('algo.keras', 'another network or algorithm: expected optimizer of shapes'),
+        ('nothing.keras', 'the checkpoint says nothing of best, epoch'),
+        ('noise.keras', 'it is no checkpoint'),
+        ('zeros.keras', 'it is no checkpoint.*would unfold'),
+        ('hollow.keras', 'it is no checkpoint'),
         ('none.keras', 'there is no such file'),
         ('net.keras', 'it is no checkpoint'),
         ('empty.keras', 'it is no checkpoint'),
