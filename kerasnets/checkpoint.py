@@ -72,7 +72,8 @@ def pack(state):
         else:
             plain[key] = {'value': value}
     handle = io.BytesIO()
-    np.savez(handle, plain=json.dumps(plain), **arrays)
+    text = json.dumps(plain, default=np.ndarray.tolist)
+    np.savez(handle, plain=text, **arrays)
     return handle.getvalue()
 
 

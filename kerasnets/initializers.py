@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasnets.errors import ConfigurationError
+from kerasnets.errors import ConfigurationError, FileError
 
 #: Settings that a layer takes for all its weights ('std') or for one of them ('std_hh').
 SETTINGS = ('mean', 'std', 'sparsity', 'radius', 'diagonal')
@@ -18,6 +18,37 @@ def generator(rng):
         raise ConfigurationError(
             f'expected rng as an int or a numpy random generator, got {rng!r}. Try rng=13.'
         ) from None
+
+
+def restored(state):
+    """A generator in a state, as ``rng.bit_generator.state`` gave it.
+
+    Raises
+    ------
+    FileError
+        For what is no such state.
+
+    >>> rng = np.random.default_rng(3)
+    >>> restored(rng.bit_generator.state).random() == rng.random()
+    True
+    """
+    kinds = {
+        k.__name__: k
+        for k in (
+            np.random.PCG64,
+            np.random.MT19937,
+            np.random.PCG64DXSM,
+            np.random.Philox,
+            np.random.SFC64,
+        )
+    }
+    try:
+        bits = kinds[state['bit_generator']](0)
+        inner = {k: np.asarray(v) if isinstance(v, list) else v for k, v in state['state'].items()}
+        bits.state = {**state, 'state': inner}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FileError(f'the file has no state of a random generator: {error!r}.') from None
+    return np.random.Generator(bits)
 
 
 def settings(options, param):

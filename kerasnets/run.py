@@ -12,6 +12,7 @@ import keras
 from kerasnets import checkpoint
 from kerasnets.checkpoint import Checkpoints
 from kerasnets.errors import FileError, number, positive
+from kerasnets.initializers import restored
 
 log = logging.getLogger(__name__)
 
@@ -275,6 +276,7 @@ class Run:
             raise FileError(f'the checkpoint says nothing of {", ".join(sorted(missing))}.')
         for name, variables in self._variables().items():
             checkpoint.check(variables, state[name], name)
+        rng = restored(state['rngs'][1]) if state['rngs'] else None
         for name, variables in self._variables().items():
             checkpoint.restore(variables, state[name])
         self.best = state['best']
@@ -282,8 +284,8 @@ class Run:
         self.validation = state['validation']
         self.patience.best, self.patience.failures = state['patience']
         self.net.history[:] = state['history']
-        for rng, saved in zip((self.train.rng, self.net.rng), state['rngs']):
-            rng.bit_generator.state = saved
+        if state['rngs']:
+            self.train.rng.bit_generator.state, self.net.rng = state['rngs'][0], rng
 
 
 def evaluate(objective, source):

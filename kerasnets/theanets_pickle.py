@@ -4,6 +4,7 @@ import warnings
 
 from kerasnets import convolution, feedforward, recurrent, theanets_records
 from kerasnets.errors import FileError
+from kerasnets.initializers import restored
 from kerasnets.layers import parts
 from kerasnets.losses import Loss
 
@@ -56,6 +57,8 @@ def make(cls, records):
     """A network of the class from its records."""
     net = cls(records.entries, loss=None)
     net.losses = [Loss(**fields) for fields in records.losses]
+    if records.rng is not None:
+        net.rng = restored(records.rng)
     for entry, values, rates in zip(records.entries, records.values, records.rates):
         for name, value in values.items():
             where, _, param = name.rpartition('.')

@@ -72,6 +72,8 @@ class Records:
         The fixed rates of each layer.
     losses : list of dict
         Fields of `Loss`.
+    rng : dict or None
+        The state of a random generator, as numpy has it.
     """
 
     kind: tuple
@@ -79,6 +81,7 @@ class Records:
     values: list
     rates: list
     losses: list
+    rng: dict | None
 
     @property
     def num_values(self):
@@ -107,6 +110,7 @@ def read(content):
             values=[_values(layer) for layer in layers],
             rates=[rate and _value(rate) for rate in rates],
             losses=losses,
+            rng=next((_rng(layer) for layer in reversed(layers) if _rng(layer)), None),
         )
     except FileError:
         raise
@@ -260,6 +264,19 @@ def _renamed(values, layer):
         padded = [np.pad(m, ((0, size - len(m)), (0, 0))) for m in modules]
         values[own('hh')] = np.concatenate(padded, axis=-1)
     return values
+
+
+def _rng(layer):
+    """The state of a layer's random generator; None if it has none."""
+    record = layer.get('rng') or layer.get('nrng')
+    state = getattr(record, 'state', None)
+    if isinstance(state, tuple):  # of numpy before 1.17
+        key, position = state[1:3]
+    elif isinstance(state, dict) and state.get('bit_generator') == 'MT19937':
+        key, position = state['state']['key'], state['state']['pos']
+    else:
+        return None
+    return {'bit_generator': 'MT19937', 'state': {'key': inert.array(key), 'pos': position}}
 
 
 def _is_variable(value):

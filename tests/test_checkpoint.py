@@ -196,3 +196,21 @@ def test_what_is_no_checkpoint(tmp_path):
     ]:
         with pytest.raises(ConfigurationError, match=says):
             net.train([X, Y], epochs=1, **wrong)
+
+
+def test_a_generator_of_another_kind_goes_on_too(tmp_path):
+    """Such as that of an old pickle, in a network that has its own by default."""
+
+    def mine():
+        return kerasnets.Classifier([4, 6, 3], rng=np.random.Generator(np.random.MT19937(3)))
+
+    keywords = dict(algo='sgd', learning_rate=0.1, hidden_dropout=0.3)
+    unbroken, first = mine(), mine()
+    unbroken.train([X, Y], epochs=4, **keywords)
+    path = tmp_path / 'a.keras'
+    first.train([X, Y], epochs=2, save_progress=path, save_every=2, **keywords)
+    second = kerasnets.load(path)
+    second.train([X, Y], epochs=4, resume=path, **keywords)
+    for a, b in zip(unbroken.params, second.params):
+        np.testing.assert_array_equal(a.get_value(), b.get_value())
+    assert second.rng.random() == unbroken.rng.random()

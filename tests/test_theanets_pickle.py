@@ -72,6 +72,20 @@ def test_losses_of_releases_that_had_none():
     }
 
 
+@pytest.mark.parametrize('path', FOUND, ids=lambda path: path.name)
+@pytest.mark.filterwarnings('ignore:theanets left the backward half')
+def test_the_random_generator_comes_across(path, recwarn):
+    """It draws what the last layer's would have drawn, were it still there."""
+    record = inert.read(path.read_bytes())
+    layers = record.get('layers') if isinstance(record.state, dict) else record.state[0]
+    last = [layer.get('rng') or layer.get('nrng') for layer in layers][-1].state
+    key, at = (last['state'].values()) if isinstance(last, dict) else last[1:3]
+    theirs = np.random.RandomState()
+    theirs.set_state(('MT19937', inert.array(key), at))
+    raw = kerasnets.load(path).rng.bit_generator.random_raw(5)
+    np.testing.assert_array_equal(raw, theirs.randint(2**32, size=5, dtype='uint32'))
+
+
 OPEN = """
 import sys
 import numpy as np
