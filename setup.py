@@ -30,6 +30,7 @@ setup(
     extras_require={
         'examples': ['matplotlib', 'scikit-learn'],
         'onnx': ['tf2onnx'],
+        'torch': ['torch'],
         'test': [
             'pytest',
             'hypothesis',

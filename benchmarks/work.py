@@ -1,0 +1,66 @@
+"""What is timed, for all peers alike: sizes, data, and how.
+
+A peer is a file of functions named after the works; each makes all ready and returns a function
+that does the work once. ``python benchmarks/by_keras.py lstm`` prints the seconds of each run.
+"""
+
+import json
+import resource
+import sys
+import time
+
+import numpy as np
+
+RUNS = 5  # after one that warms up; the best counts
+ROWS, VARIABLES, HIDDEN, CLASSES = 60_000, 784, 256, 10
+SEQUENCES, STEPS, LETTERS, UNITS, BATCH = 3200, 100, 64, 100, 32
+SAMPLED = 1000
+
+#: Work -> what it is.
+WORKS = {
+    'dense_32': 'dense 784-256-10, 60,000 rows, batch 32, one epoch',
+    'dense_256': 'the same, batch 256',
+    'lstm': 'LSTM character model 64-100-64, 32×100, one epoch of 100 batches',
+    'gru': 'GRU, the same',
+    'rnn': 'simple RNN, the same',
+    'predict': 'probabilities of 100,000 rows, dense',
+    'sample_1': 'sampling, one stream, 1,000 steps',
+    'sample_64': 'sampling, 64 streams, 1,000 steps',
+    'first': 'from import to the end of a first epoch, LSTM',
+    'memory': 'peak memory, training on an array of 1 GB',
+}
+
+
+def rows(count=ROWS):
+    """Vectors and their classes."""
+    rng = np.random.default_rng(1)
+    return rng.random((count, VARIABLES), dtype='f'), rng.integers(CLASSES, size=count)
+
+
+def letters():
+    """Labels to read and labels to write, (sequences, steps)."""
+    labels = np.random.default_rng(1).integers(LETTERS, size=(SEQUENCES, STEPS + 1))
+    return labels[:, :-1], labels[:, 1:]
+
+
+def one_hot(labels):
+    """The same as vectors of floats."""
+    return np.eye(LETTERS, dtype='f')[labels]
+
+
+def main(peer):
+    """Time the work that the command line names, as a peer does it, and print JSON."""
+    start = time.perf_counter()
+    work = sys.argv[1]
+    run = peer[work]()
+    if work in ('first', 'memory'):
+        run()
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        print(json.dumps([memory if work == 'memory' else time.perf_counter() - start]))
+        return
+    times = []
+    for _ in range(RUNS + 1):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    print(json.dumps(times[1:]))
