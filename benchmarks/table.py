@@ -3,8 +3,8 @@
     python benchmarks/table.py [--works lstm,gru] [--json FILE] [--chart FILE]
 
 Each work is done by each peer in a process of its own, one at a time, and the best of five runs
-after one that warms up counts. PyTorch takes part if it is there (``tox -e bench-torch``); theanets 0.7.3 if
-KERASNETS_BENCH_THEANETS names an interpreter that has it.
+after one that warms up counts. PyTorch takes part if it is there (``tox -e bench-torch``);
+theanets 0.7.3 if KERASNETS_BENCH_THEANETS names an interpreter that has it.
 """
 
 import importlib.util

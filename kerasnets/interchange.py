@@ -1,10 +1,16 @@
 """Models that Keras made, as networks: their layers stand for themselves in the list."""
 
+import dataclasses
+from types import MappingProxyType
+
 import keras
 
 from kerasnets.errors import ConfigurationError
 from kerasnets.layers import activation_of
 from kerasnets.spec import LayerSpec
+
+#: Options of a layer that is all of a network: its layers go by their own names.
+WHOLE = MappingProxyType({'whole': True})
 
 #: Axes of the inputs -> the module of the network's class.
 MODULES = {2: 'feedforward', 3: 'recurrent', 4: 'convolution'}
@@ -57,7 +63,7 @@ def _functional(model):
                 'the model has several outputs, and its layers are more than a graph in which '
                 'each is called once. Give a model of one output.'
             )
-        return [*specs, _spec(model, len(specs), names)]
+        return [*specs, dataclasses.replace(_spec(model, len(specs), names), options=WHOLE)]
     sources = {layer.name: tuple(_sources(calls[layer.name][0]['args'])) for layer in others}
     read = {name for found in sources.values() for name in found}
     first = keras.tree.flatten(model.outputs)[0]

@@ -26,13 +26,13 @@ class Node:
         return self.spec.name
 
     def parts(self):
-        """Name -> {name -> Parameter} of the layer, or of its halves."""
+        """Name -> {name -> Parameter} of the layer, or of what it is made of."""
         if self.spec.form == 'input':
             return {self.name: {}}
-        return {
-            name: parameters(layer, name)
-            for name, layer in layers.parts(self.layer, self.name).items()
-        }
+        found = layers.parts(self.layer, self.name)
+        if self.spec.options.get('whole'):  # the network's only layer: no need to name it
+            found = {name.removeprefix(f'{self.name}/'): part for name, part in found.items()}
+        return {name: parameters(layer, name) for name, layer in found.items()}
 
     def params(self):
         """All `Parameter`s of the layer."""

@@ -5,8 +5,6 @@ label and the next one is either given or drawn. A step costs the same however l
 sequence is, and one compiled loop serves any number of steps.
 """
 
-import inspect
-
 import keras
 import numpy as np
 from keras import ops
@@ -14,9 +12,13 @@ from keras import ops
 from kerasnets.compiled import compiled
 from kerasnets.errors import ConfigurationError, DataError, number, positive
 from kerasnets.initializers import generator
+from kerasnets.layers.stepping import stepper
 
 #: Steps that one call of the compiled loop makes at most.
 CHUNK = 256
+
+#: Labels whose probabilities are summed up by a product with a matrix.
+FEW = 512
 
 #: A temperature this low leaves only the most probable label.
 COLDEST = 1e-30
@@ -133,9 +135,10 @@ class Sampler:
     def _steps(self, filtered, label, given, uniform, count, settings, states):
         """`count` steps from a label: the last label, all labels and the states."""
         record = ops.zeros(uniform.shape, 'int32')
+        advance = self._advance()
 
         def step(i, label, record, *states):
-            logits, states = self._advance(label, states)
+            logits, states = advance(label, states)
             drawn = _draw(logits, uniform[i], settings, filtered)
             label = ops.where(given[i] >= 0, given[i], drawn)
             record = ops.slice_update(record, (i, 0), label[None])
@@ -145,22 +148,35 @@ class Sampler:
         _, label, record, *states = ops.while_loop(lambda i, *rest: i < count, step, state)
         return label, record, states
 
-    def _advance(self, label, states):
-        """One step of all layers: labels (streams,) and states to logits and states."""
-        x = ops.one_hot(label, self.classes) if self.one_hot else label
-        states, after, sequence = list(states), [], True
-        for layer in self.layers:
-            last = layer is self.layers[-1]
-            if isinstance(layer, keras.layers.RNN):
-                own = [states.pop(0) for _ in keras.tree.flatten(layer.cell.state_size)]
-                x, own = layer.cell(x, own, **_inference(layer.cell))
-                after += keras.tree.flatten(own)
-                sequence = sequence and layer.return_sequences
-                continue
-            call = self.logits if last and self.logits is not None else layer
-            x = call(x[:, None])[:, 0] if sequence else call(x)
-        logits = x if self.logits is not None else ops.log(ops.maximum(x, 1e-30))
-        return ops.cast(logits, 'float32'), after
+    def _advance(self):
+        """One step of all layers: a function of labels (streams,) and states to logits and states.
+
+        What does not change from step to step is computed now.
+        """
+        reads_labels = self.one_hot and isinstance(self.layers[0], keras.layers.RNN)
+        steps = {
+            i: stepper(layer, self.classes if i == 0 and reads_labels else None)
+            for i, layer in enumerate(self.layers)
+            if isinstance(layer, keras.layers.RNN)
+        }
+
+        def advance(label, states):
+            x = ops.one_hot(label, self.classes) if self.one_hot and not reads_labels else label
+            states, after, sequence = list(states), [], True
+            for i, layer in enumerate(self.layers):
+                if i in steps:
+                    own = [states.pop(0) for _ in keras.tree.flatten(layer.cell.state_size)]
+                    x, own = steps[i](x, own)
+                    after += keras.tree.flatten(own)
+                    sequence = sequence and layer.return_sequences
+                    continue
+                last = i == len(self.layers) - 1
+                call = self.logits if last and self.logits is not None else layer
+                x = call(x[:, None])[:, 0] if sequence else call(x)
+            logits = x if self.logits is not None else ops.log(ops.maximum(x, 1e-30))
+            return ops.cast(logits, 'float32'), after
+
+        return advance
 
 
 def _draw(logits, uniform, settings, filtered):
@@ -172,9 +188,17 @@ def _draw(logits, uniform, settings, filtered):
     logits = (logits - ops.max(logits, axis=-1, keepdims=True)) / temperature
     if filtered:
         logits = _filter(logits, top_k, top_p)
-    cumulated = ops.cumsum(ops.exp(logits), axis=-1)
+    cumulated = _cumulated(ops.exp(logits))
     below = cumulated < uniform[:, None] * cumulated[:, -1:]
     return ops.sum(ops.cast(below, 'int32'), axis=-1)
+
+
+def _cumulated(p):
+    """Sums over the labels up to each; of few labels as a product, which XLA does faster."""
+    count = p.shape[-1]
+    if count > FEW:
+        return ops.cumsum(p, axis=-1)
+    return ops.matmul(p, np.triu(np.ones((count, count), 'f')))
 
 
 def _filter(logits, top_k, top_p):
@@ -220,8 +244,3 @@ def _check_stepwise(node):
             f'{whole} layers look at the whole sequence; it cannot be written a step at a time. '
             'Use forward recurrent layers and layers that treat each step by itself.'
         )
-
-
-def _inference(cell):
-    """Keywords that tell a cell that it is not being trained."""
-    return {'training': False} if 'training' in inspect.signature(cell.call).parameters else {}

@@ -92,9 +92,9 @@ def twice():
 
 
 def nested():
-    inner = keras.Sequential([keras.Input((4,)), L.Dense(3, 'tanh', name='dense')])
+    layers = [keras.Input((4,)), L.Dense(3, 'tanh', name='dense')]
     a = keras.Input((4,))
-    return keras.Model(a, L.Dense(2)(inner(a)))
+    return keras.Model(a, L.Dense(2, name='dense')(keras.Sequential(layers, name='inner')(a)))
 
 
 def attention():
@@ -123,7 +123,8 @@ def test_models_that_are_no_list_of_layers(make, tmp_path):
         assert [p.name for p in again.params] == [p.name for p in net.params]
         np.testing.assert_allclose(again.predict(x), net.predict(x), atol=1e-6)
     if make in (twice, nested, states):
-        assert net.find('dense', 0).shape[0] == 4
+        assert net.find('inner/dense' if make is nested else 'dense', 0).shape[0] == 4
+    assert len({p.name for p in net.params}) == len(net.params)
     target = want.argmax(-1) if hasattr(net, 'predict_proba') else 0 * want
     before = net.evaluate([x, target])['loss']
     net.train([x, target], algo='adam', learning_rate=0.01, epochs=5)

@@ -86,7 +86,7 @@ def test_logits_of_each_step_equal_the_whole_sequence(rng):
     ]
     want = net.predict_logit(labels)
     for t in range(40):
-        logits, states = sampler._advance(labels[:, t], states)
+        logits, states = sampler._advance()(labels[:, t], states)
         np.testing.assert_allclose(logits, want[:, t], atol=1e-5)
 
 

@@ -90,7 +90,11 @@ def parts(layer, name):
     if isinstance(layer, keras.layers.Bidirectional):
         return {f'{name}_fw': layer.forward_layer, f'{name}_bw': layer.backward_layer}
     if isinstance(layer, keras.Model) and not anatomy(layer).params:
-        return {k: part for inner in layer.layers for k, part in parts(inner, inner.name).items()}
+        return {
+            f'{name}/{k}': part
+            for inner in layer.layers
+            for k, part in parts(inner, inner.name).items()
+        }
     return {name: layer}
 
 
