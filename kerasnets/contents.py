@@ -131,7 +131,8 @@ def _of_archive(archive, size):
         owners = {key: _owner(file, key) for key in arrays}
     groups = {'optimizer': {}}
     for key, shape in arrays.items():
-        groups.setdefault(owners[key], {})[key] = shape
+        if 'seed_generator' not in key.split('/'):  # seeds are no parameters
+            groups.setdefault(owners[key], {})[key] = shape
     optimizer = groups.pop('optimizer')
     metadata = _json(archive.read(METADATA), METADATA)
     return Contents(

@@ -89,7 +89,7 @@ def check(contents, max_params=None):
     for part in (contents.config, contents.training, contents.about):
         objects |= _check_part(part, max(FREE, held if max_params is None else max_params))
     model = skeleton(contents.config, objects)
-    made = sum(math.prod(v.shape) for v in model.variables)
+    made = sum(math.prod(weight.shape) for weight in model.weights)  # without seeds
     if made > (2 * held + FREE if max_params is None else max_params):
         raise FileError(
             f'the layers of the file have {made:,} parameters, and it holds {held:,}. If it is '

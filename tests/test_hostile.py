@@ -104,6 +104,13 @@ def test_addresses_are_no_paths(path):
 def test_max_params():
     content = hostile.honest('.keras')
     assert kerasnets.load(io.BytesIO(content), max_params=43).num_params == 43
+    drawn = kerasnets.Classifier([4, (5, 'tanh'), dict(form='Dropout', rate=0.5), 3])
+    handle = io.BytesIO()
+    drawn.save(handle)  # seeds are no parameters
+    handle.seek(0)
+    assert kerasnets.load(handle, max_params=43).num_params == 43
+    handle.seek(0)
+    assert kerasnets.inspect(handle).num_params == 43
     with pytest.raises(FileError, match='holds 43 parameters, more than max_params=42'):
         kerasnets.load(io.BytesIO(content), max_params=42)
     with pytest.raises(FileError, match='holds 51 parameters, more than max_params=7'):
