@@ -12,7 +12,7 @@ from kerasnets.errors import FileError
 
 FORMATS = {'.keras': 'Keras', '.h5': 'Keras, HDF5', '.weights.h5': 'weights alone, HDF5'}
 
-#: What a class of Keras may call how much it makes, and how many axes its input has.
+#: What a layer may call how much it makes, or the shape of an input.
 SIZES = ('units', 'filters', 'output_dim', 'size', 'batch_shape', 'batch_input_shape', 'shape')
 
 

@@ -23,7 +23,7 @@ import keras
 import numpy as np
 
 from kerasnets import contents, description, files, guard, interchange
-from kerasnets.errors import FileError
+from kerasnets.errors import FileError, positive
 from kerasnets.nodes import shares_weights
 
 #: Suffixes of what can be written.
@@ -65,6 +65,8 @@ def save(net, target, members=MappingProxyType({})):
 
 def load(source, cls, max_params=None):
     """Read a network of class `cls`, or of one derived from it, from a path or a binary file."""
+    if max_params is not None:
+        max_params = positive(max_params, 'max_params')
     with files.reading(source) as path:
         suffix = files.format_of(path)
         if suffix == '.pkl':

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import kerasnets
 from kerasnets import contents, files, guard
-from kerasnets.errors import FileError
+from kerasnets.errors import ConfigurationError, FileError
 
 SEAL = len(files.SEAL) + files.DIGEST
 MB = 2**10  # of what Linux counts memory in
@@ -111,6 +111,9 @@ def test_max_params():
     assert kerasnets.load(handle, max_params=43).num_params == 43
     handle.seek(0)
     assert kerasnets.inspect(handle).num_params == 43
+    for wrong in ('many', 0, 2.5):
+        with pytest.raises(ConfigurationError, match='max_params as an int of 1 or more'):
+            kerasnets.load(io.BytesIO(content), max_params=wrong)
     with pytest.raises(FileError, match='holds 43 parameters, more than max_params=42'):
         kerasnets.load(io.BytesIO(content), max_params=42)
     with pytest.raises(FileError, match='holds 51 parameters, more than max_params=7'):

@@ -34,9 +34,7 @@ def stepper(layer, classes=None):
     """
     cell = layer.cell
     make = STEPS.get(type(cell))
-    gated = getattr(cell, 'recurrent_activation', keras.activations.sigmoid)
-    stock = cell.activation is keras.activations.tanh and gated is keras.activations.sigmoid
-    if make is not None and stock and cell.compute_dtype == 'float32':
+    if make is not None and _is_usual(cell):
         return make(cell, classes)
     keywords = {'training': False} if 'training' in inspect.signature(cell.call).parameters else {}
 
@@ -45,6 +43,13 @@ def stepper(layer, classes=None):
         return cell(x, states, **keywords)
 
     return step
+
+
+def _is_usual(cell):
+    """Whether a cell of Keras has the activations and the precision that it has by default."""
+    gates = getattr(cell, 'recurrent_activation', keras.activations.sigmoid)
+    usual = cell.activation is keras.activations.tanh and gates is keras.activations.sigmoid
+    return usual and cell.compute_dtype == 'float32'
 
 
 def _reading(kernel, bias, classes):
