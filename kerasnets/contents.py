@@ -76,12 +76,14 @@ def read(path):
     Raises
     ------
     FileError
-        If it is broken, or refers to what is outside of it, or is larger than it is.
+        If it is none, is broken, or refers to what is outside of it, or is larger than it is.
     """
     path = pathlib.Path(path)
-    size = path.stat().st_size
+    size, suffix = path.stat().st_size, files.format_of(path)
+    if suffix not in ('.keras', '.h5'):
+        raise FileError('the file is no .keras or .h5 file, nor a pickle of theanets.')
     try:
-        if files.format_of(path) == '.keras':
+        if suffix == '.keras':
             with zipfile.ZipFile(path) as archive:
                 return _of_archive(archive, size)
         files.check_seal(path)

@@ -8,7 +8,6 @@ import rich.console
 import rich.table
 
 from kerasnets import contents, files, theanets_records
-from kerasnets.errors import FileError
 
 FORMATS = {'.keras': 'Keras', '.h5': 'Keras, HDF5', '.weights.h5': 'weights alone, HDF5'}
 
@@ -113,11 +112,8 @@ def inspect(filename_or_handle):
     ('feedforward.Classifier', ['in', 'hid1', 'out'], 43)
     """
     with files.reading(filename_or_handle) as path:
-        suffix = files.format_of(path)
-        if suffix == '.pkl':
+        if files.format_of(path) == '.pkl':
             return _of_theanets(theanets_records.read(path.read_bytes()), path.stat().st_size)
-        if suffix is None:
-            raise FileError('the file is no .keras or .h5 file, nor a pickle of theanets.')
         return _of_keras(contents.read(path))
 
 

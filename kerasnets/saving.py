@@ -74,7 +74,7 @@ def load(source, cls, max_params=None):
             if not isinstance(net, cls):
                 raise description.other_class(type(net).__name__, cls)
             return net
-        found = _contents(path, suffix)
+        found = contents.read(path)
         if found.config is None:
             raise FileError(
                 'the file holds weights alone. Make the network and load_weights() them.'
@@ -92,8 +92,7 @@ def load(source, cls, max_params=None):
 def load_weights(net, source):
     """Set the parameters of a network to those of a file; all of them or, on an error, none."""
     with files.reading(source) as path:
-        suffix = files.format_of(path)
-        found = _contents(path, suffix)
+        found = contents.read(path)
         guard.compare(net.model, found.weights)
         before = [np.array(keras.ops.convert_to_numpy(w)) for w in net.model.weights]
         try:
@@ -103,12 +102,6 @@ def load_weights(net, source):
             for weight, value in zip(net.model.weights, before):
                 weight.assign(value)
             raise
-
-
-def _contents(path, suffix):
-    if suffix not in SUFFIXES:
-        raise FileError('the file is no .keras or .h5 file, nor a pickle of theanets.')
-    return contents.read(path)
 
 
 @contextlib.contextmanager
