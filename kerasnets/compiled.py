@@ -1,8 +1,95 @@
 """Functions of tensors compiled by whichever backend Keras runs on."""
 
+import contextvars
+import logging
+
 import keras
 
 from kerasnets.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
+
+_under_xla = contextvars.ContextVar('under_xla', default=False)
+
+
+def under_xla():
+    """Whether XLA compiles what runs now, a training step and all around it."""
+    return keras.backend.backend() == 'jax' or _under_xla.get()
+
+
+class Batches:
+    """Training steps on TensorFlow, many batches in one computation that XLA compiles.
+
+    It has the place of Keras' ``train_function``: called with an iterator, it takes a block of
+    rows from it, makes a step for each batch of them, and returns the metrics. The rows after
+    the last whole batch are left to Keras' own function, and so is all once XLA has refused.
+
+    Parameters
+    ----------
+    objective : keras.Model
+    batches : int
+        Batches in a block, at most.
+    rows : int
+        Examples in a batch.
+    plain : callable
+        The ``train_function`` that Keras made.
+    """
+
+    def __init__(self, objective, batches, rows, plain):
+        import tensorflow as tf
+
+        self.objective = objective
+        self.batches, self.rows = batches, rows
+        self.plain = plain
+        self.refused = None  # not known before the first call
+        self.many = tf.function(self._many, jit_compile=True, autograph=False)
+
+    def __call__(self, iterator):
+        import tensorflow as tf
+
+        (block,) = next(iterator)
+        count = 0 if self.refused else len(block[0]) // self.rows
+        if count:
+            try:
+                logs = self.many(self._filled(block), tf.constant(count))
+                self.refused = False
+            except tf.errors.OpError as error:
+                if self.refused is False:
+                    raise
+                log.warning('XLA does not compile this training: %s', error.message)
+                self.refused, count = True, 0
+        for start in range(count * self.rows, len(block[0]), self.rows):
+            logs = self.plain([(tuple(part[start : start + self.rows] for part in block),)])
+        return logs
+
+    def _filled(self, block):
+        """The block with as many rows as any: XLA compiles anew for each number of them."""
+        import tensorflow as tf
+
+        missing = self.rows * self.batches - len(block[0])
+        if not missing:
+            return block
+        return tuple(tf.pad(part, [[0, missing]] + [[0, 0]] * (part.ndim - 1)) for part in block)
+
+    def _many(self, block, count):
+        import tensorflow as tf
+
+        def step(i):
+            batch = tuple(
+                tf.slice(
+                    part, [i * self.rows] + [0] * (part.ndim - 1), [self.rows, *part.shape[1:]]
+                )
+                for part in block
+            )
+            self.objective.train_step((batch,))
+            return i + 1
+
+        token = _under_xla.set(True)
+        try:
+            tf.while_loop(lambda i: i < count, step, [0])
+        finally:
+            _under_xla.reset(token)
+        return self.objective.get_metrics_result()
 
 
 def compiled(function, variables, signature=None, xla=True):

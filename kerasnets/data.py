@@ -1,5 +1,6 @@
 """Data for a network: checked against what the network takes, then handed out in batches."""
 
+import functools
 import itertools
 
 import keras
@@ -55,7 +56,13 @@ class Dataset:
         self.slots = None
         self.batches = None  # in an epoch, where that is known
         self.error = None  # what the source raised while Keras was reading it
+        self.together = None  # batches that are one element of the feed, where they are many
         self._feed = None
+
+    @property
+    def elements(self):
+        """What an epoch of the feed has of them, where that is known."""
+        return self.batches
 
     def shuffle(self, rng):
         """Draw arrays in another order each epoch; they stay in theirs until this is called."""
@@ -110,13 +117,30 @@ class Arrays(Dataset):
         whole = -(-self.count // batch_size)
         self.batches = min(whole, batches or whole)
         self.rng = None
+        self.ragged = any(isinstance(array, Ragged) for array in self.arrays)  # padded by batches
+
+    def hand_over(self, together):
+        """From now on, hand over so many batches together as one element of the feed."""
+        self.together = together
+
+    @property
+    def elements(self):
+        return self.batches if self.together is None else -(-self.batches // self.together)
+
+    @functools.cached_property
+    def block(self):
+        """Batches that are handed to TensorFlow in one go: a small part of the data."""
+        row = [part for s, a in zip(self.slots, self.arrays) for part in s.batch(a, slice(1))]
+        return max(1, BLOCK // max(1, sum(part.nbytes for part in row) * self.batch_size))
 
     def feed(self):
-        ragged = any(isinstance(array, Ragged) for array in self.arrays)  # padded by batches
-        if ragged or keras.backend.backend() != 'tensorflow':
+        if self.ragged or keras.backend.backend() != 'tensorflow':
             return super().feed()
         if self._feed is None:
-            self._feed = self._tf_feed()
+            if self.together is None:
+                self._feed = self._blocks(self.block).flat_map(self._cut_up).prefetch(2)
+            else:
+                self._feed = self._blocks(self.together).map(lambda *block: (block,)).prefetch(1)
         return self._feed
 
     def _raw(self):
@@ -130,31 +154,21 @@ class Arrays(Dataset):
             rows = order[start : min(start + step, self.batches * self.batch_size)]
             yield self.arrays, rows
 
-    def _tf_feed(self):
-        """Blocks of many batches cross into TensorFlow, which cuts them up itself.
-
-        A block is a small part of the data, and costs no more to hand over than a batch.
-        """
+    def _blocks(self, batches):
         import tensorflow as tf
-
-        row = [part for s, a in zip(self.slots, self.arrays) for part in s.batch(a, slice(1))]
-        bytes_in_batch = sum(part.nbytes for part in row) * self.batch_size
-        batches = max(1, BLOCK // max(1, bytes_in_batch))
 
         def blocks():
             for arrays, rows in self._cut(batches):
                 yield tuple(p for s, a in zip(self.slots, arrays) for p in s.batch(a, rows))
 
-        def cut(*block):
-            starts = tf.data.Dataset.range(0, tf.shape(block[0], 'int64')[0], self.batch_size)
-            return starts.map(lambda i: (tuple(b[i : i + self.batch_size] for b in block),))
+        return tf.data.Dataset.from_generator(blocks, output_signature=self._spec()).prefetch(1)
 
-        return (
-            tf.data.Dataset.from_generator(blocks, output_signature=self._spec())
-            .prefetch(1)
-            .flat_map(cut)
-            .prefetch(2)
-        )
+    def _cut_up(self, *block):
+        """A block as batches, cut by TensorFlow: each costs less than to hand it over."""
+        import tensorflow as tf
+
+        starts = tf.data.Dataset.range(0, tf.shape(block[0], 'int64')[0], self.batch_size)
+        return starts.map(lambda i: (tuple(b[i : i + self.batch_size] for b in block),))
 
 
 class Stream(Dataset):

@@ -136,12 +136,15 @@ class Flow(Mapping):
         Whether masks go along with the inputs.
     change : callable, optional
         (name, tensor) -> tensor, for each output before other layers read it.
+    swift : bool
+        Whether layers are run in the way that is faster to train.
 
     Asking for a name that is not there raises ConfigurationError.
     """
 
-    def __init__(self, nodes, inputs, padded=False, change=None):
+    def __init__(self, nodes, inputs, padded=False, change=None, swift=False):
         self.nodes = {node.name: node for node in nodes}
+        self.swift = swift and not padded
         self.padded = padded
         self.change = change or (lambda name, tensor: tensor)
         self.made = {full_name(nodes, name): tensor for name, tensor in inputs.items()}
@@ -175,7 +178,9 @@ class Flow(Mapping):
     def _run(self, layer, part):
         node = self.nodes[layer]
         if part == 'out':
-            return run_layer(node.layer, node.spec, self.__getitem__, self.padded)
+            as_trained = self.swift and not node.spec.states
+            run = layers.swift(node.layer) if as_trained else node.layer
+            return run_layer(run, node.spec, self.__getitem__, self.padded)
         y = None
         if node.outputs()[part].after:
             self[f'{layer}:out']

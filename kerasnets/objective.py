@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from kerasnets import layers, masks
+from kerasnets.compiled import Batches
 from kerasnets.curvature import Curvature
 from kerasnets.errors import ConfigurationError, scalar
 from kerasnets.losses import hidden
@@ -90,7 +91,7 @@ def graph(nodes, losses, inputs, sources, targets, monitors, asked, padded=False
         If an output cannot have the loss that is about it, or a pattern matches nothing.
     """
     noise = Noises(nodes, asked.regularizers, asked.noisy)
-    found = Flow(nodes, sources, padded, noise.change)
+    found = Flow(nodes, sources, padded, noise.change, swift=not asked.curvature)
     terms, compared = [], []
     for loss, data in zip(losses, targets):
         name = full_name(nodes, loss.output_name)
@@ -300,13 +301,25 @@ class Objective(keras.Model):
         objective.compile()
         return objective
 
-    def use(self, optimizer, **settings):
-        """Train with this optimizer from now on, with settings of ``compile``."""
-        if self.optimizer is not optimizer or self._used != settings:
-            self.compile(optimizer=optimizer, **settings)
-            self._used = settings
+    def use(self, optimizer, block=None, **settings):
+        """Train with this optimizer from now on, with settings of ``compile``.
 
-    _used = None
+        With a `block`, its batches and the rows of a batch, training reads such blocks.
+        """
+        if self.optimizer is not optimizer or self._used != (block, settings):
+            self.compile(optimizer=optimizer, **settings)
+            self._used = block, settings
+
+    _used = None, None
+
+    def make_train_function(self, force=False):
+        """Make what ``fit`` calls for each step, or for each block of them."""
+        if force or self.train_function is None:
+            super().make_train_function(force)
+            block, _ = self._used
+            if block:
+                self.train_function = Batches(self, *block, self.train_function)
+        return self.train_function
 
     @property
     def names(self):

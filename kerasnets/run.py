@@ -62,8 +62,9 @@ class Epochs(keras.callbacks.CallbackList):
     when they stop its training, the objective's is stopped.
     """
 
-    def __init__(self, callbacks, objective, model, **params):
+    def __init__(self, callbacks, objective, model, together=None, **params):
         self.objective = objective
+        self.together = together  # batches that are one step for `fit`
         history = keras.callbacks.History()
         objective.history = history
         model.stop_training = False
@@ -81,7 +82,12 @@ class Epochs(keras.callbacks.CallbackList):
     def on_train_end(self, logs=None):
         pass
 
+    def on_train_batch_begin(self, batch, logs=None):
+        super().on_train_batch_begin(batch * (self.together or 1), logs)
+
     def on_train_batch_end(self, batch, logs=None):
+        if self.together:
+            batch = min((batch + 1) * self.together, self.params['steps']) - 1
         super().on_train_batch_end(batch, logs)
         self._pass_on()
 
@@ -138,6 +144,7 @@ class Run:
             self.callbacks,
             self.objective,
             self.model,
+            together=self.train.together,
             epochs=self.settings.epochs,
             steps=self.train.batches,
             verbose=0,
@@ -208,7 +215,7 @@ class Run:
         with reading(self.train, self.valid):
             history = self.objective.fit(
                 self.train.feed(),
-                steps_per_epoch=self._steps(),
+                steps_per_epoch=self.train.elements if self.train.together else self._steps(),
                 initial_epoch=self.epoch,
                 epochs=self.epoch + 1,
                 validation_data=self.valid.feed() if validate else None,

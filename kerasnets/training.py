@@ -5,7 +5,7 @@ import os
 
 import keras
 
-from kerasnets import checkpoint, data, monitors, optimizers, regularizers, run
+from kerasnets import checkpoint, data, monitors, optimizers, pace, regularizers, run
 from kerasnets.callbacks import TensorBoard, progress
 from kerasnets.checkpoint import Checkpoints
 from kerasnets.curvature import Esgd
@@ -13,9 +13,6 @@ from kerasnets.errors import ConfigurationError, check_known, positive
 from kerasnets.initializers import generator
 from kerasnets.objective import Asked, reseed
 from kerasnets.run import Patience, Run
-
-#: Steps that one call of TensorFlow makes, where nobody watches the steps.
-STEPS = 32
 
 
 @dataclasses.dataclass
@@ -78,9 +75,7 @@ def prepare(net, views, train, valid, algo, settings, **options):
     asked = Asked(built, False, watched, settings.monitor_gradients, factors, curved)
     objective = views.objective(sets[0], asked, metrics)
     state = _resumed(settings)
-    views.compile(
-        objective, optimizer, jit_compile=settings.jit, steps_per_execution=_steps(settings)
-    )
+    views.compile(objective, optimizer, **pace.choose(views, sets[0], settings, curved))
     seeds = net.rng.integers(2**63, size=2)
     sets[0].shuffle(generator(int(seeds[0])))
     reseed(objective.noises, generator(int(seeds[1])))
@@ -107,15 +102,6 @@ def check_keywords(algo, keywords):
     named = [field.name for field in dataclasses.fields(Settings)]
     known = [*optimizers.keywords(algo), *named, *regularizers.names()]
     check_known(keywords, [*known, 'train', 'valid', 'algo'], 'keyword of training')
-
-
-def _steps(settings):
-    """Steps that one call of TensorFlow makes: more than one save the cost of the calls.
-
-    One is for callbacks, which are to hear of every step, and for an exact end.
-    """
-    watched = settings.callbacks or settings.max_updates is not None
-    return 1 if watched or keras.backend.backend() != 'tensorflow' else STEPS
 
 
 def _checkpoints(settings):

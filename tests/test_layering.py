@@ -11,7 +11,7 @@ ROWS = [
     'network',
     'stack persistence views',
     'nodes builder interchange feeds monitors objective data callbacks description '
-    'saving exporting checkpoint run training rates pretraining sampling showing',
+    'saving exporting checkpoint run pace training rates pretraining sampling showing',
     'layers losses regularizers curvature optimizers params guard',
     'activations initializers masks slots spec text contents theanets_records inspection',
     'registry errors compiled inert files',

@@ -1,0 +1,288 @@
+"""Recurrent layers whose way back through time is written out, for training under XLA.
+
+The input's product is made for all steps at once before the loop, the gradients of the weights
+after it, and the loops keep no more than the other needs. Gates are known from one tanh, by
+logistic(z) = ½ tanh(z/2) + ½. The weights are those of the stock layer, and so are the numbers,
+but for rounding.
+
+P. J. Werbos (1990), "Backpropagation through time: what it does and how to do it", Proceedings of
+the IEEE 78(10).
+"""
+
+import functools
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasnets.layers.form import project
+
+#: Derivatives of activations, from what they put out.
+SLOPES = {
+    keras.activations.tanh: lambda y: 1 - y * y,
+    keras.activations.relu: lambda y: ops.cast(y > 0, y.dtype),
+    keras.activations.sigmoid: lambda y: y * (1 - y),
+    keras.activations.linear: ops.ones_like,
+}
+
+
+def _at(sequence, t):
+    """Step t of a sequence (time, examples, units)."""
+    return ops.slice(sequence, (t, 0, 0), (1, *sequence.shape[1:]))[0]
+
+
+def _put(sequence, t, values):
+    return ops.slice_update(sequence, (t, 0, 0), values[None])
+
+
+def _loop(steps, step, state, at_once=1):
+    """The state after so many steps, each ``step(t, state)``, with some of them in each round.
+
+    Where steps are short, a round costs as much as they do.
+    """
+
+    def rounds(k, state):
+        for i in range(at_once):
+            state = step(k * at_once + i, state)
+        return state
+
+    state = ops.fori_loop(0, steps // at_once, rounds, state)
+    for t in range(steps - steps % at_once, steps):
+        state = step(t, state)
+    return state
+
+
+def _late(sequence):
+    """A sequence one step late, zeros first."""
+    return ops.concatenate([ops.zeros_like(sequence[:1]), sequence[:-1]], axis=0)
+
+
+def _rows(sequence):
+    return ops.reshape(sequence, (-1, sequence.shape[-1]))
+
+
+def _product(before, after):
+    """The gradient of a matrix, from what it read and the gradient of what it put out."""
+    return ops.matmul(ops.transpose(_rows(before)), _rows(after))
+
+
+def _scale(units, gates):
+    """½ for the blocks that are gates, 1 for others: inside and outside of the tanh."""
+    return np.repeat(np.where(gates, 0.5, 1.0), units).astype('f')
+
+
+def _turned(kernel, blocks):
+    """The blocks of a recurrent kernel, each transposed."""
+    return [ops.transpose(block) for block in ops.split(kernel, blocks, axis=-1)]
+
+
+def _by_hand(forward, backward):
+    """A function of (sums, *weights), with a gradient that is written out.
+
+    Parameters
+    ----------
+    forward : callable
+        (sums (time, examples, …), *weights) -> the outputs (time, examples, units), and what
+        the way back needs to know.
+    backward : callable
+        (gradient of the outputs, outputs, what was kept, *weights) -> the gradients of the sums
+        and of the weights.
+    """
+
+    @ops.custom_gradient
+    def loop(*args):
+        hs, kept = forward(*args)
+
+        def grad(*given, upstream=None):
+            upstream = given[-1] if upstream is None else upstream
+            return backward(upstream, hs, kept, *args[1:])
+
+        return hs, grad
+
+    return loop
+
+
+def _lstm(cell, x):
+    """Outputs (time, examples, units) of an LSTM."""
+    sums = project(x, cell.kernel, cell.bias)
+    return _by_hand(_lstm_ahead, _lstm_back)(sums, ops.convert_to_tensor(cell.recurrent_kernel))
+
+
+def _lstm_ahead(sums, kernel):
+    scale = _scale(kernel.shape[0], [True, True, False, True])
+    scaled = kernel * scale
+    empty = ops.zeros((*sums.shape[:2], kernel.shape[0]))
+
+    def step(t, state):
+        h, c, gates, hs, cs = state  # the gates take the place of the sums
+        found = ops.tanh(_at(gates, t) + ops.matmul(h, scaled)) * scale + (1 - scale)
+        i, f, g, o = ops.split(found, 4, axis=-1)
+        c = f * c + i * g
+        h = o * ops.tanh(c)
+        return h, c, _put(gates, t, found), _put(hs, t, h), _put(cs, t, c)
+
+    state = (empty[0], empty[0], sums * scale, empty, empty)
+    *_, gates, hs, cs = _loop(sums.shape[0], step, state)
+    return hs, (gates, cs)
+
+
+def _lstm_back(upstream, hs, kept, kernel):
+    i, f, g, o = ops.split(kept[0], 4, axis=-1)
+    cs, tanh = kept[1], ops.tanh(kept[1])
+    of_c = [g * i * (1 - i), _late(cs) * f * (1 - f), i * (1 - g * g)]
+    of_h, between = tanh * o * (1 - o), o * (1 - tanh * tanh)
+    *blocks, last = _turned(kernel, 4)
+
+    def step(k, state):
+        dh, dc, dhs, dcs = state
+        t = hs.shape[0] - 1 - k
+        dh = dh + _at(upstream, t)
+        dc = dc + dh * _at(between, t)
+        before = ops.matmul(dh * _at(of_h, t), last)
+        for factor, block in zip(of_c, blocks):
+            before = before + ops.matmul(dc * _at(factor, t), block)
+        return before, dc * _at(f, t), _put(dhs, t, dh), _put(dcs, t, dc)
+
+    empty = ops.zeros_like(hs)
+    state = (empty[0], empty[0], empty, empty)
+    *_, dhs, dcs = _loop(hs.shape[0], step, state)
+    found = ops.concatenate([*(dcs * factor for factor in of_c), dhs * of_h], axis=-1)
+    return found, _product(_late(hs), found)
+
+
+def _gru(cell, x):
+    """Outputs (time, examples, units) of a GRU."""
+    kernel = ops.convert_to_tensor(cell.recurrent_kernel)
+    slope = SLOPES[cell.activation]
+    if not cell.reset_after:
+        forward = functools.partial(_gru_ahead, cell.activation)
+        backward = functools.partial(_gru_back, slope)
+        return _by_hand(forward, backward)(project(x, cell.kernel, cell.bias), kernel)
+    first, inner = ops.unstack(cell.bias) if cell.use_bias else (None, ops.zeros(3 * cell.units))
+    forward = functools.partial(_reset_after_ahead, cell.activation)
+    backward = functools.partial(_reset_after_back, slope)
+    return _by_hand(forward, backward)(project(x, cell.kernel, first), kernel, inner)
+
+
+def _gru_ahead(activation, sums, kernel):
+    units = kernel.shape[0]
+    gates, last = kernel[:, : 2 * units] * 0.5, kernel[:, 2 * units :]
+
+    def step(t, state):
+        h, zrs, gs, hs = state
+        zr = ops.tanh(_at(zrs, t) + ops.matmul(h, gates)) * 0.5 + 0.5
+        z, r = ops.split(zr, 2, axis=-1)
+        g = activation(_at(gs, t) + ops.matmul(r * h, last))
+        h = z * h + (1 - z) * g
+        return h, _put(zrs, t, zr), _put(gs, t, g), _put(hs, t, h)
+
+    empty = ops.zeros((*sums.shape[:2], units))
+    state = (empty[0], sums[:, :, : 2 * units] * 0.5, sums[:, :, 2 * units :], empty)
+    _, *kept, hs = _loop(sums.shape[0], step, state, at_once=2)
+    return hs, kept
+
+
+def _gru_back(slope, upstream, hs, kept, kernel):
+    (z, r), g = ops.split(kept[0], 2, axis=-1), kept[1]
+    before, empty = _late(hs), ops.zeros_like(hs)
+    of_z, of_r, of_g = (before - g) * z * (1 - z), before * r * (1 - r), (1 - z) * slope(g)
+    by_z, by_r, by_g = _turned(kernel, 3)
+
+    def step(k, state):
+        dh, dhs, dinner = state  # inner: r h, of which the third block makes a product
+        t = hs.shape[0] - 1 - k
+        dh = dh + _at(upstream, t)
+        inner = ops.matmul(dh * _at(of_g, t), by_g)
+        back = ops.matmul(dh * _at(of_z, t), by_z) + ops.matmul(inner * _at(of_r, t), by_r)
+        back = back + dh * _at(z, t) + inner * _at(r, t)
+        return back, _put(dhs, t, dh), _put(dinner, t, inner)
+
+    _, dhs, dinner = _loop(hs.shape[0], step, (empty[0], empty, empty), at_once=2)
+    zr, last = ops.concatenate([dhs * of_z, dinner * of_r], axis=-1), dhs * of_g
+    dkernel = ops.concatenate([_product(before, zr), _product(r * before, last)], axis=-1)
+    return ops.concatenate([zr, last], axis=-1), dkernel
+
+
+def _reset_after_ahead(activation, sums, kernel, bias):
+    units = kernel.shape[0]
+    scale = _scale(units, [True, True, False])
+    scaled, bias = kernel * scale, bias * scale
+
+    def step(t, state):
+        h, zrs, gs, hs = state
+        inner = ops.matmul(h, scaled) + bias
+        zr = ops.tanh(_at(zrs, t) + inner[:, : 2 * units]) * 0.5 + 0.5
+        z, r = ops.split(zr, 2, axis=-1)
+        g = activation(_at(gs, t) + r * inner[:, 2 * units :])
+        h = z * h + (1 - z) * g
+        return h, _put(zrs, t, zr), _put(gs, t, g), _put(hs, t, h)
+
+    empty = ops.zeros((*sums.shape[:2], units))
+    state = (empty[0], sums[:, :, : 2 * units] * 0.5, sums[:, :, 2 * units :], empty)
+    _, *kept, hs = _loop(sums.shape[0], step, state, at_once=2)
+    return hs, kept
+
+
+def _reset_after_back(slope, upstream, hs, kept, kernel, bias):
+    units = kernel.shape[0]
+    (z, r), g = ops.split(kept[0], 2, axis=-1), kept[1]
+    before = _late(hs)
+    inner = project(before, kernel[:, 2 * units :], bias[2 * units :])
+    of_g = (1 - z) * slope(g)
+    factors = [(before - g) * z * (1 - z), of_g * inner * r * (1 - r), of_g * r]
+    blocks, empty = _turned(kernel, 3), ops.zeros_like(hs)
+
+    def step(k, state):
+        dh, dhs = state
+        t = hs.shape[0] - 1 - k
+        dh = dh + _at(upstream, t)
+        back = dh * _at(z, t)
+        for factor, block in zip(factors, blocks):
+            back = back + ops.matmul(dh * _at(factor, t), block)
+        return back, _put(dhs, t, dh)
+
+    _, dhs = _loop(hs.shape[0], step, (empty[0], empty))
+    outer, inner = (
+        ops.concatenate([dhs * factor for factor in (*factors[:2], last)], axis=-1)
+        for last in (of_g, factors[2])
+    )
+    return outer, _product(before, inner), ops.sum(inner, axis=(0, 1))
+
+
+def _rnn(cell, x):
+    """Outputs (time, examples, units) of a simple recurrent layer."""
+    forward = functools.partial(_rnn_ahead, cell.activation)
+    backward = functools.partial(_rnn_back, SLOPES[cell.activation])
+    sums = project(x, cell.kernel, cell.bias)
+    return _by_hand(forward, backward)(sums, ops.convert_to_tensor(cell.recurrent_kernel))
+
+
+def _rnn_ahead(activation, sums, kernel):
+    def step(t, state):
+        h, hs = state
+        h = activation(_at(hs, t) + ops.matmul(h, kernel))
+        return h, _put(hs, t, h)
+
+    _, hs = _loop(sums.shape[0], step, (ops.zeros_like(sums[0]), sums), at_once=2)
+    return hs, None
+
+
+def _rnn_back(slope, upstream, hs, kept, kernel):
+    (turned,), slopes, empty = _turned(kernel, 1), slope(hs), ops.zeros_like(hs)
+
+    def step(k, state):
+        dh, found = state
+        t = hs.shape[0] - 1 - k
+        change = (dh + _at(upstream, t)) * _at(slopes, t)
+        return ops.matmul(change, turned), _put(found, t, change)
+
+    _, found = _loop(hs.shape[0], step, (empty[0], empty), at_once=2)
+    return found, _product(_late(hs), found)
+
+
+#: Layer -> function (cell, inputs (time, examples, variables)) -> outputs, time first.
+LOOPS = {
+    keras.layers.LSTM: _lstm,
+    keras.layers.GRU: _gru,
+    keras.layers.SimpleRNN: _rnn,
+}

@@ -1,0 +1,71 @@
+"""How training runs on TensorFlow: steps in one call, and whether XLA compiles them."""
+
+import math
+
+import keras
+
+from kerasnets import layers
+
+#: Steps that one call makes, at most, where nobody watches the steps.
+STEPS = 32
+
+#: Seconds of training, as `seconds` guesses them, from which on it is worth while to compile.
+WORTH = 1.0
+
+#: What `seconds` reckons with: seconds that an update takes whatever it does, seconds that each
+#: step through time adds to it, and operations a second.
+EACH, IN_TIME, SPEED = 3e-4, 6e-5, 1e11
+
+
+def choose(views, source, settings, curved):
+    """Settings for `Views.compile`; the source is told what to hand over.
+
+    The choice follows from what is asked for, never from a clock: two runs with one seed give
+    the same numbers to the last digit.
+
+    Parameters
+    ----------
+    views : Views
+    source : data.Dataset
+    settings : training.Settings
+    curved : bool
+        Whether the optimizer looks at the curvature.
+    """
+    if keras.backend.backend() != 'tensorflow':
+        return {'jit_compile': settings.jit}
+    watched = settings.callbacks or settings.max_updates is not None
+    if watched:
+        return {'jit_compile': settings.jit, 'steps_per_execution': 1}
+    block = getattr(source, 'block', None)
+    if block and not curved and _compiles(views, source, settings):
+        source.hand_over(min(block, STEPS))
+        return {'jit_compile': False, 'block': (source.together, source.batch_size)}
+    return {'jit_compile': settings.jit, 'steps_per_execution': STEPS}
+
+
+def _compiles(views, source, settings):
+    """Whether XLA is to compile whole blocks of steps."""
+    import tensorflow as tf
+
+    if source.ragged or tf.distribute.has_strategy() or source.batches < 2:
+        return False
+    if settings.jit != 'auto':
+        return settings.jit
+    if tf.config.list_physical_devices('GPU'):
+        return True
+    known = all(layers.gains_by_xla(node.layer) for node in views.nodes)
+    return known and seconds(views, source, settings) >= WORTH
+
+
+def seconds(views, source, settings):
+    """A guess at how long all training will take: by size alone, and in no hurry."""
+    epochs = settings.epochs
+    if epochs is None:  # so many at least, with a validation that never gets better
+        epochs = settings.validate_every * (settings.patience + 1)
+    shape = source.arrays[0].shape[1:]
+    positions = math.prod(shape) if source.slots[0].kind == 'labels' else math.prod(shape[:-1])
+    values = sum(math.prod(v.shape) for v in views.model.trainable_variables)
+    operations = 6 * values * source.batch_size * positions  # 2 ahead, 4 back
+    recurrent = sum(hasattr(node.layer, 'return_sequences') for node in views.nodes)
+    update = EACH + IN_TIME * recurrent * positions + operations / SPEED
+    return epochs * source.batches * update
