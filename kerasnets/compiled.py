@@ -17,12 +17,13 @@ def under_xla():
     return keras.backend.backend() == 'jax' or _under_xla.get()
 
 
-class Batches:
+class Blocks:
     """Training steps on TensorFlow, many batches in one computation that XLA compiles.
 
-    It has the place of Keras' ``train_function``: called with an iterator, it takes a block of
-    rows from it, makes a step for each batch of them, and returns the metrics. The rows after
-    the last whole batch are left to Keras' own function, and so is all once XLA has refused.
+    It has the place of Keras' ``train_function``: called with an iterator that counts, it takes
+    a block of rows from `source`, makes a step for each batch of them, and returns the metrics.
+    The rows after the last whole batch are left to Keras' own function, and so is all once XLA
+    has refused.
 
     Parameters
     ----------
@@ -33,6 +34,11 @@ class Batches:
         Examples in a batch.
     plain : callable
         The ``train_function`` that Keras made.
+
+    Attributes
+    ----------
+    source : iterator
+        The blocks of an epoch, each a tuple of numpy arrays.
     """
 
     def __init__(self, objective, batches, rows, plain):
@@ -41,13 +47,15 @@ class Batches:
         self.objective = objective
         self.batches, self.rows = batches, rows
         self.plain = plain
+        self.source = iter(())
         self.refused = None  # not known before the first call
         self.many = tf.function(self._many, jit_compile=True, autograph=False)
 
     def __call__(self, iterator):
         import tensorflow as tf
 
-        (block,) = next(iterator)
+        next(iterator)
+        block = tuple(map(tf.convert_to_tensor, next(self.source)))
         count = 0 if self.refused else len(block[0]) // self.rows
         if count:
             try:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kerasnets.errors import ConfigurationError, DataError, positive
-from kerasnets.slots import Ragged, fill, length
+from kerasnets.slots import Ragged, Slot, fill, length
 
 #: Batches of a callable that make an epoch, where nobody says. theanets' number.
 CALLABLE_BATCHES = 100
@@ -56,13 +56,7 @@ class Dataset:
         self.slots = None
         self.batches = None  # in an epoch, where that is known
         self.error = None  # what the source raised while Keras was reading it
-        self.together = None  # batches that are one element of the feed, where they are many
         self._feed = None
-
-    @property
-    def elements(self):
-        """What an epoch of the feed has of them, where that is known."""
-        return self.batches
 
     def shuffle(self, rng):
         """Draw arrays in another order each epoch; they stay in theirs until this is called."""
@@ -119,17 +113,10 @@ class Arrays(Dataset):
         self.rng = None
         self.ragged = any(isinstance(array, Ragged) for array in self.arrays)  # padded by batches
 
-    def hand_over(self, together):
-        """From now on, hand over so many batches together as one element of the feed."""
-        self.together = together
-
-    @property
-    def elements(self):
-        return self.batches if self.together is None else -(-self.batches // self.together)
-
     @functools.cached_property
     def block(self):
-        """Batches that are handed to TensorFlow in one go: a small part of the data."""
+        """Batches that are handed over in one go: as many as cost no more than one, and no more
+        memory than a small part of the data."""
         row = [part for s, a in zip(self.slots, self.arrays) for part in s.batch(a, slice(1))]
         return max(1, BLOCK // max(1, sum(part.nbytes for part in row) * self.batch_size))
 
@@ -137,11 +124,19 @@ class Arrays(Dataset):
         if self.ragged or keras.backend.backend() != 'tensorflow':
             return super().feed()
         if self._feed is None:
-            if self.together is None:
-                self._feed = self._blocks(self.block).flat_map(self._cut_up).prefetch(2)
-            else:
-                self._feed = self._blocks(self.together).map(lambda *block: (block,)).prefetch(1)
+            self._feed = self._tf_feed()
         return self._feed
+
+    def blocks(self, batches):
+        """Yield the rows of so many batches at a time, in the same arrays each time.
+
+        A caller copies what is to stay: new memory would cost more than what is written there.
+        """
+        row = [slot.batch(a, slice(1))[0] for slot, a in zip(self.slots, self.arrays)]
+        size = min(self.count, batches * self.batch_size)
+        room = [np.empty((size, *part.shape[1:]), part.dtype) for part in row]
+        for arrays, rows in self._cut(batches):
+            yield tuple(map(Slot.copy, self.slots, arrays, itertools.repeat(rows), room))
 
     def _raw(self):
         return self._cut(1)
@@ -154,21 +149,24 @@ class Arrays(Dataset):
             rows = order[start : min(start + step, self.batches * self.batch_size)]
             yield self.arrays, rows
 
-    def _blocks(self, batches):
+    def _tf_feed(self):
+        """Blocks of many batches cross into TensorFlow, which cuts them up itself."""
         import tensorflow as tf
 
-        def blocks():
-            for arrays, rows in self._cut(batches):
+        def cut(*block):
+            starts = tf.data.Dataset.range(0, tf.shape(block[0], 'int64')[0], self.batch_size)
+            return starts.map(lambda i: (tuple(b[i : i + self.batch_size] for b in block),))
+
+        def blocks():  # in new arrays, since several are under way at a time
+            for arrays, rows in self._cut(self.block):
                 yield tuple(p for s, a in zip(self.slots, arrays) for p in s.batch(a, rows))
 
-        return tf.data.Dataset.from_generator(blocks, output_signature=self._spec()).prefetch(1)
-
-    def _cut_up(self, *block):
-        """A block as batches, cut by TensorFlow: each costs less than to hand it over."""
-        import tensorflow as tf
-
-        starts = tf.data.Dataset.range(0, tf.shape(block[0], 'int64')[0], self.batch_size)
-        return starts.map(lambda i: (tuple(b[i : i + self.batch_size] for b in block),))
+        return (
+            tf.data.Dataset.from_generator(blocks, output_signature=self._spec())
+            .prefetch(1)
+            .flat_map(cut)
+            .prefetch(2)
+        )
 
 
 class Stream(Dataset):

@@ -18,7 +18,7 @@ EACH, IN_TIME, SPEED = 3e-4, 6e-5, 1e11
 
 
 def choose(views, source, settings, curved):
-    """Settings for `Views.compile`; the source is told what to hand over.
+    """Settings for `Views.compile`.
 
     The choice follows from what is asked for, never from a clock: two runs with one seed give
     the same numbers to the last digit.
@@ -38,8 +38,7 @@ def choose(views, source, settings, curved):
         return {'jit_compile': settings.jit, 'steps_per_execution': 1}
     block = getattr(source, 'block', None)
     if block and not curved and _compiles(views, source, settings):
-        source.hand_over(min(block, STEPS))
-        return {'jit_compile': False, 'block': (source.together, source.batch_size)}
+        return {'jit_compile': False, 'block': (min(block, STEPS), source.batch_size)}
     return {'jit_compile': settings.jit, 'steps_per_execution': STEPS}
 
 

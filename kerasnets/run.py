@@ -62,9 +62,8 @@ class Epochs(keras.callbacks.CallbackList):
     when they stop its training, the objective's is stopped.
     """
 
-    def __init__(self, callbacks, objective, model, together=None, **params):
+    def __init__(self, callbacks, objective, model, **params):
         self.objective = objective
-        self.together = together  # batches that are one step for `fit`
         history = keras.callbacks.History()
         objective.history = history
         model.stop_training = False
@@ -83,12 +82,12 @@ class Epochs(keras.callbacks.CallbackList):
         pass
 
     def on_train_batch_begin(self, batch, logs=None):
-        super().on_train_batch_begin(batch * (self.together or 1), logs)
+        super().on_train_batch_begin(self.objective.updates(batch), logs)
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.together:
-            batch = min((batch + 1) * self.together, self.params['steps']) - 1
-        super().on_train_batch_end(batch, logs)
+        done = self.objective.updates(batch + 1)
+        steps = self.params['steps']
+        super().on_train_batch_end((min(done, steps) if steps else done) - 1, logs)
         self._pass_on()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -144,7 +143,6 @@ class Run:
             self.callbacks,
             self.objective,
             self.model,
-            together=self.train.together,
             epochs=self.settings.epochs,
             steps=self.train.batches,
             verbose=0,
@@ -214,8 +212,8 @@ class Run:
         before = int(self.objective.optimizer.iterations)
         with reading(self.train, self.valid):
             history = self.objective.fit(
-                self.train.feed(),
-                steps_per_epoch=self.train.elements if self.train.together else self._steps(),
+                self.objective.feed(self.train),
+                steps_per_epoch=self.objective.calls(self._steps()),
                 initial_epoch=self.epoch,
                 epochs=self.epoch + 1,
                 validation_data=self.valid.feed() if validate else None,

@@ -111,6 +111,14 @@ class Slot:
         part = part.toarray() if hasattr(part, 'tocsr') else part
         return [np.asarray(part, dtype=self.dtype)]
 
+    def copy(self, data, rows, room):
+        """The same for an array or a sparse matrix, written into an array that is there."""
+        room = room[: len(rows)]
+        if isinstance(data, np.ndarray) and data.dtype == room.dtype:
+            return np.take(data, rows, axis=0, out=room, mode='clip')
+        room[...] = self.batch(data, rows)[0]
+        return room
+
     def signature(self):
         """(shape, dtype) of the arrays that `batch` gives."""
         whole = (self.static or self.shape, self.dtype)
