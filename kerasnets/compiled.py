@@ -1,5 +1,6 @@
 """Functions of tensors compiled by whichever backend Keras runs on."""
 
+import contextlib
 import contextvars
 import logging
 
@@ -15,6 +16,16 @@ _under_xla = contextvars.ContextVar('under_xla', default=False)
 def under_xla():
     """Whether XLA compiles what runs now, a training step and all around it."""
     return keras.backend.backend() == 'jax' or _under_xla.get()
+
+
+@contextlib.contextmanager
+def for_xla():
+    """What is traced here will be compiled by XLA, whichever the backend."""
+    token = _under_xla.set(True)
+    try:
+        yield
+    finally:
+        _under_xla.reset(token)
 
 
 class Blocks:
@@ -92,11 +103,8 @@ class Blocks:
             self.objective.train_step((batch,))
             return i + 1
 
-        token = _under_xla.set(True)
-        try:
+        with for_xla():
             tf.while_loop(lambda i: i < count, step, [0])
-        finally:
-            _under_xla.reset(token)
         return self.objective.get_metrics_result()
 
 

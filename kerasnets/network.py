@@ -267,7 +267,9 @@ class Network(Persistent, Stack):
         continue_ : bool
             Go on with the state in which the last training left the same algorithm.
         jit : 'auto' or bool
-            Whether XLA compiles the training step; 'auto' is Keras' choice.
+            Whether XLA compiles the training. 'auto' does where that pays: on a GPU, and on a
+            CPU for long training of layers that gain by it. It follows from what is asked for,
+            not from a clock; with and without XLA the noise that is drawn differs.
         subalgo : str
             What 'layerwise' and 'pretrain' train with.
         unlabelled : list of arrays or callable, optional

@@ -175,16 +175,16 @@ class Flow(Mapping):
     def __len__(self):
         return len(self.names)
 
-    def _run(self, layer, part):
-        node = self.nodes[layer]
+    def _run(self, name, part):
+        node = self.nodes[name]
         if part == 'out':
-            as_trained = self.swift and not node.spec.states
-            run = layers.swift(node.layer) if as_trained else node.layer
-            return run_layer(run, node.spec, self.__getitem__, self.padded)
+            swift = self.swift and not node.spec.states
+            layer = layers.as_trained(node.layer) if swift else node.layer
+            return run_layer(layer, node.spec, self.__getitem__, self.padded)
         y = None
         if node.outputs()[part].after:
-            self[f'{layer}:out']
-            y = self.made[f'{layer}:out']  # as the layer made it, without the change
+            self[f'{name}:out']
+            y = self.made[f'{name}:out']  # as the layer made it, without the change
         x, states = _read(node.layer, node.spec, self.__getitem__)
         return Probe(node.layer, part)(x, y, states)
 

@@ -10,7 +10,7 @@ from kerasnets import layers
 STEPS = 32
 
 #: Seconds of training, as `seconds` guesses them, from which on it is worth while to compile.
-WORTH = 1.0
+WORTH = 0.75
 
 #: What `seconds` reckons with: seconds that an update takes whatever it does, seconds that each
 #: step through time adds to it, and operations a second.
@@ -38,7 +38,10 @@ def choose(views, source, settings, curved):
         return {'jit_compile': settings.jit, 'steps_per_execution': 1}
     block = getattr(source, 'block', None)
     if block and not curved and _compiles(views, source, settings):
-        return {'jit_compile': False, 'block': (min(block, STEPS), source.batch_size)}
+        return {
+            'jit_compile': False,
+            'block': (min(block, STEPS, source.batches), source.batch_size),
+        }
     return {'jit_compile': settings.jit, 'steps_per_execution': STEPS}
 
 
@@ -46,7 +49,7 @@ def _compiles(views, source, settings):
     """Whether XLA is to compile whole blocks of steps."""
     import tensorflow as tf
 
-    if source.ragged or tf.distribute.has_strategy() or source.batches < 2:
+    if source.ragged or tf.distribute.has_strategy() or source.count < source.batch_size:
         return False
     if settings.jit != 'auto':
         return settings.jit

@@ -12,8 +12,8 @@ from kerasnets import registry
 from kerasnets.errors import ConfigurationError, check_known, suggest
 from kerasnets.layers import dense
 from kerasnets.layers.form import Anatomy, Form, Output, Pass
+from kerasnets.layers.swift import as_trained as as_trained
 from kerasnets.layers.swift import gains_by_xla as gains_by_xla
-from kerasnets.layers.swift import swift as swift
 
 
 def register(name):

@@ -66,11 +66,6 @@ def _product(before, after):
     return ops.matmul(ops.transpose(_rows(before)), _rows(after))
 
 
-def _scale(units, gates):
-    """½ for the blocks that are gates, 1 for others: inside and outside of the tanh."""
-    return np.repeat(np.where(gates, 0.5, 1.0), units).astype('f')
-
-
 def _turned(kernel, blocks):
     """The blocks of a recurrent kernel, each transposed."""
     return [ops.transpose(block) for block in ops.split(kernel, blocks, axis=-1)]
@@ -109,44 +104,43 @@ def _lstm(cell, x):
 
 
 def _lstm_ahead(sums, kernel):
-    scale = _scale(kernel.shape[0], [True, True, False, True])
-    scaled = kernel * scale
-    empty = ops.zeros((*sums.shape[:2], kernel.shape[0]))
+    units = kernel.shape[0]
+    scales = [0.5, 0.5, 1.0, 0.5]  # inside and outside of the tanh of i, f, g, o
+    scaled = kernel * np.repeat(scales, units).astype('f')
 
     def step(t, state):
-        h, c, gates, hs, cs = state  # the gates take the place of the sums
-        found = ops.tanh(_at(gates, t) + ops.matmul(h, scaled)) * scale + (1 - scale)
-        i, f, g, o = ops.split(found, 4, axis=-1)
+        h, c, *gates, hs, cs = state  # the gates take the place of the sums
+        inner = ops.split(ops.matmul(h, scaled), 4, axis=-1)
+        found = [ops.tanh(_at(x, t) + y) * s + (1 - s) for x, y, s in zip(gates, inner, scales)]
+        i, f, g, o = found
         c = f * c + i * g
         h = o * ops.tanh(c)
-        return h, c, _put(gates, t, found), _put(hs, t, h), _put(cs, t, c)
+        gates = [_put(gate, t, values) for gate, values in zip(gates, found)]
+        return h, c, *gates, _put(hs, t, h), _put(cs, t, c)
 
-    state = (empty[0], empty[0], sums * scale, empty, empty)
-    *_, gates, hs, cs = _loop(sums.shape[0], step, state)
+    empty = ops.zeros((*sums.shape[:2], units))
+    gates = [x * s for x, s in zip(ops.split(sums, 4, axis=-1), scales)]
+    _, _, *gates, hs, cs = _loop(sums.shape[0], step, (empty[0], empty[0], *gates, empty, empty))
     return hs, (gates, cs)
 
 
 def _lstm_back(upstream, hs, kept, kernel):
-    i, f, g, o = ops.split(kept[0], 4, axis=-1)
-    cs, tanh = kept[1], ops.tanh(kept[1])
-    of_c = [g * i * (1 - i), _late(cs) * f * (1 - f), i * (1 - g * g)]
-    of_h, between = tanh * o * (1 - o), o * (1 - tanh * tanh)
-    *blocks, last = _turned(kernel, 4)
+    (i, f, g, o), cs = kept
+    tanh = ops.tanh(cs)
+    factors = [g * i * (1 - i), _late(cs) * f * (1 - f), i * (1 - g * g), tanh * o * (1 - o)]
+    factors, between = ops.concatenate(factors, axis=-1), o * (1 - tanh * tanh)
+    turned = ops.transpose(kernel)
 
     def step(k, state):
-        dh, dc, dhs, dcs = state
+        dh, dc, found = state
         t = hs.shape[0] - 1 - k
         dh = dh + _at(upstream, t)
         dc = dc + dh * _at(between, t)
-        before = ops.matmul(dh * _at(of_h, t), last)
-        for factor, block in zip(of_c, blocks):
-            before = before + ops.matmul(dc * _at(factor, t), block)
-        return before, dc * _at(f, t), _put(dhs, t, dh), _put(dcs, t, dc)
+        change = ops.concatenate([dc, dc, dc, dh], axis=-1) * _at(factors, t)
+        return ops.matmul(change, turned), dc * _at(f, t), _put(found, t, change)
 
-    empty = ops.zeros_like(hs)
-    state = (empty[0], empty[0], empty, empty)
-    *_, dhs, dcs = _loop(hs.shape[0], step, state)
-    found = ops.concatenate([*(dcs * factor for factor in of_c), dhs * of_h], axis=-1)
+    state = (ops.zeros_like(hs[0]), ops.zeros_like(hs[0]), ops.zeros_like(factors))
+    *_, found = _loop(hs.shape[0], step, state, at_once=2)
     return found, _product(_late(hs), found)
 
 
@@ -158,7 +152,9 @@ def _gru(cell, x):
         forward = functools.partial(_gru_ahead, cell.activation)
         backward = functools.partial(_gru_back, slope)
         return _by_hand(forward, backward)(project(x, cell.kernel, cell.bias), kernel)
-    first, inner = ops.unstack(cell.bias) if cell.use_bias else (None, ops.zeros(3 * cell.units))
+    first, inner = None, ops.zeros(3 * cell.units)
+    if cell.use_bias:
+        first, inner = cell.bias[0], cell.bias[1]
     forward = functools.partial(_reset_after_ahead, cell.activation)
     backward = functools.partial(_reset_after_back, slope)
     return _by_hand(forward, backward)(project(x, cell.kernel, first), kernel, inner)
@@ -205,7 +201,7 @@ def _gru_back(slope, upstream, hs, kept, kernel):
 
 def _reset_after_ahead(activation, sums, kernel, bias):
     units = kernel.shape[0]
-    scale = _scale(units, [True, True, False])
+    scale = np.repeat([0.5, 0.5, 1.0], units).astype('f')
     scaled, bias = kernel * scale, bias * scale
 
     def step(t, state):

@@ -36,7 +36,7 @@ class Swift(keras.layers.Layer):
         return self.layer.compute_output_spec(x)
 
 
-def swift(layer):
+def as_trained(layer):
     """The layer as it is trained: a `Swift` of it, or itself where there is no such."""
     return Swift(layer) if knows(layer) else layer
 
