@@ -32,9 +32,9 @@ class Blocks:
     """Training steps on TensorFlow, many batches in one computation that XLA compiles.
 
     It has the place of Keras' ``train_function``: called with an iterator that counts, it takes
-    a block of rows from `source`, makes a step for each batch of them, and returns the metrics.
-    The rows after the last whole batch are left to Keras' own function, and so is all once XLA
-    has refused.
+    blocks of rows from `source`, makes a step for each batch of them, and returns the metrics.
+    The rows after the last whole batch are left to Keras' own function, and so are batches of
+    another shape than the first, and all once XLA has refused.
 
     Parameters
     ----------
@@ -49,7 +49,9 @@ class Blocks:
     Attributes
     ----------
     source : iterator
-        The blocks of an epoch, each a tuple of numpy arrays.
+        Of an epoch, each item a list of blocks: a tuple of numpy arrays, and the rows of a batch.
+    shape : list or None
+        What all batches are like: that of the first.
     """
 
     def __init__(self, objective, batches, rows, plain):
@@ -60,14 +62,25 @@ class Blocks:
         self.plain = plain
         self.source = iter(())
         self.refused = None  # not known before the first call
+        self.shape = None
         self.many = tf.function(self._many, jit_compile=True, autograph=False)
 
     def __call__(self, iterator):
         import tensorflow as tf
 
-        next(iterator)
-        block = tuple(map(tf.convert_to_tensor, next(self.source)))
-        count = 0 if self.refused else len(block[0]) // self.rows
+        try:
+            next(iterator)
+            blocks = next(self.source)
+        except StopIteration:  # the source gave fewer batches than it said
+            raise tf.errors.OutOfRangeError(None, None, 'no more batches') from None
+        for block, rows in blocks:
+            logs = self._train(tuple(map(tf.convert_to_tensor, block)), rows)
+        return logs
+
+    def _train(self, block, rows):
+        import tensorflow as tf
+
+        count = len(block[0]) // rows if self._takes(block, rows) else 0
         if count:
             try:
                 logs = self.many(self._filled(block), tf.constant(count))
@@ -77,9 +90,15 @@ class Blocks:
                     raise
                 log.warning('XLA does not compile this training: %s', error.message)
                 self.refused, count = True, 0
-        for start in range(count * self.rows, len(block[0]), self.rows):
-            logs = self.plain([(tuple(part[start : start + self.rows] for part in block),)])
+        for start in range(count * rows, len(block[0]), rows):
+            logs = self.plain([(tuple(part[start : start + rows] for part in block),)])
         return logs
+
+    def _takes(self, block, rows):
+        """Whether the block is like the first, for XLA compiles anew for each shape."""
+        shape = [rows, *(part.shape[1:] for part in block)]
+        self.shape = self.shape or shape
+        return not self.refused and shape == self.shape
 
     def _filled(self, block):
         """The block with as many rows as any: XLA compiles anew for each number of them."""

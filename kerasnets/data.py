@@ -1,6 +1,5 @@
 """Data for a network: checked against what the network takes, then handed out in batches."""
 
-import functools
 import itertools
 
 import keras
@@ -57,6 +56,9 @@ class Dataset:
         self.batches = None  # in an epoch, where that is known
         self.error = None  # what the source raised while Keras was reading it
         self._feed = None
+        # Batches of one shape that can be handed over together, at most; None if it is not known
+        # that they have one. Their rows, and the shape of a row of the first input.
+        self.block = self.batch_size = self.shape = None
 
     def shuffle(self, rng):
         """Draw arrays in another order each epoch; they stay in theirs until this is called."""
@@ -112,13 +114,10 @@ class Arrays(Dataset):
         self.batches = min(whole, batches or whole)
         self.rng = None
         self.ragged = any(isinstance(array, Ragged) for array in self.arrays)  # padded by batches
-
-    @functools.cached_property
-    def block(self):
-        """Batches that are handed over in one go: as many as cost no more than one, and no more
-        memory than a small part of the data."""
-        row = [part for s, a in zip(self.slots, self.arrays) for part in s.batch(a, slice(1))]
-        return max(1, BLOCK // max(1, sum(part.nbytes for part in row) * self.batch_size))
+        if not self.ragged and self.count >= batch_size:
+            row = self._row()
+            self.block = min(self.batches, _in_block(row, batch_size))
+            self.shape = row[0].shape[1:]
 
     def feed(self):
         if self.ragged or keras.backend.backend() != 'tensorflow':
@@ -128,15 +127,20 @@ class Arrays(Dataset):
         return self._feed
 
     def blocks(self, batches):
-        """Yield the rows of so many batches at a time, in the same arrays each time.
+        """Yield so many batches at a time, as a list of (tuple of arrays, rows of a batch).
 
-        A caller copies what is to stay: new memory would cost more than what is written there.
+        Here that is one pair. The arrays are the same each time. A caller copies what is to stay:
+        new memory would cost more than what is written there.
         """
-        row = [slot.batch(a, slice(1))[0] for slot, a in zip(self.slots, self.arrays)]
         size = min(self.count, batches * self.batch_size)
-        room = [np.empty((size, *part.shape[1:]), part.dtype) for part in row]
+        room = [np.empty((size, *part.shape[1:]), part.dtype) for part in self._row()]
         for arrays, rows in self._cut(batches):
-            yield tuple(map(Slot.copy, self.slots, arrays, itertools.repeat(rows), room))
+            block = map(Slot.copy, self.slots, arrays, itertools.repeat(rows), room)
+            yield [(tuple(block), self.batch_size)]
+
+    def _row(self):
+        """The first row of each array, as it is in a batch."""
+        return [part for s, a in zip(self.slots, self.arrays) for part in s.batch(a, slice(1))]
 
     def _raw(self):
         return self._cut(1)
@@ -158,7 +162,7 @@ class Arrays(Dataset):
             return starts.map(lambda i: (tuple(b[i : i + self.batch_size] for b in block),))
 
         def blocks():  # in new arrays, since several are under way at a time
-            for arrays, rows in self._cut(self.block):
+            for arrays, rows in self._cut(_in_block(self._row(), self.batch_size)):
                 yield tuple(p for s, a in zip(self.slots, arrays) for p in s.batch(a, rows))
 
         return (
@@ -167,6 +171,12 @@ class Arrays(Dataset):
             .flat_map(cut)
             .prefetch(2)
         )
+
+
+def _in_block(row, batch_size):
+    """Batches that are handed over in one go, at most: a small part of the data, so many that
+    they cost no more than one."""
+    return max(1, BLOCK // max(1, sum(part.nbytes for part in row) * batch_size))
 
 
 class Stream(Dataset):
@@ -197,6 +207,20 @@ class Stream(Dataset):
         if self.first is None:
             raise DataError(f'{what}: expected at least one batch, got none.')
         self.first = self._check(self.first)
+        if self.draws and not any(slot.ragged for slot in self.slots):
+            self.batch_size, *self.shape = self.first[0].shape
+            row = [slot.batch(a, slice(1))[0] for slot, a in zip(self.slots, self.first)]
+            self.block = min(self.batches, _in_block(row, self.batch_size))
+
+    def blocks(self, batches):
+        """Yield so many batches at a time, as a list of (tuple of arrays, rows of a batch).
+
+        Those that follow each other and have one shape are a pair.
+        """
+        epoch = self.epoch()
+        while some := list(itertools.islice(epoch, batches)):
+            alike = itertools.groupby(some, key=lambda batch: [part.shape for part in batch])
+            yield [(tuple(map(np.concatenate, zip(*group))), shape[0][0]) for shape, group in alike]
 
     def _raw(self):
         if not self.draws:

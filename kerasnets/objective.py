@@ -310,6 +310,8 @@ class Objective(keras.Model):
         if self.optimizer is not optimizer or self._used != (block, settings):
             self.compile(optimizer=optimizer, **settings)
             self._used = block, settings
+        elif block and self.train_function is not None:
+            self.train_function.shape = None  # other data may have another
 
     _used = None, None
 

@@ -3,6 +3,7 @@
 import math
 
 import keras
+from keras.callbacks import Callback
 
 from kerasnets import layers
 
@@ -17,7 +18,7 @@ WORTH = 0.75
 EACH, IN_TIME, SPEED = 3e-4, 6e-5, 1e11
 
 
-def choose(views, source, settings, curved):
+def choose(views, source, settings, callbacks=(), curved=False):
     """Settings for `Views.compile`.
 
     The choice follows from what is asked for, never from a clock: two runs with one seed give
@@ -28,28 +29,33 @@ def choose(views, source, settings, curved):
     views : Views
     source : data.Dataset
     settings : training.Settings
+    callbacks : list of keras.callbacks.Callback
+        Those of the user.
     curved : bool
         Whether the optimizer looks at the curvature.
     """
     if keras.backend.backend() != 'tensorflow':
         return {'jit_compile': settings.jit}
-    watched = settings.callbacks or settings.max_updates is not None
-    if watched:
+    if settings.max_updates is not None or any(map(_watches_steps, callbacks)):
         return {'jit_compile': settings.jit, 'steps_per_execution': 1}
-    block = getattr(source, 'block', None)
-    if block and not curved and _compiles(views, source, settings):
-        return {
-            'jit_compile': False,
-            'block': (min(block, STEPS, source.batches), source.batch_size),
-        }
+    if source.block and not curved and _compiles(views, source, settings):
+        return {'jit_compile': False, 'block': (min(source.block, STEPS), source.batch_size)}
     return {'jit_compile': settings.jit, 'steps_per_execution': STEPS}
+
+
+def _watches_steps(callback):
+    """Whether a callback does anything at a step, not only at epochs."""
+    return any(
+        getattr(getattr(callback, name), '__func__', None) is not getattr(Callback, name)
+        for name in ('on_batch_begin', 'on_batch_end', 'on_train_batch_begin', 'on_train_batch_end')
+    )
 
 
 def _compiles(views, source, settings):
     """Whether XLA is to compile whole blocks of steps."""
     import tensorflow as tf
 
-    if source.ragged or tf.distribute.has_strategy() or source.count < source.batch_size:
+    if tf.distribute.has_strategy():
         return False
     if settings.jit != 'auto':
         return settings.jit
@@ -64,8 +70,8 @@ def seconds(views, source, settings):
     epochs = settings.epochs
     if epochs is None:  # so many at least, with a validation that never gets better
         epochs = settings.validate_every * (settings.patience + 1)
-    shape = source.arrays[0].shape[1:]
-    positions = math.prod(shape) if source.slots[0].kind == 'labels' else math.prod(shape[:-1])
+    labels = source.slots[0].kind == 'labels'
+    positions = math.prod(source.shape if labels else source.shape[:-1])
     values = sum(math.prod(v.shape) for v in views.model.trainable_variables)
     operations = 6 * values * source.batch_size * positions  # 2 ahead, 4 back
     recurrent = sum(hasattr(node.layer, 'return_sequences') for node in views.nodes)

@@ -69,17 +69,17 @@ def prepare(net, views, train, valid, algo, settings, **options):
         raise ConfigurationError('expected data to train with, got None. Pass [inputs, labels].')
     sets = _sets(views, train, valid, settings)
     factors = views.class_weight(settings.class_weight)
-    callbacks = [*_watchers(net, settings), *_callbacks(settings.callbacks)]
+    own, callbacks = _watchers(net, settings), _callbacks(settings.callbacks)
     optimizer = views.optimizer(algo, settings.learning_rate, settings.continue_, **options)
     curved = isinstance(optimizer, Esgd)
     asked = Asked(built, False, watched, settings.monitor_gradients, factors, curved)
     objective = views.objective(sets[0], asked, metrics)
     state = _resumed(settings)
-    views.compile(objective, optimizer, **pace.choose(views, sets[0], settings, curved))
+    views.compile(objective, optimizer, **pace.choose(views, sets[0], settings, callbacks, curved))
     seeds = net.rng.integers(2**63, size=2)
     sets[0].shuffle(generator(int(seeds[0])))
     reseed(objective.noises, generator(int(seeds[1])))
-    prepared = Run(net, objective, *sets, patience, settings, callbacks, checkpoints)
+    prepared = Run(net, objective, *sets, patience, settings, [*own, *callbacks], checkpoints)
     if state is not None:
         prepared.set_state(state)
     return prepared

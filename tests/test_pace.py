@@ -75,7 +75,7 @@ def test_float64_and_sparse_rows_are_copied_as_they_should_be():
     net = kerasnets.Classifier([4, 6, 3])
     for x in (X, X.astype('f'), sparse):
         source = data.dataset([x, Y], net.feeds.fit, batch_size=8)
-        blocks = [[np.array(part) for part in block] for block in source.blocks(2)]
+        blocks = [[np.array(part) for part in block] for [(block, _)] in source.blocks(2)]
         assert [len(block[0]) for block in blocks] == [16, 16, 16, 2]
         np.testing.assert_allclose(np.concatenate([b[0] for b in blocks]), X, atol=1e-6)
         np.testing.assert_array_equal(np.concatenate([b[1] for b in blocks]), Y)
@@ -101,7 +101,7 @@ def test_what_xla_refuses_is_trained_without_it(caplog):
 def choice(net, rows, **settings):
     """What is chosen for some training, by `pace.choose`."""
     source = data.dataset(rows, net.feeds.fit, batch_size=settings.get('batch_size', 32))
-    return pace.choose(net._views, source, Settings(**settings), curved=False)
+    return pace.choose(net._views, source, Settings(**settings), settings.get('callbacks', ()))
 
 
 @tensorflow_only
@@ -122,8 +122,31 @@ def test_xla_is_for_long_training_of_layers_that_gain_by_it():
 def test_who_hears_of_steps_hears_of_each():
     net, rows = dense()
     one = {'jit_compile': 'auto', 'steps_per_execution': 1}
-    assert choice(net, rows, epochs=10_000, callbacks=[keras.callbacks.Callback()]) == one
+    steps = keras.callbacks.LambdaCallback(on_train_batch_end=print)
+    epochs = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)
+    assert choice(net, rows, epochs=10_000, callbacks=[epochs, steps]) == one
     assert choice(net, rows, max_updates=10_000) == one
+    assert 'block' in choice(net, rows, epochs=10_000, callbacks=[epochs])
+
+
+@pytest.mark.parametrize('ragged', [False, True])
+def test_batches_that_are_drawn_are_trained_on_one_by_one(ragged, monkeypatch):
+    monkeypatch.setattr(pace, 'STEPS', 3)
+    sizes = [4, 4, 6, 3, 4, 4, 4, 10] if ragged else [4] * 8
+
+    def batches():
+        rng = np.random.default_rng(2)
+        for size in sizes * 2:
+            labels = rng.integers(5, size=(size, size + 3 if ragged else 7))
+            yield [labels[:, :-1], labels[:, 1:]]
+
+    nets = []
+    for jit in (True, False):
+        net, _ = recurrent()
+        net.train(batches(), jit=jit, algo='adam', learning_rate=0.05, epochs=2, train_batches=8)
+        nets.append(net)
+    for a, b in zip(*map(weights, nets)):
+        np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 def test_progress_counts_batches_where_fit_counts_blocks(monkeypatch):
@@ -138,3 +161,15 @@ def test_progress_counts_batches_where_fit_counts_blocks(monkeypatch):
     if keras.backend.backend() == 'tensorflow':
         assert [batch for batch, _ in seen] == [3, 7, 9]
     assert all(names == ['acc', 'err', 'loss'] for _, names in seen)
+
+
+@tensorflow_only
+def test_other_data_is_compiled_anew():
+    net, (x, y) = recurrent()
+    net.train([x, y], jit=True, batch_size=8, epochs=1)
+    objective = net._views.objective(data.dataset([x, y], net.feeds.fit))
+    blocks = objective.train_function
+    net.train([x[:, :4], y[:, :4]], jit=True, batch_size=8, epochs=1)
+    assert objective.train_function is blocks
+    assert blocks.shape == [8, (4,), (4,)]
+    assert blocks.many.experimental_get_tracing_count() == 2
