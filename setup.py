@@ -30,6 +30,8 @@ setup(
     extras_require={
         'examples': ['matplotlib', 'scikit-learn'],
         'onnx': ['tf2onnx'],
+        'plots': ['matplotlib', 'scikit-learn'],
+        'sklearn': ['scikit-learn'],
         'torch': ['torch'],
         'test': [
             'pytest',

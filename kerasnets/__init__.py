@@ -32,7 +32,8 @@ _NAMES = {
     'register': 'layers',
 }
 _MODULES = (
-    'activations callbacks convolution errors feedforward initializers layers losses recurrent spec'
+    'activations callbacks convolution errors estimators feedforward initializers layers losses '
+    'plots recurrent spec'
 ).split()
 
 __all__ = sorted([*_NAMES, *_MODULES])

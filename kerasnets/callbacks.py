@@ -105,7 +105,8 @@ def _figures(logs):
 class TensorBoard(keras.callbacks.Callback):
     """Writes what TensorBoard shows: one run for each training.
 
-    Scalars are called ``loss/train``, ``loss/valid`` and so on, a step to an epoch.
+    Scalars are called ``loss/train``, ``loss/valid`` and so on, and ``learning_rate``, a step to an
+    epoch. What the network was trained with is under HParams.
 
     Parameters
     ----------
@@ -113,6 +114,10 @@ class TensorBoard(keras.callbacks.Callback):
         Folder of the runs. Each training makes a folder in it, named after its start.
     histograms : bool
         Write a histogram of each parameter, each epoch.
+    images : bool
+        Write each matrix of weights as an image, each epoch: grey is 0, white the largest.
+    graph : bool
+        Write the graph of the model, where Keras runs on TensorFlow.
     sample : callable, optional
         Called each epoch with nothing; returns text to write. `train` gives one to a
         network that has a ``text``.
@@ -120,19 +125,26 @@ class TensorBoard(keras.callbacks.Callback):
     The folder of the newest run is in the attribute ``run``.
     """
 
-    def __init__(self, path, histograms=False, sample=None):
+    def __init__(self, path, histograms=False, images=False, graph=False, sample=None):
         super().__init__()
         self.path = pathlib.Path(path)
         self.histograms = histograms
+        self.images = images
+        self.graph = graph
         self.sample = sample
         self.params_of = list
+        self.hparams = {}
         self.run = None
 
     @classmethod
-    def build(cls, asked, net):
-        """A TensorBoard from a path, a dict of keywords or a TensorBoard, for a network."""
+    def build(cls, asked, net, hparams=()):
+        """A TensorBoard from a path, a dict of keywords or a TensorBoard, for a network.
+
+        `hparams` are the keywords that it is trained with.
+        """
         if isinstance(asked, dict):
-            check_known(asked, ('path', 'histograms', 'sample'), 'keyword of tensorboard')
+            known = ('path', 'histograms', 'images', 'graph', 'sample')
+            check_known(asked, known, 'keyword of tensorboard')
             if 'path' not in asked:
                 raise ConfigurationError("tensorboard: expected a 'path' among the keywords.")
             asked = cls(**asked)
@@ -143,30 +155,50 @@ class TensorBoard(keras.callbacks.Callback):
                 f'expected tensorboard as a path, a dict or a TensorBoard, got {asked!r}.'
             )
         asked.params_of = lambda: net.params
+        asked.hparams = {'network': repr(net), **dict(hparams)}
         if asked.sample is None and getattr(net, 'text', None) is not None:
             asked.sample = lambda: net.text_sample(SEED, SAMPLE)
         return asked
 
     def on_train_begin(self, logs=None):
         import tensorflow as tf  # only here: TensorBoard's files are TensorFlow's
+        from tensorboard.plugins.hparams import api
 
         self.summary = tf.summary
         start = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
         names = (start if not n else f'{start}-{n}' for n in range(10_000))
         self.run = next(self.path / name for name in names if not (self.path / name).exists())
         self.writer = tf.summary.create_file_writer(str(self.run))
+        plain = (bool, int, float, str)
+        with self.writer.as_default(step=0):
+            api.hparams(
+                {k: v if isinstance(v, plain) else repr(v) for k, v in self.hparams.items()}
+            )
+            if self.graph and keras.backend.backend() == 'tensorflow':
+                specs = [tf.TensorSpec(x.shape, x.dtype) for x in self.model.inputs]
+                traced = tf.function(lambda *xs: self.model(list(xs))).get_concrete_function(*specs)
+                tf.summary.graph(traced.graph)
 
     def on_epoch_end(self, epoch, logs=None):
         with self.writer.as_default(step=epoch):
             for name, value in (logs or {}).items():
                 part = 'valid' if name.startswith('val_') else 'train'
                 self.summary.scalar(f'{name.removeprefix("val_")}/{part}', value)
-            if self.histograms:
-                for param in self.params_of():
-                    self.summary.histogram(param.name, param.get_value())
+            rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+            self.summary.scalar('learning_rate', float(rate))
+            for param in self.params_of() if self.histograms or self.images else ():
+                self._write(param.name, param.get_value())
             if self.sample is not None:
                 self.summary.text('sample', self.sample())
         self.writer.flush()
+
+    def _write(self, name, value):
+        """A parameter as a histogram and as an image."""
+        if self.histograms:
+            self.summary.histogram(name, value)
+        if self.images and value.ndim == 2:
+            grey = 0.5 + value / (2 * (abs(value).max() or 1.0))
+            self.summary.image(name, grey[None, :, :, None])
 
     def on_train_end(self, logs=None):
         self.writer.close()

@@ -12,6 +12,7 @@ from kerasnets.errors import FileError
 from kerasnets.losses import Loss
 from kerasnets.nodes import Probe
 from kerasnets.spec import LayerSpec
+from kerasnets.table import Table
 from kerasnets.text import Text
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ def describe(net):
         'layers': [_spec(spec) for spec in net.specs],
         'losses': [_loss(loss) for loss in net.losses],
         'text': text and {'alpha': text.alpha, 'unknown': text.unknown},
+        'table': net.table and net.table.as_dict(),
     }
 
 
@@ -49,6 +51,8 @@ def restore(about, model, cls):
     net.adopt(builder.adopt(specs, model), model)
     if about['text']:
         net.text = Text('', alpha=about['text']['alpha'], unknown=about['text']['unknown'])
+    if about.get('table'):
+        net.table = Table.from_dict(about['table'])
     return net
 
 

@@ -46,6 +46,9 @@ class Network(Persistent, Stack):
         For an entry or a keyword that cannot be, naming its place.
     """
 
+    #: The `Table` that says how the columns of a file become inputs, where there is one.
+    table = None
+
     #: The output that the loss compares with; None: an array of the data.
     TARGET = None
 

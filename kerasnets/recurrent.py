@@ -1,6 +1,6 @@
 """Networks that read sequences of vectors, and text as such a sequence."""
 
-from kerasnets import feedforward, objective
+from kerasnets import explaining, feedforward, objective
 from kerasnets.errors import ConfigurationError
 from kerasnets.nodes import is_chain
 from kerasnets.sampling import Sampler
@@ -112,6 +112,26 @@ class Classifier(feedforward.Classifier):
         10
         """
         return self._sampler().sample(labels, steps, streams, rng, temperature, top_k, top_p)
+
+    def explain_text(self, text):
+        """How probable the network finds each character of a text, from those before it.
+
+        Returns
+        -------
+        Explained
+            With ``probabilities`` and ``bits``; ``show()`` prints it in colours, ``html()`` gives
+            it as HTML, which a notebook shows by itself.
+
+        Raises
+        ------
+        DataError
+            If the network has no alphabet, or there are under two characters.
+
+        >>> net = Classifier([4, (5, 'rnn'), 4], text=Text('abcabc'))
+        >>> net.explain_text('abca').probabilities.shape
+        (4,)
+        """
+        return explaining.explain(self, text)
 
     def text_sample(self, seed, steps, rng=None):
         """A sample of text: the first `seed` characters of the Text, and `steps` more."""

@@ -170,6 +170,27 @@ class Text:
 
         return batch
 
+    def split(self, fraction):
+        """Two Texts of this alphabet: all but the last `fraction` of the characters, and those."""
+        at = round(len(self.text) * (1 - fraction))
+        parts = self.text[:at], self.text[at:]
+        return tuple(Text(part, alpha=self.alpha, unknown=self.unknown) for part in parts)
+
+    def sequences(self, steps):
+        """The whole text in sequences that follow each other: [inputs, targets], as of a batch.
+
+        >>> inputs, targets = Text('abcabc', min_count=1).sequences(2)
+        >>> inputs.tolist(), targets.tolist()
+        ([[1, 2], [3, 1]], [[2, 3], [1, 2]])
+        """
+        count = (len(self.labels) - 1) // positive(steps, 'steps')
+        if count < 1:
+            raise DataError(
+                f'expected more than {steps} characters, got {len(self.labels)}. Use fewer steps.'
+            )
+        rows = np.arange(count)[:, None] * steps + np.arange(steps)
+        return [self.labels[rows], self.labels[rows + 1]]
+
     def __repr__(self):
         return f'<Text of {len(self.text)} characters, {self.classes} classes>'
 

@@ -14,6 +14,10 @@ from kerasnets.initializers import generator
 from kerasnets.objective import Asked, reseed
 from kerasnets.run import Patience, Run
 
+#: Settings that TensorBoard shows among the hyperparameters, beside all of the algorithm and the
+#: regularizers.
+SHOWN = ('epochs', 'max_updates', 'learning_rate', 'batch_size', 'patience', 'validate_every')
+
 
 @dataclasses.dataclass
 class Settings:
@@ -58,7 +62,7 @@ def prepare(net, views, train, valid, algo, settings, **options):
     this raises.
     """
     check_keywords(algo, options)
-    known = optimizers.keywords(algo)
+    known, told = optimizers.keywords(algo), {'algo': algo, **options}
     built = regularizers.build({k: v for k, v in options.items() if k not in known})
     options = {k: v for k, v in options.items() if k in known}
     patience = Patience(settings.patience, settings.min_improvement)
@@ -69,7 +73,8 @@ def prepare(net, views, train, valid, algo, settings, **options):
         raise ConfigurationError('expected data to train with, got None. Pass [inputs, labels].')
     sets = _sets(views, train, valid, settings)
     factors = views.class_weight(settings.class_weight)
-    own, callbacks = _watchers(net, settings), _callbacks(settings.callbacks)
+    callbacks = _callbacks(settings.callbacks)
+    own = _watchers(net, settings, told)
     optimizer = views.optimizer(algo, settings.learning_rate, settings.continue_, **options)
     curved = isinstance(optimizer, Esgd)
     asked = Asked(built, False, watched, settings.monitor_gradients, factors, curved)
@@ -123,11 +128,13 @@ def _resumed(settings):
     return None if settings.resume in (None, False) else checkpoint.read(settings.resume)
 
 
-def _watchers(net, settings):
+def _watchers(net, settings, options):
     """The callbacks that show training as it goes."""
     watchers = progress(settings.verbose)
     if settings.tensorboard is not None:
-        watchers.append(TensorBoard.build(settings.tensorboard, net))
+        shown = {name: getattr(settings, name) for name in SHOWN}
+        given = {name: value for name, value in shown.items() if value is not None}
+        watchers.append(TensorBoard.build(settings.tensorboard, net, {**given, **options}))
     return watchers
 
 

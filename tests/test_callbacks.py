@@ -1,9 +1,14 @@
 import io
+import json
 import sys
+import urllib.parse
+import urllib.request
 
+import keras
 import numpy as np
 import pytest
 import rich.console
+import tensorboard.program
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import kerasnets
@@ -36,7 +41,8 @@ def test_event_files_hold_the_scalars_that_training_returned(tmp_path):
     (run,) = (tmp_path / 'logs').iterdir()
     events = read(run)
     tags = {f'{name}/{part}' for name in ('loss', 'err', 'acc') for part in ('train', 'valid')}
-    assert set(events.Tags()['tensors']) == tags
+    assert set(events.Tags()['tensors']) - {'_hparams_/session_start_info'} == {*tags, 'learning_rate'}
+    np.testing.assert_allclose(scalars(events, 'learning_rate'), [1e-4] * 3, rtol=1e-6)
     for i, part in enumerate(('train', 'valid')):
         for name in ('loss', 'err', 'acc'):
             want = [pair[i][name] for pair in pairs]
@@ -57,6 +63,69 @@ def test_histograms_when_asked(tmp_path):
     net.train([X, Y], epochs=2, tensorboard=board)
     tags = set(read(board.run).Tags()['tensors'])
     assert {'hid1.w', 'hid1.b', 'out.w', 'out.b'} <= tags
+
+
+def test_hyperparameters_of_training_and_of_regularizers(tmp_path):
+    from tensorboard.plugins.hparams import metadata
+
+    net = kerasnets.Classifier([4, 5, 3])
+    options = dict(algo='sgd', momentum=0.5, weight_l2=0.1, hidden_dropout={'hid1:out': 0.2})
+    net.train([X, Y], epochs=2, batch_size=8, tensorboard=tmp_path, **options)
+    (run,) = tmp_path.iterdir()
+    said = read(run).SummaryMetadata('_hparams_/session_start_info').plugin_data.content
+    found = metadata.parse_session_start_info_plugin_data(said).hparams
+    assert found['algo'].string_value == 'sgd'
+    assert found['momentum'].number_value == 0.5
+    assert found['batch_size'].number_value == 8
+    assert found['weight_l2'].number_value == 0.1
+    assert found['hidden_dropout'].string_value == "{'hid1:out': 0.2}"
+    assert found['network'].string_value == 'feedforward.Classifier([4, 5, 3])'
+
+
+def test_images_of_weights(tmp_path):
+    import tensorflow as tf
+
+    net = kerasnets.Classifier([4, 5, 3])
+    board = TensorBoard(tmp_path, images=True)
+    net.train([X, Y], epochs=1, tensorboard=board)
+    events = read(board.run)
+    width, height, png = tf.make_ndarray(events.Tensors('hid1.w')[0].tensor_proto)
+    assert (width, height) == (b'5', b'4')
+    image = tf.io.decode_png(png).numpy()[:, :, 0] / 255
+    w = net.find('hid1', 'w').get_value()
+    np.testing.assert_allclose(image, 0.5 + w / (2 * abs(w).max()), atol=0.005)
+    assert 'hid1.b' not in events.Tags()['tensors']
+
+
+def test_the_graph_of_the_model(tmp_path):
+    net = kerasnets.Classifier([4, (5, 'tanh'), 3])
+    net.train([X, Y], epochs=1, tensorboard=dict(path=tmp_path, graph=True))
+    (run,) = tmp_path.iterdir()
+    if keras.backend.backend() == 'tensorflow':
+        assert {'Tanh', 'Softmax', 'MatMul'} <= {node.op for node in read(run).Graph().node}
+
+
+def test_a_server_shows_what_was_written(tmp_path):
+    net = kerasnets.Classifier([4, 5, 3])
+    training, _ = net.train([X, Y], epochs=2, tensorboard=dict(path=tmp_path, histograms=True))
+    server = tensorboard.program.TensorBoard()
+    server.configure(
+        argv=[None, '--logdir', str(tmp_path), '--port', '0', '--reload_interval', '0']
+    )
+    url = server.launch()
+    (run,) = (path.name for path in tmp_path.iterdir())
+
+    def ask(plugin, **query):
+        address = f'{url}data/plugin/{plugin}?{urllib.parse.urlencode(query)}'
+        with urllib.request.urlopen(address) as answer:
+            return json.load(answer)
+
+    tags = ask('scalars/tags')
+    assert 'loss/train' in tags[run]
+    shown = ask('scalars/scalars', run=run, tag='loss/train')
+    assert [step for _, step, _ in shown] == [0, 1]
+    assert shown[-1][2] == pytest.approx(training['loss'], rel=1e-5)
+    assert 'hid1.w' in ask('histograms/tags')[run]
 
 
 def test_a_sample_of_text_each_epoch(tmp_path):

@@ -5,12 +5,15 @@ import importlib
 import pathlib
 import pkgutil
 import re
+import shlex
 
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import kerasnets
+from kerasnets.cli import main
 
 ROOT = pathlib.Path(kerasnets.__file__).parent
 MODULES = ['kerasnets', *(m.name for m in pkgutil.walk_packages([str(ROOT)], 'kerasnets.'))]
@@ -39,6 +42,28 @@ def test_readme_quick_starts_do_what_they_say(tmp_path, monkeypatch, capsys):
     assert float(capsys.readouterr().out) > 0.94
     exec(compile(recurrent, 'README.md', 'exec'), {})
     assert 'not to be, that is the question; to be' in capsys.readouterr().out
+
+
+def test_readme_commands_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path('corpus.txt').write_text('The end of the beginning. ' * 200, encoding='utf-8')
+    rows = [f'{n},{"odd" if n % 2 else "even"},{n % 2}' for n in range(60)]
+    pathlib.Path('data.csv').write_text('\n'.join(['number,kind,rest', *rows]), encoding='utf-8')
+    pickle = pathlib.Path(__file__).parent / 'pickles' / '0.7.3-rec_lstm.theanets.pkl.gz'
+    pathlib.Path('old.pkl.gz').write_bytes(pickle.read_bytes())
+    lines = [
+        line
+        for block in re.findall(r'```sh\n(.*?)```', README, re.DOTALL)
+        for line in block.splitlines()
+        if line.startswith('kerasnets ')
+    ]
+    assert len(lines) == 5
+    for line in lines:
+        done = CliRunner().invoke(main, shlex.split(line)[1:])
+        assert done.exit_code == 0, (line, done.output)
+    predicted = pathlib.Path('predicted.csv').read_text().splitlines()
+    assert np.mean([row.split(',')[1] == row.split(',')[3] for row in predicted[1:]]) > 0.9
+    assert keras.saving.load_model('model.keras') is not None
 
 
 def test_readme_names_every_keyword_of_training():

@@ -6,14 +6,15 @@ import pathlib
 import kerasnets
 
 ROWS = [
-    'cli theanets_pickle models experiment',
+    'cli estimators plots theanets_pickle models experiment',
     'feedforward recurrent convolution',
     'network',
     'stack persistence views',
     'nodes builder interchange feeds monitors objective data callbacks description '
     'saving exporting checkpoint run pace training rates pretraining sampling showing',
     'layers losses regularizers curvature optimizers params guard',
-    'activations initializers masks slots spec text contents theanets_records inspection',
+    'activations initializers masks slots spec text table explaining contents theanets_records '
+    'inspection',
     'registry errors compiled inert files',
 ]
 PLACE = {

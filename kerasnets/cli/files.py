@@ -1,4 +1,4 @@
-"""The command ``kerasnets``: what can be done with model files from a shell."""
+"""``kerasnets inspect`` and ``kerasnets convert``: what can be done with any model file."""
 
 import json
 import pathlib
@@ -7,26 +7,9 @@ import warnings
 import click
 
 import kerasnets
-from kerasnets.errors import KerasnetsError
 
 
-class _Group(click.Group):
-    """Commands whose errors are told in a line, since they are ours and say what to do."""
-
-    def invoke(self, context):
-        try:
-            return super().invoke(context)
-        except KerasnetsError as error:
-            raise click.ClickException(str(error)) from error
-
-
-@click.group(cls=_Group)
-@click.version_option(kerasnets.__version__)
-def main():
-    """Neural networks as lists of layers, on Keras."""
-
-
-@main.command()
+@click.command()
 @click.argument('file', type=click.Path())
 @click.option('--json', 'as_json', is_flag=True, help='Print it as JSON.')
 def inspect(file, as_json):
@@ -41,7 +24,7 @@ def inspect(file, as_json):
         found.show()
 
 
-@main.command()
+@click.command()
 @click.argument('old', type=click.Path())
 @click.argument('new', type=click.Path())
 @click.option('--max-params', type=int, help='Learnable values that OLD may ask for.')

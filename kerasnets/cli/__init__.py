@@ -1,0 +1,30 @@
+"""The command ``kerasnets``: networks from a shell.
+
+Nothing here imports Keras before it is needed: ``kerasnets --help`` is quick.
+"""
+
+import click
+
+import kerasnets
+from kerasnets.cli import files, tables, texts
+from kerasnets.errors import KerasnetsError
+
+
+class _Group(click.Group):
+    """Commands whose errors are told in a line, since they are ours and say what to do."""
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except KerasnetsError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Group)
+@click.version_option(kerasnets.__version__)
+def main():
+    """Neural networks as lists of layers, on Keras."""
+
+
+for command in (files.inspect, files.convert, tables.train, tables.predict, texts.text, texts.demo):
+    main.add_command(command)

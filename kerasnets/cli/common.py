@@ -1,0 +1,107 @@
+"""What the commands that train have in common: options, and how they say what came of it."""
+
+import json
+import pathlib
+import time
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from kerasnets.errors import ConfigurationError
+
+
+class Layers(click.ParamType):
+    """Sizes of hidden layers, with commas between."""
+
+    name = 'sizes'
+
+    def convert(self, value, param, context):
+        """The sizes as a list of int."""
+        if isinstance(value, list):
+            return value
+        try:
+            return [int(size) for size in value.split(',')]
+        except ValueError:
+            self.fail(f'expected sizes such as 64 or 64,32, got {value!r}.', param, context)
+
+
+def training(epochs, rate, batch):
+    """Options of every command that trains, with these defaults."""
+    options = [
+        click.option('-o', '--output', required=True, type=click.Path(), help='The model file.'),
+        click.option('--activation', help="Of the hidden layers. Default: the form's."),
+        click.option('--algorithm', default='adam', show_default=True),
+        click.option('--learning-rate', default=rate, show_default=True),
+        click.option('--epochs', default=epochs, show_default=True, help='At most.'),
+        click.option('--batch', default=batch, show_default=True, help='Examples in a batch.'),
+        click.option('--patience', default=5, show_default=True, help='Epochs that get no better.'),
+        click.option('--noise', default=0.0, show_default=True, help='Deviation, at the inputs.'),
+        click.option('--dropout', default=0.0, show_default=True, help='Of hidden outputs.'),
+        click.option('--save', type=click.Path(), help='Checkpoint; go on from it if it is there.'),
+        click.option('--tensorboard', type=click.Path(), help='Folder for logs.'),
+        click.option('--rng', default=13, show_default=True, help='Seed of all that is drawn.'),
+        click.option('--json', 'as_json', is_flag=True, help='Say what came of it as JSON.'),
+    ]
+
+    def decorate(function):
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def check_output(path):
+    """Refuse a model file that could not be written, before any work."""
+    path = pathlib.Path(path)
+    if path.suffix not in ('.keras', '.h5'):
+        raise ConfigurationError(f'networks are saved as .keras or .h5, not as {path.name!r}.')
+    if not path.parent.is_dir():
+        raise ConfigurationError(f'there is no folder {str(path.parent)!r} to write to.')
+
+
+def fit(net, data, valid, options, **more):
+    """Train a network, save it, and return what came of it as a dict."""
+    given = {
+        'input_noise': options['noise'],
+        'hidden_dropout': options['dropout'],
+        'tensorboard': options['tensorboard'],
+        'save_progress': options['save'],
+    }
+    if options['save']:
+        more = {'save_every': 1, 'resume': True, **more}
+    start = time.perf_counter()
+    net.train(
+        data,
+        valid,
+        algo=options['algorithm'],
+        epochs=options['epochs'],
+        batch_size=options['batch'],
+        patience=options['patience'],
+        validate_every=1,
+        verbose=0 if options['as_json'] else 'auto',
+        **{'learning_rate': options['learning_rate'], **more},
+        **{name: value for name, value in given.items() if value},
+    )
+    seconds = time.perf_counter() - start
+    net.save(options['output'])
+    found = {'model': str(options['output']), 'parameters': net.num_params}
+    found |= {'epochs': len(net.history), 'seconds': round(seconds, 1)}
+    rows = [row for row in net.history if 'val_loss' in row]
+    best = min(rows, key=lambda row: row['val_loss'], default={})
+    for name, value in best.items():
+        if name.startswith('val_'):
+            found[f'held out: {name.removeprefix("val_")}'] = round(value, 4)
+    return found
+
+
+def tell(found, as_json, err=False):
+    """Print a dict as a table, or as JSON."""
+    if as_json:
+        click.echo(json.dumps(found), err=err)
+        return
+    table = Table(show_header=False)
+    for name, value in found.items():
+        table.add_row(name, f'{value:,}' if isinstance(value, int) else str(value))
+    Console(stderr=err).print(table)

@@ -1,0 +1,106 @@
+"""``kerasnets train`` and ``kerasnets predict``: from the columns of a CSV file to one of them."""
+
+import csv
+import json
+import sys
+
+import click
+import numpy as np
+
+import kerasnets
+from kerasnets.cli import common
+from kerasnets.errors import DataError
+
+
+@click.command()
+@click.argument('data', type=click.Path(exists=True, dir_okay=False))
+@click.option('--target', required=True, help='The column to predict.')
+@click.option('--drop', multiple=True, help='A column that is no input; may be said again.')
+@click.option('--classes/--values', default=None, help='What the target is. Default: words or not.')
+@click.option('--layers', type=common.Layers(), default='64', show_default=True)
+@click.option('--held-out', default=0.2, show_default=True, help='Share of rows to validate with.')
+@common.training(epochs=200, rate=0.003, batch=32)
+def train(data, target, drop, classes, layers, held_out, **options):
+    """Learn to predict a column of DATA, a CSV file with a line of names, from the others.
+
+    Columns of numbers are scaled, those of words are spread into one variable for each word. A
+    target of words makes a classifier, one of numbers a regressor. All of it is kept in the model
+    file for `kerasnets predict`.
+    """
+    from kerasnets.table import Table, read
+
+    common.check_output(options['output'])
+    columns = read(data)
+    rows = np.random.default_rng(options['rng']).permutation(len(columns[_known(columns, target)]))
+    held, kept = np.split(rows, [round(held_out * len(rows))])
+    if not 0 <= held_out < 1 or not len(kept):
+        raise click.BadParameter('expected a share of 0 to under 1.', param_hint='--held-out')
+    parts = [{k: [texts[i] for i in some] for k, texts in columns.items()} for some in (kept, held)]
+    table = Table.of(columns, target, drop, classes)
+    cls = kerasnets.Classifier if table.target.words is not None else kerasnets.Regressor
+    hidden = [(size, options['activation'] or 'relu') for size in layers]
+    net = cls([table.sizes[0], *hidden, table.sizes[1]], rng=options['rng'])
+    net.table = table
+    train, valid = ([table.inputs(part), table.targets(part)] for part in parts)
+    found = common.fit(net, train, valid if len(held) else None, options)
+    if len(held):
+        found['held out: score'] = round(net.score(*valid), 4)
+    common.tell(found, options['as_json'])
+
+
+@click.command()
+@click.argument('model', type=click.Path(exists=True, dir_okay=False))
+@click.argument('data', type=click.Path(exists=True, dir_okay=False))
+@click.option('-o', '--output', type=click.File('w'), default='-', help='Default: the terminal.')
+@click.option('--proba', is_flag=True, help='Give the probability of each class too.')
+@click.option('--json', 'as_json', is_flag=True, help='A line of JSON for each row.')
+def predict(model, data, output, proba, as_json):
+    """Predict the target of each row of DATA with a MODEL that `kerasnets train` made.
+
+    Gives the rows as CSV, with a column more. Where DATA holds the target, how well it was met is
+    said on standard error.
+    """
+    from kerasnets.table import read
+
+    net = kerasnets.load(model)
+    if net.table is None:
+        raise DataError(f'{model} says nothing of columns. Make it with `kerasnets train`.')
+    columns, target = read(data), net.table.target
+    x = net.table.inputs(columns)
+    found = {f'predicted {target.name}': net.table.readable(net.predict(x))}
+    if proba:
+        if target.words is None:
+            raise click.UsageError('--proba is for classes; the model gives values.')
+        odds = net.predict_proba(x).T.tolist()
+        found |= {f'p({word})': p for word, p in zip(target.words, odds)}
+    _write({**columns, **found}, output, as_json)
+    if target.name in columns:
+        click.echo(f'score: {net.score(x, net.table.targets(columns)):.4f}', err=True)
+
+
+def _known(columns, target):
+    """The name of a column that is there."""
+    from kerasnets.errors import suggest
+
+    if target not in columns:
+        raise DataError(
+            f'there is no column {target!r}.{suggest(target, columns)} '
+            f'There are: {", ".join(columns)}.'
+        )
+    return target
+
+
+def _write(columns, file, as_json):
+    rows = zip(*columns.values())
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(dict(zip(columns, row))), file)
+        return
+    writer = csv.writer(file, lineterminator='\n')
+    writer.writerow(columns)
+    writer.writerows([[_short(value) for value in row] for row in rows])
+    sys.stdout.flush()
+
+
+def _short(value):
+    return f'{value:.6g}' if isinstance(value, float) else value

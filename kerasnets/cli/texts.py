@@ -1,0 +1,112 @@
+"""``kerasnets text``: learn to write as some text is written, and write; ``kerasnets demo``."""
+
+import json
+import pathlib
+import pydoc_data.topics
+
+import click
+
+import kerasnets
+from kerasnets.cli import common
+from kerasnets.errors import DataError
+
+HELD_OUT = 0.1  # of the text, to validate with
+
+
+@click.group()
+def text():
+    """Learn to write from a text, a character at a time."""
+
+
+@text.command()
+@click.argument('corpus', nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option('--layers', type=common.Layers(), default='128', show_default=True)
+@click.option('--form', default='lstm', show_default=True, help='Of the layers: rnn, lstm, gru, …')
+@click.option('--time', default=50, show_default=True, help='Characters in a sequence.')
+@click.option('--alphabet', help='Characters to learn. Default: those that occur often enough.')
+@click.option('--min-count', default=10, show_default=True, help='What is often enough.')
+@common.training(epochs=10, rate=0.02, batch=64)
+def train(corpus, **options):
+    """Learn to write like CORPUS, text files in UTF-8.
+
+    Training ends after `--epochs`, or when `--patience` with the last tenth of the text runs out.
+    """
+    try:
+        read = [pathlib.Path(path).read_text(encoding='utf-8') for path in corpus]
+    except UnicodeDecodeError as error:
+        raise DataError(f'the corpus is not text in UTF-8: {error}.') from None
+    _net, found = _learn('\n'.join(read), options)
+    common.tell(found, options['as_json'])
+
+
+@text.command()
+@click.argument('model', type=click.Path(exists=True, dir_okay=False))
+@click.option('--seed', default='The ', show_default=True, help='What to write on from.')
+@click.option('--length', default=500, show_default=True, help='Characters to write.')
+@click.option('--temperature', default=0.8, show_default=True, help='0 takes the most probable.')
+@click.option('--top-k', type=int, help='Choose among so many.')
+@click.option('--top-p', type=float, help='Choose among the fewest with so much probability.')
+@click.option('--streams', default=1, show_default=True, help='Texts to write.')
+@click.option('--rng', type=int, help='Seed of what is drawn. Default: another each time.')
+@click.option('--json', 'as_json', is_flag=True, help='A list of texts as JSON.')
+def sample(model, seed, length, temperature, top_k, top_p, streams, rng, as_json):
+    """Write with a MODEL that `kerasnets text train` made."""
+    net = kerasnets.load(model)
+    alphabet = getattr(net, 'text', None)
+    if alphabet is None:
+        raise DataError(f'{model} has no alphabet. Make it with `kerasnets text train`.')
+    settings = {'rng': rng, 'temperature': temperature, 'top_k': top_k, 'top_p': top_p}
+    drawn = net.predict_sequence(alphabet.encode(seed), length, streams=streams, **settings)
+    if streams == 1 and not as_json:
+        click.echo(seed, nl=False)
+        for label in drawn:  # as it is written
+            click.echo(alphabet.decode([label]), nl=False)
+        click.echo()
+        return
+    drawn = [[label] for label in drawn] if streams == 1 else drawn
+    written = [seed + alphabet.decode(labels) for labels in zip(*drawn)]
+    if as_json:
+        click.echo(json.dumps(written))
+    for i, one in enumerate([] if as_json else written):
+        click.secho(f'── {i + 1} of {streams}', dim=True)
+        click.echo(one)
+
+
+@click.command()
+@click.option('-o', '--output', default='demo.keras', show_default=True, type=click.Path())
+@click.option('--epochs', default=4, show_default=True)
+def demo(output, epochs):
+    """Learn from the language reference that every Python ships, and write, in about a minute."""
+    corpus = '\n'.join(pydoc_data.topics.topics.values())
+    click.echo(f'Learning from {len(corpus):,} characters of the Python language reference.')
+    plain = {p.name: p.default for p in train.params if p.name != 'corpus'}
+    options = {**plain, 'layers': [128], 'output': output, 'epochs': epochs}
+    net, found = _learn(corpus, options)
+    common.tell(found, as_json=False)
+    drawn = net.predict_sequence(net.text.encode('The '), 400, rng=1, temperature=0.7)
+    click.echo(f'\nThe {net.text.decode(drawn)}\n')
+    click.echo(f'Write more:  kerasnets text sample {output} --seed "Python is "')
+
+
+def _learn(corpus, options):
+    """A network trained on a text, and what came of it."""
+    from keras.optimizers.schedules import CosineDecay
+
+    common.check_output(options['output'])
+    whole = kerasnets.recurrent.Text(corpus, options['alphabet'], options['min_count'])
+    learnt, held = whole.split(HELD_OUT)
+    entries = [
+        dict(form=options['form'], size=size)
+        | ({'activation': options['activation']} if options['activation'] else {})
+        for size in options['layers']
+    ]
+    net = kerasnets.recurrent.Classifier(
+        [whole.classes, *entries, whole.classes], rng=options['rng'], text=learnt
+    )
+    steps, batch = options['time'], options['batch']
+    batches = max(1, len(learnt.labels) // (steps * batch))
+    rate = CosineDecay(options['learning_rate'], batches * options['epochs'], alpha=0.05)
+    data = learnt.classifier_batches(steps, batch, rng=options['rng'])
+    valid = held.sequences(steps)
+    found = common.fit(net, data, valid, options, learning_rate=rate, train_batches=batches)
+    return net, {'characters': len(corpus), 'classes': whole.classes, **found}

@@ -1,0 +1,185 @@
+"""What the estimators share: their parameters, and how a network is trained for them."""
+
+import dataclasses
+import inspect
+
+import numpy as np
+from sklearn import base
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from kerasnets import optimizers, regularizers
+from kerasnets.errors import ConfigurationError, DataError, number
+from kerasnets.training import Settings
+
+#: Parameters that are no keywords of training; the rest is handed on.
+OWN = {
+    'layers': (100,),
+    'loss': None,
+    'algo': 'adam',
+    'validation_fraction': 0.0,
+    'random_state': 13,
+}
+
+#: Keywords of training that have another default here, as scikit-learn's own networks have.
+OTHER = {'epochs': 200, 'learning_rate': 1e-3, 'verbose': 0}
+
+
+def _training():
+    """Keyword of training -> its default; None where the algorithm or nothing decides."""
+    settings = {f.name: f.default for f in dataclasses.fields(Settings) if f.name != 'callbacks'}
+    kinds = [*optimizers.ALGORITHMS, 'adamw', 'muon']
+    options = dict.fromkeys(sorted({k for kind in kinds for k in optimizers.keywords(kind)}))
+    more = dict.fromkeys(regularizers.names())
+    return {**settings, 'callbacks': None, **OTHER, **options, **more}
+
+
+def _signature(**defaults):
+    """A constructor's signature: scikit-learn reads the names of parameters from it."""
+    kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+    return inspect.Signature(
+        [
+            inspect.Parameter('self', kinds[0]),
+            *(
+                inspect.Parameter(name, kinds[name != 'layers'], default=default)
+                for name, default in {**OWN, **defaults, **_training()}.items()
+            ),
+        ]
+    )
+
+
+def constructor(**defaults):
+    """An ``__init__`` that keeps each parameter as it is, as scikit-learn wants it."""
+    signature = _signature(**defaults)
+
+    def init(self, *args, **kwargs):
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        vars(self).update({k: v for k, v in bound.arguments.items() if k != 'self'})
+
+    init.__signature__ = signature
+    return init
+
+
+class Estimator(base.BaseEstimator):
+    """What the estimators share.
+
+    Parameters
+    ----------
+    layers : sequence
+        The hidden layers, entries of the language of layers.
+    loss : str, dict or Loss, optional
+        Default: that of the network.
+    algo : str or keras.optimizers.Optimizer
+    validation_fraction : float
+        Of the examples, to validate with: training ends when `patience` with them runs out, and
+        the parameters of the best validation stay. At 0 the training loss is watched.
+    random_state : int, numpy RandomState or None
+    **training
+        Every other keyword of `Network.itertrain`.
+
+    Attributes
+    ----------
+    net_ : Network
+    n_iter_ : int
+        Epochs of training.
+    loss_curve_ : list of float
+        The training loss of each epoch.
+    """
+
+    KIND = None  # of Network
+
+    def _build(self, sizes, weighted):
+        """The network that is to be trained."""
+        seed = self.random_state
+        if not isinstance(seed, (int, np.integer)):
+            seed = int(check_random_state(seed).randint(2**31))
+        loss = {} if self.loss is None else {'loss': self.loss}
+        entries = [sizes[0], *self._hidden(), sizes[1]]
+        self.net_ = self.KIND(entries, weighted=weighted, rng=int(seed), **loss)
+
+    def _hidden(self):
+        if isinstance(self.layers, (str, dict)) or not hasattr(self.layers, '__iter__'):
+            raise ConfigurationError(
+                f'expected layers as a list of the hidden layers, got {self.layers!r}. Try [100].'
+            )
+        return list(self.layers)
+
+    def _keywords(self, **changes):
+        """Keywords of training, but for those that are not given."""
+        defaults = _training()
+        chosen = {name: getattr(self, name) for name in defaults}
+        given = {k: v for k, v in {**chosen, **changes}.items() if v is not None}
+        return {**given, 'algo': self.algo}
+
+    def _train(self, data, stratify=None, **changes):
+        """Train `net_` on a list of arrays, some of them held out if that is asked for."""
+        at = number(self.validation_fraction, 'validation_fraction', lambda v: 0 <= v < 1, '[0, 1)')
+        valid = None
+        if at:
+            rows = np.arange(len(data[0]))
+            seed = int(self.net_.rng.integers(2**31))
+            rows, held = train_test_split(rows, test_size=at, random_state=seed, stratify=stratify)
+            data, valid = ([_rows(part, some) for part in data] for some in (rows, held))
+        before = len(self.net_.history)
+        self.net_.train(data, valid, **self._keywords(**changes))
+        self.loss_curve_ = [row['loss'] for row in self.net_.history]
+        self.n_iter_ = len(self.net_.history) - before
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, 'net_')
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _read(self, x):
+        """Checked inputs for a network that is trained."""
+        check_is_fitted(self)
+        return validate_data(self, x, accept_sparse='csr', reset=False)
+
+
+def _rows(part, rows):
+    return [part[i] for i in rows] if isinstance(part, list) else part[rows]
+
+
+def weights_of(sample_weight, x):
+    """Sample weights as an array, or None."""
+    if sample_weight is None:
+        return None
+    if np.ndim(sample_weight) == 0:
+        return np.full(x.shape[0], float(sample_weight))
+    sample_weight = check_array(sample_weight, ensure_2d=False, dtype='float64')
+    check_consistent_length(sample_weight, x)
+    if sample_weight.ndim != 1:
+        raise DataError(f'expected sample_weight of one axis, got {sample_weight.shape}.')
+    return sample_weight
+
+
+class Classifying(base.ClassifierMixin):
+    """Classes of any kind as labels of 0, 1, … and back."""
+
+    def _balance(self, labels):
+        """Factors for the classes by their labels, from those by their names."""
+        if self.class_weight is None:
+            return None
+        weights = compute_class_weight(
+            self.class_weight, classes=self.classes_, y=self.classes_[labels]
+        )
+        return dict(enumerate(map(float, weights)))
+
+    def _labels(self, y):
+        """The labels of classes that were seen in training."""
+        labels = np.searchsorted(self.classes_, y)
+        labels = np.minimum(labels, len(self.classes_) - 1)
+        unknown = np.asarray(y)[self.classes_[labels] != y]
+        if unknown.size:
+            raise DataError(
+                f'expected classes of {self.classes_.tolist()}, got {unknown[0]!r}. '
+                'Name all of them at first: partial_fit(x, y, classes=[...]).'
+            )
+        return labels

@@ -1,0 +1,177 @@
+"""Estimators for one vector of each example."""
+
+import numpy as np
+from sklearn import base
+from sklearn.utils import check_array
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from kerasnets import feedforward
+from kerasnets.errors import DataError
+from kerasnets.estimators.base import Classifying, Estimator, constructor, weights_of
+
+
+class NetClassifier(Classifying, Estimator):
+    """A `Classifier` as an estimator. Parameters are those of `base.Estimator`.
+
+    Attributes
+    ----------
+    classes_ : array (classes,)
+
+    >>> x, y = np.eye(3).repeat(9, 0), np.array(['a', 'b', 'c']).repeat(9)
+    >>> str(NetClassifier([4], learning_rate=0.1, epochs=30).fit(x, y).predict(x)[-1])
+    'c'
+    """
+
+    KIND = feedforward.Classifier
+    __init__ = constructor()
+
+    def fit(self, X, y, sample_weight=None):
+        """Train on inputs (examples, variables) and a class of each example.
+
+        Raises
+        ------
+        ValueError
+            For data that does not fit: `DataError`, or scikit-learn's own.
+        """
+        X, y = self._check(X, y, reset=True)
+        self.classes_ = np.unique(y)
+        if len(self.classes_) < 2:
+            raise DataError(f'expected two classes or more, got one class, {self.classes_[0]!r}.')
+        return self._learn(X, y, sample_weight)
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Go on training for an epoch; `classes` names all there are, at the first call."""
+        first = not hasattr(self, 'net_')
+        X, y = self._check(X, y, reset=first)
+        if not first:
+            return self._learn(X, y, sample_weight, again=True)
+        self.classes_ = np.unique(y if classes is None else classes)
+        return self._learn(X, y, sample_weight, epochs=1)
+
+    def predict(self, X):
+        """The most probable class of each example."""
+        return self.classes_[self.predict_proba(X).argmax(axis=-1)]
+
+    def predict_proba(self, X):
+        """The probability of each class: array (examples, classes)."""
+        return self.net_.predict_proba(self._read(X))
+
+    def decision_function(self, X):
+        """Logits (examples, classes); of two classes the second's over the first's."""
+        logits = self.net_.predict_logit(self._read(X))
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def _check(self, X, y, reset):
+        X, y = validate_data(self, X, y, accept_sparse='csr', reset=reset)
+        check_classification_targets(y)
+        return X, y
+
+    def _learn(self, X, y, sample_weight, again=False, **changes):
+        weights, labels = weights_of(sample_weight, X), self._labels(y)
+        if not again:
+            self._build((X.shape[1], len(self.classes_)), weights is not None)
+        else:
+            changes = {'epochs': 1, 'continue_': True}
+            self.net_.set_loss(self.loss or 'xe', weighted=weights is not None)
+        data = [X, labels] if weights is None else [X, labels, weights]
+        stratify = labels if np.bincount(labels).min() > 1 else None
+        return self._train(data, stratify, class_weight=self._balance(labels), **changes)
+
+
+class NetRegressor(base.MultiOutputMixin, base.RegressorMixin, Estimator):
+    """A `Regressor` as an estimator. Parameters are those of `base.Estimator`.
+
+    >>> x = np.linspace(-1, 1, 200)[:, None]
+    >>> model = NetRegressor([(16, 'tanh')], learning_rate=0.01).fit(x, x[:, 0] ** 2)
+    >>> model.score(x, x[:, 0] ** 2) > 0.9
+    True
+    """
+
+    KIND = feedforward.Regressor
+    __init__ = constructor()
+
+    def fit(self, X, y, sample_weight=None):
+        """Train on inputs (examples, variables) and values (examples,) or (examples, values)."""
+        return self._learn(*self._check(X, y, True), sample_weight)
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Go on training for an epoch."""
+        again = hasattr(self, 'net_')
+        return self._learn(*self._check(X, y, not again), sample_weight, again, epochs=1)
+
+    def predict(self, X):
+        """Values for each example, with as many axes as those of training."""
+        found = self.net_.predict(self._read(X))
+        return found[:, 0] if self._flat else found
+
+    def _check(self, X, y, reset):
+        return validate_data(
+            self, X, y, accept_sparse='csr', multi_output=True, y_numeric=True, reset=reset
+        )
+
+    def _learn(self, X, y, sample_weight, again=False, **changes):
+        self._flat = y.ndim == 1
+        y = y.reshape(len(y), -1)
+        weights = weights_of(sample_weight, X)
+        if not again:
+            self._build((X.shape[1], y.shape[1]), weights is not None)
+        else:
+            changes['continue_'] = True
+            self.net_.set_loss(self.loss or 'mse', weighted=weights is not None)
+        data = [X, y] if weights is None else [X, y, weights[:, None]]
+        return self._train(data, **changes)
+
+
+class NetAutoencoder(base.ClassNamePrefixFeaturesOutMixin, base.TransformerMixin, Estimator):
+    """An `Autoencoder` as a transformer: to the middle layer, and back.
+
+    Parameters are those of `base.Estimator`, and ``code``, the name or place of the layer to
+    transform to; by default the one in the middle.
+
+    >>> x = np.random.randn(50, 6)
+    >>> model = NetAutoencoder([(2, 'tanh')], epochs=3).fit(x)
+    >>> model.transform(x).shape, model.inverse_transform(model.transform(x)).shape
+    ((50, 2), (50, 6))
+    """
+
+    KIND = feedforward.Autoencoder
+    __init__ = constructor(code=None)
+
+    def fit(self, X, y=None):
+        """Train on inputs (examples, variables)."""
+        return self._learn(validate_data(self, X, accept_sparse='csr'))
+
+    def partial_fit(self, X, y=None):
+        """Go on training for an epoch."""
+        again = hasattr(self, 'net_')
+        X = validate_data(self, X, accept_sparse='csr', reset=not again)
+        return self._learn(X, again, epochs=1)
+
+    def transform(self, X):
+        """The code of each example: array (examples, units)."""
+        return self.net_.encode(self._read(X), self.code)
+
+    def inverse_transform(self, X):
+        """Examples for given codes: array (examples, variables)."""
+        check_is_fitted(self)
+        return self.net_.decode(check_array(X), self.code)
+
+    def score(self, X, y=None):
+        """R² of the inputs that are given back."""
+        X = self._read(X)
+        return self.net_.score(X.toarray() if hasattr(X, 'toarray') else X)
+
+    def _learn(self, X, again=False, **changes):
+        if not again:
+            self._build((X.shape[1],) * 2, False)
+        self._train([X], continue_=again or None, **changes)
+        layer = self.net_.layers[self._place()]
+        self._n_features_out = layer.output.shape[-1]
+        return self
+
+    def _place(self):
+        names = [spec.name for spec in self.net_.specs]
+        if self.code is None:
+            return len(names) // 2
+        return names.index(self.code) if self.code in names else self.code

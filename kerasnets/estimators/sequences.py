@@ -1,0 +1,83 @@
+"""An estimator for lists of sequences."""
+
+import numpy as np
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted
+
+from kerasnets import recurrent
+from kerasnets.estimators.base import Classifying, Estimator, constructor
+from kerasnets.spec import parse
+
+
+class SequenceClassifier(Classifying, Estimator):
+    """A `recurrent.Classifier` as an estimator, for lists of sequences.
+
+    X is a list of sequences, which may differ in length, each an array (time, variables) or
+    (time,) of labels. y holds a class for each sequence, or a sequence of classes for each, one
+    for each step. Parameters are those of `base.Estimator`.
+
+    >>> x = [np.full((n, 1), n % 2, 'f') for n in range(2, 12)]
+    >>> model = SequenceClassifier([(4, 'lstm')], epochs=3)
+    >>> model.fit(x, [len(one) % 2 == 1 for one in x]).predict(x).shape
+    (10,)
+    """
+
+    KIND = recurrent.Classifier
+    __init__ = constructor(layers=((100, 'lstm'),))
+
+    def fit(self, X, y):
+        """Train on sequences and their classes."""
+        X = [np.asarray(one) for one in X]
+        check_consistent_length(X, y)
+        self._whole = np.ndim(y[0]) == 0
+        flat = np.asarray(y) if self._whole else np.concatenate(y)
+        self.classes_ = np.unique(flat)
+        if X[0].ndim == 1:  # labels: as many as there are
+            self.n_features_in_ = int(max(one.max() for one in X)) + 1
+        else:
+            self.n_features_in_ = X[0].shape[1]
+        labels = self._labels(flat)
+        target = labels
+        if not self._whole:
+            target = np.split(labels, np.cumsum([len(one) for one in y])[:-1])
+        self._build((self.n_features_in_, len(self.classes_)), False)
+        return self._train([X, target], class_weight=self._balance(labels))
+
+    def predict(self, X):
+        """The most probable class of each sequence, or those of its steps."""
+        p = self.predict_proba(X)
+        return (
+            self.classes_[p.argmax(-1)]
+            if self._whole
+            else [self.classes_[one.argmax(-1)] for one in p]
+        )
+
+    def predict_proba(self, X):
+        """Probabilities (sequences, classes), or a list of arrays (time, classes)."""
+        check_is_fitted(self)
+        found = self.net_.predict_proba([np.asarray(one) for one in X])
+        return found if self._whole else list(found)
+
+    def score(self, X, y, sample_weight=None):
+        """The fraction of sequences, or of steps, whose class is predicted."""
+        found = self.predict(X)
+        if self._whole:
+            return float(np.average(found == np.asarray(y), weights=sample_weight))
+        right = [a == np.asarray(b) for a, b in zip(found, y)]
+        weights = None if sample_weight is None else np.repeat(sample_weight, list(map(len, right)))
+        return float(np.average(np.concatenate(right), weights=weights))
+
+    def _hidden(self):
+        """The hidden layers; the last one gives no sequence where each has one class."""
+        hidden = super()._hidden()
+        return [*hidden[:-1], _at_the_end(hidden[-1])] if self._whole else hidden
+
+
+def _at_the_end(entry):
+    """The entry of a recurrent layer that puts out its last step alone."""
+    if not isinstance(entry, (int, str, tuple, dict)):
+        return entry
+    spec = parse(entry, 1, previous='in')
+    plain = {'form': spec.form, 'size': spec.size, 'activation': spec.activation}
+    given = {name: value for name, value in plain.items() if value is not None}
+    return {**given, **spec.options, 'return_sequences': False}

@@ -1,0 +1,167 @@
+"""Pictures of networks, with matplotlib: ``pip install 'kerasnets[plots]'``.
+
+Each function draws on ``axes`` where they are given, else on a figure of its own, and returns the
+figure. Nothing is shown or written: ``figure.savefig('net.png')`` does that.
+
+>>> net = kerasnets.Classifier([4, (6, 'tanh'), 3])
+>>> training, validation = net.train([np.eye(4), [0, 1, 2, 0]], epochs=2)
+>>> learning_curves(net).axes[0].get_xlabel()
+'epoch'
+"""
+
+import math
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from kerasnets.errors import ConfigurationError, DataError, pick
+from kerasnets.params import Parameter
+
+__all__ = ['confusion', 'learning_curves', 'plot_weights', 'sequence']
+
+
+def learning_curves(net, monitor='loss', axes=None):
+    """A monitor over the epochs, in training and in validation.
+
+    Parameters
+    ----------
+    net : Network, or its history
+    monitor : str
+        'loss', 'err', 'acc' or another name in the history.
+    axes : matplotlib axes, optional
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such monitor, or no training yet.
+    """
+    history = getattr(net, 'history', net)
+    if not history:
+        raise ConfigurationError('there is no history yet. Train the network first.')
+    named = {name: name for name in history[0] if not name.startswith('val_')}
+    monitor = pick(named, monitor, 'the history has no monitor')
+    axes = _axes(axes)
+    for key, label in ((monitor, 'training'), (f'val_{monitor}', 'validation')):
+        rows = [row for row in history if key in row]
+        if rows:
+            xy = [row['epoch'] for row in rows], [row[key] for row in rows]
+            axes.plot(*xy, label=label, marker='.' if len(rows) < 30 else None)
+    axes.set(xlabel='epoch', ylabel=monitor)
+    if all(row[monitor] > 0 for row in history) and monitor in ('loss', 'err'):
+        axes.set_yscale('log')
+    axes.legend()
+    return axes.figure
+
+
+def plot_weights(weights, shape=None, columns=None, axes=None):
+    """The weights into each unit as an image, blue below 0 and red above, side by side.
+
+    Parameters
+    ----------
+    weights : Parameter or array (inputs, units)
+        Such as ``net.find('hid1', 'w')``. Of more axes, the last is the units.
+    shape : tuple of int, optional
+        Of one image, (height, width). Default: a square if the inputs make one, else all weights
+        are one image.
+    columns : int, optional
+        Images in a row. Default: as many as make a square.
+    axes : matplotlib axes, optional
+
+    Raises
+    ------
+    DataError
+        If the inputs do not make images of that shape.
+    """
+    name = getattr(weights, 'name', 'weights')
+    values = weights.get_value() if isinstance(weights, Parameter) else np.asarray(weights)
+    if values.ndim < 2:
+        values = values.reshape(-1, 1)
+    values = values.reshape(-1, values.shape[-1])
+    inputs, units = values.shape
+    side = math.isqrt(inputs)
+    if shape is None and side > 1 and side * side == inputs:
+        shape = side, side
+    if shape is not None and math.prod(shape) != inputs:
+        raise DataError(f'expected a shape for {inputs} inputs, got {tuple(shape)}.')
+    axes = _axes(axes)
+    image = values if shape is None else _tiles(values, shape, columns)
+    limit = np.nanmax(np.abs(image)) or 1.0
+    drawn = axes.imshow(image, cmap='RdBu_r', vmin=-limit, vmax=limit, interpolation='nearest')
+    axes.figure.colorbar(drawn, ax=axes, shrink=0.8)
+    axes.set_title(f'{name} ({inputs} × {units})')
+    if shape is None:
+        axes.set(xlabel='unit', ylabel='input')
+    else:
+        axes.set_axis_off()
+    return axes.figure
+
+
+def confusion(net, x, y, names=None, axes=None):
+    """How often each class is taken for each: rows are true classes, columns predicted ones.
+
+    Parameters
+    ----------
+    net : Classifier
+    x, y : arrays
+        As `score` takes them; steps of sequences count as examples.
+    names : sequence of str, optional
+        Of the classes.
+    axes : matplotlib axes, optional
+    """
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    found, wanted = (np.concatenate(list(map(np.ravel, part))) for part in (net.predict(x), y))
+    axes = _axes(axes)
+    classes = range(net.model.output.shape[-1])
+    ConfusionMatrixDisplay.from_predictions(
+        wanted,
+        found,
+        labels=list(classes),
+        display_labels=list(classes if names is None else names),
+        ax=axes,
+        colorbar=False,
+    )
+    return axes.figure
+
+
+def sequence(target, predicted, axes=None):
+    """A sequence of values against what was predicted for it.
+
+    Parameters
+    ----------
+    target, predicted : arrays (time,) or (time, values)
+    axes : matplotlib axes, optional
+
+    Raises
+    ------
+    DataError
+        If their shapes differ.
+    """
+    target, predicted = (np.asarray(part).reshape(len(part), -1) for part in (target, predicted))
+    if target.shape != predicted.shape:
+        raise DataError(f'expected two sequences alike, got {target.shape}, {predicted.shape}.')
+    axes = _axes(axes)
+    for i, (want, got) in enumerate(zip(target.T, predicted.T)):
+        color = f'C{i}'
+        axes.plot(want, color=color, alpha=0.5, linewidth=3, label='' if i else 'target')
+        axes.plot(got, color=color, linewidth=1, label='' if i else 'predicted')
+    axes.set(xlabel='step', ylabel='value')
+    axes.legend()
+    return axes.figure
+
+
+def _tiles(values, shape, columns):
+    """Images (height, width) of each unit in a grid, with lines of NaN between."""
+    units = values.shape[1]
+    columns = columns or math.ceil(math.sqrt(units))
+    rows = math.ceil(units / columns)
+    height, width = shape
+    grid = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1), np.nan)
+    for unit, column in enumerate(values.T):
+        top, left = unit // columns * (height + 1), unit % columns * (width + 1)
+        grid[top : top + height, left : left + width] = column.reshape(shape)
+    return grid
+
+
+def _axes(axes):
+    return Figure(figsize=(6, 4.5), layout='constrained').subplots() if axes is None else axes

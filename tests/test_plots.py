@@ -1,0 +1,81 @@
+"""Pictures hold what they are of."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import confusion_matrix
+
+import kerasnets
+from kerasnets import plots
+from kerasnets.errors import ConfigurationError, DataError
+
+RNG = np.random.default_rng(6)
+X, Y = RNG.normal(size=(40, 4)), RNG.integers(3, size=40)
+
+
+@pytest.fixture(scope='module')
+def net():
+    net = kerasnets.Classifier([4, (6, 'tanh'), 3])
+    net.train([X, Y], [X, Y], epochs=4, validate_every=2, patience=9)
+    return net
+
+
+def test_learning_curves(net):
+    (axes,) = plots.learning_curves(net).axes
+    training, validation = axes.lines
+    np.testing.assert_allclose(training.get_ydata(), [row['loss'] for row in net.history])
+    assert validation.get_xdata().tolist() == [2, 4]
+    assert [text.get_text() for text in axes.get_legend().texts] == ['training', 'validation']
+    assert axes.get_yscale() == 'log'
+    assert plots.learning_curves(net.history, 'acc').axes[0].get_ylabel() == 'acc'
+    with pytest.raises(ConfigurationError, match=r"no monitor 'los'\. Did you mean 'loss'"):
+        plots.learning_curves(net, 'los')
+    with pytest.raises(ConfigurationError, match='Train the network first'):
+        plots.learning_curves(kerasnets.Classifier([4, 3]))
+
+
+def test_weights_are_images_of_units():
+    net = kerasnets.Classifier([9, 5, 3])
+    w = net.find('hid1', 'w')
+    image = plots.plot_weights(w).axes[0].images[0]
+    grid = image.get_array()
+    assert grid.shape == (2 * 4 - 1, 3 * 4 - 1)
+    values = w.get_value()
+    np.testing.assert_allclose(grid[:3, 4:7], values[:, 1].reshape(3, 3))  # the second unit
+    np.testing.assert_allclose(grid[4:, :3], values[:, 3].reshape(3, 3))
+    assert grid.mask[3].all()
+    assert image.norm.vmax == -image.norm.vmin == pytest.approx(abs(values).max())
+    whole = plots.plot_weights(net.find('out', 'w')).axes[0].images[0].get_array()
+    np.testing.assert_allclose(whole, net.find('out', 'w').get_value())
+    assert plots.plot_weights(np.ones((6, 2)), shape=(2, 3)).axes[0].images
+    with pytest.raises(DataError, match=r'expected a shape for 9 inputs, got \(2, 3\)'):
+        plots.plot_weights(w, shape=(2, 3))
+
+
+def test_confusion(net):
+    (axes,) = plots.confusion(net, X, Y, names='abc').axes
+    shown = np.array([int(text.get_text()) for text in axes.texts]).reshape(3, 3)
+    np.testing.assert_array_equal(shown, confusion_matrix(Y, net.predict(X), labels=range(3)))
+    assert [label.get_text() for label in axes.get_xticklabels()] == ['a', 'b', 'c']
+
+
+def test_confusion_of_steps():
+    net = kerasnets.recurrent.Classifier([4, (3, 'rnn'), 2])
+    x = [RNG.normal(size=(n, 4)).astype('f') for n in (3, 5)]
+    y = [RNG.integers(2, size=n) for n in (3, 5)]
+    (axes,) = plots.confusion(net, x, y).axes
+    assert sum(int(text.get_text()) for text in axes.texts) == 8
+
+
+def test_a_sequence_and_its_target():
+    target, predicted = RNG.normal(size=(7, 2)), RNG.normal(size=(7, 2))
+    (axes,) = plots.sequence(target, predicted).axes
+    np.testing.assert_array_equal(axes.lines[3].get_ydata(), predicted[:, 1])
+    with pytest.raises(DataError, match='two sequences alike'):
+        plots.sequence(target, predicted[:3])
+
+
+def test_on_axes_that_are_there(net):
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    assert plots.learning_curves(net, axes=axes) is axes.figure
