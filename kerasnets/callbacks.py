@@ -176,8 +176,9 @@ class TensorBoard(keras.callbacks.Callback):
             )
             if self.graph and keras.backend.backend() == 'tensorflow':
                 specs = [tf.TensorSpec(x.shape, x.dtype) for x in self.model.inputs]
-                traced = tf.function(lambda *xs: self.model(list(xs))).get_concrete_function(*specs)
-                tf.summary.graph(traced.graph)
+                call = tf.function(self.model, autograph=False)
+                inputs = specs if specs[1:] else specs[0]
+                tf.summary.graph(call.get_concrete_function(inputs).graph)
 
     def on_epoch_end(self, epoch, logs=None):
         with self.writer.as_default(step=epoch):

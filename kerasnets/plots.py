@@ -112,7 +112,7 @@ def confusion(net, x, y, names=None, axes=None):
 
     found, wanted = (np.concatenate(list(map(np.ravel, part))) for part in (net.predict(x), y))
     axes = _axes(axes)
-    classes = range(net.model.output.shape[-1])
+    classes = range(net.model.output_shape[-1])
     ConfusionMatrixDisplay.from_predictions(
         wanted,
         found,

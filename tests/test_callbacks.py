@@ -1,5 +1,7 @@
 import io
 import json
+import re
+import subprocess
 import sys
 import urllib.parse
 import urllib.request
@@ -8,7 +10,6 @@ import keras
 import numpy as np
 import pytest
 import rich.console
-import tensorboard.program
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import kerasnets
@@ -41,7 +42,10 @@ def test_event_files_hold_the_scalars_that_training_returned(tmp_path):
     (run,) = (tmp_path / 'logs').iterdir()
     events = read(run)
     tags = {f'{name}/{part}' for name in ('loss', 'err', 'acc') for part in ('train', 'valid')}
-    assert set(events.Tags()['tensors']) - {'_hparams_/session_start_info'} == {*tags, 'learning_rate'}
+    assert set(events.Tags()['tensors']) - {'_hparams_/session_start_info'} == {
+        *tags,
+        'learning_rate',
+    }
     np.testing.assert_allclose(scalars(events, 'learning_rate'), [1e-4] * 3, rtol=1e-6)
     for i, part in enumerate(('train', 'valid')):
         for name in ('loss', 'err', 'acc'):
@@ -69,7 +73,7 @@ def test_hyperparameters_of_training_and_of_regularizers(tmp_path):
     from tensorboard.plugins.hparams import metadata
 
     net = kerasnets.Classifier([4, 5, 3])
-    options = dict(algo='sgd', momentum=0.5, weight_l2=0.1, hidden_dropout={'hid1:out': 0.2})
+    options = dict(algo='sgd', momentum=0.5, weight_l2=0.1, dropout={'hid1:out': 0.2})
     net.train([X, Y], epochs=2, batch_size=8, tensorboard=tmp_path, **options)
     (run,) = tmp_path.iterdir()
     said = read(run).SummaryMetadata('_hparams_/session_start_info').plugin_data.content
@@ -78,7 +82,7 @@ def test_hyperparameters_of_training_and_of_regularizers(tmp_path):
     assert found['momentum'].number_value == 0.5
     assert found['batch_size'].number_value == 8
     assert found['weight_l2'].number_value == 0.1
-    assert found['hidden_dropout'].string_value == "{'hid1:out': 0.2}"
+    assert found['dropout'].string_value == "{'hid1:out': 0.2}"
     assert found['network'].string_value == 'feedforward.Classifier([4, 5, 3])'
 
 
@@ -108,12 +112,19 @@ def test_the_graph_of_the_model(tmp_path):
 def test_a_server_shows_what_was_written(tmp_path):
     net = kerasnets.Classifier([4, 5, 3])
     training, _ = net.train([X, Y], epochs=2, tensorboard=dict(path=tmp_path, histograms=True))
-    server = tensorboard.program.TensorBoard()
-    server.configure(
-        argv=[None, '--logdir', str(tmp_path), '--port', '0', '--reload_interval', '0']
-    )
-    url = server.launch()
-    (run,) = (path.name for path in tmp_path.iterdir())
+    options = ['--logdir', str(tmp_path), '--port', '0', '--load_fast', 'false']
+    command = [sys.executable, '-m', 'tensorboard.main', *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            url = next(filter(None, (re.search(r'http://\S+', line) for line in server.stderr)))[0]
+            check_server(url, tmp_path, training)
+        finally:
+            server.terminate()
+
+
+def check_server(url, folder, training):
+    """Ask a server of TensorBoard for what a training of two epochs wrote."""
+    (run,) = (path.name for path in folder.iterdir())
 
     def ask(plugin, **query):
         address = f'{url}data/plugin/{plugin}?{urllib.parse.urlencode(query)}'

@@ -190,7 +190,7 @@ def test_what_is_wrong_is_told_in_a_line(tmp_path):
         (('train', data, '--target', 'kind', '-o', 'm.pkl'), 1, 'saved as .keras or .h5'),
         (('train', data, '--target', 'kind', '-o', '/nowhere/m.keras'), 1, 'there is no folder'),
         (('train', data, '--target', 'kind', '--layers', 'x', '-o', model), 2, 'sizes such as 64'),
-        (('train', data, '--target', 'kind', '--algorithm', 'adma', '-o', model), 1, "'adam'"),
+        (('train', data, '--target', 'kind', '--algorithm', 'admm', '-o', model), 1, "'adam'"),
         (('train', broken, '--target', 'b', '-o', model), 1, 'line 3: expected 2 values'),
         (('train', data, '--target', 'kind'), 2, "Missing option '-o'"),
         (('predict', tmp_path / 'plain.keras', data), 1, 'says nothing of columns'),

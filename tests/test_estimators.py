@@ -190,7 +190,7 @@ def test_sequences_with_a_class_at_each_step():
     [
         (NetClassifier('lstm'), "expected layers as a list of the hidden layers, got 'lstm'"),
         (NetClassifier([(8, 'tahn')]), "Did you mean 'tanh'"),
-        (NetClassifier([8], algo='adma'), "Did you mean 'adam'"),
+        (NetClassifier([8], algo='admm'), "unknown algorithm 'admm'"),
         (NetClassifier([8], algo='adam', momentum=0.5), r"unknown keyword .*'momentum'"),
         (NetClassifier([8], validation_fraction=1.5), 'validation_fraction as a number'),
     ],

@@ -252,3 +252,15 @@ def test_class_weights_are_factors():
 def test_what_else_cannot_be(form, kwargs, says):
     with pytest.raises(ConfigurationError, match=says):
         Loss.build(form, **kwargs)
+
+
+def test_accuracy_is_that_of_argmax(rng):
+    from kerasnets.losses import Loss
+
+    outputs = rng.integers(4, size=(500, 5)).astype('f')  # with many that are equal
+    outputs[:5] = 1.0
+    target = np.r_[0, 1, 2, 3, 4, rng.integers(5, size=495)]
+    mean, mass = Loss('xe').accuracy(outputs, target)
+    assert float(mean) == pytest.approx(np.mean(outputs.argmax(-1) == target), abs=1e-6)
+    assert float(mass) == 500
+    assert float(Loss('xe').accuracy(np.full((3, 2), np.nan, 'f'), np.zeros(3, 'i'))[0]) == 0

@@ -79,9 +79,8 @@ def demo(output, epochs):
     """Learn from the language reference that every Python ships, and write, in about a minute."""
     corpus = '\n'.join(pydoc_data.topics.topics.values())
     click.echo(f'Learning from {len(corpus):,} characters of the Python language reference.')
-    plain = {p.name: p.default for p in train.params if p.name != 'corpus'}
-    options = {**plain, 'layers': [128], 'output': output, 'epochs': epochs}
-    net, found = _learn(corpus, options)
+    typed = [pydoc_data.topics.__file__, '--output', output, '--epochs', str(epochs)]
+    net, found = _learn(corpus, train.make_context('train', typed).params)
     common.tell(found, as_json=False)
     drawn = net.predict_sequence(net.text.encode('The '), 400, rng=1, temperature=0.7)
     click.echo(f'\nThe {net.text.decode(drawn)}\n')
