@@ -33,6 +33,7 @@ EXCEPTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'model',
     [
@@ -143,7 +144,7 @@ def test_a_regressor():
 
 
 def test_an_autoencoder_is_a_transformer():
-    model = NetAutoencoder([8, (2, 'tanh'), 8], learning_rate=0.01)
+    model = NetAutoencoder([8, (2, 'tanh'), 8], learning_rate=0.01, epochs=80)
     scaled = StandardScaler().fit_transform(X)
     codes = model.fit_transform(scaled)
     assert codes.shape == (150, 2)

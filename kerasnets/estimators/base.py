@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import numbers
 
 import numpy as np
 from sklearn import base
@@ -151,12 +152,14 @@ def weights_of(sample_weight, x):
     """Sample weights as an array, or None."""
     if sample_weight is None:
         return None
-    if np.ndim(sample_weight) == 0:
+    if isinstance(sample_weight, numbers.Real):
         return np.full(x.shape[0], float(sample_weight))
     sample_weight = check_array(sample_weight, ensure_2d=False, dtype='float64')
     check_consistent_length(sample_weight, x)
     if sample_weight.ndim != 1:
         raise DataError(f'expected sample_weight of one axis, got {sample_weight.shape}.')
+    if not sample_weight.any():
+        raise DataError('sample_weight adds up to 0. Give at least one example some weight.')
     return sample_weight
 
 
@@ -179,7 +182,7 @@ class Classifying(base.ClassifierMixin):
         unknown = np.asarray(y)[self.classes_[labels] != y]
         if unknown.size:
             raise DataError(
-                f'expected classes of {self.classes_.tolist()}, got {unknown[0]!r}. '
+                f'expected classes of {self.classes_.tolist()}, got {unknown.tolist()[0]!r}. '
                 'Name all of them at first: partial_fit(x, y, classes=[...]).'
             )
         return labels

@@ -37,7 +37,9 @@ class NetClassifier(Classifying, Estimator):
         X, y = self._check(X, y, reset=True)
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
-            raise DataError(f'expected two classes or more, got one class, {self.classes_[0]!r}.')
+            raise DataError(
+                f'expected two classes or more, got one class, {self.classes_.tolist()[0]!r}.'
+            )
         return self._learn(X, y, sample_weight)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -55,11 +57,13 @@ class NetClassifier(Classifying, Estimator):
 
     def predict_proba(self, X):
         """The probability of each class: array (examples, classes)."""
-        return self.net_.predict_proba(self._read(X))
+        X = self._read(X)
+        return self.net_.predict_proba(X)
 
     def decision_function(self, X):
         """Logits (examples, classes); of two classes the second's over the first's."""
-        logits = self.net_.predict_logit(self._read(X))
+        X = self._read(X)
+        logits = self.net_.predict_logit(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
     def _check(self, X, y, reset):
@@ -102,7 +106,8 @@ class NetRegressor(base.MultiOutputMixin, base.RegressorMixin, Estimator):
 
     def predict(self, X):
         """Values for each example, with as many axes as those of training."""
-        found = self.net_.predict(self._read(X))
+        X = self._read(X)
+        found = self.net_.predict(X).astype('float64')
         return found[:, 0] if self._flat else found
 
     def _check(self, X, y, reset):
@@ -150,7 +155,8 @@ class NetAutoencoder(base.ClassNamePrefixFeaturesOutMixin, base.TransformerMixin
 
     def transform(self, X):
         """The code of each example: array (examples, units)."""
-        return self.net_.encode(self._read(X), self.code)
+        X = self._read(X)
+        return self.net_.encode(X, self.code).astype(np.result_type(X.dtype, 'float32'))
 
     def inverse_transform(self, X):
         """Examples for given codes: array (examples, variables)."""
