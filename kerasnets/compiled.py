@@ -31,8 +31,9 @@ def for_xla():
 class Blocks:
     """Training steps on TensorFlow, many batches in one computation that XLA compiles.
 
-    It has the place of Keras' ``train_function``: called with an iterator that counts, it takes
-    blocks of rows from `source`, makes a step for each batch of them, and returns the metrics.
+    It has the place of Keras' ``train_function``. The iterator that it is called with, of as many
+    numbers as there are calls, is left alone: the rows come from `source`. It makes a step for
+    each batch of them, and returns the metrics.
     The rows after the last whole batch are left to Keras' own function, and so are batches of
     another shape than the first, and all once XLA has refused.
 
@@ -68,12 +69,7 @@ class Blocks:
     def __call__(self, iterator):
         import tensorflow as tf
 
-        try:
-            next(iterator)
-            blocks = next(self.source)
-        except StopIteration:  # the source gave fewer batches than it said
-            raise tf.errors.OutOfRangeError(None, None, 'no more batches') from None
-        for block, rows in blocks:
+        for block, rows in next(self.source):
             logs = self._train(tuple(map(tf.convert_to_tensor, block)), rows)
         return logs
 

@@ -12,7 +12,7 @@ from kerasnets.slots import Ragged, Slot, fill, length
 CALLABLE_BATCHES = 100
 
 #: Bytes of a block of batches that is handed to TensorFlow in one go.
-BLOCK = 2**22
+BLOCK = 2**24
 
 
 def dataset(source, fit, *, what='data', batch_size=32, batches=None):
