@@ -7,8 +7,6 @@ work over the logarithm of the size: 1 where the cost of a unit stays the same, 
 cost is shared by more of them.
 """
 
-import json
-import pathlib
 import time
 
 import click
@@ -16,6 +14,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from work import keep
 
 RUNS = 3  # after one that warms up; the best counts
 LETTERS, UNITS = 64, 100
@@ -115,10 +114,7 @@ def main(as_json, chart):
         seconds = ' '.join(f'{t:.3g}' for t in times)
         table.add_row(name, ' '.join(map(str, sizes)), seconds, f'{slope(sizes, times):.2f}')
     Console().print(table)
-    if as_json:
-        pathlib.Path(as_json).write_text(json.dumps(found, indent=2), encoding='utf-8')
-    if chart:
-        draw(found, chart)
+    keep(found, as_json, draw, chart)
 
 
 if __name__ == '__main__':

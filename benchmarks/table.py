@@ -18,7 +18,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from work import WORKS
+from work import WORKS, keep
 
 HERE = pathlib.Path(__file__).parent
 FEW = {**os.environ, 'TF_CPP_MIN_LOG_LEVEL': '3', 'OMP_NUM_THREADS': '2'}
@@ -114,10 +114,7 @@ def main(works, as_json, chart):
     show(found, [name for name in names if name != 'kerasnets'])
     for word in absent:
         click.echo(word)
-    if as_json:
-        pathlib.Path(as_json).write_text(json.dumps(found, indent=2), encoding='utf-8')
-    if chart:
-        draw(found, chart)
+    keep(found, as_json, draw, chart)
 
 
 if __name__ == '__main__':

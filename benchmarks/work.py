@@ -5,6 +5,7 @@ that does the work once. ``python benchmarks/by_keras.py lstm`` prints the secon
 """
 
 import json
+import pathlib
 import resource
 import sys
 import time
@@ -46,6 +47,14 @@ def letters():
 def one_hot(labels):
     """The same as vectors of floats."""
     return np.eye(LETTERS, dtype='f')[labels]
+
+
+def keep(found, as_json, draw, chart):
+    """Write what was found as JSON, and draw it, where paths for that are given."""
+    if as_json:
+        pathlib.Path(as_json).write_text(json.dumps(found, indent=2), encoding='utf-8')
+    if chart:
+        draw(found, chart)
 
 
 def main(peer):

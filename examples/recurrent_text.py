@@ -14,12 +14,12 @@ import time
 
 import click
 import keras
-import numpy as np
 
 import kerasnets
 
 STEPS, BATCH = 50, 64  # characters in a sequence, sequences in a batch
 SEED = 30  # characters that a sample starts from
+HELD_OUT = 0.1  # of the text, its end
 
 
 def read(corpus=None):
@@ -29,20 +29,6 @@ def read(corpus=None):
     else:
         text = pathlib.Path(corpus).read_text(encoding='utf-8')
     return re.sub(r'[ \t]+', ' ', text)
-
-
-def split(text, fraction=0.1):
-    """Two Texts of one alphabet, the second of the last `fraction` of the characters."""
-    at = round(len(text) * (1 - fraction))
-    train = kerasnets.recurrent.Text(text[:at], min_count=10)
-    return train, kerasnets.recurrent.Text(text[at:], alpha=train.alpha)
-
-
-def held_out(text):
-    """All of a text as one batch of sequences, for validation: [inputs, targets]."""
-    count = (len(text.labels) - 1) // STEPS
-    rows = np.arange(count)[:, None] * STEPS + np.arange(STEPS)
-    return [text.labels[rows], text.labels[rows + 1]]
 
 
 def cooling(learning_rate, epochs):
@@ -59,8 +45,10 @@ def main(epochs=14, corpus=None, form='lstm', size=128, learning_rate=0.02, out=
     -------
     path of the model, monitors of the held-out text, the paragraph
     """
-    train, valid = split(read(corpus))
-    click.echo(f'{len(train.text) + len(valid.text):,} characters, {train.classes} classes')
+    whole = kerasnets.recurrent.Text(read(corpus), min_count=10)
+    train, valid = whole.split(HELD_OUT)
+    held_out = valid.sequences(STEPS)
+    click.echo(f'{len(whole.text):,} characters, {whole.classes} classes')
     net = kerasnets.recurrent.Classifier(
         [train.classes, (size, form), train.classes], text=train, rng=rng
     )
@@ -72,7 +60,7 @@ def main(epochs=14, corpus=None, form='lstm', size=128, learning_rate=0.02, out=
     start = time.perf_counter()
     for training, _ in net.itertrain(
         train.classifier_batches(STEPS, BATCH, rng=rng),
-        held_out(valid),
+        held_out,
         algo='adam',
         learning_rate=learning_rate,
         epochs=epochs,
@@ -86,7 +74,7 @@ def main(epochs=14, corpus=None, form='lstm', size=128, learning_rate=0.02, out=
         click.echo(line.replace('\n', '⏎'))
     seconds = time.perf_counter() - start
 
-    monitors = net.evaluate(held_out(valid))
+    monitors = net.evaluate(held_out)
     click.echo(f'held out: {100 * monitors["acc"]:.1f}% of characters, after {seconds:.0f} s')
     path = out / 'recurrent_text.keras'
     net.save(path)

@@ -1,5 +1,7 @@
 """Text as sequences of class labels, and batches of sequences cut from long arrays."""
 
+import copy
+
 import numpy as np
 
 from kerasnets.errors import ConfigurationError, DataError, positive
@@ -173,8 +175,10 @@ class Text:
     def split(self, fraction):
         """Two Texts of this alphabet: all but the last `fraction` of the characters, and those."""
         at = round(len(self.text) * (1 - fraction))
-        parts = self.text[:at], self.text[at:]
-        return tuple(Text(part, alpha=self.alpha, unknown=self.unknown) for part in parts)
+        parts = copy.copy(self), copy.copy(self)
+        for part, some in zip(parts, (slice(at), slice(at, None))):
+            part.text, part.labels = self.text[some], self.labels[some]
+        return parts
 
     def sequences(self, steps):
         """The whole text in sequences that follow each other: [inputs, targets], as of a batch.

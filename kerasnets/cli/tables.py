@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 
 import click
 import numpy as np
@@ -18,7 +17,13 @@ from kerasnets.errors import DataError
 @click.option('--drop', multiple=True, help='A column that is no input; may be said again.')
 @click.option('--classes/--values', default=None, help='What the target is. Default: words or not.')
 @click.option('--layers', type=common.Layers(), default='64', show_default=True)
-@click.option('--held-out', default=0.2, show_default=True, help='Share of rows to validate with.')
+@click.option(
+    '--held-out',
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.2,
+    show_default=True,
+    help='Share of rows to validate with.',
+)
 @common.training(epochs=200, rate=0.003, batch=32)
 def train(data, target, drop, classes, layers, held_out, **options):
     """Learn to predict a column of DATA, a CSV file with a line of names, from the others.
@@ -31,12 +36,10 @@ def train(data, target, drop, classes, layers, held_out, **options):
 
     common.check_output(options['output'])
     columns = read(data)
-    rows = np.random.default_rng(options['rng']).permutation(len(columns[_known(columns, target)]))
-    held, kept = np.split(rows, [round(held_out * len(rows))])
-    if not 0 <= held_out < 1 or not len(kept):
-        raise click.BadParameter('expected a share of 0 to under 1.', param_hint='--held-out')
-    parts = [{k: [texts[i] for i in some] for k, texts in columns.items()} for some in (kept, held)]
     table = Table.of(columns, target, drop, classes)
+    rows = np.random.default_rng(options['rng']).permutation(len(columns[target]))
+    held, kept = np.split(rows, [min(round(held_out * len(rows)), len(rows) - 1)])
+    parts = [{k: [texts[i] for i in some] for k, texts in columns.items()} for some in (kept, held)]
     cls = kerasnets.Classifier if table.target.words is not None else kerasnets.Regressor
     hidden = [(size, options['activation'] or 'relu') for size in layers]
     net = cls([table.sizes[0], *hidden, table.sizes[1]], rng=options['rng'])
@@ -78,18 +81,6 @@ def predict(model, data, output, proba, as_json):
         click.echo(f'score: {net.score(x, net.table.targets(columns)):.4f}', err=True)
 
 
-def _known(columns, target):
-    """The name of a column that is there."""
-    from kerasnets.errors import suggest
-
-    if target not in columns:
-        raise DataError(
-            f'there is no column {target!r}.{suggest(target, columns)} '
-            f'There are: {", ".join(columns)}.'
-        )
-    return target
-
-
 def _write(columns, file, as_json):
     rows = zip(*columns.values())
     if as_json:
@@ -99,7 +90,6 @@ def _write(columns, file, as_json):
     writer = csv.writer(file, lineterminator='\n')
     writer.writerow(columns)
     writer.writerows([[_short(value) for value in row] for row in rows])
-    sys.stdout.flush()
 
 
 def _short(value):

@@ -172,6 +172,11 @@ def _gru_ahead(activation, sums, kernel):
         h = z * h + (1 - z) * g
         return h, _put(zrs, t, zr), _put(gs, t, g), _put(hs, t, h)
 
+    return _gru_loop(step, sums, units)
+
+
+def _gru_loop(step, sums, units):
+    """Outputs, and the gates zr and g of each step; step(t, (h, zrs, gs, hs)) -> the same."""
     empty = ops.zeros((*sums.shape[:2], units))
     state = (empty[0], sums[:, :, : 2 * units] * 0.5, sums[:, :, 2 * units :], empty)
     _, *kept, hs = _loop(sums.shape[0], step, state, at_once=2)
@@ -213,10 +218,7 @@ def _reset_after_ahead(activation, sums, kernel, bias):
         h = z * h + (1 - z) * g
         return h, _put(zrs, t, zr), _put(gs, t, g), _put(hs, t, h)
 
-    empty = ops.zeros((*sums.shape[:2], units))
-    state = (empty[0], sums[:, :, : 2 * units] * 0.5, sums[:, :, 2 * units :], empty)
-    _, *kept, hs = _loop(sums.shape[0], step, state, at_once=2)
-    return hs, kept
+    return _gru_loop(step, sums, units)
 
 
 def _reset_after_back(slope, upstream, hs, kept, kernel, bias):
