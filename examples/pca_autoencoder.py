@@ -6,7 +6,7 @@ P. Baldi, K. Hornik (1989), "Neural networks and principal component analysis", 
 """
 
 import numpy as np
-from pictures import canvas, learning_curve, save
+from pictures import canvas, command, save
 
 import kerasnets
 
@@ -38,7 +38,7 @@ def main(epochs=60, folder='runs'):
     print(f'principal angles {apart.round(2)} degrees, R² {net.score(x):.4f}')
 
     figure, (curve, cloud) = canvas(2)
-    learning_curve(curve, net.history)
+    kerasnets.plots.learning_curves(net, axes=curve)
     for points, name in ((x @ components, 'data'), (net.predict(x) @ components, 'given back')):
         cloud.plot(*points.T[:2], '.', markersize=2, label=name)
     cloud.legend()
@@ -47,4 +47,4 @@ def main(epochs=60, folder='runs'):
 
 
 if __name__ == '__main__':
-    main()
+    command(main)()

@@ -1,7 +1,9 @@
-"""Saving the pictures that the examples leave."""
+"""What the examples share: a figure to draw on, saving it, and a command line."""
 
+import inspect
 import pathlib
 
+import click
 import matplotlib.figure
 
 
@@ -11,16 +13,6 @@ def canvas(columns=1, rows=1, size=3.2):
     return figure, list(figure.subplots(rows, columns, squeeze=False).ravel())
 
 
-def learning_curve(axes, history):
-    """The loss of each epoch, and that of the validations."""
-    axes.plot([row['epoch'] for row in history], [row['loss'] for row in history], label='training')
-    valid = [row for row in history if 'val_loss' in row]
-    if valid:
-        axes.plot([r['epoch'] for r in valid], [r['val_loss'] for r in valid], label='validation')
-    axes.set(xlabel='epoch', ylabel='loss', yscale='log')
-    axes.legend()
-
-
 def save(figure, folder, name):
     """Write a figure as a .png, and say where."""
     path = pathlib.Path(folder, f'{name}.png')
@@ -28,3 +20,12 @@ def save(figure, folder, name):
     figure.savefig(path)
     print('picture:', path.resolve())
     return path
+
+
+def command(main):
+    """A command line for a function: an option for each parameter of it."""
+    options = [
+        click.Option([f'--{name.replace("_", "-")}'], default=parameter.default, show_default=True)
+        for name, parameter in inspect.signature(main).parameters.items()
+    ]
+    return click.Command(main.__module__, params=options, callback=main, help=main.__doc__)

@@ -6,7 +6,7 @@ S. Hochreiter, J. Schmidhuber (1997), "Long short-term memory", experiment 4.
 """
 
 import numpy as np
-from pictures import canvas, learning_curve, save
+from pictures import canvas, command, save
 
 import kerasnets
 
@@ -33,7 +33,7 @@ def main(epochs=20, folder='runs'):
     print(f'mean squared error {error:.2g}')
 
     figure, (curve, scatter) = canvas(2)
-    learning_curve(curve, net.history)
+    kerasnets.plots.learning_curves(net, axes=curve)
     scatter.plot(sums, net.predict(inputs), '.', markersize=2)
     scatter.set(xlabel='sum', ylabel='prediction')
     save(figure, folder, 'recurrent_addition')
@@ -41,4 +41,4 @@ def main(epochs=20, folder='runs'):
 
 
 if __name__ == '__main__':
-    main()
+    command(main)()

@@ -4,7 +4,7 @@ python examples/recurrent_memory.py
 """
 
 import numpy as np
-from pictures import canvas, learning_curve, save
+from pictures import canvas, command, save
 
 import kerasnets
 
@@ -33,7 +33,7 @@ def main(epochs=30, folder='runs'):
     print(f'{remembered:.1%} of the symbols remembered; by chance it is {1 / SYMBOLS:.1%}')
 
     figure, (curve, certainty) = canvas(2)
-    learning_curve(curve, net.history)
+    kerasnets.plots.learning_curves(net, axes=curve)
     certainty.imshow(net.predict_proba(inputs[:1])[0].T, aspect='auto')
     certainty.set(xlabel='step', ylabel='symbol', title='what it expects')
     save(figure, folder, 'recurrent_memory')
@@ -41,4 +41,4 @@ def main(epochs=30, folder='runs'):
 
 
 if __name__ == '__main__':
-    main()
+    command(main)()

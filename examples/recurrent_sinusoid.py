@@ -4,7 +4,7 @@ python examples/recurrent_sinusoid.py
 """
 
 import numpy as np
-from pictures import canvas, learning_curve, save
+from pictures import canvas, command, save
 
 import kerasnets
 
@@ -28,7 +28,7 @@ def main(epochs=30, folder='runs'):
     print(f'mean squared error {error:.2g}')
 
     figure, (curve, waves) = canvas(2)
-    learning_curve(curve, net.history)
+    kerasnets.plots.learning_curves(net, axes=curve)
     waves.plot(targets[0], label='target')
     waves.plot(net.predict(inputs)[0], '--', label='network')
     waves.legend()
@@ -37,4 +37,4 @@ def main(epochs=30, folder='runs'):
 
 
 if __name__ == '__main__':
-    main()
+    command(main)()

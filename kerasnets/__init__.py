@@ -33,7 +33,7 @@ _NAMES = {
 }
 _MODULES = (
     'activations callbacks convolution errors estimators feedforward initializers layers losses '
-    'plots recurrent spec'
+    'plots recurrent regularizers spec util'
 ).split()
 
 __all__ = sorted([*_NAMES, *_MODULES])

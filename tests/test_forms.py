@@ -70,6 +70,14 @@ def test_tied_layers_share_their_partners_weights(tmp_path):
     assert kerasnets.Autoencoder([4, 3, 'tied']).predict(X).shape == (7, 4)
 
 
+def test_a_tied_layer_without_a_size_learns_its_activation(tmp_path):
+    net = kerasnets.Autoencoder([4, (6, 'elu'), (3, 'elu'), ('tied', 'elu'), ('tied', 'linear')])
+    net.train([X], epochs=1)
+    net.save(tmp_path / 'net.keras')
+    again = kerasnets.load(tmp_path / 'net.keras')
+    np.testing.assert_allclose(again.predict(X), net.predict(X), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ('entries', 'says'),
     [

@@ -11,7 +11,7 @@ ROWS = [
     'network',
     'stack persistence views',
     'nodes builder interchange feeds monitors objective data callbacks description '
-    'saving exporting checkpoint run pace training rates pretraining sampling showing',
+    'saving exporting checkpoint util run pace training rates pretraining sampling showing',
     'layers losses regularizers curvature optimizers params guard',
     'activations initializers masks slots spec text table explaining contents theanets_records '
     'inspection',

@@ -159,7 +159,9 @@ def weights_of(sample_weight, x):
     if sample_weight.ndim != 1:
         raise DataError(f'expected sample_weight of one axis, got {sample_weight.shape}.')
     if not sample_weight.any():
-        raise DataError('sample_weight adds up to 0. Give at least one example some weight.')
+        raise DataError(
+            'sample_weight is zero for all rows. Give at least one of them some weight.'
+        )
     return sample_weight
 
 

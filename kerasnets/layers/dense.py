@@ -41,6 +41,8 @@ class Tied(keras.layers.Layer):
     def build(self, shape):
         self.units = self.partner.kernel.shape[0]
         self.bias = self.add_weight(shape=(self.units,), initializer='zeros', name='bias')
+        if isinstance(self.activation, keras.layers.Layer) and not self.activation.built:
+            self.activation.build((None, self.units))
 
     def before(self, x):
         """The sum at the units."""

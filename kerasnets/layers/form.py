@@ -58,7 +58,7 @@ class Form:
             if 'activation' not in known:
                 raise ConfigurationError(f'{cls.__name__} takes no activation, got {activation!r}.')
             function = kwargs['activation'] = activations.get(activation, also=registry.FORMS)
-            if isinstance(function, keras.layers.Layer):
+            if isinstance(function, keras.layers.Layer) and spec.size is not None:
                 function.build((None, spec.size))  # before any loop that calls it
         direction = ['direction'] if 'go_backwards' in known else []
         check_known(kwargs, {*known, *self.own, *direction}, f'keyword of {cls.__name__}')

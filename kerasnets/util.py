@@ -1,0 +1,64 @@
+"""What theanets kept in its `util`: random values, and finding things by patterns of names."""
+
+import fnmatch
+
+from kerasnets import layers as families
+from kerasnets.initializers import generator, weights
+from kerasnets.params import parameters
+
+__all__ = ['outputs_matching', 'params_matching', 'random_matrix', 'random_vector']
+
+
+def random_matrix(rows, cols, mean=0.0, std=1.0, sparsity=0.0, radius=0.0, diagonal=0.0, rng=None):
+    """A matrix (rows, cols) of normal values, as a layer of such a shape would start with.
+
+    Parameters are those of `initializers.weights`; `rng` is an int or a numpy random generator.
+
+    Raises
+    ------
+    ConfigurationError
+        If a setting is out of its range.
+
+    >>> random_matrix(2, 2, diagonal=3).tolist()
+    [[3.0, 0.0], [0.0, 3.0]]
+    """
+    return weights((rows, cols), generator(rng), mean, std, sparsity, radius, diagonal)
+
+
+def random_vector(size, mean=0.0, std=1.0, rng=None):
+    """A vector (size,) of normal values.
+
+    >>> random_vector(3, mean=1, std=0).tolist()
+    [1.0, 1.0, 1.0]
+    """
+    return weights((size,), generator(rng), mean, std)
+
+
+def outputs_matching(outputs, *patterns):
+    """Yield the (name, output) pairs of a dict, such as `feed_forward` gives, that match a pattern.
+
+    >>> outputs = kerasnets.Network([2, 3, 1]).feed_forward(np.ones((1, 2)))
+    >>> sorted(name for name, _ in outputs_matching(outputs, 'hid*', '*:pre'))
+    ['hid1:out', 'hid1:pre', 'out:pre']
+    """
+    for name, output in outputs.items():
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+            yield name, output
+
+
+def params_matching(layers, *patterns):
+    """Yield the (name, `Parameter`) pairs of some layers that match a pattern of a shell.
+
+    Parameters
+    ----------
+    layers : sequence of keras.layers.Layer
+        Built ones, such as ``net.layers``.
+    *patterns : str
+
+    >>> net = kerasnets.recurrent.Regressor([2, (3, 'rnn'), 1])
+    >>> [(name, param.shape) for name, param in params_matching(net.layers, '*.hh', 'out.*')]
+    [('hid1.hh', (3, 3)), ('out.w', (3, 1)), ('out.b', (1,))]
+    """
+    parts = [part for layer in layers for part in families.parts(layer, layer.name).items()]
+    found = {p.name: p for name, layer in parts for p in parameters(layer, name).values()}
+    yield from outputs_matching(found, *patterns)
