@@ -15,6 +15,7 @@ setup(
     long_description=(HERE / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     packages=find_packages(include=['kerasnets', 'kerasnets.*']),
+    package_data={'kerasnets': ['py.typed']},
     python_requires='>=3.10,<3.14',
     install_requires=[
         'keras>=3.15.1',
@@ -37,6 +38,7 @@ setup(
             'pytest',
             'hypothesis',
             'matplotlib',
+            'mypy==2.4.1',
             'onnxruntime',
             'pandas',
             'pytest-xdist',
@@ -44,7 +46,7 @@ setup(
             'scikit-learn',
             'tf2onnx',
         ],
-        'lint': ['ruff==0.17.6'],
+        'lint': ['ruff==0.17.6', 'mypy==2.4.1'],
         'jax': ['jax'],
     },
     classifiers=[

@@ -6,10 +6,38 @@ True
 """
 
 import importlib
+from typing import TYPE_CHECKING, Any
 
 import wrapt
 
 from kerasnets import registry
+
+if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
+    from kerasnets import (
+        activations,
+        callbacks,
+        convolution,
+        errors,
+        estimators,
+        feedforward,
+        initializers,
+        layers,
+        losses,
+        plots,
+        recurrent,
+        regularizers,
+        spec,
+        util,
+    )
+    from kerasnets.callbacks import TensorBoard
+    from kerasnets.errors import ConfigurationError, DataError, FileError, KerasnetsError
+    from kerasnets.experiment import Experiment
+    from kerasnets.feedforward import Autoencoder, Classifier, Regressor
+    from kerasnets.inspection import inspect
+    from kerasnets.layers import register
+    from kerasnets.losses import Loss
+    from kerasnets.models import load
+    from kerasnets.network import Network
 
 __version__ = '0.1.0'
 
@@ -36,17 +64,46 @@ _MODULES = (
     'plots recurrent regularizers spec util'
 ).split()
 
-__all__ = sorted([*_NAMES, *_MODULES])
+__all__ = [
+    'Autoencoder',
+    'Classifier',
+    'ConfigurationError',
+    'DataError',
+    'Experiment',
+    'FileError',
+    'KerasnetsError',
+    'Loss',
+    'Network',
+    'Regressor',
+    'TensorBoard',
+    'activations',
+    'callbacks',
+    'convolution',
+    'errors',
+    'estimators',
+    'feedforward',
+    'initializers',
+    'inspect',
+    'layers',
+    'load',
+    'losses',
+    'plots',
+    'recurrent',
+    'register',
+    'regularizers',
+    'spec',
+    'util',
+]
 
 
 @wrapt.when_imported('keras')
-def _register(keras):
+def _register(keras: Any) -> None:
     """Let plain Keras load files with classes of ours, whichever is imported first."""
     registry.load_layers()
     importlib.import_module('kerasnets.optimizers')
 
 
-def __getattr__(name):
+def _find(name: str) -> Any:
     if name in _NAMES:
         value = getattr(importlib.import_module(f'kerasnets.{_NAMES[name]}'), name)
     elif name in _MODULES:
@@ -57,5 +114,9 @@ def __getattr__(name):
     return value
 
 
-def __dir__():
+if not TYPE_CHECKING:  # a checker knows the names above, and no others
+    __getattr__ = _find
+
+
+def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])

@@ -5,10 +5,16 @@ and sums such as ``'relu+norm:z'`` (the first is applied first), become an `Acti
 layer where they have parameters to learn: ``prelu``, ``lgrelu``, ``elu`` and ``maxout:3``.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import ops
 
 from kerasnets.errors import ConfigurationError, suggest
+from kerasnets.typing import Data, Tensor
 
 #: theanets' name -> Keras' own.
 STOCK = {'logistic': 'sigmoid', 'rect:max': 'relu'}
@@ -17,11 +23,11 @@ STOCK = {'logistic': 'sigmoid', 'rect:max': 'relu'}
 EPSILON = 1e-8
 
 
-def _mean(x):
+def _mean(x: Tensor) -> Tensor:
     return ops.mean(x, axis=-1, keepdims=True)
 
 
-def _std(x):
+def _std(x: Tensor) -> Tensor:
     return ops.std(x, axis=-1, keepdims=True) + EPSILON
 
 
@@ -36,7 +42,7 @@ OWN = {
 }
 
 
-def names():
+def names() -> list[str]:
     """All names that `get` knows, but for sums of them."""
     stock = {n for n in dir(keras.activations) if not n.startswith('_')}
     return sorted((stock - {'get', 'serialize', 'deserialize'}) | {*STOCK, *OWN, *LEARNED})
@@ -45,7 +51,7 @@ def names():
 #: Activations with parameters: name -> its parameters with their starts (None: drawn), and a
 #: function of a tensor and them. Slopes are learned as their logarithms, so that they stay
 #: positive, or as they are, as in theanets before 0.8. A leak starts at a slope of 0.1.
-LEARNED = {
+LEARNED: dict[str, tuple[dict[str, Any], Callable[..., Tensor]]] = {
     'prelu': ({'leak': -2.3}, lambda x, leak: ops.where(x > 0, x, ops.exp(leak) * x)),
     'prelu:slope': ({'leak': 0.1}, lambda x, leak: ops.where(x > 0, x, leak * x)),
     'lgrelu': (
@@ -83,7 +89,7 @@ class LearnedActivation(keras.layers.Layer):
     [[1.0, 0.0]]
     """
 
-    def __init__(self, kind, **kwargs):
+    def __init__(self, kind: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.kind = kind
         name, _, pieces = kind.partition(':')
@@ -96,7 +102,7 @@ class LearnedActivation(keras.layers.Layer):
             )
         self.parameters, self.function = LEARNED[name]
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         shape = (shape[-1], self.pieces) if self.pieces else (shape[-1],)
         for name, start in self.parameters.items():
             initializer = keras.initializers.Constant(start)
@@ -104,14 +110,14 @@ class LearnedActivation(keras.layers.Layer):
                 initializer = keras.initializers.RandomNormal(0.0, self.pieces**-0.5)
             setattr(self, name, self.add_weight(shape=shape, initializer=initializer, name=name))
 
-    def call(self, x):
+    def call(self, x: Data) -> Tensor:
         return self.function(x, *(getattr(self, name) for name in self.parameters))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), 'kind': self.kind}
 
 
-def learned(layer):
+def learned(layer: Any) -> dict[str, Any]:
     """Name -> variable of the parameters that a layer's activation learns."""
     activation = getattr(getattr(layer, 'cell', layer), 'activation', None)
     if not isinstance(activation, LearnedActivation):
@@ -137,33 +143,33 @@ class Activation:
     [-2.0, 0.5, 1.0]
     """
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name = self.__name__ = name
         self.steps = [_function(part) for part in name.split('+')]
 
-    def __call__(self, x):
+    def __call__(self, x: Data) -> Tensor:
         for step in self.steps:
             x = step(x)
         return x
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Activation) and self.name == other.name
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.name)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f'Activation({self.name!r})'
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {'name': self.name}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Any:
         return cls(**config)
 
 
-def _function(name, also=()):
+def _function(name: str, also: Any = ()) -> Any:
     if name in OWN:
         return OWN[name]
     if name.partition(':')[0] in LEARNED:
@@ -178,7 +184,7 @@ def _function(name, also=()):
     return keras.activations.get(STOCK.get(name, name))
 
 
-def get(activation, also=()):
+def get(activation: str, also: Any = ()) -> Any:
     """What to hand to a Keras layer for an activation named as in theanets.
 
     Parameters

@@ -1,10 +1,14 @@
 """Keras callbacks to watch training by: a progress bar and TensorBoard logs."""
 
+from __future__ import annotations
+
 import datetime
 import os
 import pathlib
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from rich.console import Console
@@ -13,12 +17,14 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from kerasnets.errors import ConfigurationError, check_known
+from kerasnets.params import Parameter
+from kerasnets.typing import Path
 
 #: Seeds of text samples in TensorBoard are this long, and the samples this.
 SEED, SAMPLE = 40, 200
 
 
-def progress(verbose):
+def progress(verbose: Any) -> list[Any]:
     """The callbacks that show progress: a bar at 1, a line an epoch at 2; 'auto' is a bar in a
     terminal."""
     if verbose not in ('auto', 0, 1, 2):
@@ -31,7 +37,7 @@ def progress(verbose):
 class Rate(ProgressColumn):
     """Batches a second."""
 
-    def render(self, task):
+    def render(self, task: Any) -> Any:
         """The column for a task."""
         speed = task.finished_speed or task.speed
         return Text(f'{speed:.0f} batches/s' if speed else '')
@@ -45,7 +51,7 @@ class OnConsole(keras.callbacks.Callback):
     console : rich.console.Console, optional
     """
 
-    def __init__(self, console=None):
+    def __init__(self, console: Any = None) -> None:
         super().__init__()
         self.console = console or Console(stderr=True)
 
@@ -53,7 +59,7 @@ class OnConsole(keras.callbacks.Callback):
 class Progress(OnConsole):
     """A bar for each epoch on standard error, with its loss, accuracy, rate and time left."""
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         self.bars = Bars(
             TextColumn('{task.description}'),
             BarColumn(),
@@ -65,7 +71,7 @@ class Progress(OnConsole):
         )
         self.bars.start()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         for task in self.bars.task_ids:
             self.bars.remove_task(task)
         of = f'/{self.params["epochs"]}' if self.params.get('epochs') else ''
@@ -73,23 +79,23 @@ class Progress(OnConsole):
             f'epoch {epoch + 1}{of}', total=self.params.get('steps'), monitors=''
         )
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.bars.update(self.task, completed=batch + 1, monitors=_figures(logs))
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.bars.update(self.task, total=self.bars.tasks[-1].completed, monitors=_figures(logs))
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         self.bars.stop()
 
 
 class Lines(OnConsole):
     """A line on standard error for each epoch."""
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.start = time.perf_counter()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         of = f'/{self.params["epochs"]}' if self.params.get('epochs') else ''
         seconds = time.perf_counter() - self.start
         self.console.print(
@@ -97,7 +103,7 @@ class Lines(OnConsole):
         )
 
 
-def _figures(logs):
+def _figures(logs: Any) -> str:
     names = [name for name in ('loss', 'acc', 'val_loss', 'val_acc') if name in (logs or {})]
     return '  '.join(f'{name} {float(logs[name]):.4f}' for name in names)
 
@@ -125,19 +131,26 @@ class TensorBoard(keras.callbacks.Callback):
     The folder of the newest run is in the attribute ``run``.
     """
 
-    def __init__(self, path, histograms=False, images=False, graph=False, sample=None):
+    def __init__(
+        self,
+        path: Path,
+        histograms: bool = False,
+        images: bool = False,
+        graph: bool = False,
+        sample: Any = None,
+    ) -> None:
         super().__init__()
         self.path = pathlib.Path(path)
         self.histograms = histograms
         self.images = images
         self.graph = graph
         self.sample = sample
-        self.params_of = list
-        self.hparams = {}
-        self.run = None
+        self.params_of: Callable[[], list[Parameter]] = list
+        self.hparams: dict[str, Any] = {}
+        self.run: pathlib.Path | None = None
 
     @classmethod
-    def build(cls, asked, net, hparams=()):
+    def build(cls, asked: Any, net: Any, hparams: Any = ()) -> TensorBoard:
         """A TensorBoard from a path, a dict of keywords or a TensorBoard, for a network.
 
         `hparams` are the keywords that it is trained with.
@@ -160,7 +173,7 @@ class TensorBoard(keras.callbacks.Callback):
             asked.sample = lambda: net.text_sample(SEED, SAMPLE)
         return asked
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         import tensorflow as tf  # only here: TensorBoard's files are TensorFlow's
         from tensorboard.plugins.hparams import api
 
@@ -180,7 +193,7 @@ class TensorBoard(keras.callbacks.Callback):
                 inputs = specs if specs[1:] else specs[0]
                 tf.summary.graph(call.get_concrete_function(inputs).graph)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         with self.writer.as_default(step=epoch):
             for name, value in (logs or {}).items():
                 part = 'valid' if name.startswith('val_') else 'train'
@@ -193,7 +206,7 @@ class TensorBoard(keras.callbacks.Callback):
                 self.summary.text('sample', self.sample())
         self.writer.flush()
 
-    def _write(self, name, value):
+    def _write(self, name: str, value: Any) -> None:
         """A parameter as a histogram and as an image."""
         if self.histograms:
             self.summary.histogram(name, value)
@@ -201,5 +214,5 @@ class TensorBoard(keras.callbacks.Callback):
             grey = 0.5 + value / (2 * (abs(value).max() or 1.0))
             self.summary.image(name, grey[None, :, :, None])
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         self.writer.close()

@@ -1,8 +1,12 @@
 """The errors that kerasnets raises. Each says what was expected, what came and what to do."""
 
+from __future__ import annotations
+
 import difflib
 import fnmatch
 import numbers
+from collections.abc import Callable, Iterable
+from typing import Any
 
 
 class KerasnetsError(Exception):
@@ -21,7 +25,7 @@ class FileError(KerasnetsError, OSError):
     """A file that cannot be read or written as a network."""
 
 
-def suggest(word, known):
+def suggest(word: Any, known: Any) -> str:
     """Sentence naming the known word nearest to `word`, or an empty string.
 
     >>> suggest('lstn', ['lstm', 'gru'])
@@ -32,7 +36,7 @@ def suggest(word, known):
     return f' Did you mean {words[near[0]]!r}?' if near else ''
 
 
-def check_known(given, known, what):
+def check_known(given: Any, known: Any, what: str) -> None:
     """Refuse the first name of `given` that is not in `known`.
 
     Raises ConfigurationError, naming the nearest known one.
@@ -45,7 +49,7 @@ def check_known(given, known, what):
             )
 
 
-def matching(pattern, names, what):
+def matching(pattern: str, names: Iterable[str], what: str) -> list[str]:
     """Those names that a pattern, in the manner of a shell, matches.
 
     Raises ConfigurationError if there are none, naming the nearest.
@@ -59,7 +63,7 @@ def matching(pattern, names, what):
     return found
 
 
-def scalar(tensor, what):
+def scalar(tensor: Any, what: str) -> Any:
     """The tensor, if it has no axes; ConfigurationError for what is no single number."""
     shape = getattr(tensor, 'shape', ())
     if len(shape):
@@ -69,7 +73,7 @@ def scalar(tensor, what):
     return tensor
 
 
-def positive(value, name, least=1):
+def positive(value: Any, name: str, least: int = 1) -> int:
     """The value as an int of 1 (or `least`) or more; ConfigurationError for anything else."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < least:
@@ -77,18 +81,18 @@ def positive(value, name, least=1):
     return int(value)
 
 
-def number(value, name, allowed, when):
+def number(value: Any, name: str, allowed: Callable[[Any], bool], when: str) -> float:
     """The value as a float, if `allowed` of it; else ConfigurationError, saying `when` it is."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not allowed(value):
         raise ConfigurationError(f'expected {name} as a number {when}, got {value!r}.')
     return float(value)
 
 
-def pick(found, key, complaint):
+def pick(found: Any, key: Any, complaint: str) -> Any:
     """An item of a dict by its name or by its place; ConfigurationError if there is none."""
     names = list(found)
-    if isinstance(key, numbers.Integral) and -len(names) <= key < len(names):
-        return found[names[key]]
+    if isinstance(key, numbers.Integral) and -len(names) <= int(key) < len(names):
+        return found[names[int(key)]]
     if key not in found:
         raise ConfigurationError(
             f'{complaint} {key!r}.{suggest(key, names)} It has: {", ".join(names) or "none"}.'

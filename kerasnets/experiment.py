@@ -1,11 +1,16 @@
 """`Experiment`: a network and the keywords of its training in one object."""
 
+from __future__ import annotations
+
 import inspect
 import os
+from collections.abc import Iterator
+from typing import Any
 
 from kerasnets import models, training
 from kerasnets.errors import ConfigurationError
 from kerasnets.network import Network
+from kerasnets.typing import Data, Monitors, Path
 
 
 class Experiment:
@@ -36,7 +41,7 @@ class Experiment:
     (4,)
     """
 
-    def __init__(self, network, *args, **keywords):
+    def __init__(self, network: Any, *args: Any, **keywords: Any) -> None:
         taken = {}
         if inspect.isclass(network) and issubclass(network, Network):
             known = inspect.signature(network).parameters
@@ -57,7 +62,9 @@ class Experiment:
             )
         self.network = network
 
-    def itertrain(self, train, valid=None, optimize=None, **keywords):
+    def itertrain(
+        self, train: Data, valid: Data | None = None, optimize: Any = None, **keywords: Any
+    ) -> Iterator[tuple[Monitors, Monitors]]:
         """Train with one algorithm after the other; yields what `Network.itertrain` yields.
 
         Keywords of the call come before those of the experiment.
@@ -68,24 +75,24 @@ class Experiment:
         for algo in self._algorithms(keywords):
             yield from self.network.itertrain(train, valid, algo=algo, **keywords)
 
-    def train(self, *args, **keywords):
+    def train(self, *args: Any, **keywords: Any) -> tuple[Monitors, Monitors]:
         """Train to the end. Takes what `itertrain` takes; returns the monitors of the last."""
-        monitors = {}, {}
+        monitors: tuple[Monitors, Monitors] = {}, {}
         for monitors in self.itertrain(*args, **keywords):  # noqa: B007
             pass
         return monitors
 
-    def save(self, path):
+    def save(self, path: Path) -> None:
         """Save the network; see `Network.save`."""
         self.network.save(path)
 
-    def load(self, path):
+    def load(self, path: Path) -> Network:
         """Put a saved network in the place of this one, and return it."""
         self.network = models.load(path)
         return self.network
 
     @staticmethod
-    def _merge(defaults, keywords):
+    def _merge(defaults: Any, keywords: Any) -> dict[str, Any]:
         """Keywords over defaults, the algorithm under one name."""
         keywords = dict(keywords)
         if 'optimize' in keywords:
@@ -95,7 +102,7 @@ class Experiment:
         return {**defaults, **keywords}
 
     @staticmethod
-    def _algorithms(keywords):
+    def _algorithms(keywords: Any) -> Any:
         """The algorithms among the keywords, taken out of them."""
         algo = keywords.pop('algo', 'rmsprop')
         algo = algo.split() if isinstance(algo, str) else algo

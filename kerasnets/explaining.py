@@ -1,8 +1,11 @@
 """How probable a network finds each character of a text: colours in a terminal, and HTML."""
 
+from __future__ import annotations
+
 import dataclasses
 import html
 import math
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -38,11 +41,11 @@ class Explained:
     probabilities: np.ndarray
 
     @property
-    def bits(self):
+    def bits(self) -> float:
         """Bits per character: -log2 p on average."""
         return float(np.mean(-np.log2(np.maximum(self.probabilities[1:], 1e-30))))
 
-    def show(self, console=None):
+    def show(self, console: Any = None) -> None:
         """Print the text in colours, with a key and the bits per character.
 
         Parameters
@@ -59,7 +62,7 @@ class Explained:
             key.append(f' {least:g} ', style=f'black on {color}')
         console.print(key)
 
-    def html(self):
+    def html(self) -> str:
         """The text as HTML: a ``<pre>`` with a coloured span for each character."""
         spans = []
         for character, p in zip(self.text, self.probabilities):
@@ -70,14 +73,14 @@ class Explained:
 
     _repr_html_ = html
 
-    def __str__(self):
+    def __str__(self) -> str:
         perplexity = 2**self.bits
         return (
             f'{len(self.text)} characters, {self.bits:.2f} bits each, perplexity {perplexity:.1f}'
         )
 
 
-def explain(net, text):
+def explain(net: Any, text: str) -> Explained:
     """The `Explained` text of a recurrent classifier with an alphabet.
 
     Raises
@@ -95,6 +98,6 @@ def explain(net, text):
     return Explained(text, np.concatenate([[math.nan], found]))
 
 
-def _color(p):
+def _color(p: float) -> str | None:
     """The colour of a probability; None for NaN."""
     return next((color for least, color in reversed(COLORS.items()) if p >= least), None)

@@ -1,6 +1,9 @@
 """Networks that read one vector for each example."""
 
+from __future__ import annotations
+
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +11,7 @@ from kerasnets.errors import DataError, pick
 from kerasnets.losses import Loss
 from kerasnets.network import Network
 from kerasnets.slots import end_to_end
+from kerasnets.typing import Array, Data, Found, Layers, Seed, Tensor
 
 __all__ = ['Autoencoder', 'Classifier', 'Regressor']
 
@@ -34,10 +38,12 @@ class Regressor(Network):
     (100, 2)
     """
 
-    def __init__(self, layers=(), loss='mse', weighted=False, rng=13):
+    def __init__(
+        self, layers: Layers = (), loss: Any = 'mse', weighted: bool = False, rng: Seed = 13
+    ) -> None:
         super().__init__(layers, loss=loss, weighted=weighted, rng=rng)
 
-    def score(self, x, y, w=None, **regularizers):
+    def score(self, x: Data, y: Data, w: Data | None = None, **regularizers: Any) -> float:
         """The coefficient of determination, R², as scikit-learn has it.
 
         1 - Σw(y - p)²/Σw(y - ȳ)² of each output, then their mean. Steps of sequences count as
@@ -78,7 +84,9 @@ class Autoencoder(Regressor):
 
     TARGET = 'in:out'
 
-    def encode(self, x, layer=None, sample=False, **regularizers):
+    def encode(
+        self, x: Data, layer: Any = None, sample: bool = False, **regularizers: Any
+    ) -> Found:
         """The output of a hidden layer for some inputs.
 
         Parameters
@@ -97,7 +105,7 @@ class Autoencoder(Regressor):
         codes = self._compute(x, [name], regularizers)[name]
         return (self.rng.random(codes.shape) < codes).astype(codes.dtype) if sample else codes
 
-    def decode(self, z, layer=None, **regularizers):
+    def decode(self, z: Data, layer: Any = None, **regularizers: Any) -> Found:
         """The network's output for given outputs of a hidden layer.
 
         Parameters
@@ -113,11 +121,13 @@ class Autoencoder(Regressor):
         name = f'{self._nodes[-1].name}:out'
         return self._compute(z, [name], regularizers, start=self._layer_name(layer))[name]
 
-    def score(self, x, w=None, **regularizers):
+    def score(  # type: ignore[override]  # the inputs are the target
+        self, x: Data, w: Data | None = None, **regularizers: Any
+    ) -> float:
         """R² of the inputs that are given back; see `Regressor.score`."""
         return super().score(x, x, w, **regularizers)
 
-    def _layer_name(self, layer):
+    def _layer_name(self, layer: Any) -> str:
         names = [node.name for node in self._nodes]
         return pick(
             dict(zip(names, names)),
@@ -126,7 +136,7 @@ class Autoencoder(Regressor):
         )
 
 
-def _r2(y, p, w):
+def _r2(y: Array, p: Array, w: Array) -> float:
     """R² of each output, averaged."""
     y, p, w = (a.reshape(-1, a.shape[-1]) for a in (y, p, w))
     if not (w.sum(0) > 0).all():
@@ -164,10 +174,12 @@ class Classifier(Network):
     DEFAULT_OUTPUT_ACTIVATION = 'softmax'
     OUTPUT_NDIM = 1
 
-    def __init__(self, layers=(), loss='xe', weighted=False, rng=13):
+    def __init__(
+        self, layers: Layers = (), loss: Any = 'xe', weighted: bool = False, rng: Seed = 13
+    ) -> None:
         super().__init__(layers, loss=loss, weighted=weighted, rng=rng)
 
-    def predict(self, x, **regularizers):
+    def predict(self, x: Data, **regularizers: Any) -> Found:
         """The most probable class of each example.
 
         Parameters
@@ -186,16 +198,16 @@ class Classifier(Network):
         p = self.predict_proba(x, **regularizers)
         return [q.argmax(axis=-1) for q in p] if isinstance(p, list) else p.argmax(axis=-1)
 
-    def classify(self, x, **regularizers):
+    def classify(self, x: Data, **regularizers: Any) -> Found:
         """Former name of `predict`."""
         warnings.warn('classify() is now predict()', DeprecationWarning, stacklevel=2)
         return self.predict(x, **regularizers)
 
-    def predict_proba(self, x, **regularizers):
+    def predict_proba(self, x: Data, **regularizers: Any) -> Found:
         """The probability of each class: array (examples, classes)."""
         return super().predict(x, **regularizers)
 
-    def predict_logit(self, x, **regularizers):
+    def predict_logit(self, x: Data, **regularizers: Any) -> Found:
         """What the softmax of the output is taken of: array (examples, classes).
 
         Raises
@@ -205,7 +217,7 @@ class Classifier(Network):
         """
         return self._output(x, 'pre', regularizers)
 
-    def score(self, x, y, w=None, **regularizers):
+    def score(self, x: Data, y: Data, w: Data | None = None, **regularizers: Any) -> float:
         """The fraction of examples whose label is predicted, weighted by `w` if given.
 
         Parameters
@@ -227,5 +239,7 @@ class Classifier(Network):
         right = end_to_end(self.predict(x, **regularizers)) == y
         return float(np.average(right, weights=np.broadcast_to(w, y.shape)))
 
-    def _monitors(self, loss, output, target, weights=None):
+    def _monitors(
+        self, loss: Any, output: Tensor, target: Tensor, weights: Tensor | None = None
+    ) -> dict[str, Any]:
         return {'acc': loss.accuracy(output, target, weights)}

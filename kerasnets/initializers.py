@@ -1,14 +1,19 @@
 """Initial values of parameters, drawn with numpy so that one seed means one network anywhere."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from kerasnets.errors import ConfigurationError, FileError
+from kerasnets.typing import Array, Seed
 
 #: Settings that a layer takes for all its weights ('std') or for one of them ('std_hh').
 SETTINGS = ('mean', 'std', 'sparsity', 'radius', 'diagonal')
 
 
-def generator(rng):
+def generator(rng: Seed) -> np.random.Generator:
     """A numpy Generator from a seed, a Generator, a RandomState or None (a fresh seed)."""
     if isinstance(rng, np.random.RandomState):
         return np.random.default_rng(rng.randint(2**31))
@@ -20,7 +25,7 @@ def generator(rng):
         ) from None
 
 
-def restored(state):
+def restored(state: Any) -> np.random.Generator:
     """A generator in a state, as ``rng.bit_generator.state`` gave it.
 
     Raises
@@ -32,7 +37,7 @@ def restored(state):
     >>> restored(rng.bit_generator.state).random() == rng.random()
     True
     """
-    kinds = {
+    kinds: dict[str, Any] = {
         k.__name__: k
         for k in (
             np.random.PCG64,
@@ -51,7 +56,7 @@ def restored(state):
     return np.random.Generator(bits)
 
 
-def settings(options, param):
+def settings(options: Any, param: str) -> dict[str, Any]:
     """The settings for one parameter: its own ('std_hh') before the layer's ('std').
 
     >>> settings({'std': 0.1, 'std_hh': 0.2}, 'hh'), settings({'std': 0.1}, 'w')
@@ -61,7 +66,7 @@ def settings(options, param):
     return {s: value for s, value in chosen.items() if value is not None}
 
 
-def squares(shape, size):
+def squares(shape: tuple[int, ...], size: int) -> int:
     """How many square matrices of a size, side by side, have a shape; 0 if none have.
 
     >>> squares((5, 5), 5), squares((5, 20), 5), squares((20, 5), 5)
@@ -70,7 +75,16 @@ def squares(shape, size):
     return shape[1] // size if len(shape) == 2 and shape[0] == size and not shape[1] % size else 0
 
 
-def weights(shape, rng, mean=0.0, std=None, sparsity=0.0, radius=0.0, diagonal=0.0, blocks=1):
+def weights(
+    shape: tuple[int, ...],
+    rng: np.random.Generator,
+    mean: float = 0.0,
+    std: float | None = None,
+    sparsity: float = 0.0,
+    radius: float = 0.0,
+    diagonal: float = 0.0,
+    blocks: int = 1,
+) -> Array:
     """Draw a weight array.
 
     Parameters
@@ -104,7 +118,7 @@ def weights(shape, rng, mean=0.0, std=None, sparsity=0.0, radius=0.0, diagonal=0
     if (diagonal or sparsity) and not matrix:
         raise ConfigurationError(f'diagonal and sparsity are for matrices, not for shape {shape}.')
     blocks = max(1, blocks) if matrix else 1
-    eye = np.tile(np.eye(shape[0], shape[1] // blocks), blocks) if matrix else None
+    eye = np.tile(np.eye(shape[0], shape[1] // blocks), blocks) if matrix else np.zeros(())
     if diagonal:
         return (eye * diagonal).astype('float32')
     fan = shape[:2] if len(shape) == 4 else shape[-2:] if len(shape) > 1 else shape * 2

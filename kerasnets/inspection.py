@@ -1,13 +1,17 @@
 """What is in a file, told from what it says of itself: no model is made, Keras is not needed."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
+from typing import Any
 
 import rich.box
 import rich.console
 import rich.table
 
 from kerasnets import contents, files, theanets_records
+from kerasnets.typing import Entry, File
 
 FORMATS = {'.keras': 'Keras', '.h5': 'Keras, HDF5', '.weights.h5': 'weights alone, HDF5'}
 
@@ -23,10 +27,10 @@ class Layer:
     form: str
     size: object = None
     activation: str = ''
-    params: dict = dataclasses.field(default_factory=dict)
+    params: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
-    def num_params(self):
+    def num_params(self) -> int:
         """Number of values in its arrays."""
         return sum(math.prod(shape) for shape in self.params.values())
 
@@ -55,21 +59,21 @@ class Inspection:
     format: str
     size: int
     kind: str
-    layers: list
-    losses: list
+    layers: list[Layer]
+    losses: list[str]
     optimizer: str
-    versions: dict
+    versions: dict[str, str]
 
     @property
-    def num_params(self):
+    def num_params(self) -> int:
         """Number of values in the arrays of the layers."""
         return sum(layer.num_params for layer in self.layers)
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """All of it as plain data."""
         return {**dataclasses.asdict(self), 'num_params': self.num_params}
 
-    def show(self, file=None):
+    def show(self, file: Any = None) -> None:
         """Print it."""
         console = rich.console.Console(file=file, highlight=False)
         versions = ', '.join(f'{name} {of}' for name, of in self.versions.items() if of)
@@ -88,7 +92,7 @@ class Inspection:
             console.print(f'optimizer: {self.optimizer}')
 
 
-def inspect(filename_or_handle):
+def inspect(filename_or_handle: File) -> Inspection:
     """Tell what is in a model file, without making the model.
 
     Parameters
@@ -117,7 +121,7 @@ def inspect(filename_or_handle):
         return _of_keras(contents.read(path))
 
 
-def _of_theanets(records, size):
+def _of_theanets(records: Any, size: int) -> Inspection:
     layers = []
     for entry, values in zip(records.entries, records.values):
         own = f'{entry["name"]}.'
@@ -129,7 +133,7 @@ def _of_theanets(records, size):
     return Inspection('theanets', size, '.'.join(records.kind), layers, losses, '', {})
 
 
-def _of_keras(found):
+def _of_keras(found: Any) -> Inspection:
     about, config = found.about or {}, (found.config or {})
     described = {layer['name']: layer for layer in about.get('layers', ())}
     inner = config.get('config') or {}
@@ -149,15 +153,15 @@ def _of_keras(found):
         layers=layers,
         losses=_losses(about, training),
         optimizer=str(optimizer.get('class_name') or ''),
-        versions={'kerasnets': about.get('kerasnets'), **found.versions},
+        versions={'kerasnets': about.get('kerasnets', ''), **found.versions},
     )
 
 
-def _name(entry):
+def _name(entry: Entry) -> Any:
     return entry.get('name') or (entry.get('config') or {}).get('name')
 
 
-def _layer(name, described, entry, arrays):
+def _layer(name: str, described: Any, entry: Entry, arrays: Any) -> Any:
     """A layer by what we say of it and, of what we do not say, what Keras says."""
     described, config = described or {}, (entry or {}).get('config') or {}
     form = described.get('form', 'keras')
@@ -172,7 +176,7 @@ def _layer(name, described, entry, arrays):
     return Layer(str(name), form, size, str(activation), dict(arrays))
 
 
-def _losses(about, training):
+def _losses(about: Any, training: Any) -> list[str]:
     if 'losses' in about:
         forms = [loss['form'] for loss in about['losses']]
         return [f if isinstance(f, str) else str(next(iter(f.values()))) for f in forms]

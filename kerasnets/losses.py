@@ -7,22 +7,26 @@ A loss is a plain function of a target and an output, giving an error for each e
 adds what a network needs to know of it. Errors are averaged as Σwe/Σw, or Σe/n unweighted.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from kerasnets.errors import ConfigurationError, check_known, number, suggest
+from kerasnets.typing import Tensor
 
 #: Smallest probability whose logarithm is taken, where there are no logits. theanets' own.
 SMALLEST = 1e-8
 
 
-def cross_entropy(target, output, logits=None):
+def cross_entropy(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
     """-log p(target), with p from the logits where there are any.
 
     Shapes: `target` (…,) of int, `output` and `logits` (…, classes); returns (…,).
@@ -32,7 +36,7 @@ def cross_entropy(target, output, logits=None):
     return -ops.log(ops.clip(_of_target(output, target), SMALLEST, 1.0))
 
 
-def hinge(target, output, logits=None):
+def hinge(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
     """How far the best wrong class is above the target: max(0, max_{k≠t} p_k - p_t).
 
     Shapes as for `cross_entropy`. The multi-class hinge of theanets, whose margin is 0.
@@ -42,17 +46,17 @@ def hinge(target, output, logits=None):
     return ops.maximum(0.0, wrong - _of_target(output, target))
 
 
-def squared_error(target, output, logits=None):
+def squared_error(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
     """(y - t)², of arrays of one shape."""
     return ops.square(output - target)
 
 
-def absolute_error(target, output, logits=None):
+def absolute_error(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
     """|y - t|, of arrays of one shape."""
     return ops.abs(output - target)
 
 
-def discrepancy(target, output, logits=None):
+def discrepancy(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
     """The maximum mean discrepancy of two samples, with the kernel exp(-|a - b|²): a scalar.
 
     Steps of sequences count as examples.
@@ -61,14 +65,14 @@ def discrepancy(target, output, logits=None):
     """
     output, target = (ops.reshape(a, (-1, a.shape[-1])) for a in (output, target))
 
-    def kernel(a, b):
+    def kernel(a: Any, b: Any) -> Tensor:
         gaps = ops.expand_dims(a, 1) - ops.expand_dims(b, 0)
         return ops.mean(ops.exp(-ops.sum(ops.square(gaps), axis=-1)))
 
     return kernel(output, output) - 2 * kernel(output, target) + kernel(target, target)
 
 
-def divergence(target, output, logits=None):
+def divergence(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
     """The Kullback-Leibler divergence Σ t log(t/y) of distributions (…, classes): (…,).
 
     S. Kullback, R. Leibler (1951), "On information and sufficiency".
@@ -77,7 +81,9 @@ def divergence(target, output, logits=None):
     return ops.sum(target * (ops.log(_positive(target)) - log_y), axis=-1)
 
 
-def gaussian(target, output, logits=None, variance=None):
+def gaussian(
+    target: Tensor, output: Tensor, logits: Tensor | None = None, variance: Tensor | None = None
+) -> Tensor:
     """-log p(t) for independent normal values with a mean and a variance: (…, values) to (…,).
 
     ½ Σ (log 2π + log σ² + (t - μ)²/σ²), of theanets' name `gll`; C. Bishop (2006), "Pattern
@@ -88,11 +94,11 @@ def gaussian(target, output, logits=None, variance=None):
     return 0.5 * ops.sum(terms, axis=-1)
 
 
-def _positive(values):
+def _positive(values: Tensor) -> Tensor:
     return ops.maximum(values, SMALLEST)
 
 
-def _of_target(output, target):
+def _of_target(output: Tensor, target: Tensor) -> Tensor:
     return ops.sum(output * ops.one_hot(target, output.shape[-1], dtype=output.dtype), axis=-1)
 
 
@@ -100,8 +106,8 @@ def _of_target(output, target):
 class Kind:
     """What there is to know of a form of loss."""
 
-    error: Callable  # (target, output, logits) -> errors
-    keras_loss: object = None  # the same loss in Keras, for the saved model
+    error: Callable[..., Tensor]  # (target, output, logits) -> errors
+    keras_loss: Any = None  # the same loss in Keras, for the saved model
     labels: bool = False  # whether targets are labels
     whole: bool = False  # whether it is of a batch as a whole, not of each element
     rows: bool = False  # whether it adds up the last axis, of values
@@ -167,7 +173,7 @@ class Loss:
     mean_name: dataclasses.InitVar[str | None] = None
     covar_name: str | None = None
 
-    def __post_init__(self, mean_name):
+    def __post_init__(self, mean_name: Any) -> None:
         if mean_name is not None:
             object.__setattr__(self, 'output_name', mean_name)
         number(self.weight, 'the weight of a loss', math.isfinite, 'that is finite')
@@ -185,7 +191,7 @@ class Loss:
             )
 
     @classmethod
-    def build(cls, form, **kwargs):
+    def build(cls, form: Any, **kwargs: Any) -> Loss:
         """A Loss from a name, a dict with ``form``, a Keras loss, a function, or a Loss.
 
         Raises
@@ -205,7 +211,7 @@ class Loss:
         return cls(form, **kwargs)
 
     @property
-    def name(self):
+    def name(self) -> str:
         """What messages call it."""
         return (
             self.form
@@ -214,43 +220,44 @@ class Loss:
         )
 
     @property
-    def kind(self):
+    def kind(self) -> Kind:
         """The `Kind` of its form; ConfigurationError if there is no such loss."""
         if isinstance(self.form, str):
             return KINDS[self.form] if self.form in KINDS else _of_keras(self.form)
         if isinstance(self.form, keras.losses.Loss):
             return _wrapped(self.form)
         if callable(self.form):
-            return Kind(lambda target, output, logits: self.form(target, output))
+            form: Callable[..., Tensor] = self.form
+            return Kind(lambda target, output, logits: form(target, output))
         raise ConfigurationError(
             f'expected a loss by name, of Keras or a function, got {self.form!r}. '
             f'Known: {", ".join(KINDS)}.'
         )
 
     @property
-    def keras_loss(self):
+    def keras_loss(self) -> Any:
         """The same loss in Keras, or None."""
         return self.kind.keras_loss
 
     @property
-    def of_labels(self):
+    def of_labels(self) -> bool:
         """Whether targets are labels: one axis less than the output, and integers."""
         return self.kind.labels
 
     @property
-    def whole(self):
+    def whole(self) -> bool:
         """Whether it is of a batch as a whole, not of each element."""
         return self.kind.whole
 
-    def target_shape(self, shape):
+    def target_shape(self, shape: Any) -> tuple[Any, ...]:
         """The shape of a target for an output of this shape."""
         return tuple(shape)[:-1] if self.of_labels else tuple(shape)
 
-    def weights_shape(self, shape):
+    def weights_shape(self, shape: Any) -> tuple[Any, ...]:
         """The shape of weights for an output of this shape: that of the errors."""
         return tuple(shape)[:-1] if self.of_labels or self.kind.rows else tuple(shape)
 
-    def data(self, name, output):
+    def data(self, name: str, output: Any) -> Any:
         """Input tensors for what the data must hold: a target and, if weighted, weights."""
         shape = self.target_shape(output.shape)
         dtype = 'int32' if self.of_labels else 'float32'
@@ -262,7 +269,14 @@ class Loss:
             tensors.append(keras.Input(batch_shape=shape, dtype='float32', name=f'{name}_weights'))
         return tensors
 
-    def value(self, outputs, logits, target, weights=None, variance=None):
+    def value(
+        self,
+        outputs: Any,
+        logits: Tensor | None,
+        target: Tensor,
+        weights: Tensor | None = None,
+        variance: Tensor | None = None,
+    ) -> Any:
         """The loss of a batch and its mass: Σwe/Σw and Σw, or Σe/n and n."""
         more = {'variance': variance} if self.kind.variance else {}
         errors = self.kind.error(target, outputs, logits, **more)
@@ -272,7 +286,7 @@ class Loss:
             weights = ops.mean(weights, axis=-1)  # of a loss that adds up the last axis
         return average(errors, weights)
 
-    def accuracy(self, outputs, target, weights=None):
+    def accuracy(self, outputs: Any, target: Tensor, weights: Tensor | None = None) -> Any:
         """The fraction of targets whose output is the largest, the first of several, and its mass.
 
         Told without an argmax, which XLA is slow at on a CPU: it took a fifth of a small step.
@@ -287,7 +301,7 @@ class Loss:
 
 
 @functools.cache
-def _of_keras(name):
+def _of_keras(name: str) -> Any:
     """The `Kind` of a Keras loss by its name."""
     try:
         found = keras.losses.get(name)
@@ -303,12 +317,12 @@ def _of_keras(name):
     return Kind(lambda t, y, z: found(t, y), found, labels='sparse' in name, rows=True)
 
 
-def _wrapped(loss):
+def _wrapped(loss: Any) -> Any:
     sparse = 'sparse' in type(loss).__name__.lower()
     return Kind(lambda t, y, z: loss.call(t, y), loss, labels=sparse, rows=True)
 
 
-def hidden(mask, weights, ndim):
+def hidden(mask: Tensor | None, weights: Tensor | None, ndim: int) -> Tensor | None:
     """Weights of so many axes that are 0 where the mask (examples, time) is False."""
     mask = ops.cast(mask, 'float32')
     for _ in range(2, ndim):
@@ -316,7 +330,7 @@ def hidden(mask, weights, ndim):
     return mask if weights is None else mask * weights
 
 
-def average(errors, weights=None):
+def average(errors: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """(Σwe/Σw, Σw) over all elements; (0, 0) where all weights are zero.
 
     Weights have the shape of the errors, or 1 in the place of some axes.

@@ -1,7 +1,10 @@
 """All models that a user names, and how one is read from a file whatever its class."""
 
+from __future__ import annotations
+
 from kerasnets import convolution, feedforward, recurrent
 from kerasnets.network import Network
+from kerasnets.typing import File
 
 MODELS = tuple(
     getattr(module, name)
@@ -11,7 +14,7 @@ MODELS = tuple(
 )
 
 
-def load(filename_or_handle, max_params=None):
+def load(filename_or_handle: File, max_params: int | None = None) -> Network:
     """Read a network of any class from a file that `Network.save`, Keras or theanets wrote.
 
     Parameters

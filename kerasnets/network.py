@@ -1,7 +1,11 @@
 """`Network`: layers, losses, and what one does with them."""
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from kerasnets import pretraining, rates, training
 from kerasnets.errors import ConfigurationError
@@ -11,6 +15,8 @@ from kerasnets.objective import Asked
 from kerasnets.persistence import Persistent
 from kerasnets.regularizers import build as build_regularizers
 from kerasnets.stack import Stack
+from kerasnets.table import Table
+from kerasnets.typing import Data, Found, Layers, Monitors, Path, Seed, Tensor
 from kerasnets.views import Views
 
 
@@ -47,34 +53,36 @@ class Network(Persistent, Stack):
     """
 
     #: The `Table` that says how the columns of a file become inputs, where there is one.
-    table = None
+    table: Table | None = None
 
     #: The output that the loss compares with; None: an array of the data.
-    TARGET = None
+    TARGET: str | None = None
 
-    def __init__(self, layers=(), loss=None, weighted=False, rng=13):
+    def __init__(
+        self, layers: Layers = (), loss: Any = None, weighted: bool = False, rng: Seed = 13
+    ) -> None:
         super().__init__(layers, rng)
-        self.losses = []
-        self.history = []
+        self.losses: list[Loss] = []
+        self.history: list[dict[str, Any]] = []
         if loss is not None:
-            target = {'target': self.TARGET} if self.TARGET else {}
+            target: dict[str, Any] = {'target': self.TARGET} if self.TARGET else {}
             self.set_loss(loss, weighted=weighted, **target)
 
     # What it is trained for
 
     @property
-    def variables(self):
+    def variables(self) -> list[Tensor]:
         """The Keras tensors that the losses read: inputs, targets and weights."""
         return self._views.variables
 
-    def add_loss(self, loss=None, **kwargs):
+    def add_loss(self, loss: Any = None, **kwargs: Any) -> None:
         """Add a loss: a name, a dict with ``form``, or a Loss, with keywords of `Loss`."""
         if loss is None:
             loss = kwargs.pop('form', None)
         self.losses = [*self.losses, Loss.build(loss, **kwargs)]
         self._made = None
 
-    def set_loss(self, *args, **kwargs):
+    def set_loss(self, *args: Any, **kwargs: Any) -> None:
         """Put a loss in the place of all others. Takes what `add_loss` takes."""
         before, self.losses = self.losses, []
         try:
@@ -85,7 +93,9 @@ class Network(Persistent, Stack):
 
     # What it computes, as symbols
 
-    def build_graph(self, regularizers=MappingProxyType({})):
+    def build_graph(
+        self, regularizers: Mapping[str, Any] = MappingProxyType({})
+    ) -> tuple[dict[str, Tensor], list[Any]]:
         """Connect the layers.
 
         Returns
@@ -98,7 +108,7 @@ class Network(Persistent, Stack):
         names = output_names(self._nodes)
         return self._views.outputs(names, build_regularizers(regularizers)), self.updates()
 
-    def loss(self, **regularizers):
+    def loss(self, **regularizers: Any) -> Tensor:
         """The loss as a symbolic scalar over `variables`.
 
         >>> net = kerasnets.Classifier([4, 3])
@@ -109,22 +119,22 @@ class Network(Persistent, Stack):
         """
         return self._graph(regularizers).loss
 
-    def monitors(self, **regularizers):
+    def monitors(self, **regularizers: Any) -> list[tuple[str, Tensor]]:
         """(name, KerasTensor) pairs of what is watched in training, beside the loss."""
         graph = self._graph(regularizers)
         return [('err', graph.err), *((name, mean) for name, (mean, _) in graph.monitors.items())]
 
-    def updates(self, **regularizers):
+    def updates(self, **regularizers: Any) -> list[Any]:
         """Pairs of (variable, new value) beyond the gradient's: none, see `build_graph`."""
         build_regularizers(regularizers)  # they change the loss alone
         return []
 
-    def _graph(self, regularizers):
+    def _graph(self, regularizers: Any) -> Any:
         return self._views.graph(asked=Asked(build_regularizers(regularizers), noisy=True))
 
     # What one does with it
 
-    def feed_forward(self, x, **regularizers):
+    def feed_forward(self, x: Data, **regularizers: Any) -> dict[str, Found]:
         """Compute every output of every layer.
 
         Parameters
@@ -144,23 +154,31 @@ class Network(Persistent, Stack):
         """
         return self._compute(x, output_names(self._nodes), regularizers)
 
-    def predict(self, x, **regularizers):
+    def predict(self, x: Data, **regularizers: Any) -> Found:
         """The network's output for `x`, which is as `feed_forward` takes it."""
         return self._output(x, 'out', regularizers)
 
-    def _output(self, x, part, regularizers):
+    def _output(self, x: Data, part: str, regularizers: Any) -> Found:
         """One output of the last layer for `x`."""
         name = f'{self._nodes[-1].name}:{part}'
         return self._compute(x, [name], regularizers)[name]
 
-    def _compute(self, x, names, regularizers, start=None):
+    def _compute(
+        self, x: Data, names: list[str], regularizers: Any, start: str | None = None
+    ) -> Any:
         """Named outputs for `x`, with the noise and dropout among the regularizers."""
         built = build_regularizers(regularizers)
         return self._views.compute(x, names, start, built, self.rng)
 
     def evaluate(
-        self, data, *, batch_size=1024, monitors=None, monitor_gradients=False, **regularizers
-    ):
+        self,
+        data: Data,
+        *,
+        batch_size: int = 1024,
+        monitors: Any = None,
+        monitor_gradients: bool = False,
+        **regularizers: Any,
+    ) -> Monitors:
         """Compute the loss and the monitors over data, as training would.
 
         Parameters
@@ -184,34 +202,34 @@ class Network(Persistent, Stack):
 
     def itertrain(
         self,
-        train,
-        valid=None,
-        algo='rmsprop',
+        train: Data,
+        valid: Data | None = None,
+        algo: Any = 'rmsprop',
         *,
-        epochs=None,
-        max_updates=None,
-        learning_rate=None,
-        batch_size=32,
-        train_batches=None,
-        valid_batches=None,
-        patience=5,
-        validate_every=10,
-        min_improvement=0.0,
-        monitors=None,
-        monitor_gradients=False,
-        class_weight=None,
-        callbacks=(),
-        tensorboard=None,
-        verbose='auto',
-        save_progress=None,
-        save_every=0,
-        resume=None,
-        continue_=False,
-        jit='auto',
-        subalgo='rmsprop',
-        unlabelled=None,
-        **options,
-    ):
+        epochs: int | None = None,
+        max_updates: int | None = None,
+        learning_rate: Any = None,
+        batch_size: int = 32,
+        train_batches: int | None = None,
+        valid_batches: int | None = None,
+        patience: int = 5,
+        validate_every: int = 10,
+        min_improvement: float = 0.0,
+        monitors: Any = None,
+        monitor_gradients: bool = False,
+        class_weight: Mapping[int, float] | None = None,
+        callbacks: Any = (),
+        tensorboard: Any = None,
+        verbose: Any = 'auto',
+        save_progress: Path | None = None,
+        save_every: float = 0,
+        resume: Path | bool | None = None,
+        continue_: bool = False,
+        jit: Any = 'auto',
+        subalgo: Any = 'rmsprop',
+        unlabelled: Data | None = None,
+        **options: Any,
+    ) -> Iterator[tuple[Monitors, Monitors]]:
         """Train, yielding (training, validation) monitors after each epoch.
 
         A caller may leave at any yield; the network then has the parameters of the moment. At
@@ -293,18 +311,26 @@ class Network(Persistent, Stack):
         """
         named = [field.name for field in dataclasses.fields(training.Settings)]
         given = locals()
-        settings = {name: given[name] for name in named}
+        chosen = {name: given[name] for name in named}
         if algo in ('layerwise', 'pretrain', 'sample'):
             training.check_keywords(subalgo, options)
-            more = {**settings, **options, 'unlabelled': unlabelled}
+            more = {**chosen, **options, 'unlabelled': unlabelled}
             return pretraining.itertrain(self, self._over, algo, train, valid, subalgo, **more)
         training.check_keywords(algo, options)
-        settings = training.Settings(**settings)
+        settings = training.Settings(**chosen)
         return iter(training.prepare(self, self._views, train, valid, algo, settings, **options))
 
     def find_learning_rate(
-        self, data, algo='rmsprop', *, low=1e-7, high=10.0, steps=100, batch_size=32, **options
-    ):
+        self,
+        data: Data,
+        algo: Any = 'rmsprop',
+        *,
+        low: float = 1e-7,
+        high: float = 10.0,
+        steps: int = 100,
+        batch_size: int = 32,
+        **options: Any,
+    ) -> rates.RateCurve:
         """Look for a learning rate: take a step at each of many, ever larger.
 
         The network is afterwards what it was.
@@ -327,7 +353,7 @@ class Network(Persistent, Stack):
         """
         return rates.find(self._views, data, algo, low, high, steps, batch_size, options)
 
-    def train(self, *args, **kwargs):
+    def train(self, *args: Any, **kwargs: Any) -> tuple[Monitors, Monitors]:
         """Train until patience or epochs run out. Takes what `itertrain` takes.
 
         Returns
@@ -335,7 +361,7 @@ class Network(Persistent, Stack):
         training, validation : dict
             The monitors of the last epoch.
         """
-        monitors = {}, {}
+        monitors: tuple[Monitors, Monitors] = {}, {}
         for monitors in self.itertrain(*args, **kwargs):  # noqa: B007
             pass
         return monitors
@@ -343,16 +369,11 @@ class Network(Persistent, Stack):
     # Inside
 
     @property
-    def nodes(self):
-        """The layers as nodes of a graph."""
-        return self._nodes
-
-    @property
-    def feeds(self):
+    def feeds(self) -> Any:
         """What data the network takes."""
         return self._views.feeds
 
-    def _over(self, nodes, losses, plain):
+    def _over(self, nodes: Any, losses: Any, plain: bool) -> Network:
         """A network over other nodes, some of them this one's own."""
         made = Network(rng=self.rng) if plain else type(self)(loss=None, rng=self.rng)
         made.INPUT_NDIM = self.INPUT_NDIM
@@ -364,13 +385,15 @@ class Network(Persistent, Stack):
     takes_labels = False
 
     @property
-    def _views(self):
+    def _views(self) -> Views:
         if self._made is None:
             self._made = Views(
                 self._nodes, self.model, self.losses, self._monitors, self.takes_labels
             )
         return self._made
 
-    def _monitors(self, loss, output, target, weights=None):
+    def _monitors(
+        self, loss: Any, output: Tensor, target: Tensor, weights: Any = None
+    ) -> dict[str, Any]:
         """Quantities to watch beside the loss: name -> (mean, mass)."""
         return {}

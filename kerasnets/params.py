@@ -1,11 +1,16 @@
 """Handles on parameters, under theanets' names and in theanets' layouts."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 
 from kerasnets import activations, layers
 from kerasnets.errors import DataError
 from kerasnets.layers.form import Layout
+from kerasnets.typing import Array, Tensor
 
 
 class Parameter:
@@ -21,22 +26,22 @@ class Parameter:
         `hz` are parts of one Keras variable.
     """
 
-    def __init__(self, name, variable, layout):
+    def __init__(self, name: str, variable: Any, layout: Any) -> None:
         self.name = name
         self.variable = variable
         self.layout = layout
         self.shape = layout.shape(tuple(self.variable.shape))
 
     @property
-    def keras_name(self):
+    def keras_name(self) -> str:
         """The attribute of the Keras layer: 'kernel', 'recurrent_kernel', 'bias'."""
         return self.layout.path.split('.')[-1]
 
-    def get_value(self):
+    def get_value(self) -> Array:
         """A numpy copy of the values, in theanets' layout."""
         return np.array(keras.ops.convert_to_numpy(self.layout.read(_numpy(self.variable))))
 
-    def set_value(self, array):
+    def set_value(self, array: Any) -> None:
         """Set the values from an array in theanets' layout.
 
         Raises
@@ -54,26 +59,26 @@ class Parameter:
             )
         self.variable.assign(self.layout.write(_numpy(self.variable), array))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f'<Parameter {self.name} {self.shape}>'
 
 
 class Value(keras.layers.Layer):
     """The value of a parameter, read anew at each call with any tensor of the graph."""
 
-    def __init__(self, param, layers):
+    def __init__(self, param: Parameter, layers: Any) -> None:
         super().__init__()
         self.param = param
         self.layers = layers  # so that their variables are those of the model
 
-    def call(self, anchor):
+    def call(self, anchor: Tensor) -> Tensor:
         return keras.ops.multiply(self.param.layout.read(self.param.variable), 1)
 
-    def compute_output_spec(self, anchor):
+    def compute_output_spec(self, anchor: Tensor) -> Tensor:
         return keras.KerasTensor(self.param.shape, dtype='float32')
 
 
-def parameters(layer, prefix):
+def parameters(layer: Any, prefix: str) -> dict[str, Parameter]:
     """Name -> `Parameter` of a built Keras layer.
 
     A layer that theanets did not have goes by the names of its Keras variables.
@@ -93,5 +98,5 @@ def parameters(layer, prefix):
     }
 
 
-def _numpy(variable):
+def _numpy(variable: Any) -> Array:
     return np.array(keras.ops.convert_to_numpy(variable.value))

@@ -1,15 +1,30 @@
 """`Persistent`: how a network is kept: in files, in pickles, over models of Keras."""
 
+from __future__ import annotations
+
 import copy
 import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from kerasnets import builder, exporting, interchange, saving
+from kerasnets.typing import File, Path
+
+if TYPE_CHECKING:
+    from typing import Self  # of Python 3.11
+
+    from kerasnets.losses import Loss
 
 
 class Persistent:
     """What a `Network` has for being kept and brought back."""
 
-    def save(self, filename_or_handle):
+    rng: np.random.Generator
+    losses: list[Loss]
+    history: list[dict[str, Any]]
+
+    def save(self, filename_or_handle: File) -> None:
         """Write the network to a ``.keras`` or ``.h5`` file that plain Keras opens.
 
         A file that is there is replaced when the new one is whole and on disk, not before.
@@ -26,7 +41,7 @@ class Persistent:
         """
         saving.save(self, filename_or_handle)
 
-    def export(self, path):
+    def export(self, path: Path) -> None:
         """Write the network for inference where Keras is not: what `predict` computes.
 
         Parameters
@@ -47,7 +62,7 @@ class Persistent:
         exporting.export(self, path)
 
     @classmethod
-    def from_keras(cls, model, loss=None, **kwargs):
+    def from_keras(cls, model: Any, loss: Any = None, **kwargs: Any) -> Self:
         """A network over the layers of a Keras model, which both then share.
 
         Parameters
@@ -66,11 +81,12 @@ class Persistent:
         >>> kerasnets.Classifier.from_keras(model).predict(np.zeros((2, 4))).shape
         (2,)
         """
-        net = cls(**kwargs) if loss is None else cls(loss=loss, **kwargs)
+        made: Any = cls
+        net = made(**kwargs) if loss is None else made(loss=loss, **kwargs)
         net.adopt(builder.adopt(interchange.specs_of(model), model), model)
         return net
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         """Copies and pickles are the network's own file, and what no file holds."""
         handle = io.BytesIO()
         saving.save(self, handle)
@@ -79,7 +95,7 @@ class Persistent:
         return _revived, (type(self), handle.getvalue()), state
 
     @classmethod
-    def load(cls, filename_or_handle, max_params=None):
+    def load(cls, filename_or_handle: File, max_params: int | None = None) -> Self:
         """Read a network that `save` wrote, a model that Keras saved, or a pickle of theanets.
 
         Nothing in a file is run: see `guard` and `inert`.
@@ -98,7 +114,7 @@ class Persistent:
         """
         return saving.load(filename_or_handle, cls, max_params)
 
-    def load_weights(self, filename_or_handle):
+    def load_weights(self, filename_or_handle: File) -> None:
         """Set the parameters to those of a file of the same layers, ``.weights.h5`` or any other.
 
         Raises
@@ -109,6 +125,6 @@ class Persistent:
         saving.load_weights(self, filename_or_handle)
 
 
-def _revived(cls, content):
+def _revived(cls: Any, content: bytes) -> Any:
     """A network from the bytes of its file."""
     return cls.load(io.BytesIO(content))

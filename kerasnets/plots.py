@@ -9,18 +9,22 @@ figure. Nothing is shown or written: ``figure.savefig('net.png')`` does that.
 'epoch'
 """
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from kerasnets.errors import ConfigurationError, DataError, pick
 from kerasnets.params import Parameter
+from kerasnets.typing import Array, Data
 
 __all__ = ['confusion', 'learning_curves', 'plot_weights', 'sequence']
 
 
-def learning_curves(net, monitor='loss', axes=None):
+def learning_curves(net: Any, monitor: str = 'loss', axes: Any = None) -> Figure:
     """A monitor over the epochs, in training and in validation.
 
     Parameters
@@ -53,7 +57,9 @@ def learning_curves(net, monitor='loss', axes=None):
     return axes.figure
 
 
-def plot_weights(weights, shape=None, columns=None, axes=None):
+def plot_weights(
+    weights: Any, shape: tuple[int, ...] | None = None, columns: int | None = None, axes: Any = None
+) -> Figure:
     """The weights into each unit as an image, blue below 0 and red above, side by side.
 
     Parameters
@@ -96,7 +102,7 @@ def plot_weights(weights, shape=None, columns=None, axes=None):
     return axes.figure
 
 
-def confusion(net, x, y, names=None, axes=None):
+def confusion(net: Any, x: Data, y: Data, names: Any = None, axes: Any = None) -> Figure:
     """How often each class is taken for each: rows are true classes, columns predicted ones.
 
     Parameters
@@ -124,7 +130,7 @@ def confusion(net, x, y, names=None, axes=None):
     return axes.figure
 
 
-def sequence(target, predicted, axes=None):
+def sequence(target: Any, predicted: Any, axes: Any = None) -> Figure:
     """A sequence of values against what was predicted for it.
 
     Parameters
@@ -150,7 +156,7 @@ def sequence(target, predicted, axes=None):
     return axes.figure
 
 
-def _tiles(values, shape, columns):
+def _tiles(values: Array, shape: tuple[int, ...], columns: int | None) -> Array:
     """Images (height, width) of each unit in a grid, with lines of NaN between."""
     units = values.shape[1]
     columns = columns or math.ceil(math.sqrt(units))
@@ -163,5 +169,5 @@ def _tiles(values, shape, columns):
     return grid
 
 
-def _axes(axes):
+def _axes(axes: Any) -> Any:
     return Figure(figsize=(6, 4.5), layout='constrained').subplots() if axes is None else axes

@@ -3,8 +3,12 @@
 L. Smith (2017), "Cyclical learning rates for training neural networks", WACV.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +16,7 @@ from kerasnets import checkpoint, data
 from kerasnets.curvature import Esgd
 from kerasnets.errors import ConfigurationError, number, positive
 from kerasnets.objective import Asked
+from kerasnets.typing import Array
 
 #: Weight of the past in the running mean of the losses.
 SMOOTH = 0.9
@@ -33,12 +38,21 @@ class RateCurve:
         The rate at which the loss fell most steeply.
     """
 
-    rates: np.ndarray
-    losses: np.ndarray
+    rates: Array
+    losses: Array
     best: float
 
 
-def find(views, source, algo, low, high, steps, batch_size, options):
+def find(
+    views: Any,
+    source: Any,
+    algo: Any,
+    low: float,
+    high: float,
+    steps: int,
+    batch_size: int,
+    options: Any,
+) -> RateCurve:
     """Take a step at each of `steps` rates from `low` to `high`; the network stays as it was."""
     steps = positive(steps, 'steps', least=3)
     for name, rate in (('low', low), ('high', high)):
@@ -52,7 +66,8 @@ def find(views, source, algo, low, high, steps, batch_size, options):
     objective.use(optimizer)
     before = checkpoint.values(views.model.variables)
     rates = np.geomspace(low, high, steps)
-    losses, mean = [], 0.0
+    losses: Any = []
+    mean = 0.0
     try:
         for i, (rate, batch) in enumerate(zip(rates, _endless(source))):
             optimizer.learning_rate = float(rate)
@@ -72,6 +87,6 @@ def find(views, source, algo, low, high, steps, batch_size, options):
     return RateCurve(rates[: len(losses)], losses, float(rates[steepest]))
 
 
-def _endless(source):
+def _endless(source: Any) -> Iterator[Any]:
     while True:
         yield from source.epoch()

@@ -1,10 +1,16 @@
 """Networks that read sequences of vectors, and text as such a sequence."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 from kerasnets import explaining, feedforward, objective
 from kerasnets.errors import ConfigurationError
 from kerasnets.nodes import is_chain
 from kerasnets.sampling import Sampler
 from kerasnets.text import Text, batches
+from kerasnets.typing import Layers, Seed
 
 __all__ = ['Autoencoder', 'Classifier', 'Regressor', 'Text', 'batches']
 
@@ -64,15 +70,29 @@ class Classifier(feedforward.Classifier):
     OUTPUT_NDIM = 2
     takes_labels = True
 
-    def __init__(self, layers=(), loss='xe', weighted=False, rng=13, text=None):
+    def __init__(
+        self,
+        layers: Layers = (),
+        loss: Any = 'xe',
+        weighted: bool = False,
+        rng: Seed = 13,
+        text: Text | None = None,
+    ) -> None:
         if text is not None and not isinstance(text, Text):
             raise ConfigurationError(f'expected text as a Text, got {text!r}. Try text=Text(str).')
         super().__init__(layers, loss=loss, weighted=weighted, rng=rng)
         self.text = text
 
     def predict_sequence(
-        self, labels, steps, streams=1, rng=None, temperature=1.0, top_k=None, top_p=None
-    ):
+        self,
+        labels: Iterable[int],
+        steps: int,
+        streams: int = 1,
+        rng: Seed = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+    ) -> Iterator[Any]:
         """Write a sequence on from a seed, reading what was written.
 
         The seed is read once; every further step takes the same time.
@@ -113,7 +133,7 @@ class Classifier(feedforward.Classifier):
         """
         return self._sampler().sample(labels, steps, streams, rng, temperature, top_k, top_p)
 
-    def explain_text(self, text):
+    def explain_text(self, text: str) -> explaining.Explained:
         """How probable the network finds each character of a text, from those before it.
 
         Returns
@@ -133,13 +153,15 @@ class Classifier(feedforward.Classifier):
         """
         return explaining.explain(self, text)
 
-    def text_sample(self, seed, steps, rng=None):
+    def text_sample(self, seed: int, steps: int, rng: Seed = None) -> str:
         """A sample of text: the first `seed` characters of the Text, and `steps` more."""
+        if self.text is None:
+            raise ConfigurationError('the network has no alphabet. Make it with text=Text(...).')
         start = self.text.labels[:seed] if len(self.text.labels) else [0]
         drawn = self.predict_sequence(start, steps, rng=rng)
         return f'{self.text.decode(start)}|{self.text.decode(drawn)}'
 
-    def _sampler(self):
+    def _sampler(self) -> Sampler:
         if self._views.sampler is None:
             if not is_chain(self._nodes):
                 raise ConfigurationError(

@@ -3,8 +3,11 @@
 Names only: the parser reads them without importing Keras.
 """
 
+from __future__ import annotations
+
 import functools
 import importlib
+from types import ModuleType
 
 #: Form, as theanets spells it -> module of `kerasnets.layers` that makes it.
 FORMS = {
@@ -42,16 +45,16 @@ FORMS = {
 MODULES = sorted({*FORMS.values(), 'activation'})
 
 #: Form -> class of a layer of the user's own; `kerasnets.register` fills it.
-OWN = {}
+OWN: dict[str, type] = {}
 
 
 @functools.cache
-def load_layers():
+def load_layers() -> list[ModuleType]:
     """Import every module of layers, so that Keras knows our classes; returns them."""
     return [importlib.import_module(f'kerasnets.layers.{name}') for name in MODULES]
 
 
-def form_of(word):
+def form_of(word: str) -> str | None:
     """The form that a word names, or None.
 
     Forms of kerasnets may be written small or in capitals, since 'LSTM' and 'GRU' are words of

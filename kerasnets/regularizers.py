@@ -5,9 +5,12 @@ their way to the layers that read them. Both are part of the graph of the losses
 network's own model and saved files know nothing of them.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -15,6 +18,7 @@ from keras import ops
 from kerasnets.compiled import squared_jacobian
 from kerasnets.errors import ConfigurationError, check_known, matching, number
 from kerasnets.losses import average, hidden
+from kerasnets.typing import Data, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,20 +46,20 @@ class Regularizer:
     """
 
     weight: float = 1.0
-    pattern: str | tuple | None = None
+    pattern: str | tuple[str, ...] | None = None
 
     of = 'outputs'
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         name = f'the weight of {type(self).__name__}'
         number(self.weight, name, lambda w: 0 <= w < math.inf, 'of 0 or more')
         check_pattern(self.pattern)
 
-    def penalty(self, values, mask=None):
+    def penalty(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
         """The penalty for one tensor, a scalar; `mask` marks the steps that are no padding."""
         raise NotImplementedError
 
-    def select(self, names, default):
+    def select(self, names: Any, default: Any) -> list[str]:
         """Those names that it is about.
 
         Raises
@@ -71,7 +75,7 @@ class Regularizer:
         return [name for name in names if name in found]
 
 
-def check_pattern(pattern):
+def check_pattern(pattern: object) -> None:
     """Refuse what is neither a pattern, nor a tuple of them, nor None."""
     patterns = pattern if isinstance(pattern, (tuple, list)) else [pattern]
     if not all(one is None or isinstance(one, str) for one in patterns):
@@ -80,7 +84,7 @@ def check_pattern(pattern):
         )
 
 
-def mean(values, mask=None):
+def mean(values: Tensor, mask: Tensor | None = None) -> Tensor:
     """The mean of a tensor, over the steps (examples, time) that the mask leaves."""
     if mask is None:
         return ops.mean(values)
@@ -92,7 +96,7 @@ class WeightL1(Regularizer):
 
     of = 'weights'
 
-    def penalty(self, values, mask=None):
+    def penalty(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
         return mean(ops.abs(values), mask)
 
 
@@ -101,7 +105,7 @@ class WeightL2(Regularizer):
 
     of = 'weights'
 
-    def penalty(self, values, mask=None):
+    def penalty(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
         return mean(ops.square(values), mask)
 
 
@@ -111,7 +115,7 @@ class HiddenL1(WeightL1):
     of = 'outputs'
 
 
-def _pairs(values, mask):
+def _pairs(values: Tensor, mask: Tensor | None) -> Tensor:
     """Which pairs of successive steps count, of which a sequence of one step has none."""
     mask = ops.ones_like(values[:, :, 0], dtype='bool') if mask is None else mask
     return ops.logical_and(mask[:, 1:], mask[:, :-1])
@@ -122,7 +126,7 @@ class RecurrentState(Regularizer):
 
     of = 'sequences'
 
-    def penalty(self, values, mask=None):
+    def penalty(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
         return mean(ops.square(values[:, 1:] - values[:, :-1]), _pairs(values, mask))
 
 
@@ -131,7 +135,7 @@ class RecurrentNorm(Regularizer):
 
     of = 'sequences'
 
-    def penalty(self, values, mask=None):
+    def penalty(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
         norms = ops.sum(ops.square(values), axis=-1)
         return mean(norms[:, :-1] - norms[:, 1:], _pairs(values, mask))
 
@@ -146,7 +150,7 @@ class Contractive(Regularizer):
 
     wrt: str = '*'
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         check_pattern(self.wrt)
 
@@ -157,7 +161,7 @@ class Noise(Regularizer):
 
     where: str | None = None  # 'input', 'hidden' or 'output', in the place of a pattern
 
-    def layer(self, seed):
+    def layer(self, seed: int) -> Any:
         """The Keras layer that makes the noise."""
         return Gaussian(self.weight, seed)
 
@@ -168,11 +172,11 @@ class Dropout(Noise):
     theanets did not scale them, and thereby predicted from larger sums than it had trained on.
     """
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         number(self.weight, 'the probability of dropout', lambda w: 0 <= w < 1, 'of 0 to under 1')
         check_pattern(self.pattern)
 
-    def layer(self, seed):
+    def layer(self, seed: int) -> Any:
         return keras.layers.Dropout(self.weight, seed=seed)
 
 
@@ -180,7 +184,7 @@ class Dropout(Noise):
 class Function(Regularizer):
     """A function of all outputs, a dict of tensors by name, as a penalty."""
 
-    function: Callable | None = None
+    function: Callable[..., Tensor] | None = None
 
 
 KINDS = {
@@ -200,13 +204,13 @@ CHANGES = {'dropout': Dropout, 'noise': Noise}
 PLACES = ('input', 'hidden', 'output')
 
 
-def names():
+def names() -> list[str]:
     """The keywords that `build` knows."""
     places = [f'{place}_{change}' for place in PLACES for change in CHANGES]
     return [*KINDS, *ALIASES, *CHANGES, *places, 'regularizers']
 
 
-def build(keywords):
+def build(keywords: Any) -> tuple[Regularizer, ...]:
     """Regularizers from keywords.
 
     A penalty has a number, its weight, or a dict that may hold a pattern too; 'input_noise'
@@ -236,7 +240,7 @@ def build(keywords):
     return tuple(r for r in built if r.weight)
 
 
-def _of_keyword(name, value):
+def _of_keyword(name: str, value: Any) -> list[Regularizer]:
     """The regularizers that one keyword asks for."""
     place, _, change = name.rpartition('_')
     if name in CHANGES:
@@ -260,36 +264,36 @@ def _of_keyword(name, value):
 class Gaussian(keras.layers.Layer):
     """Adds normal noise in training; Keras' own layer has it up to a deviation of 1 only."""
 
-    def __init__(self, deviation, seed):
+    def __init__(self, deviation: float, seed: int) -> None:
         super().__init__()
         self.supports_masking = True
         self.deviation = deviation
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, x, training=False):
+    def call(self, x: Data, training: bool = False) -> Tensor:
         if not training:
             return x
         noise = keras.random.normal(ops.shape(x), dtype=x.dtype, seed=self.seed_generator)
         return x + self.deviation * noise
 
-    def compute_output_spec(self, x, training=False):
+    def compute_output_spec(self, x: Data, training: bool = False) -> Tensor:
         return keras.KerasTensor(x.shape, dtype=x.dtype)
 
 
 class Always(keras.layers.Layer):
     """A layer that changes data in training, doing so at all times."""
 
-    def __init__(self, layer):
+    def __init__(self, layer: Any) -> None:
         super().__init__()
         self.supports_masking = True
         self.layer = layer
 
     @property
-    def seed_generator(self):
+    def seed_generator(self) -> Any:
         """What the layer draws from."""
         return self.layer.seed_generator
 
-    def call(self, x):
+    def call(self, x: Data) -> Tensor:
         return self.layer(x, training=True)
 
 
@@ -299,12 +303,12 @@ class Contraction(keras.layers.Layer):
     Called with the inputs of the model, a list.
     """
 
-    def __init__(self, model, wrt):
+    def __init__(self, model: Any, wrt: Any) -> None:
         super().__init__()
         self.model = model
         self.wrt = wrt
 
-    def call(self, xs):
+    def call(self, xs: Any) -> Tensor:
         total = 0.0
         for name in self.model.output:
             for j in self.wrt:
@@ -313,5 +317,5 @@ class Contraction(keras.layers.Layer):
                 )
         return total / len(self.model.outputs)
 
-    def compute_output_spec(self, xs):
+    def compute_output_spec(self, xs: Any) -> Tensor:
         return keras.KerasTensor((), dtype='float32')

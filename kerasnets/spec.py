@@ -4,6 +4,8 @@ A pure parser: it knows forms by name only and never imports Keras. `kerasnets.b
 turns the specs into layers; saving and loading read the same specs.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import numbers
 from collections.abc import Mapping
@@ -12,6 +14,7 @@ from typing import Any
 
 from kerasnets import registry
 from kerasnets.errors import ConfigurationError, suggest
+from kerasnets.typing import Entry
 
 #: Keys of a dict entry that name the outputs from which a recurrent layer starts.
 STATES = ('h_0', 'c_0', 's_0')
@@ -29,27 +32,34 @@ class LayerSpec:
     place: int  # position in the list of layers
     entry: Any  # what the user typed
     size: int | None = None  # number of units
-    shape: tuple | None = None  # of an input, without the examples
+    shape: tuple[int | None, ...] | None = None  # of an input, without the examples
     activation: Any = None  # as typed; None leaves the choice to the form
-    default_activation: str = 'relu'  # for forms that follow the network's custom
-    inputs: tuple = ()  # names of the outputs it reads, such as 'hid1:out'
-    states: tuple = ()  # pairs such as ('h_0', 'encoder:out')
-    options: Mapping = dataclasses.field(  # keywords for Keras and for initialisation
+    default_activation: str | None = 'relu'  # for forms that follow the network's custom
+    inputs: tuple[str, ...] = ()  # names of the outputs it reads, such as 'hid1:out'
+    states: tuple[tuple[str, str], ...] = ()  # pairs such as ('h_0', 'encoder:out')
+    options: Mapping[str, Any] = dataclasses.field(  # keywords for Keras and for initialisation
         default_factory=lambda: MappingProxyType({})
     )
     layer: Any = None  # the Keras layer itself, where the user gave one
 
     @property
-    def sources(self):
+    def sources(self) -> tuple[str, ...]:
         """Names of all outputs that the layer depends on."""
         return (*self.inputs, *(name for _, name in self.states))
 
-    def error(self, cause):
+    def error(self, cause: Any) -> ConfigurationError:
         """A ConfigurationError that says where in the list of layers the cause lies."""
         return ConfigurationError(f'layer {self.place} ({self.name!r}), {self.entry!r}: {cause}')
 
 
-def parse(entry, place, *, name=None, previous=None, default_activation='relu'):
+def parse(
+    entry: Entry,
+    place: int,
+    *,
+    name: str | None = None,
+    previous: str | None = None,
+    default_activation: str | None = 'relu',
+) -> LayerSpec:
     """Parse one entry of a list of layers.
 
     Parameters
@@ -89,7 +99,7 @@ def parse(entry, place, *, name=None, previous=None, default_activation='relu'):
     return LayerSpec(place=place, entry=entry, default_activation=default_activation, **fields)
 
 
-def extend(entry, keywords):
+def extend(entry: Entry, keywords: Any) -> Entry:
     """An entry with keywords added to it, as `Network.add_layer` takes them.
 
     >>> extend(20, {'form': 'rnn'}) == {'size': 20, 'form': 'rnn'}
@@ -108,9 +118,9 @@ def extend(entry, keywords):
     )
 
 
-def check_names(specs):
+def check_names(specs: Any) -> None:
     """Refuse two layers of one name, and inputs that name no earlier layer."""
-    seen = {}
+    seen: dict[str, Any] = {}
     for spec in specs:
         for source in spec.sources:
             if source.split(':')[0] not in seen:
@@ -128,7 +138,7 @@ def check_names(specs):
         seen[spec.name] = spec.place
 
 
-def _fields(entry, place):
+def _fields(entry: Entry, place: int) -> dict[str, Any]:
     """Fields of the LayerSpec that the entry itself decides."""
     default = 'input' if place == 0 else 'ff'
     if isinstance(entry, str):
@@ -149,10 +159,10 @@ def _fields(entry, place):
     )
 
 
-def _from_tuple(entry, default):
-    fields = {}
+def _from_tuple(entry: Entry, default: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
 
-    def put(key, value):
+    def put(key: str, value: Any) -> None:
         if key in fields:
             raise ConfigurationError(
                 f'two of {key}: {fields[key]!r} and {value!r}. Keep one of them.'
@@ -175,7 +185,7 @@ def _from_tuple(entry, default):
     return {'form': default, **fields}
 
 
-def _from_dict(entry, default):
+def _from_dict(entry: Entry, default: Any) -> dict[str, Any]:
     for key in entry:
         if not isinstance(key, str):
             raise ConfigurationError(f'expected words as keys, got {key!r}.')
@@ -199,17 +209,17 @@ def _from_dict(entry, default):
     return fields
 
 
-def _is_size(value):
+def _is_size(value: Any) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def _size(value):
+def _size(value: Any) -> Any:
     if not _is_size(value) or value < 1:
         raise ConfigurationError(f'expected a size of 1 or more as an int, got {value!r}.')
     return int(value)
 
 
-def _form(word):
+def _form(word: Any) -> Any:
     form = registry.form_of(word)
     if form is not None:
         return form
@@ -220,7 +230,7 @@ def _form(word):
     )
 
 
-def _name(typed, default):
+def _name(typed: Any, default: Any) -> Any:
     name = default if typed is None else typed
     if not isinstance(name, str) or not name or set(name) & set(':./'):
         raise ConfigurationError(
@@ -229,7 +239,7 @@ def _name(typed, default):
     return name
 
 
-def _inputs(typed, previous):
+def _inputs(typed: Any, previous: str | None) -> Any:
     """Names of outputs, each with its part: 'hid1' reads 'hid1:out'."""
     names = (typed,) if isinstance(typed, str) else (previous,) if typed is None else typed
     if not isinstance(names, (tuple, list)):
@@ -240,7 +250,7 @@ def _inputs(typed, previous):
     return tuple(name if ':' in name else f'{name}:out' for name in names if name is not None)
 
 
-def _check_input(fields):
+def _check_input(fields: Any) -> None:
     if ('size' in fields) == ('shape' in fields):
         raise ConfigurationError(
             'expected an input with either a size or a shape, got '

@@ -1,6 +1,9 @@
 """`Stack`: a list of layers as a Keras model, and what can be asked about it."""
 
+from __future__ import annotations
+
 import numbers
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +11,9 @@ from kerasnets import builder, showing
 from kerasnets.errors import ConfigurationError, pick
 from kerasnets.initializers import generator
 from kerasnets.nodes import inputs_of
-from kerasnets.spec import check_names, extend, parse
+from kerasnets.params import Parameter
+from kerasnets.spec import LayerSpec, check_names, extend, parse
+from kerasnets.typing import Entry, Layers, Seed, Tensor
 
 
 class Stack:
@@ -31,13 +36,13 @@ class Stack:
     INPUT_NDIM = 2
     OUTPUT_NDIM = 2
 
-    def __init__(self, layers=(), rng=13):
+    def __init__(self, layers: Layers = (), rng: Seed = 13) -> None:
         if isinstance(layers, (str, bytes, numbers.Number, dict)):
             raise ConfigurationError(f'expected a list of layers, got {layers!r}. Try [10, 20, 3].')
         self.rng = generator(rng)
-        self._nodes = []
-        self._model = None  # made when first asked for, of the layers of that time
-        self._made = None  # what is derived from the model
+        self._nodes: list[Any] = []
+        self._model: Any = None  # made when first asked for, of the layers of that time
+        self._made: Any = None  # what is derived from the model
         layers = list(layers)
         for i, layer in enumerate(layers):
             last = i == len(layers) - 1 and i > 0
@@ -45,39 +50,44 @@ class Stack:
             self._add(layer, 'out' if last else None, activation)
 
     @property
-    def model(self):
+    def model(self) -> Any:
         if self._model is None:
             self._model = builder.assemble(self._nodes)
         return self._model
 
     @property
-    def specs(self):
+    def specs(self) -> list[LayerSpec]:
         return [node.spec for node in self._nodes]
 
     @property
-    def layers(self):
+    def nodes(self) -> list[Any]:
+        """The layers as nodes of a graph."""
+        return self._nodes
+
+    @property
+    def layers(self) -> list[Any]:
         """The Keras layers, the input first."""
         return [node.layer for node in self._nodes]
 
     @property
-    def inputs(self):
+    def inputs(self) -> list[Tensor]:
         """The Keras tensors that the network reads."""
         return list(inputs_of(self._nodes).values())
 
     @property
-    def params(self):
+    def params(self) -> list[Parameter]:
         """Handles on all learnable parameters, in the order of the layers."""
         return [param for node in self._nodes for param in node.params()]
 
     @property
-    def num_params(self):
+    def num_params(self) -> int:
         """Number of learnable values in the network."""
         return sum(int(np.prod(p.shape)) for p in self.params)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return showing.listed(self)
 
-    def summary(self, file=None):
+    def summary(self, file: Any = None) -> None:
         """Print a table of the layers: name, form, shape, activation and parameters.
 
         >>> kerasnets.Network([4, (6, 'tanh'), 3])
@@ -85,7 +95,7 @@ class Stack:
         """
         showing.show(self, self._nodes, file)
 
-    def find(self, which, param):
+    def find(self, which: str | int, param: str | int) -> Parameter:
         """A parameter of a layer.
 
         Parameters
@@ -112,7 +122,7 @@ class Stack:
         found = pick(parts, which, 'the network has no layer')
         return pick(found, param, f'layer {which!r} has no parameter')
 
-    def add_layer(self, layer=None, **kwargs):
+    def add_layer(self, layer: Any = None, **kwargs: Any) -> None:
         """Add a layer after those that are there.
 
         Parameters
@@ -124,7 +134,7 @@ class Stack:
         """
         self._add(extend(layer, kwargs), None, 'relu')
 
-    def _add(self, entry, name, activation):
+    def _add(self, entry: Entry, name: str | None, activation: str) -> None:
         previous = self._nodes[-1].name if self._nodes else None
         spec = parse(
             entry,
@@ -139,6 +149,6 @@ class Stack:
         self._nodes.append(builder.add_node(self._nodes, spec, self.rng, self.INPUT_NDIM))
         self._model = self._made = None
 
-    def adopt(self, nodes, model):
+    def adopt(self, nodes: Any, model: Any) -> None:
         """Take the layers of a model that was read from a file."""
         self._nodes, self._model, self._made = nodes, model, None

@@ -1,12 +1,20 @@
 """Tables of columns, such as CSV files, as arrays for a network: numbers scaled, words one-hot."""
 
+from __future__ import annotations
+
 import csv
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kerasnets.errors import DataError, FileError, suggest
+from kerasnets.typing import Array, Path
+
+if TYPE_CHECKING:
+    from typing import Self  # of Python 3.11
 
 #: Different words that a column may have at most.
 WORDS = 100
@@ -26,12 +34,12 @@ class Column:
     """
 
     name: str
-    words: tuple | None = None
+    words: tuple[str, ...] | None = None
     mean: float = 0.0
     std: float = 1.0
 
     @classmethod
-    def of(cls, name, texts, words=False):
+    def of(cls, name: str, texts: Sequence[str], words: bool = False) -> Self:
         """The column that some texts make: of numbers if all are, or are missing.
 
         Raises
@@ -54,11 +62,11 @@ class Column:
         return cls(name, found)
 
     @property
-    def width(self):
+    def width(self) -> int:
         """Variables that it is for a network."""
         return len(self.words) if self.words is not None else 1
 
-    def values(self, texts):
+    def values(self, texts: Sequence[str]) -> Array:
         """Array (rows, width): a missing number is the mean, an unknown word all zeros."""
         if self.words is not None:
             return np.array([[text == word for word in self.words] for text in texts], 'f')
@@ -70,14 +78,14 @@ class Column:
             )
         return ((numbers - self.mean) / self.std)[:, None].astype('f')
 
-    def labels(self, texts):
+    def labels(self, texts: Sequence[str]) -> Array:
         """Array (rows,) of int, of a column of words."""
-        known = {word: i for i, word in enumerate(self.words)}
+        words = self.words or ()
+        known = {word: i for i, word in enumerate(words)}
         for row, text in enumerate(texts):
             if text not in known:
                 raise DataError(
-                    f'column {self.name!r}, row {row}: expected one of {list(self.words)}, '
-                    f'got {text!r}.'
+                    f'column {self.name!r}, row {row}: expected one of {list(words)}, got {text!r}.'
                 )
         return np.array([known[text] for text in texts])
 
@@ -98,11 +106,17 @@ class Table:
     [[1.0, 1.0, 0.0]]
     """
 
-    columns: tuple
+    columns: tuple[Column, ...]
     target: Column
 
     @classmethod
-    def of(cls, data, target, drop=(), classes=None):
+    def of(
+        cls,
+        data: Mapping[str, Sequence[str]],
+        target: str,
+        drop: Sequence[str] = (),
+        classes: Any = None,
+    ) -> Self:
         """The table that some data makes.
 
         Parameters
@@ -131,15 +145,15 @@ class Table:
         return cls(tuple(Column.of(name, data[name]) for name in names), aim)
 
     @property
-    def sizes(self):
+    def sizes(self) -> tuple[int, int]:
         """Variables that a network reads, and values that it gives."""
         return sum(column.width for column in self.columns), self.target.width
 
-    def inputs(self, data):
+    def inputs(self, data: Mapping[str, Sequence[str]]) -> Array:
         """Array (rows, variables)."""
         return np.hstack([c.values(_column(data, c.name)) for c in self.columns])
 
-    def targets(self, data):
+    def targets(self, data: Mapping[str, Sequence[str]]) -> Array:
         """Array (rows,) of labels, or (rows, 1) of values."""
         texts = _column(data, self.target.name)
         if self.target.words is not None:
@@ -148,18 +162,18 @@ class Table:
             raise DataError(f'column {self.target.name!r} lacks a value in row {texts.index("")}.')
         return self.target.values(texts)
 
-    def readable(self, found):
+    def readable(self, found: Any) -> list[Any]:
         """Predictions as they stand in the column: words of labels, numbers of values."""
         if self.target.words is not None:
             return [self.target.words[label] for label in found]
         return (np.asarray(found, 'd')[:, 0] * self.target.std + self.target.mean).tolist()
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """The table as plain data for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, about):
+    def from_dict(cls, about: Any) -> Table:
         """The table that `as_dict` described.
 
         Raises
@@ -174,7 +188,7 @@ class Table:
             raise FileError(f'the file describes its table wrongly: {error!r}.') from None
 
 
-def read(path):
+def read(path: Path) -> dict[str, list[str]]:
     """The columns of a CSV file with a header: name -> texts.
 
     Raises
@@ -201,7 +215,7 @@ def read(path):
     return {name: [text.strip() for text in texts] for name, texts in zip(header, columns)}
 
 
-def _column(data, name):
+def _column(data: Mapping[str, Sequence[str]], name: str) -> Sequence[str]:
     if name not in data:
         raise DataError(
             f'there is no column {name!r}.{suggest(name, data)} There are: {", ".join(data)}.'
@@ -209,7 +223,7 @@ def _column(data, name):
     return data[name]
 
 
-def _numbers(texts):
+def _numbers(texts: Sequence[str]) -> Array | None:
     """Texts as an array of finite numbers, or None."""
     try:
         numbers = np.array([float(text) for text in texts])
@@ -218,7 +232,7 @@ def _numbers(texts):
     return numbers if np.isfinite(numbers).all() else None
 
 
-def _described(fields):
+def _described(fields: Any) -> Column:
     column = Column(**fields)
     if column.words is not None and not all(isinstance(word, str) for word in column.words):
         raise ValueError('words that are none')

@@ -1,14 +1,21 @@
 """Text as sequences of class labels, and batches of sequences cut from long arrays."""
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
 from kerasnets.errors import ConfigurationError, DataError, positive
 from kerasnets.initializers import generator
+from kerasnets.typing import Array, Seed
 
 
-def batches(arrays, steps=100, batch_size=64, rng=None):
+def batches(
+    arrays: Any, steps: int = 100, batch_size: int = 64, rng: Seed = None
+) -> Callable[[], list[Array]]:
     """Make a callable that cuts batches of sequences out of long arrays.
 
     Parameters
@@ -50,7 +57,7 @@ def batches(arrays, steps=100, batch_size=64, rng=None):
     rng = generator(rng)
     window = np.arange(steps)
 
-    def sample():
+    def sample() -> list[Array]:
         starts = rng.integers(lengths[0] - steps + 1, size=(batch_size, 1))
         return [array[starts + window] for array in arrays]
 
@@ -89,7 +96,9 @@ class Text:
     ('lo', [0, 2, 1, 0], 'o\\x00l')
     """
 
-    def __init__(self, text, alpha=None, min_count=2, unknown='\0'):
+    def __init__(
+        self, text: str, alpha: str | None = None, min_count: int = 2, unknown: str = '\0'
+    ) -> None:
         if len(_codes(unknown)) != 1:
             raise ConfigurationError(f'expected unknown as one character, got {unknown!r}.')
         positive(min_count, 'min_count', least=0)
@@ -118,15 +127,15 @@ class Text:
         self.text = self.decode(self.labels)
 
     @property
-    def classes(self):
+    def classes(self) -> int:
         """Number of labels: the alphabet and the unknown character."""
         return len(self._codes)
 
-    def encode(self, txt):
+    def encode(self, txt: str) -> list[int]:
         """Labels of a text, as a list of int: 0 for a character outside the alphabet."""
         return self._labels[_codes(txt)].tolist()
 
-    def decode(self, enc):
+    def decode(self, enc: Iterable[int]) -> str:
         """The text of a sequence of labels.
 
         Raises
@@ -142,7 +151,9 @@ class Text:
             raise DataError(f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}.')
         return self._codes[labels.astype('int64')].tobytes().decode('utf-32-le', 'surrogatepass')
 
-    def classifier_batches(self, steps, batch_size, rng=None):
+    def classifier_batches(
+        self, steps: int, batch_size: int, rng: Seed = None
+    ) -> Callable[[], list[Array]]:
         """Make a callable that returns batches to train a `recurrent.Classifier`.
 
         Parameters
@@ -166,13 +177,13 @@ class Text:
         """
         draw = batches([self.labels], positive(steps, 'steps') + 1, batch_size, rng)
 
-        def batch():
+        def batch() -> list[Array]:
             (labels,) = draw()
             return [labels[:, :-1], labels[:, 1:]]
 
         return batch
 
-    def split(self, fraction):
+    def split(self, fraction: float) -> tuple[Text, Text]:
         """Two Texts of this alphabet: all but the last `fraction` of the characters, and those."""
         at = round(len(self.text) * (1 - fraction))
         parts = copy.copy(self), copy.copy(self)
@@ -180,7 +191,7 @@ class Text:
             part.text, part.labels = self.text[some], self.labels[some]
         return parts
 
-    def sequences(self, steps):
+    def sequences(self, steps: int) -> list[Array]:
         """The whole text in sequences that follow each other: [inputs, targets], as of a batch.
 
         >>> inputs, targets = Text('abcabc', min_count=1).sequences(2)
@@ -195,11 +206,11 @@ class Text:
         rows = np.arange(count)[:, None] * steps + np.arange(steps)
         return [self.labels[rows], self.labels[rows + 1]]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f'<Text of {len(self.text)} characters, {self.classes} classes>'
 
 
-def _codes(text):
+def _codes(text: str) -> Array:
     """Unicode code points of a text, as an array."""
     if not isinstance(text, str):
         raise DataError(f'expected a text as a str, got {type(text).__name__}. Decode it first.')

@@ -1,15 +1,29 @@
 """What theanets kept in its `util`: random values, and finding things by patterns of names."""
 
+from __future__ import annotations
+
 import fnmatch
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from kerasnets import layers as families
 from kerasnets.initializers import generator, weights
-from kerasnets.params import parameters
+from kerasnets.params import Parameter, parameters
+from kerasnets.typing import Array, Layers, Seed
 
 __all__ = ['outputs_matching', 'params_matching', 'random_matrix', 'random_vector']
 
 
-def random_matrix(rows, cols, mean=0.0, std=1.0, sparsity=0.0, radius=0.0, diagonal=0.0, rng=None):
+def random_matrix(
+    rows: int,
+    cols: int,
+    mean: float = 0.0,
+    std: float = 1.0,
+    sparsity: float = 0.0,
+    radius: float = 0.0,
+    diagonal: float = 0.0,
+    rng: Seed = None,
+) -> Array:
     """A matrix (rows, cols) of normal values, as a layer of such a shape would start with.
 
     Parameters are those of `initializers.weights`; `rng` is an int or a numpy random generator.
@@ -25,7 +39,7 @@ def random_matrix(rows, cols, mean=0.0, std=1.0, sparsity=0.0, radius=0.0, diago
     return weights((rows, cols), generator(rng), mean, std, sparsity, radius, diagonal)
 
 
-def random_vector(size, mean=0.0, std=1.0, rng=None):
+def random_vector(size: int, mean: float = 0.0, std: float = 1.0, rng: Seed = None) -> Array:
     """A vector (size,) of normal values.
 
     >>> random_vector(3, mean=1, std=0).tolist()
@@ -34,7 +48,7 @@ def random_vector(size, mean=0.0, std=1.0, rng=None):
     return weights((size,), generator(rng), mean, std)
 
 
-def outputs_matching(outputs, *patterns):
+def outputs_matching(outputs: Mapping[str, Any], *patterns: str) -> Iterator[tuple[str, Any]]:
     """Yield the (name, output) pairs of a dict, such as `feed_forward` gives, that match a pattern.
 
     >>> outputs = kerasnets.Network([2, 3, 1]).feed_forward(np.ones((1, 2)))
@@ -46,7 +60,7 @@ def outputs_matching(outputs, *patterns):
             yield name, output
 
 
-def params_matching(layers, *patterns):
+def params_matching(layers: Layers, *patterns: str) -> Iterator[tuple[str, Parameter]]:
     """Yield the (name, `Parameter`) pairs of some layers that match a pattern of a shell.
 
     Parameters

@@ -1,8 +1,12 @@
 """What the estimators share: their parameters, and how a network is trained for them."""
 
+from __future__ import annotations
+
 import dataclasses
 import inspect
 import numbers
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn import base
@@ -14,6 +18,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from kerasnets import optimizers, regularizers
 from kerasnets.errors import ConfigurationError, DataError, number
 from kerasnets.training import Settings
+from kerasnets.typing import Data
+
+if TYPE_CHECKING:
+    from typing import Self  # of Python 3.11
 
 #: Parameters that are no keywords of training; the rest is handed on.
 OWN = {
@@ -28,7 +36,7 @@ OWN = {
 OTHER = {'epochs': 200, 'learning_rate': 1e-3, 'verbose': 0}
 
 
-def _training():
+def _training() -> Any:
     """Keyword of training -> its default; None where the algorithm or nothing decides."""
     settings = {f.name: f.default for f in dataclasses.fields(Settings) if f.name != 'callbacks'}
     kinds = [*optimizers.ALGORITHMS, 'adamw', 'muon']
@@ -37,7 +45,7 @@ def _training():
     return {**settings, 'callbacks': None, **OTHER, **options, **more}
 
 
-def _signature(**defaults):
+def _signature(**defaults: Any) -> Any:
     """A constructor's signature: scikit-learn reads the names of parameters from it."""
     kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     return inspect.Signature(
@@ -51,16 +59,16 @@ def _signature(**defaults):
     )
 
 
-def constructor(**defaults):
+def constructor(**defaults: Any) -> Callable[..., None]:
     """An ``__init__`` that keeps each parameter as it is, as scikit-learn wants it."""
     signature = _signature(**defaults)
 
-    def init(self, *args, **kwargs):
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
         vars(self).update({k: v for k, v in bound.arguments.items() if k != 'self'})
 
-    init.__signature__ = signature
+    vars(init)['__signature__'] = signature
     return init
 
 
@@ -90,9 +98,9 @@ class Estimator(base.BaseEstimator):
         The training loss of each epoch.
     """
 
-    KIND = None  # of Network
+    KIND: Any = None  # of Network
 
-    def _build(self, sizes, weighted):
+    def _build(self, sizes: Any, weighted: bool) -> None:
         """The network that is to be trained."""
         seed = self.random_state
         if not isinstance(seed, (int, np.integer)):
@@ -101,21 +109,21 @@ class Estimator(base.BaseEstimator):
         entries = [sizes[0], *self._hidden(), sizes[1]]
         self.net_ = self.KIND(entries, weighted=weighted, rng=int(seed), **loss)
 
-    def _hidden(self):
+    def _hidden(self) -> Any:
         if isinstance(self.layers, (str, dict)) or not hasattr(self.layers, '__iter__'):
             raise ConfigurationError(
                 f'expected layers as a list of the hidden layers, got {self.layers!r}. Try [100].'
             )
         return list(self.layers)
 
-    def _keywords(self, **changes):
+    def _keywords(self, **changes: Any) -> dict[str, Any]:
         """Keywords of training, but for those that are not given."""
         defaults = _training()
         chosen = {name: getattr(self, name) for name in defaults}
         given = {k: v for k, v in {**chosen, **changes}.items() if v is not None}
         return {**given, 'algo': self.algo}
 
-    def _train(self, data, stratify=None, **changes):
+    def _train(self, data: Data, stratify: Any = None, **changes: Any) -> Self:
         """Train `net_` on a list of arrays, some of them held out if that is asked for."""
         at = number(self.validation_fraction, 'validation_fraction', lambda v: 0 <= v < 1, '[0, 1)')
         valid = None
@@ -130,25 +138,25 @@ class Estimator(base.BaseEstimator):
         self.n_iter_ = len(self.net_.history) - before
         return self
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, 'net_')
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
-    def _read(self, x):
+    def _read(self, x: Data) -> Any:
         """Checked inputs for a network that is trained."""
         check_is_fitted(self)
         return validate_data(self, x, accept_sparse='csr', reset=False)
 
 
-def _rows(part, rows):
+def _rows(part: Any, rows: Any) -> Any:
     return [part[i] for i in rows] if isinstance(part, list) else part[rows]
 
 
-def weights_of(sample_weight, x):
+def weights_of(sample_weight: Data, x: Data) -> Any:
     """Sample weights as an array, or None."""
     if sample_weight is None:
         return None
@@ -168,7 +176,7 @@ def weights_of(sample_weight, x):
 class Classifying(base.ClassifierMixin):
     """Classes of any kind as labels of 0, 1, … and back."""
 
-    def _balance(self, labels):
+    def _balance(self, labels: Sequence[int]) -> Any:
         """Factors for the classes by their labels, from those by their names."""
         if self.class_weight is None:
             return None
@@ -177,7 +185,7 @@ class Classifying(base.ClassifierMixin):
         )
         return dict(enumerate(map(float, weights)))
 
-    def _labels(self, y):
+    def _labels(self, y: Data) -> Any:
         """The labels of classes that were seen in training."""
         labels = np.searchsorted(self.classes_, y)
         labels = np.minimum(labels, len(self.classes_) - 1)

@@ -1,5 +1,9 @@
 """Estimators for one vector of each example."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from sklearn import base
 from sklearn.utils import check_array
@@ -9,6 +13,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from kerasnets import feedforward
 from kerasnets.errors import DataError
 from kerasnets.estimators.base import Classifying, Estimator, constructor, weights_of
+from kerasnets.typing import Array, Data, Found
+
+if TYPE_CHECKING:
+    from typing import Self  # of Python 3.11
 
 
 class NetClassifier(Classifying, Estimator):
@@ -26,7 +34,7 @@ class NetClassifier(Classifying, Estimator):
     KIND = feedforward.Classifier
     __init__ = constructor()
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Data, y: Data, sample_weight: Data = None) -> Self:
         """Train on inputs (examples, variables) and a class of each example.
 
         Raises
@@ -42,7 +50,9 @@ class NetClassifier(Classifying, Estimator):
             )
         return self._learn(X, y, sample_weight)
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self, X: Data, y: Data, classes: Any = None, sample_weight: Data = None
+    ) -> Self:
         """Go on training for an epoch; `classes` names all there are, at the first call."""
         first = not hasattr(self, 'net_')
         X, y = self._check(X, y, reset=first)
@@ -51,27 +61,30 @@ class NetClassifier(Classifying, Estimator):
         self.classes_ = np.unique(y if classes is None else classes)
         return self._learn(X, y, sample_weight, epochs=1)
 
-    def predict(self, X):
+    def predict(self, X: Data) -> Found:
         """The most probable class of each example."""
-        return self.classes_[self.predict_proba(X).argmax(axis=-1)]
+        p = self.predict_proba(X)
+        return self.classes_[p.argmax(axis=-1)]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Data) -> Found:
         """The probability of each class: array (examples, classes)."""
         X = self._read(X)
         return self.net_.predict_proba(X)
 
-    def decision_function(self, X):
+    def decision_function(self, X: Data) -> Array:
         """Logits (examples, classes); of two classes the second's over the first's."""
         X = self._read(X)
         logits = self.net_.predict_logit(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
-    def _check(self, X, y, reset):
+    def _check(self, X: Data, y: Data, reset: bool) -> Any:
         X, y = validate_data(self, X, y, accept_sparse='csr', reset=reset)
         check_classification_targets(y)
         return X, y
 
-    def _learn(self, X, y, sample_weight, again=False, **changes):
+    def _learn(
+        self, X: Data, y: Data, sample_weight: Data, again: bool = False, **changes: Any
+    ) -> Any:
         weights, labels = weights_of(sample_weight, X), self._labels(y)
         if not again:
             self._build((X.shape[1], len(self.classes_)), weights is not None)
@@ -95,27 +108,31 @@ class NetRegressor(base.MultiOutputMixin, base.RegressorMixin, Estimator):
     KIND = feedforward.Regressor
     __init__ = constructor()
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Data, y: Data, sample_weight: Data = None) -> Self:
         """Train on inputs (examples, variables) and values (examples,) or (examples, values)."""
-        return self._learn(*self._check(X, y, True), sample_weight)
+        X, y = self._check(X, y, True)
+        return self._learn(X, y, sample_weight)
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(self, X: Data, y: Data, sample_weight: Data = None) -> Self:
         """Go on training for an epoch."""
         again = hasattr(self, 'net_')
-        return self._learn(*self._check(X, y, not again), sample_weight, again, epochs=1)
+        X, y = self._check(X, y, not again)
+        return self._learn(X, y, sample_weight, again, epochs=1)
 
-    def predict(self, X):
+    def predict(self, X: Data) -> Found:
         """Values for each example, with as many axes as those of training."""
         X = self._read(X)
         found = self.net_.predict(X).astype('float64')
         return found[:, 0] if self._flat else found
 
-    def _check(self, X, y, reset):
+    def _check(self, X: Data, y: Data, reset: bool) -> Any:
         return validate_data(
             self, X, y, accept_sparse='csr', multi_output=True, y_numeric=True, reset=reset
         )
 
-    def _learn(self, X, y, sample_weight, again=False, **changes):
+    def _learn(
+        self, X: Data, y: Data, sample_weight: Data, again: bool = False, **changes: Any
+    ) -> Any:
         self._flat = y.ndim == 1
         y = y.reshape(len(y), -1)
         weights = weights_of(sample_weight, X)
@@ -143,32 +160,32 @@ class NetAutoencoder(base.ClassNamePrefixFeaturesOutMixin, base.TransformerMixin
     KIND = feedforward.Autoencoder
     __init__ = constructor(code=None)
 
-    def fit(self, X, y=None):
+    def fit(self, X: Data, y: Data = None) -> Self:
         """Train on inputs (examples, variables)."""
         return self._learn(validate_data(self, X, accept_sparse='csr'))
 
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: Data, y: Data = None) -> Self:
         """Go on training for an epoch."""
         again = hasattr(self, 'net_')
         X = validate_data(self, X, accept_sparse='csr', reset=not again)
         return self._learn(X, again, epochs=1)
 
-    def transform(self, X):
+    def transform(self, X: Data) -> Array:
         """The code of each example: array (examples, units)."""
         X = self._read(X)
         return self.net_.encode(X, self.code).astype(np.result_type(X.dtype, 'float32'))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: Data) -> Array:
         """Examples for given codes: array (examples, variables)."""
         check_is_fitted(self)
         return self.net_.decode(check_array(X), self.code)
 
-    def score(self, X, y=None):
+    def score(self, X: Data, y: Data = None) -> float:
         """R² of the inputs that are given back."""
         X = self._read(X)
         return self.net_.score(X.toarray() if hasattr(X, 'toarray') else X)
 
-    def _learn(self, X, again=False, **changes):
+    def _learn(self, X: Data, again: bool = False, **changes: Any) -> Any:
         if not again:
             self._build((X.shape[1],) * 2, False)
         self._train([X], continue_=again or None, **changes)
@@ -176,7 +193,7 @@ class NetAutoencoder(base.ClassNamePrefixFeaturesOutMixin, base.TransformerMixin
         self._n_features_out = layer.output.shape[-1]
         return self
 
-    def _place(self):
+    def _place(self) -> Any:
         names = [spec.name for spec in self.net_.specs]
         if self.code is None:
             return len(names) // 2

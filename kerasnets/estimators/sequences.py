@@ -1,5 +1,9 @@
 """An estimator for lists of sequences."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
@@ -7,6 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 from kerasnets import recurrent
 from kerasnets.estimators.base import Classifying, Estimator, constructor
 from kerasnets.spec import parse
+from kerasnets.typing import Data, Entry, Found
+
+if TYPE_CHECKING:
+    from typing import Self  # of Python 3.11
 
 
 class SequenceClassifier(Classifying, Estimator):
@@ -25,7 +33,7 @@ class SequenceClassifier(Classifying, Estimator):
     KIND = recurrent.Classifier
     __init__ = constructor(layers=((100, 'lstm'),))
 
-    def fit(self, X, y):
+    def fit(self, X: Data, y: Data) -> Self:
         """Train on sequences and their classes."""
         X = [np.asarray(one) for one in X]
         check_consistent_length(X, y)
@@ -43,7 +51,7 @@ class SequenceClassifier(Classifying, Estimator):
         self._build((self.n_features_in_, len(self.classes_)), False)
         return self._train([X, target], class_weight=self._balance(labels))
 
-    def predict(self, X):
+    def predict(self, X: Data) -> Found:
         """The most probable class of each sequence, or those of its steps."""
         p = self.predict_proba(X)
         return (
@@ -52,13 +60,13 @@ class SequenceClassifier(Classifying, Estimator):
             else [self.classes_[one.argmax(-1)] for one in p]
         )
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Data) -> Found:
         """Probabilities (sequences, classes), or a list of arrays (time, classes)."""
         check_is_fitted(self)
         found = self.net_.predict_proba([np.asarray(one) for one in X])
         return found if self._whole else list(found)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Data, y: Data, sample_weight: Data = None) -> float:
         """The fraction of sequences, or of steps, whose class is predicted."""
         found = self.predict(X)
         if self._whole:
@@ -67,13 +75,13 @@ class SequenceClassifier(Classifying, Estimator):
         weights = None if sample_weight is None else np.repeat(sample_weight, list(map(len, right)))
         return float(np.average(np.concatenate(right), weights=weights))
 
-    def _hidden(self):
+    def _hidden(self) -> Any:
         """The hidden layers; the last one gives no sequence where each has one class."""
         hidden = super()._hidden()
         return [*hidden[:-1], _at_the_end(hidden[-1])] if self._whole else hidden
 
 
-def _at_the_end(entry):
+def _at_the_end(entry: Entry) -> Any:
     """The entry of a recurrent layer that puts out its last step alone."""
     if not isinstance(entry, (int, str, tuple, dict)):
         return entry

@@ -3,7 +3,11 @@
 A file per family; `form` holds the two kinds of table that the others fill.
 """
 
+from __future__ import annotations
+
 import importlib
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -16,7 +20,7 @@ from kerasnets.layers.swift import as_trained as as_trained
 from kerasnets.layers.swift import gains_by_xla as gains_by_xla
 
 
-def register(name):
+def register(name: str) -> Callable[[type], type]:
     """Make a Keras layer class a form, by a decorator.
 
     The class is made known to Keras' saving too, if it is not yet.
@@ -41,7 +45,7 @@ def register(name):
     if not isinstance(name, str) or not name:
         raise ConfigurationError(f'expected the name of a form, got {name!r}.')
 
-    def decorate(cls):
+    def decorate(cls) -> type:
         if not (isinstance(cls, type) and issubclass(cls, keras.layers.Layer)):
             raise ConfigurationError(f'expected a class of keras.layers.Layer, got {cls!r}.')
         same = registry.OWN.get(name)
@@ -55,7 +59,7 @@ def register(name):
     return decorate
 
 
-def form(name):
+def form(name: str) -> Any:
     """The `Form` called `name`: one of kerasnets, or made for a class of keras.layers.
 
     Raises
@@ -74,7 +78,7 @@ def form(name):
     return Form(choose=lambda options: cls, activation=None)
 
 
-def anatomy(layer):
+def anatomy(layer: Any) -> Any:
     """The `Anatomy` of a Keras layer; an empty one where theanets had no such layer."""
     if isinstance(layer, keras.Model):
         return dense.of_sum(layer) or Anatomy()
@@ -87,7 +91,7 @@ def anatomy(layer):
     return Anatomy()
 
 
-def parts(layer, name):
+def parts(layer: Any, name: str) -> dict[str, Any]:
     """Name -> layer of what holds parameters: the layer itself, or what it is made of."""
     if isinstance(layer, keras.layers.Bidirectional):
         return {f'{name}_fw': layer.forward_layer, f'{name}_bw': layer.backward_layer}
@@ -100,7 +104,7 @@ def parts(layer, name):
     return {name: layer}
 
 
-def start(layer, given):
+def start(layer: Any, given: Any) -> Any:
     """States for a recurrent layer to start from, in the order in which it takes them.
 
     Parameters
@@ -133,14 +137,14 @@ def start(layer, given):
     return tuple(states)
 
 
-def activation_of(layer):
+def activation_of(layer: Any) -> Any:
     """The activation of a layer, or of what a layer is made of; None if it has none."""
     if isinstance(layer, keras.Model):
         layer = layer.layers[-1]
     return getattr(layer, 'activation', None)
 
 
-def _of_halves(layer):
+def _of_halves(layer: Any) -> Any:
     """The `Anatomy` of a bidirectional layer: its halves' outputs, aligned in time.
 
     'fw_pre' and 'bw_pre' are those of each half, 'pre' is both side by side.
@@ -149,7 +153,7 @@ def _of_halves(layer):
     if layer.merge_mode != 'concat' or not layer.return_sequences:
         return Anatomy()
 
-    def half(run, backwards, read=None):
+    def half(run: Any, backwards: bool, read: Any = None) -> Any:
         inner = layer.backward_layer if backwards else layer.forward_layer
         width, count = run.y.shape[-1] // 2, len(run.states) // 2
         y = run.y[..., width:] if backwards else run.y[..., :width]

@@ -1,0 +1,41 @@
+"""The public names have types, and a type checker finds them."""
+
+import importlib.metadata
+import pathlib
+
+import mypy.api
+import pytest
+
+import kerasnets
+
+ROOT = pathlib.Path(kerasnets.__file__).parents[1]
+
+
+def test_mypy_finds_no_fault_in_the_public_modules_and_in_a_users(monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    out, err, code = mypy.api.run(['--cache-dir', str(tmp_path)])
+    assert code == 0, out + err
+
+
+def test_mypy_finds_faults_where_there_are_some(monkeypatch, tmp_path):
+    wrong = tmp_path / 'wrong.py'
+    wrong.write_text('import kerasnets\nkerasnets.load(3)\nkerasnets.Clasifier([1, 2])\n')
+    monkeypatch.chdir(ROOT)
+    out, _, code = mypy.api.run(['--cache-dir', str(tmp_path / 'cache'), str(wrong)])
+    assert code == 1
+    assert 'Argument 1 to "load"' in out
+    assert 'has no attribute "Clasifier"' in out
+
+
+def test_the_marker_of_types_is_installed():
+    assert (pathlib.Path(kerasnets.__file__).parent / 'py.typed').exists()
+    assert "'py.typed'" in (ROOT / 'setup.py').read_text()
+
+
+def test_the_lazy_names_are_those_that_a_checker_sees():
+    assert set(kerasnets.__all__) == {*kerasnets._NAMES, *kerasnets._MODULES}
+    for name in kerasnets.__all__:
+        assert getattr(kerasnets, name) is not None
+    with pytest.raises(AttributeError, match='Clasifier'):
+        kerasnets.Clasifier  # noqa: B018
+    assert importlib.metadata.version('kerasnets') == kerasnets.__version__
