@@ -174,7 +174,8 @@ def _function(name: str, also: Any = ()) -> Any:
         return OWN[name]
     if name.partition(':')[0] in LEARNED:
         raise ConfigurationError(
-            f'{name!r} has parameters to learn: it stands alone, not in a sum.'
+            f'{name!r} has parameters to learn: it stands alone, not in a sum. Use a '
+            'layer of its own for the rest.'
         )
     if name not in names():
         raise ConfigurationError(

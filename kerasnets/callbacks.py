@@ -159,7 +159,9 @@ class TensorBoard(keras.callbacks.Callback):
             known = ('path', 'histograms', 'images', 'graph', 'sample')
             check_known(asked, known, 'keyword of tensorboard')
             if 'path' not in asked:
-                raise ConfigurationError("tensorboard: expected a 'path' among the keywords.")
+                raise ConfigurationError(
+                    "tensorboard: expected a 'path' among the keywords, got {list(asked)}."
+                )
             asked = cls(**asked)
         elif isinstance(asked, (str, os.PathLike)):
             asked = cls(asked)

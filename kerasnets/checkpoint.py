@@ -39,7 +39,10 @@ class Checkpoints:
             )
         folder = pathlib.Path(path).parent
         if not folder.is_dir():
-            raise FileError(f'cannot save progress to {str(path)!r}: there is no folder {folder}.')
+            raise FileError(
+                f'cannot save progress to {str(path)!r}: there is no folder {folder}. '
+                'Make it first.'
+            )
         number = isinstance(every, (int, float)) and not isinstance(every, bool)
         if not number or every < 0:
             raise ConfigurationError(
@@ -103,14 +106,16 @@ def read(path):
         raise ConfigurationError(f'expected resume as a path, or True, got {path!r}.')
     path = files.local(path)
     if not path.is_file():
-        raise FileError(f'cannot resume from {str(path)!r}: there is no such file.')
+        raise FileError(
+            f'cannot resume from {str(path)!r}: there is no such file. Leave out resume to begin.'
+        )
     try:
         contents.read(path)  # refuses what would harm
         with zipfile.ZipFile(path) as archive:
             return unpack(archive.read(MEMBER))
     except Exception as error:  # a broken file raises anything at all
         raise FileError(
-            f'cannot resume from {str(path)!r}: it is no checkpoint, as train(..., '
+            f'cannot resume from {str(path)!r}: expected a checkpoint as train(..., '
             f'save_progress=path) writes them ({error}).'
         ) from None
 

@@ -186,7 +186,9 @@ def gradients(function, variables):
                 return function()
 
         return jax.grad(pure)([v.value for v in variables])
-    raise ConfigurationError(f'gradients are not to be watched on {backend}.')
+    raise ConfigurationError(
+        f'gradients are not to be watched on {backend}. Leave out monitor_gradients.'
+    )
 
 
 def squared_jacobian(function, x):
@@ -212,6 +214,8 @@ def squared_jacobian(function, x):
 
         jacobian = jax.vmap(jax.jacrev(lambda one: function(one[None])[0]))(x)
     else:
-        raise ConfigurationError(f'contractive penalties are not to be had on {backend}.')
+        raise ConfigurationError(
+            f'contractive penalties are not to be had on {backend}. Leave out contractive.'
+        )
     total = keras.ops.sum(keras.ops.square(jacobian))
     return total / keras.ops.cast(keras.ops.shape(x)[0], total.dtype)

@@ -47,7 +47,9 @@ class Experiment:
             known = inspect.signature(network).parameters
             taken = {k: keywords.pop(k) for k in list(keywords) if k in known}
         elif args:
-            raise ConfigurationError('expected arguments for a class; this network is made.')
+            raise ConfigurationError(
+                f'expected no arguments for a network that is made, got {args!r}.'
+            )
         self.keywords = self._merge({}, keywords)
         for algo in self._algorithms(dict(self.keywords)):
             training.check_keywords(algo, self.keywords)
@@ -97,7 +99,8 @@ class Experiment:
         keywords = dict(keywords)
         if 'optimize' in keywords:
             if 'algo' in keywords:
-                raise ConfigurationError("expected 'algo' or 'optimize', got both. Keep 'algo'.")
+                both = f'{keywords["algo"]!r} and {keywords["optimize"]!r}'
+                raise ConfigurationError(f"expected 'algo' or 'optimize', got both: {both}.")
             keywords['algo'] = keywords.pop('optimize')
         return {**defaults, **keywords}
 

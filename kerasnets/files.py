@@ -53,6 +53,10 @@ def format_of(path):
     return next((suffix for first, suffix in FORMATS.items() if start.startswith(first)), None)
 
 
+#: What to do about a file that is refused, where the reason does not say it.
+REMEDY = 'Get another copy of it, from where you trust.'
+
+
 @contextlib.contextmanager
 def at_hand(source):
     """The path of a file and what to call it, from a path or an open binary file.
@@ -84,7 +88,8 @@ def reading(source):
         except Exception as error:  # a hostile file may bring about anything at all
             ours = isinstance(error, KerasnetsError)
             text = ' '.join(str(error if ours else f'{type(error).__name__}: {error}').split())
-            raise FileError(f'cannot read {name}: {text}') from error
+            remedy = '' if '. ' in text else f'{"" if text.endswith(".") else "."} {REMEDY}'
+            raise FileError(f'cannot read {name}: {text}{remedy}') from error
 
 
 @contextlib.contextmanager

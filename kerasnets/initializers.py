@@ -116,7 +116,9 @@ def weights(
     if not 0 <= sparsity < 1:
         raise ConfigurationError(f'expected sparsity of at least 0 and under 1, got {sparsity!r}.')
     if (diagonal or sparsity) and not matrix:
-        raise ConfigurationError(f'diagonal and sparsity are for matrices, not for shape {shape}.')
+        raise ConfigurationError(
+            f'diagonal and sparsity: expected a matrix, got shape {shape}. Leave them out.'
+        )
     blocks = max(1, blocks) if matrix else 1
     eye = np.tile(np.eye(shape[0], shape[1] // blocks), blocks) if matrix else np.zeros(())
     if diagonal:
@@ -127,7 +129,9 @@ def weights(
         values *= (rng.random(shape) >= sparsity) | (eye > 0)
     if radius:
         if not matrix or squares(shape, shape[0]) != blocks:
-            raise ConfigurationError(f'radius is for square matrices, not for shape {shape}.')
+            raise ConfigurationError(
+                f'radius: expected a square matrix, got shape {shape}. Leave it out.'
+            )
         for block in np.split(values, blocks, axis=1):
             block *= radius / np.abs(np.linalg.eigvals(block)).max()
     return values.astype('float32')

@@ -60,8 +60,8 @@ def _functional(model):
     if len(plain) + len(inputs) < len(calls):
         if len(model.outputs) > 1:
             raise ConfigurationError(
-                'the model has several outputs, and its layers are more than a graph in which '
-                'each is called once. Give a model of one output.'
+                f'the model has {len(model.outputs)} outputs, and its layers are more than a graph '
+                'in which each is called once. Give a model of one output.'
             )
         return [*specs, dataclasses.replace(_spec(model, len(specs), names), options=WHOLE)]
     sources = {layer.name: tuple(_sources(calls[layer.name][0]['args'])) for layer in others}

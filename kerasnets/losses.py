@@ -182,7 +182,9 @@ class Loss:
             if not (name is None or isinstance(name, str) or (key == 'target' and name is True)):
                 raise ConfigurationError(f'expected {key} as the name of an output, got {name!r}.')
         if self.weighted and self.whole:
-            raise ConfigurationError(f'{self.name!r} is of a batch as a whole: it has no weights.')
+            raise ConfigurationError(
+                f'{self.name!r} is of a batch as a whole: it has no weights. Leave out weighted.'
+            )
         if self.kind.variance != (self.covar_name is not None):
             raise ConfigurationError(
                 f'expected covar_name, the output that is the variance, with the loss gll and no '

@@ -180,7 +180,9 @@ def _weigh(loss, output, class_weight, padded, target, weights=None):
     """
     if class_weight is not None:
         if not loss.of_labels:
-            raise ConfigurationError(f'class_weight is for labels, not for the loss {loss.name!r}.')
+            raise ConfigurationError(
+                f'class_weight is for labels, not for the loss {loss.name!r}. Leave it out.'
+            )
         factors = ops.take(ops.convert_to_tensor(class_weight, 'float32'), target)
         weights = factors if weights is None else factors * weights
     if len(output.shape) < 3:
@@ -189,7 +191,10 @@ def _weigh(loss, output, class_weight, padded, target, weights=None):
         ndim = len(loss.weights_shape(output.shape))
         return target, hidden(masks.Steps()(output), weights, ndim)
     if padded:
-        raise ConfigurationError(f'{loss.name!r} is of a batch as a whole: padding would count.')
+        raise ConfigurationError(
+            f'{loss.name!r} is of a batch as a whole: padding would count. '
+            'Give sequences of one length.'
+        )
     return target, weights
 
 
@@ -204,7 +209,7 @@ def _penalty(nodes, regularizer, found, sources, padded):
         hidden = [node for node in hidden if len(node.output.shape) == 3]
         if not hidden and regularizer.pattern is None:
             raise ConfigurationError(
-                f'{type(regularizer).__name__}: no hidden layer puts out sequences.'
+                f'{type(regularizer).__name__}: no hidden layer puts out sequences. Leave it out.'
             )
     chosen = regularizer.select(list(found), [f'{node.name}:out' for node in hidden])
     if not chosen:
@@ -230,7 +235,7 @@ def _of_weights(nodes, regularizer, anchor):
 
 def _contraction(nodes, regularizer, chosen, sources, padded):
     if padded:
-        raise ConfigurationError('contractive: give sequences of one length.')
+        raise ConfigurationError('contractive: expected sequences of one length, got padded ones.')
     fresh = {
         name: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype)
         for name, tensor in sources.items()

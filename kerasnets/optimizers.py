@@ -122,7 +122,9 @@ def _rprop(
 
 def _esgd(rms_halflife=14, rms_regularizer=1e-8, **common):
     if keras.backend.backend() != 'tensorflow':
-        raise ConfigurationError("'esgd' needs second derivatives, which only TensorFlow gives it.")
+        raise ConfigurationError(
+            "'esgd' needs second derivatives, which only TensorFlow gives it. Use 'rmsprop'."
+        )
     return Esgd(rho=_kept(rms_halflife), epsilon=rms_regularizer, **common)
 
 

@@ -43,9 +43,13 @@ def itertrain(net, make, algo, train, valid, subalgo, unlabelled=None, **keyword
         If the network has no layers that can be trained one by one.
     """
     if not is_chain(net.nodes):
-        raise ConfigurationError(f'{algo!r} needs a chain of layers; this network branches.')
+        raise ConfigurationError(
+            f'{algo!r} needs a chain of layers; this network branches. Train it with another.'
+        )
     if unlabelled is not None and algo != 'pretrain':
-        raise ConfigurationError("unlabelled data is for algo='pretrain'.")
+        raise ConfigurationError(
+            "unlabelled data is for algo='pretrain', got {algo!r}. Leave it out."
+        )
     if algo == 'sample':
         return _sampled(net, train, valid, keywords)
     parts = {'layerwise': _layerwise, 'pretrain': _shadow}[algo](net, make)
@@ -98,7 +102,9 @@ def _mirror(net, nodes):
     nodes, partners = list(nodes), list(nodes[:0:-1])
     for i, partner in enumerate(partners):
         if partner.spec.form != 'ff':
-            raise partner.spec.error('only dense layers can be tied in pretraining.')
+            raise partner.spec.error(
+                "only dense layers can be tied in pretraining. Use 'layerwise' for others."
+            )
         first = i == len(partners) - 1
         activation = 'linear' if first else partners[i + 1].spec.activation or 'relu'
         entry = {'form': 'tied', 'partner': partner.name, 'activation': activation}
@@ -115,7 +121,9 @@ def _shadow(net, make):
     """Autoencoders over ever more of the hidden layers, each closed by tied ones."""
     hidden = net.nodes[:-1]
     if len(hidden) < 2:
-        raise ConfigurationError("'pretrain' needs a hidden layer; this network has none.")
+        raise ConfigurationError(
+            "'pretrain' needs a hidden layer; this network has none. Use another algorithm."
+        )
     loss = Loss('mse', target=f'{hidden[0].name}:out')
     return [
         make(_mirror(net, hidden[: depth + 1]), [loss], True) for depth in range(1, len(hidden))

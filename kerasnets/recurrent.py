@@ -165,7 +165,7 @@ class Classifier(feedforward.Classifier):
         if self._views.sampler is None:
             if not is_chain(self._nodes):
                 raise ConfigurationError(
-                    'predict_sequence() needs a chain of layers; this network branches.'
+                    'predict_sequence(): expected a chain of layers, got one that branches.'
                 )
             logits = objective.logits_reader(self._nodes)
             self._views.sampler = Sampler(self._nodes, logits)

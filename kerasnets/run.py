@@ -278,7 +278,9 @@ class Run:
         """Go on from what a checkpoint holds; on an error nothing has changed."""
         missing = {*self._variables(), *STATE} - set(state)
         if missing:
-            raise FileError(f'the checkpoint says nothing of {", ".join(sorted(missing))}.')
+            raise FileError(
+                f'the checkpoint says nothing of {", ".join(sorted(missing))}. Train anew.'
+            )
         for name, variables in self._variables().items():
             checkpoint.check(variables, state[name], name)
         rng = restored(state['rngs'][1]) if state['rngs'] else None

@@ -235,7 +235,9 @@ def _check_stepwise(node):
     kind = type(layer).__name__
     if isinstance(layer, keras.layers.RNN):
         if layer.go_backwards:
-            raise node.spec.error('it reads the sequence backwards: there is no next step.')
+            raise node.spec.error(
+                'it reads the sequence backwards: there is no next step. Use a forward layer.'
+            )
         return
     axes = getattr(layer, 'axis', -1)
     if kind not in STEPWISE or axes not in (-1, len(node.output.shape) - 1, [-1], [2]):

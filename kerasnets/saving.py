@@ -130,7 +130,9 @@ def _write(net, path, suffix, members):
     found = contents.read(path)
     kept = {contents.digest(keras.ops.convert_to_numpy(w)) for w in net.model.weights}
     if json.dumps(found.about) != about or not kept <= contents.digests(path):
-        raise FileError(f'cannot write {str(path)!r}: it reads other than it was written.')
+        raise FileError(
+            f'cannot write {str(path)!r}: it reads other than it was written. Try another disk.'
+        )
 
 
 class _Memory(io.BytesIO):

@@ -138,10 +138,12 @@ class Table:
             _column(data, name)
         names = [name for name in data if name != target and name not in drop]
         if not names:
-            raise DataError('no column is left to predict from.')
+            raise DataError('no column is left to predict from. Drop fewer.')
         aim = Column.of(target, data[target], words=bool(classes))
         if classes is False and aim.words is not None:
-            raise DataError(f'column {target!r} is to be of numbers, and holds {aim.words[0]!r}.')
+            raise DataError(
+                f'column {target!r}: expected numbers, got {aim.words[0]!r}. Say --classes.'
+            )
         return cls(tuple(Column.of(name, data[name]) for name in names), aim)
 
     @property
@@ -159,7 +161,9 @@ class Table:
         if self.target.words is not None:
             return self.target.labels(texts)
         if not all(texts):
-            raise DataError(f'column {self.target.name!r} lacks a value in row {texts.index("")}.')
+            raise DataError(
+                f'column {self.target.name!r}: expected a value in row {texts.index("")}, got none.'
+            )
         return self.target.values(texts)
 
     def readable(self, found: Any) -> list[Any]:
@@ -202,7 +206,7 @@ def read(path: Path) -> dict[str, list[str]]:
             header = next(reader, [])
             rows = [(reader.line_num, row) for row in reader if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f'{path}: cannot be read as a CSV file in UTF-8: {error}.') from None
+        raise DataError(f'{path}: expected a CSV file in UTF-8: {error}.') from None
     if len(set(header)) < len(header) or not header or not rows:
         raise DataError(f'{path}: expected a line of different names, and lines of values.')
     for line, row in rows:

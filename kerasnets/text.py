@@ -117,7 +117,9 @@ class Text:
                 f'the unknown character {unknown!r} is in the alphabet. Choose one outside it.'
             )
         if len(set(alpha)) < len(alpha):
-            raise ConfigurationError(f'the alphabet {alpha!r} has a character twice.')
+            raise ConfigurationError(
+                f'the alphabet {alpha!r} has a character twice. Leave one out.'
+            )
         self.alpha = alpha
         self.unknown = unknown
         self._codes = _codes(unknown + alpha)

@@ -114,7 +114,8 @@ def _checkpoints(settings):
     if settings.save_progress is None:
         if settings.save_every or settings.resume is True:
             raise ConfigurationError(
-                'save_every and resume=True need save_progress, the path of the checkpoint.'
+                'save_every and resume=True: expected save_progress, the path of a checkpoint, '
+                'got none.'
             )
         return None
     return Checkpoints(settings.save_progress, settings.save_every)

@@ -148,7 +148,7 @@ def test_one_seed_one_network_and_no_two_layers_equal():
         (dict(form='lstm', size=3, peephole=True), "Did you mean 'peepholes'"),
         (dict(form='lstm', size=3, return_sequence=1), "Did you mean 'return_sequences'"),
         (dict(size=3, actvation='relu'), "Did you mean 'activation'"),
-        ('Laternormalization', "no class 'Laternormalization'.*'LayerNormalization'"),
+        ('Laternormalization', "got 'Laternormalization'.*'LayerNormalization'"),
         (dict(size=3, inputs='in:pre'), "no output 'in:pre'"),
         (dict(form='Dropout', rate=7), 'rate'),
         (dict(size=3, radius=1), 'square'),
@@ -157,7 +157,7 @@ def test_one_seed_one_network_and_no_two_layers_equal():
         (dict(form='rnn', size=3, c_0='in'), "unknown state of this layer 'c_0'.*Known: h_0"),
         (dict(size=3, h_0='in'), "unknown state of this layer 'h_0'"),
         (dict(form='embedding', size=3, inputs='in', input_dim=0), 'input_dim'),
-        (dict(form='rnn', size=3, radius_xh=1), 'radius is for square matrices'),
+        (dict(form='rnn', size=3, radius_xh=1), 'radius: expected a square matrix'),
     ],
 )
 def test_what_cannot_be_built_names_place_and_entry(entry, says):

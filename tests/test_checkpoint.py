@@ -174,12 +174,12 @@ def test_what_is_no_checkpoint(tmp_path):
     for name, says in [
         ('algo.keras', 'another network or algorithm: expected optimizer of shapes'),
         ('nothing.keras', 'the checkpoint says nothing of best, epoch'),
-        ('noise.keras', 'it is no checkpoint'),
-        ('zeros.keras', 'it is no checkpoint.*would unfold'),
-        ('hollow.keras', 'it is no checkpoint'),
+        ('noise.keras', 'expected a checkpoint'),
+        ('zeros.keras', 'expected a checkpoint.*would unfold'),
+        ('hollow.keras', 'expected a checkpoint'),
         ('none.keras', 'there is no such file'),
-        ('net.keras', 'it is no checkpoint'),
-        ('empty.keras', 'it is no checkpoint'),
+        ('net.keras', 'expected a checkpoint'),
+        ('empty.keras', 'expected a checkpoint'),
         ('other.keras', 'is of another network or algorithm'),
     ]:
         before = [p.get_value() for p in net.params]
@@ -188,8 +188,8 @@ def test_what_is_no_checkpoint(tmp_path):
         for a, b in zip(before, net.params):
             np.testing.assert_array_equal(a, b.get_value())
     for wrong, says in [
-        (dict(save_every=1), 'need save_progress'),
-        (dict(resume=True), 'need save_progress'),
+        (dict(save_every=1), 'expected save_progress'),
+        (dict(resume=True), 'expected save_progress'),
         (dict(save_progress='a.pkl'), 'ends in .keras'),
         (dict(resume=3), 'resume as a path, or True, got 3'),
         (dict(save_progress='a.keras', save_every=-1), 'int of epochs or a float of minutes'),

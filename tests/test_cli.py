@@ -187,7 +187,7 @@ def test_what_is_wrong_is_told_in_a_line(tmp_path):
     (tmp_path / 'plain.keras').write_bytes(hostile.honest('.keras'))
     for arguments, code, says in [
         (('train', data, '--target', 'knid', '-o', model), 1, "Did you mean 'kind'?"),
-        (('train', data, '--target', 'kind', '-o', 'm.pkl'), 1, 'saved as .keras or .h5'),
+        (('train', data, '--target', 'kind', '-o', 'm.pkl'), 1, 'ending in .keras or .h5'),
         (('train', data, '--target', 'kind', '-o', '/nowhere/m.keras'), 1, 'there is no folder'),
         (('train', data, '--target', 'kind', '--layers', 'x', '-o', model), 2, 'sizes such as 64'),
         (('train', data, '--target', 'kind', '--algorithm', 'admm', '-o', model), 1, "'adam'"),

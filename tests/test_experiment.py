@@ -42,7 +42,7 @@ def test_files(tmp_path):
         ((kerasnets.Classifier, [4, 3]), {'lerning_rate': 1}, "Did you mean 'learning_rate'"),
         ((kerasnets.Classifier, [4, 3]), {'optimize': 'sdg'}, "unknown algorithm 'sdg'"),
         ((kerasnets.Classifier, [4, 3]), {'optimize': 'sgd', 'algo': 'sgd'}, 'got both'),
-        ((kerasnets.Classifier([4, 3]), 5), {}, 'this network is made'),
+        ((kerasnets.Classifier([4, 3]), 5), {}, 'for a network that is made, got'),
     ],
 )
 def test_what_cannot_be(args, keywords, says):

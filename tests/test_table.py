@@ -96,7 +96,7 @@ def test_new_data_that_does_not_fit():
         (b'a,b\n1\n', 'line 2: expected 2 values'),
         (b'a,a\n1,2\n', 'different names'),
         (b'a,b\n', 'lines of values'),
-        (b'\xff\xfe\x00', 'cannot be read as a CSV file in UTF-8'),
+        (b'\xff\xfe\x00', 'expected a CSV file in UTF-8'),
     ],
 )
 def test_files_that_are_none(content, says, tmp_path):

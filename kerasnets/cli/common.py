@@ -56,9 +56,11 @@ def check_output(path):
     """Refuse a model file that could not be written, before any work."""
     path = pathlib.Path(path)
     if path.suffix not in ('.keras', '.h5'):
-        raise ConfigurationError(f'networks are saved as .keras or .h5, not as {path.name!r}.')
+        raise ConfigurationError(f'expected a file ending in .keras or .h5, got {path.name!r}.')
     if not path.parent.is_dir():
-        raise ConfigurationError(f'there is no folder {str(path.parent)!r} to write to.')
+        raise ConfigurationError(
+            f'there is no folder {str(path.parent)!r} to write to. Make it first.'
+        )
 
 
 def fit(net, data, valid, options, **more):

@@ -34,7 +34,7 @@ def train(corpus, **options):
     try:
         read = [pathlib.Path(path).read_text(encoding='utf-8') for path in corpus]
     except UnicodeDecodeError as error:
-        raise DataError(f'the corpus is not text in UTF-8: {error}.') from None
+        raise DataError(f'expected a corpus of text in UTF-8, got other bytes: {error}.') from None
     _net, found = _learn('\n'.join(read), options)
     common.tell(found, options['as_json'])
 

@@ -73,7 +73,8 @@ def form(name: str) -> Any:
     if not (isinstance(cls, type) and issubclass(cls, keras.layers.Layer)):
         classes = [n for n in dir(keras.layers) if n[0].isupper()]
         raise ConfigurationError(
-            f'keras.layers has no class {name!r}.{suggest(name, [*classes, *registry.FORMS])}'
+            f'expected a class of keras.layers, got {name!r}.'
+            f'{suggest(name, [*classes, *registry.FORMS])}'
         )
     return Form(choose=lambda options: cls, activation=None)
 

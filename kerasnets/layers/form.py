@@ -56,7 +56,9 @@ class Form:
         activation = self.activation_of(spec)
         if activation is not None:
             if 'activation' not in known:
-                raise ConfigurationError(f'{cls.__name__} takes no activation, got {activation!r}.')
+                raise ConfigurationError(
+                    f'{cls.__name__} takes no activation, got {activation!r}. Leave it out.'
+                )
             function = kwargs['activation'] = activations.get(activation, also=registry.FORMS)
             if isinstance(function, keras.layers.Layer) and spec.size is not None:
                 function.build((None, spec.size))  # before any loop that calls it
