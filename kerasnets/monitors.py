@@ -121,16 +121,22 @@ class GradientNorms(keras.layers.Layer):
         return [keras.KerasTensor((), dtype='float32') for _ in self.params]
 
 
+def _is_pair(level):
+    """Whether it is a label and a function."""
+    pair = isinstance(level, (tuple, list)) and len(level) == 2
+    return pair and isinstance(level[0], str) and callable(level[1])
+
+
 def _levels(levels):
     """(label, function) pairs."""
     if isinstance(levels, Mapping):
         levels = list(levels.items())
-    if isinstance(levels, numbers.Real) or callable(levels):
+    if isinstance(levels, numbers.Real) or callable(levels) or _is_pair(levels):
         levels = [levels]
     for level in levels:
         if isinstance(level, numbers.Real) and not isinstance(level, bool):
             yield f'<{level}', Below(level)
-        elif isinstance(level, (tuple, list)) and len(level) == 2 and callable(level[1]):
+        elif _is_pair(level):
             yield f':{level[0]}', level[1]
         elif callable(level):
             yield f':{level.__name__}', level

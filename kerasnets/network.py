@@ -44,7 +44,7 @@ class Network(Persistent, Stack):
     losses : list of Loss
     history : list of dict
         A row for each epoch of training: 'epoch', 'seconds', monitors, and those of the
-        validation with 'val_' before their names.
+        validation with `val_` before their names.
 
     Raises
     ------

@@ -107,7 +107,7 @@ def confusion(net: Any, x: Data, y: Data, names: Any = None, axes: Any = None) -
 
     Parameters
     ----------
-    net : Classifier
+    net : feedforward.Classifier
     x, y : arrays
         As `score` takes them; steps of sequences count as examples.
     names : sequence of str, optional

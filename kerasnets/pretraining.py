@@ -48,7 +48,7 @@ def itertrain(net, make, algo, train, valid, subalgo, unlabelled=None, **keyword
         )
     if unlabelled is not None and algo != 'pretrain':
         raise ConfigurationError(
-            "unlabelled data is for algo='pretrain', got {algo!r}. Leave it out."
+            f"unlabelled data is for algo='pretrain', got {algo!r}. Leave it out."
         )
     if algo == 'sample':
         return _sampled(net, train, valid, keywords)

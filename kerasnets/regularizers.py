@@ -92,7 +92,7 @@ def mean(values: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 class WeightL1(Regularizer):
-    """The mean of |w|."""
+    """The mean of `|w|`."""
 
     of = 'weights'
 
@@ -110,7 +110,7 @@ class WeightL2(Regularizer):
 
 
 class HiddenL1(WeightL1):
-    """The mean of |h| over outputs."""
+    """The mean of `|h|` over outputs."""
 
     of = 'outputs'
 
@@ -122,7 +122,7 @@ def _pairs(values: Tensor, mask: Tensor | None) -> Tensor:
 
 
 class RecurrentState(Regularizer):
-    """The mean of (h_t - h_{t-1})², for sequences (examples, time, units)."""
+    """The mean of `(h_t - h_{t-1})²`, for sequences (examples, time, units)."""
 
     of = 'sequences'
 
@@ -131,7 +131,7 @@ class RecurrentState(Regularizer):
 
 
 class RecurrentNorm(Regularizer):
-    """The mean of |h_{t-1}|² - |h_t|²: theanets' formula, which is signed."""
+    """The mean of `|h_{t-1}|² - |h_t|²`: theanets' formula, which is signed."""
 
     of = 'sequences'
 

@@ -67,7 +67,7 @@ def params_matching(layers: Layers, *patterns: str) -> Iterator[tuple[str, Param
     ----------
     layers : sequence of keras.layers.Layer
         Built ones, such as ``net.layers``.
-    *patterns : str
+    patterns : str
 
     >>> net = kerasnets.recurrent.Regressor([2, (3, 'rnn'), 1])
     >>> [(name, param.shape) for name, param in params_matching(net.layers, '*.hh', 'out.*')]

@@ -39,6 +39,7 @@ REMEDIES = re.compile(
 def text_of(node):
     """A message as it is read, with {} where something is put in; None if it is not said here."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        assert not re.search(r'\{\w+(!r)?\}', node.value), f'an f is missing: {node.value}'
         return node.value
     if isinstance(node, ast.JoinedStr):
         return ''.join(

@@ -44,6 +44,13 @@ def test_monitors_are_in_what_training_returns_and_in_the_history(net, tmp_path)
     assert [r['epoch'] for r in net.history[-2:]] == [1, 2]
 
 
+def test_a_pair_alone_is_a_level(net):
+    got = net.evaluate([X, Y], monitors={'hid1:out': ('top', keras.ops.max)})
+    np.testing.assert_allclose(
+        got['hid1:out:top'], net.feed_forward(X)['hid1:out'].max(), atol=1e-6
+    )
+
+
 def test_metrics_of_keras(net):
     top = keras.metrics.SparseTopKCategoricalAccuracy(2, name='top2')
     got = net.evaluate([X, Y], monitors=['sparse_categorical_accuracy', top], batch_size=16)

@@ -1,0 +1,56 @@
+"""How Sphinx makes the documentation: ``tox -e docs``."""
+
+import os
+import pathlib
+import re
+
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+ROOT = pathlib.Path(__file__).parents[1]
+
+project = 'kerasnets'
+copyright = 'the authors of kerasnets'
+release = re.search(r"__version__ = '(.+)'", (ROOT / 'kerasnets/__init__.py').read_text())[1]
+extensions = [
+    'myst_parser',
+    'sphinx.ext.autodoc',
+    'sphinx.ext.napoleon',
+    'sphinx.ext.viewcode',
+]
+myst_enable_extensions = ['colon_fence', 'dollarmath']
+myst_heading_anchors = 3
+autodoc_member_order = 'bysource'
+autodoc_typehints = 'none'  # types are in the docstrings, in words
+default_role = 'code'  # `name` in a docstring
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+exclude_patterns = ['_build']
+html_theme = 'furo'
+html_title = 'kerasnets'
+
+
+ENTRY = re.compile(r'\*{0,2}[\w.]+(, \*{0,2}[\w.]+)*( : .*)?$')
+
+
+def sections(app, what, name, obj, options, lines):
+    """Give what follows the entries of a section a header of its own, as numpydoc wants it.
+
+    The docstrings end with prose and examples that have none.
+    """
+    done, section = [], None
+    for i, line in enumerate(lines):
+        following = lines[i + 1] if i + 1 < len(lines) else ''
+        header = line and set(following) == {'-'}
+        if section and i and not lines[i - 1] and line[:1].strip() and not header:
+            wanted = 'Examples' if line.startswith('>>>') else 'Notes'
+            if not ENTRY.match(line) and section != wanted:
+                done += [wanted, '-' * len(wanted)]
+                section = wanted
+        section = line if header else section
+        done.append(line)
+    lines[:] = done
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.connect('autodoc-process-docstring', sections, priority=100)  # before napoleon

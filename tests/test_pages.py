@@ -1,0 +1,85 @@
+"""The pages of the documentation: code and commands run, links lead somewhere."""
+
+import pathlib
+import re
+import shlex
+
+import keras
+import pytest
+from click.testing import CliRunner
+
+import kerasnets
+from kerasnets.cli import main
+
+DOCS = pathlib.Path(kerasnets.__file__).parents[1] / 'docs'
+PAGES = {
+    str(path.relative_to(DOCS)): path.read_text(encoding='utf-8')
+    for path in sorted(DOCS.rglob('*.md'))
+    if '_build' not in path.parts
+}
+OLD = pathlib.Path(__file__).parent / 'pickles' / '0.7.3-rec_lstm.theanets.pkl.gz'
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with the files that the pages speak of."""
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path('corpus.txt').write_text('The end of the beginning. ' * 200, encoding='utf-8')
+    rows = [f'{n},{"odd" if n % 2 else "even"},{n % 2}' for n in range(60)]
+    pathlib.Path('data.csv').write_text('\n'.join(['number,kind,rest', *rows]), encoding='utf-8')
+    pathlib.Path('old.pkl.gz').write_bytes(OLD.read_bytes())
+    return tmp_path
+
+
+def blocks(page, language):
+    """The blocks of code of a page, in their order."""
+    return re.findall(rf'```{language}\n(.*?)```', PAGES[page], re.DOTALL)
+
+
+@pytest.mark.parametrize('page', [page for page in PAGES if blocks(page, 'python')])
+def test_the_code_of_a_page_runs_from_top_to_bottom(page, folder):
+    names = {}
+    for block in blocks(page, 'python'):
+        exec(compile(block, page, 'exec'), names)
+
+
+@pytest.mark.parametrize('page', [page for page in PAGES if blocks(page, 'sh')])
+def test_the_commands_of_a_page_run(page, folder):
+    for line in '\n'.join(blocks(page, 'sh')).splitlines():
+        done = CliRunner().invoke(main, shlex.split(line)[1:])
+        assert done.exit_code == 0, (line, done.output)
+
+
+def test_links_and_pictures_lead_somewhere():
+    for page, text in PAGES.items():
+        here = (DOCS / page).parent
+        for target in re.findall(r'\{doc\}`([^`]+)`', text):
+            assert (here / f'{target}.md').exists(), (page, target)
+        for target in re.findall(r'!\[[^]]*\]\(([^)]+)\)', text):
+            assert (here / target).exists(), (page, target)
+    listed = re.findall(r'^[\w/-]+$', PAGES['index.md'], re.MULTILINE)
+    assert {f'{name}.md' for name in listed} == {*PAGES} - {'index.md'}
+
+
+def test_the_gallery_shows_every_example():
+    for path in (DOCS.parent / 'examples').glob('*.py'):
+        if path.stem not in ('pictures', 'images', 'recurrent_text'):
+            assert f'## {path.stem}\n' in PAGES['gallery.md'], path.stem
+
+
+def test_every_form_and_algorithm_of_theanets_is_in_the_table():
+    table = PAGES['coming-from-theanets.md']
+    for name in (*kerasnets.feedforward.Classifier.__dict__, 'itertrain', 'find', 'add_layer'):
+        if not name.startswith('_') and name.islower():
+            assert f'`{name}`' in table or f'`net.{name}`' in table, name
+    for form in 'ff tied rnn lstm gru rrnn mrnn mut1 scrn clockwork bcrnn bidirectional'.split():
+        assert f'`{form}`' in table
+
+
+def test_autodoc_finds_what_the_api_names():
+    for name in re.findall(r'auto(?:class|function|module):: ([\w.]+)', PAGES['api.md']):
+        found = kerasnets
+        for part in name.split('.')[1:]:
+            found = getattr(found, part)
+        assert found.__doc__, name
+    assert keras.__version__
