@@ -85,7 +85,7 @@ class LearnedActivation(keras.layers.Layer):
         ``'maxout:K'``: the largest of K lines, x·slope + intercept (I. Goodfellow et al. 2013,
         arXiv:1302.4389).
 
-    >>> LearnedActivation('elu')(np.array([[1., 0.]])).numpy().tolist()
+    >>> np.array(LearnedActivation('elu')(np.array([[1., 0.]]))).tolist()
     [[1.0, 0.0]]
     """
 
@@ -139,7 +139,7 @@ class Activation:
     ConfigurationError
         For a name that is not known.
 
-    >>> Activation('rect:min')(np.array([-2., .5, 3.])).numpy().tolist()
+    >>> np.array(Activation('rect:min')(np.array([-2., .5, 3.]))).tolist()
     [-2.0, 0.5, 1.0]
     """
 

@@ -11,8 +11,11 @@ from kerasnets.errors import ConfigurationError, FileError
 #: Suffix -> what Keras calls the format; a path without suffix is a folder.
 FORMATS = {'': 'tf_saved_model', '.onnx': 'onnx', '.tflite': 'litert'}
 
-#: Format -> the module that Keras needs for it on TensorFlow, and our extra that brings it.
-NEEDS = {'onnx': ('tf2onnx', 'onnx')}
+#: Format and backend -> the module that Keras needs, and how to get it.
+NEEDS = {
+    ('onnx', 'tensorflow'): ('tf2onnx', "'kerasnets[onnx]'"),
+    ('onnx', 'jax'): ('jax2onnx', 'jax2onnx'),
+}
 
 
 def export(net, path):
@@ -24,10 +27,16 @@ def export(net, path):
             f'SavedModel), or a file ending in {" or ".join(filter(None, FORMATS))}.'
         )
     kind = FORMATS[path.suffix]
-    module, extra = NEEDS.get(kind, (None, None))
-    if module and keras.backend.backend() == 'tensorflow' and not importlib.util.find_spec(module):
+    backend = keras.backend.backend()
+    if kind == 'litert' and backend != 'tensorflow':
         raise ConfigurationError(
-            f"to export to {path.suffix} needs {module}: pip install 'kerasnets[{extra}]'."
+            f'a {path.suffix} file cannot be made on {backend}. Save the network as .keras, and '
+            'export it where KERAS_BACKEND is tensorflow.'
+        )
+    module, source = NEEDS.get((kind, backend), (None, None))
+    if module and not importlib.util.find_spec(module):
+        raise ConfigurationError(
+            f'to export to {path.suffix} needs {module}: pip install {source}.'
         )
     with files.replacing(path) as target:
         _renamed(net.model).export(target, format=kind, verbose=False)

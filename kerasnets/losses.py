@@ -229,8 +229,8 @@ class Loss:
         if isinstance(self.form, keras.losses.Loss):
             return _wrapped(self.form)
         if callable(self.form):
-            form: Callable[..., Tensor] = self.form
-            return Kind(lambda target, output, logits: form(target, output))
+            form = self.form
+            return Kind(lambda target, output, logits: Errors(form)(target, output))
         raise ConfigurationError(
             f'expected a loss by name, of Keras or a function, got {self.form!r}. '
             f'Known: {", ".join(KINDS)}.'
@@ -302,6 +302,18 @@ class Loss:
         return average(right, weights)
 
 
+class Errors(keras.layers.Layer):
+    """A loss that is not ours as a layer: not all of them take symbols by themselves."""
+
+    def __init__(self, function: Callable[..., Tensor]) -> None:
+        super().__init__(autocast=False)
+        self.supports_masking = True
+        self.function = function
+
+    def call(self, target: Tensor, output: Tensor) -> Tensor:
+        return self.function(target, output)
+
+
 @functools.cache
 def _of_keras(name: str) -> Any:
     """The `Kind` of a Keras loss by its name."""
@@ -316,12 +328,13 @@ def _of_keras(name: str) -> Any:
         )
     if isinstance(found, keras.losses.Loss):
         return _wrapped(found)
-    return Kind(lambda t, y, z: found(t, y), found, labels='sparse' in name, rows=True)
+    errors = lambda t, y, z: Errors(found)(t, y)  # noqa: E731
+    return Kind(errors, found, labels='sparse' in name, rows=True)
 
 
 def _wrapped(loss: Any) -> Any:
     sparse = 'sparse' in type(loss).__name__.lower()
-    return Kind(lambda t, y, z: loss.call(t, y), loss, labels=sparse, rows=True)
+    return Kind(lambda t, y, z: Errors(loss.call)(t, y), loss, labels=sparse, rows=True)
 
 
 def hidden(mask: Tensor | None, weights: Tensor | None, ndim: int) -> Tensor | None:

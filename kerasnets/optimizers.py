@@ -59,10 +59,9 @@ class Rprop(keras.optimizers.Optimizer):
         """Move one variable."""
         i = self._get_variable_index(variable)
         last, step = self.gradients[i], self.steps[i]
-        turn = ops.sign(gradient * last)
+        turn = ops.sign(gradient * ops.convert_to_tensor(last))
         first = ops.equal(self.iterations, 0)
-        start = ops.cast(learning_rate, step.dtype) * ops.ones_like(step)
-        moved = ops.where(first, start, step)
+        moved = ops.where(first, ops.cast(learning_rate, step.dtype), ops.convert_to_tensor(step))
         factor = ops.where(turn > 0, self.increase, ops.where(turn < 0, self.decrease, 1.0))
         moved = ops.clip(moved * ops.cast(factor, moved.dtype), self.min_step, self.max_step)
         gradient = ops.where(turn < 0, ops.zeros_like(gradient), gradient)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import hostile
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -37,7 +38,13 @@ def test_convert_and_inspect(tmp_path):
         assert json.loads(call('inspect', path, '--json').output)['num_params'] > 0
 
 
-@pytest.mark.parametrize('new', ['net.h5', 'net.weights.h5', 'net.tflite', 'folder'])
+TFLITE = pytest.param(
+    'net.tflite',
+    marks=pytest.mark.skipif(keras.backend.backend() != 'tensorflow', reason='of TensorFlow'),
+)
+
+
+@pytest.mark.parametrize('new', ['net.h5', 'net.weights.h5', TFLITE, 'folder'])
 def test_other_formats(new, tmp_path):
     (tmp_path / 'old.keras').write_bytes(hostile.honest('.keras'))
     done = call('convert', tmp_path / 'old.keras', tmp_path / new)
@@ -231,3 +238,14 @@ def test_help_needs_no_keras():
         'standalone_mode=False); sys.exit(bool({"keras", "tensorflow"} & set(sys.modules)))'
     )
     assert subprocess.run([sys.executable, '-c', code], capture_output=True).returncode == 0
+
+
+def test_a_command_says_on_standard_error_what_it_means_to_say(tmp_path):
+    """In a process of its own, where the engine is loaded and may talk."""
+    (tmp_path / 'old.keras').write_bytes(hostile.honest('.keras'))
+    command = [sys.executable, '-m', 'kerasnets', 'convert', 'old.keras', 'new.h5']
+    plain = {k: v for k, v in os.environ.items() if k != 'TF_CPP_MIN_LOG_LEVEL'}
+    done = subprocess.run(command, cwd=tmp_path, env=plain, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr == ''
+    assert done.stdout.startswith('new.h5: ')

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 
+import keras
 import numpy as np
 import pytest
 
@@ -10,6 +11,9 @@ import kerasnets
 from kerasnets.errors import ConfigurationError, FileError
 
 RNG = np.random.default_rng(4)
+BACKEND = keras.backend.backend()
+tensorflow_only = pytest.mark.skipif(BACKEND != 'tensorflow', reason='Keras has it of TensorFlow')
+
 NETS = {
     'dense': lambda: kerasnets.Classifier([5, (4, 'relu+norm:z'), 3]),
     'recurrent': lambda: kerasnets.recurrent.Regressor([5, (6, 'lstm'), (4, 'scrn'), 2]),
@@ -39,6 +43,7 @@ def test_saved_model(name, tmp_path):
     np.testing.assert_allclose(loaded.serve(x), wanted(net, x), atol=1e-6)
 
 
+@tensorflow_only
 @pytest.mark.parametrize('name', NETS)
 @pytest.mark.filterwarnings('ignore:.*tf.lite.Interpreter is deprecated')
 def test_litert(name, tmp_path):
@@ -61,7 +66,7 @@ def test_litert(name, tmp_path):
 @pytest.mark.filterwarnings('ignore')  # of tf2onnx with others, not ours to mend
 def test_onnx(name, tmp_path):
     runtime = pytest.importorskip('onnxruntime')
-    pytest.importorskip('tf2onnx')
+    pytest.importorskip('tf2onnx' if BACKEND == 'tensorflow' else 'jax2onnx')
     net, x = NETS[name](), data(name)
     net.export(tmp_path / 'net.onnx')
     session = runtime.InferenceSession(str(tmp_path / 'net.onnx'))
@@ -76,8 +81,13 @@ def test_what_cannot_be(tmp_path, monkeypatch):
     with pytest.raises(FileError, match='is an address'):
         net.export('gs://bucket/net')
     with pytest.raises(FileError, match='there is no folder'):
-        net.export(tmp_path / 'none' / 'net.tflite')
+        net.export(tmp_path / 'none' / 'net')
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
-    with pytest.raises(ConfigurationError, match=r"needs tf2onnx: pip install 'kerasnets\[onnx\]'"):
-        net.export(tmp_path / 'net.onnx')
+    if BACKEND in ('tensorflow', 'jax'):
+        how = {'tensorflow': r"tf2onnx: pip install 'kerasnets\[onnx\]'", 'jax': 'jax2onnx: pip'}
+        with pytest.raises(ConfigurationError, match=f'needs {how[BACKEND]}'):
+            net.export(tmp_path / 'net.onnx')
+    if BACKEND != 'tensorflow':
+        with pytest.raises(ConfigurationError, match=f'cannot be made on {BACKEND}.*Save the'):
+            net.export(tmp_path / 'net.tflite')
     assert os.listdir(tmp_path) == []

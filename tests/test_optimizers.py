@@ -128,6 +128,7 @@ def test_optimizers_of_keras():
     np.testing.assert_allclose(float(optimizers.build('rprop').learning_rate), 1e-4)
 
 
+@pytest.mark.skipif(keras.backend.backend() != 'tensorflow', reason='of TensorFlow')
 def test_esgd_steps_by_what_it_was_told_of_the_curvature():
     optimizer, keep = optimizers.build('esgd', 0.1, rms_halflife=3), np.exp(-np.log(2) / 3)
     x, d = keras.Variable(np.array([1.0, -2.0], 'f')), np.zeros(2)
@@ -140,6 +141,12 @@ def test_esgd_steps_by_what_it_was_told_of_the_curvature():
         d = keep * d + (1 - keep) * product**2
         want = want - 0.1 * a * want / (np.sqrt(d) + 1e-8)
     np.testing.assert_allclose(x.numpy(), want, rtol=1e-4)
+
+
+@pytest.mark.skipif(keras.backend.backend() == 'tensorflow', reason='TensorFlow has it')
+def test_esgd_is_refused_where_there_are_no_second_derivatives():
+    with pytest.raises(ConfigurationError, match=r"'esgd' needs .*Use 'rmsprop'"):
+        optimizers.build('esgd', 0.1)
 
 
 @pytest.mark.skipif(keras.backend.backend() != 'tensorflow', reason='of TensorFlow')

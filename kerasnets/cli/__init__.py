@@ -3,11 +3,16 @@
 Nothing here imports Keras before it is needed: ``kerasnets --help`` is quick.
 """
 
+import os
+
 import click
 
 import kerasnets
 from kerasnets.cli import files, tables, texts
 from kerasnets.errors import KerasnetsError
+
+# TensorFlow speaks of its insides on standard error, in the midst of what is written there.
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 
 class _Group(click.Group):

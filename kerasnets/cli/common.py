@@ -1,7 +1,10 @@
 """What the commands that train have in common: options, and how they say what came of it."""
 
+import importlib
 import json
+import os
 import pathlib
+import sys
 import time
 
 import click
@@ -50,6 +53,22 @@ def training(epochs, rate, batch):
         return function
 
     return decorate
+
+
+def import_keras():
+    """Import Keras, without what TensorFlow says of itself while it is loaded.
+
+    It says so to the file descriptor of standard error, whatever its log level is.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        importlib.import_module('keras')
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def check_output(path):

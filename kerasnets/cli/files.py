@@ -7,6 +7,7 @@ import warnings
 import click
 
 import kerasnets
+from kerasnets.cli import common
 
 
 @click.command()
@@ -34,6 +35,7 @@ def convert(old, new, max_params):
     OLD is what `inspect` takes, with layers; NEW ends in .keras, .h5 or .weights.h5, or is what
     others run: .onnx, .tflite, or a folder without suffix for a SavedModel.
     """
+    common.import_keras()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter('always', UserWarning)
         net = kerasnets.load(old, max_params=max_params)

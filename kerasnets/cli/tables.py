@@ -35,6 +35,7 @@ def train(data, target, drop, classes, layers, held_out, **options):
     from kerasnets.table import Table, read
 
     common.check_output(options['output'])
+    common.import_keras()
     columns = read(data)
     table = Table.of(columns, target, drop, classes)
     rows = np.random.default_rng(options['rng']).permutation(len(columns[target]))
@@ -65,6 +66,7 @@ def predict(model, data, output, proba, as_json):
     """
     from kerasnets.table import read
 
+    common.import_keras()
     net = kerasnets.load(model)
     if net.table is None:
         raise DataError(f'{model} says nothing of columns. Make it with `kerasnets train`.')

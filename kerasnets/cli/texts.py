@@ -51,6 +51,7 @@ def train(corpus, **options):
 @click.option('--json', 'as_json', is_flag=True, help='A list of texts as JSON.')
 def sample(model, seed, length, temperature, top_k, top_p, streams, rng, as_json):
     """Write with a MODEL that `kerasnets text train` made."""
+    common.import_keras()
     net = kerasnets.load(model)
     alphabet = getattr(net, 'text', None)
     if alphabet is None:
@@ -89,9 +90,10 @@ def demo(output, epochs):
 
 def _learn(corpus, options):
     """A network trained on a text, and what came of it."""
+    common.check_output(options['output'])
+    common.import_keras()
     from keras.optimizers.schedules import CosineDecay
 
-    common.check_output(options['output'])
     whole = kerasnets.recurrent.Text(corpus, options['alphabet'], options['min_count'])
     learnt, held = whole.split(HELD_OUT)
     entries = [

@@ -75,8 +75,8 @@ class ClockworkCell(ModularCell):
     slow_first : bool
         Whether modules are in the order of falling periods, as in theanets 0.7, not rising.
 
-    >>> keras.layers.RNN(ClockworkCell(4, periods=[1, 2]))(np.zeros((2, 5, 3), 'f')).shape
-    TensorShape([2, 4])
+    >>> tuple(keras.layers.RNN(ClockworkCell(4, periods=[1, 2]))(np.zeros((2, 5, 3), 'f')).shape)
+    (2, 4)
     """
 
     def __init__(self, units, activation='relu', periods=(1, 2), slow_first=False, **kwargs):
@@ -124,8 +124,8 @@ class BCRNNCell(ModularCell):
     activation : str or callable
     num_modules : int
 
-    >>> keras.layers.RNN(BCRNNCell(4, num_modules=2))(np.zeros((2, 5, 3), 'f')).shape
-    TensorShape([2, 4])
+    >>> tuple(keras.layers.RNN(BCRNNCell(4, num_modules=2))(np.zeros((2, 5, 3), 'f')).shape)
+    (2, 4)
     """
 
     def __init__(self, units, activation='relu', num_modules=2, **kwargs):

@@ -24,8 +24,8 @@ class Tied(keras.layers.Layer):
         What the partner reads; it need not be said.
 
     >>> dense = keras.layers.Dense(3)
-    >>> Tied(dense)(dense(np.zeros((2, 4), 'f'))).shape
-    TensorShape([2, 4])
+    >>> tuple(Tied(dense)(dense(np.zeros((2, 4), 'f'))).shape)
+    (2, 4)
     """
 
     def __init__(self, partner, activation='linear', units=None, **kwargs):

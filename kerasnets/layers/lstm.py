@@ -41,8 +41,8 @@ class PeepholeLSTMCell(Cell):
     Inputs have the shape (examples, variables), the states h and c (examples, units).
 
     >>> layer = keras.layers.RNN(PeepholeLSTMCell(3), return_sequences=True)
-    >>> layer(np.zeros((2, 5, 4), 'f')).shape
-    TensorShape([2, 5, 3])
+    >>> tuple(layer(np.zeros((2, 5, 4), 'f')).shape)
+    (2, 5, 3)
     """
 
     def __init__(

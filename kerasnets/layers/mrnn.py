@@ -26,8 +26,8 @@ class MRNNCell(Cell):
     factors : int, optional
         Width of the product. Default: √units, rounded up.
 
-    >>> keras.layers.RNN(MRNNCell(3, factors=2))(np.zeros((2, 5, 4), 'f')).shape
-    TensorShape([2, 3])
+    >>> tuple(keras.layers.RNN(MRNNCell(3, factors=2))(np.zeros((2, 5, 4), 'f')).shape)
+    (2, 3)
     """
 
     def __init__(self, units, activation='relu', factors=None, **kwargs):

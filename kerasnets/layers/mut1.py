@@ -30,8 +30,8 @@ class MUT1Cell(Cell):
     outer_bias : bool
         Whether the bias bh is added outside the inner activation.
 
-    >>> keras.layers.RNN(MUT1Cell(3))(np.zeros((2, 5, 4), 'f')).shape
-    TensorShape([2, 3])
+    >>> tuple(keras.layers.RNN(MUT1Cell(3))(np.zeros((2, 5, 4), 'f')).shape)
+    (2, 3)
     """
 
     def __init__(self, units, activation='tanh', outer_bias=False, **kwargs):

@@ -31,8 +31,8 @@ class RRNNCell(Cell):
     activation : str or callable
     rate : {'matrix', 'vector', 'uniform', 'log'}
 
-    >>> keras.layers.RNN(RRNNCell(3, rate='vector'))(np.zeros((2, 5, 4), 'f')).shape
-    TensorShape([2, 3])
+    >>> tuple(keras.layers.RNN(RRNNCell(3, rate='vector'))(np.zeros((2, 5, 4), 'f')).shape)
+    (2, 3)
     """
 
     def __init__(self, units, activation='relu', rate='matrix', **kwargs):

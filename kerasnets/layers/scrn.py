@@ -36,8 +36,8 @@ class SCRNCell(Cell):
     output_activation : str or callable
         Of the output.
 
-    >>> keras.layers.RNN(SCRNCell(3))(np.zeros((2, 5, 4), 'f')).shape
-    TensorShape([2, 3])
+    >>> tuple(keras.layers.RNN(SCRNCell(3))(np.zeros((2, 5, 4), 'f')).shape)
+    (2, 3)
     """
 
     def __init__(
