@@ -28,6 +28,24 @@ def for_xla():
         _under_xla.reset(token)
 
 
+def replicas():
+    """Devices that share each batch, by a strategy of TensorFlow whose scope this is."""
+    if keras.backend.backend() != 'tensorflow':
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def total(value):
+    """The sum of a value over the devices that share a batch."""
+    if replicas() == 1:
+        return value
+    import tensorflow as tf
+
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
 class Blocks:
     """Training steps on TensorFlow, many batches in one computation that XLA compiles.
 

@@ -113,6 +113,7 @@ class Arrays(Dataset):
         whole = -(-self.count // batch_size)
         self.batches = min(whole, batches or whole)
         self.rng = None
+        self.order = np.arange(self.count)  # of the rows, in this epoch
         self.ragged = any(isinstance(array, Ragged) for array in self.arrays)  # padded by batches
         if not self.ragged and self.count >= batch_size:
             row = self._row()
@@ -120,6 +121,7 @@ class Arrays(Dataset):
             self.shape = row[0].shape[1:]
 
     def feed(self):
+        self._renew()  # here and not as it is read: Keras may begin to read an epoch twice
         if self.ragged or keras.backend.backend() != 'tensorflow':
             return super().feed()
         if self._feed is None:
@@ -132,6 +134,7 @@ class Arrays(Dataset):
         Here that is one pair. The arrays are the same each time. A caller copies what is to stay:
         new memory would cost more than what is written there.
         """
+        self._renew()
         size = min(self.count, batches * self.batch_size)
         room = [np.empty((size, *part.shape[1:]), part.dtype) for part in self._row()]
         for arrays, rows in self._cut(batches):
@@ -142,15 +145,19 @@ class Arrays(Dataset):
         """The first row of each array, as it is in a batch."""
         return [part for s, a in zip(self.slots, self.arrays) for part in s.batch(a, slice(1))]
 
+    def _renew(self):
+        """Draw the order of the next epoch."""
+        if self.rng is not None:
+            self.order = self.rng.permutation(self.count)
+
     def _raw(self):
         return self._cut(1)
 
     def _cut(self, batches):
         """Yield the arrays and the rows of so many batches at a time, in an epoch's order."""
-        order = np.arange(self.count) if self.rng is None else self.rng.permutation(self.count)
         step = batches * self.batch_size
         for start in range(0, self.batches * self.batch_size, step):
-            rows = order[start : min(start + step, self.batches * self.batch_size)]
+            rows = self.order[start : min(start + step, self.batches * self.batch_size)]
             yield self.arrays, rows
 
     def _tf_feed(self):

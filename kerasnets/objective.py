@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from kerasnets import layers, masks
-from kerasnets.compiled import Blocks
+from kerasnets.compiled import Blocks, replicas, total
 from kerasnets.curvature import Curvature
 from kerasnets.errors import ConfigurationError, scalar
 from kerasnets.losses import hidden
@@ -366,7 +366,13 @@ class Objective(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if training and self.curved:
             self.optimizer.notice(self.curved[0], y_pred['curvature'])
-        return y_pred['loss']
+        if replicas() == 1:
+            return y_pred['loss']
+        # each device counts for what it has of the weights, and the optimizer adds them up
+        rows = ops.cast(ops.shape(x[0])[0], 'float32')
+        parts = [(c, *kept) for c, kept in zip(self.coefficients, y_pred['losses'])]
+        parts.append((1.0, y_pred['penalty'], rows))
+        return sum(c * mean * mass / total(mass) for c, mean, mass in parts)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         for kept, (mean, mass) in zip(self.means, y_pred['losses']):

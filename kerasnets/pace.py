@@ -6,6 +6,7 @@ import keras
 from keras.callbacks import Callback
 
 from kerasnets import layers
+from kerasnets.compiled import replicas
 
 #: Steps that one call makes, at most, where nobody watches the steps.
 STEPS = 32
@@ -36,7 +37,8 @@ def choose(views, source, settings, callbacks=(), curved=False):
     """
     if keras.backend.backend() != 'tensorflow':
         return {'jit_compile': settings.jit}
-    if settings.max_updates is not None or any(map(_watches_steps, callbacks)):
+    one = settings.max_updates is not None or any(map(_watches_steps, callbacks))
+    if one or replicas() > 1:  # TensorFlow cannot make several steps at once on several devices
         return {'jit_compile': settings.jit, 'steps_per_execution': 1}
     if source.block and not curved and _compiles(views, source, settings):
         return {'jit_compile': False, 'block': (min(source.block, STEPS), source.batch_size)}
@@ -55,8 +57,6 @@ def _compiles(views, source, settings):
     """Whether XLA is to compile whole blocks of steps."""
     import tensorflow as tf
 
-    if tf.distribute.has_strategy():
-        return False
     if settings.jit != 'auto':
         return settings.jit
     if tf.config.list_physical_devices('GPU'):

@@ -209,7 +209,7 @@ class Run:
     def _fit(self, callbacks, check):
         """Train for an epoch, validating after it if asked; returns the training monitors."""
         validate = check and self.valid is not None
-        before = int(self.objective.optimizer.iterations)
+        before = self._iterations()
         with reading(self.train, self.valid):
             history = self.objective.fit(
                 self.objective.feed(self.train),
@@ -225,12 +225,16 @@ class Run:
         logs = {name: float(values[-1]) for name, values in history.items()}
         training = {name: logs[name] for name in self.objective.names}
         self.epoch += 1
-        self.updates += int(self.objective.optimizer.iterations) - before
+        self.updates += self._iterations() - before
         if self.valid is None:
             self._note(training, check)
         elif validate:
             self._note({name: logs[f'val_{name}'] for name in training})
         return training
+
+    def _iterations(self):
+        """Updates that the optimizer has made."""
+        return int(checkpoint.values([self.objective.optimizer.iterations])[0])
 
     def _record(self, training, validated, seconds):
         """Add a row to the history of the network."""
