@@ -38,6 +38,7 @@ setup(
         'test': [
             'pytest',
             'hypothesis',
+            'jax',
             'matplotlib',
             'mypy==2.4.1',
             'onnxruntime',

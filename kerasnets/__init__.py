@@ -30,7 +30,14 @@ if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
         util,
     )
     from kerasnets.callbacks import TensorBoard
-    from kerasnets.errors import ConfigurationError, DataError, FileError, KerasnetsError
+    from kerasnets.distribution import distribute
+    from kerasnets.errors import (
+        ConfigurationError,
+        DataError,
+        FileError,
+        KerasnetsError,
+        ProcessError,
+    )
     from kerasnets.experiment import Experiment
     from kerasnets.feedforward import Autoencoder, Classifier, Regressor
     from kerasnets.inspection import inspect
@@ -53,8 +60,10 @@ _NAMES = {
     'KerasnetsError': 'errors',
     'Loss': 'losses',
     'Network': 'network',
+    'ProcessError': 'errors',
     'Regressor': 'feedforward',
     'TensorBoard': 'callbacks',
+    'distribute': 'distribution',
     'inspect': 'inspection',
     'load': 'models',
     'register': 'layers',
@@ -74,11 +83,13 @@ __all__ = [
     'KerasnetsError',
     'Loss',
     'Network',
+    'ProcessError',
     'Regressor',
     'TensorBoard',
     'activations',
     'callbacks',
     'convolution',
+    'distribute',
     'errors',
     'estimators',
     'feedforward',

@@ -5,6 +5,7 @@ import itertools
 import keras
 import numpy as np
 
+from kerasnets import distribution
 from kerasnets.errors import ConfigurationError, DataError, positive
 from kerasnets.slots import Ragged, Slot, fill, length
 
@@ -67,9 +68,12 @@ class Dataset:
     def epoch(self):
         """Yield the batches of one epoch, each a tuple of arrays in the slots' dtypes."""
         for arrays, rows in self._raw():
-            yield tuple(
+            batch = [
                 part for slot, array in zip(self.slots, arrays) for part in slot.batch(array, rows)
-            )
+            ]
+            own = distribution.share(len(batch[0]))
+            if own.stop:  # some rows
+                yield tuple(part[own] for part in batch)
 
     def feed(self):
         """An epoch for Keras, each batch as the one input of a model.
@@ -110,7 +114,13 @@ class Arrays(Dataset):
         if not self.count:
             raise DataError(f'{what}: expected at least one example, got none.')
         self.batch_size = batch_size
-        whole = -(-self.count // batch_size)
+        least = distribution.devices()  # rows of a batch, one for each device
+        if min(batch_size, self.count) < least:
+            raise DataError(
+                f'{what}: expected a row or more for each of {least} devices, got '
+                f'{min(batch_size, self.count)}. Use fewer devices, or a larger batch_size.'
+            )
+        whole = -(-self.count // batch_size) - (0 < self.count % batch_size < least)
         self.batches = min(whole, batches or whole)
         self.rng = None
         self.order = np.arange(self.count)  # of the rows, in this epoch

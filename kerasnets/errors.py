@@ -25,6 +25,10 @@ class FileError(KerasnetsError, OSError):
     """A file that cannot be read or written as a network."""
 
 
+class ProcessError(KerasnetsError, RuntimeError):
+    """Another process that shares the work is lost."""
+
+
 def suggest(word: Any, known: Any) -> str:
     """Sentence naming the known word nearest to `word`, or an empty string.
 

@@ -9,7 +9,7 @@ import warnings
 
 import keras
 
-from kerasnets import checkpoint
+from kerasnets import checkpoint, distribution
 from kerasnets.checkpoint import Checkpoints
 from kerasnets.errors import FileError, number, positive
 from kerasnets.initializers import restored
@@ -149,8 +149,9 @@ class Run:
         )
         callbacks.begin()
         try:
-            yield from self._epochs(callbacks)
-            checkpoint.restore(self.model.weights, self.best)
+            with distribution.watching():
+                yield from self._epochs(callbacks)
+                checkpoint.restore(self.model.weights, self.best)
         finally:
             callbacks.end()
 

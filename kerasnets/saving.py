@@ -22,7 +22,7 @@ import h5py
 import keras
 import numpy as np
 
-from kerasnets import contents, description, files, guard, interchange
+from kerasnets import contents, description, distribution, files, guard, interchange
 from kerasnets.errors import FileError, positive
 from kerasnets.nodes import shares_weights
 
@@ -59,8 +59,11 @@ def save(net, target, members=MappingProxyType({})):
             f'cannot write {str(target)!r}: layers of this network share weights, which an .h5 '
             f'file cannot say. Try {str(target.with_suffix(".keras"))!r}.'
         )
-    with files.replacing(target) as path:
-        _write(net, path, suffix, members)
+    if distribution.is_first():
+        with files.replacing(target) as path, distribution.alone():
+            _write(net, path, suffix, members)
+    if not members:  # a checkpoint is not waited for: each process has a clock of its own
+        distribution.together(f'saved {target.name}')
 
 
 def load(source, cls, max_params=None):

@@ -5,7 +5,7 @@ import os
 
 import keras
 
-from kerasnets import checkpoint, data, monitors, optimizers, pace, regularizers, run
+from kerasnets import checkpoint, data, distribution, monitors, optimizers, pace, regularizers, run
 from kerasnets.callbacks import TensorBoard, progress
 from kerasnets.checkpoint import Checkpoints
 from kerasnets.curvature import Esgd
@@ -131,6 +131,8 @@ def _resumed(settings):
 
 def _watchers(net, settings, options):
     """The callbacks that show training as it goes."""
+    if not distribution.is_first():
+        return []
     watchers = progress(settings.verbose)
     if settings.tensorboard is not None:
         shown = {name: getattr(settings, name) for name in SHOWN}

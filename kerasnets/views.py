@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets import checkpoint, masks, objective, optimizers
+from kerasnets import checkpoint, distribution, masks, objective, optimizers
 from kerasnets.compiled import compiled
 from kerasnets.errors import ConfigurationError, number
 from kerasnets.feeds import Feeds
@@ -242,8 +242,5 @@ def _run(function, slots, arrays, rows):
         batch = [part for s, a in zip(slots, arrays) for part in s.batch(a, rows)]
     else:  # one row of nothing tells the shapes of no rows
         batch = [np.zeros((1, *a.shape[1:]), s.dtype) for s, a in zip(slots, arrays)]
-    found = function(*batch)
-    return [
-        {name: ops.convert_to_numpy(value) for name, value in found[part].items()}
-        for part in ('outputs', 'steps')
-    ]
+    found = distribution.run(function, batch)
+    return found['outputs'], found['steps']

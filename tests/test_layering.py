@@ -15,7 +15,7 @@ ROWS = [
     'layers losses regularizers curvature optimizers params guard',
     'activations initializers masks slots spec text table explaining contents theanets_records '
     'inspection',
-    'typing registry errors compiled inert files',
+    'typing registry errors compiled distribution inert files',
 ]
 PLACE = {
     name: (-row, column)

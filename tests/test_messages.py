@@ -12,7 +12,7 @@ import pytest
 import kerasnets
 
 ROOT = pathlib.Path(kerasnets.__file__).parent
-ERRORS = {'ConfigurationError', 'DataError', 'FileError', 'UsageError', 'BadParameter', 'error'}
+ERRORS = {'ConfigurationError', 'DataError', 'FileError', 'ProcessError', 'UsageError', 'error'}
 
 #: Modules whose reasons `files.reading` puts into a sentence that names the file and the remedy.
 OF_FILES = {
@@ -32,7 +32,7 @@ OF_FILES = {
 REMEDIES = re.compile(
     r'\bexpected\b|(Known|There are|It has|With parameters there are):|pip install|'
     r'(^|[.:;,}] )(Add|Ask|Call|Choose|Close|Decode|Drop|Fetch|Find|Give|If it is|Keep|Leave|'
-    r'Make|Mend|Name|Open|Pass|Put|Say|Set|Take|Train|Try|Upgrade|Use|Write)\b'
+    r'Make|Mend|Name|Open|Pass|Put|Save|Say|Set|Take|Train|Try|Upgrade|Use|Write)\b'
 )
 
 

@@ -1,0 +1,200 @@
+"""Several devices and several processes that share each batch.
+
+On TensorFlow a ``tf.distribute`` strategy shares batches among the devices of a machine, on JAX
+`distribute` does so among those of many. The batch that is shared is the one that was asked for:
+losses are those of one device.
+"""
+
+import contextlib
+import os
+
+import keras
+import numpy as np
+
+from kerasnets.compiled import replicas
+from kerasnets.errors import ConfigurationError, KerasnetsError, ProcessError
+
+#: How the variables begin that a launcher sets for each process, those that Keras reads too.
+LAUNCHER = 'KERAS_DISTRIBUTION_'
+
+#: Of the global generators: Keras makes a layer of values that are the same everywhere.
+SEED = 13
+
+#: What the engine says when another process does not answer.
+LOST = ('Gloo', 'NCCL', 'heartbeat', 'UNAVAILABLE', 'Connection', 'coordination')
+
+
+def distribute(address=None, processes=None, process=None, timeout=30):
+    """Share each batch of training and prediction among processes, or this machine's devices.
+
+    To be called first, in every process, before a network is made. All of them then run the same
+    program on the same data: each trains on its share of every batch, and the first of them
+    writes files and logs. A folder for checkpoints is one that all of them see.
+
+    Parameters
+    ----------
+    address : str, optional
+        Of the first process, such as '10.0.0.1:1234'; 'auto' for what JAX finds out from SLURM,
+        Open MPI or Kubernetes. Default: what a launcher says in
+        ``KERAS_DISTRIBUTION_JOB_ADDRESSES``, with ``KERAS_DISTRIBUTION_NUM_PROCESSES`` and
+        ``KERAS_DISTRIBUTION_PROCESS_ID``; without those, one process with all its devices.
+    processes : int, optional
+        How many there are.
+    process : int, optional
+        Which of them this is, from 0 on.
+    timeout : int
+        Seconds without a sign of life after which a process counts as lost.
+
+    Between several processes the generators of Python, numpy and Keras are seeded alike. A batch
+    of fewer rows than there are devices, at the end of an epoch, is left out, as are rows that
+    are too many for all devices to have the same number.
+
+    A process that is lost ends the training of the others with a `ProcessError`. Start all of
+    them again, any number, with ``resume=True``: they go on from the last checkpoint.
+
+    Raises
+    ------
+    ConfigurationError
+        If Keras runs on another backend than JAX.
+
+    On several machines this uses ``jax.distributed`` and ``keras.distribution.DataParallel``.
+    """
+    backend = keras.backend.backend()
+    if backend != 'jax':
+        raise ConfigurationError(
+            f'distribute() needs Keras on JAX, and it is on {backend}. Set KERAS_BACKEND=jax; on '
+            'TensorFlow, a tf.distribute.MirroredStrategy shares among the devices of a machine.'
+        )
+    address = address or os.environ.get(f'{LAUNCHER}JOB_ADDRESSES')
+    if address:
+        told = {'num_processes': processes, 'process_id': process}
+        for name, value in told.items():
+            said = os.environ.get(f'{LAUNCHER}{name.upper()}')
+            told[name] = int(said) if value is None and said else value
+        if address != 'auto':
+            told['coordinator_address'] = address.split(',')[0]
+        _jax().distributed.initialize(**told, heartbeat_timeout_seconds=timeout)
+        keras.utils.set_random_seed(SEED)
+    shared = keras.distribution.DataParallel(auto_shard_dataset=False)
+    keras.distribution.set_distribution(shared)
+
+
+def devices():
+    """How many devices share a batch, of all processes."""
+    shared = keras.distribution.distribution()
+    return replicas() if shared is None else shared.num_model_replicas
+
+
+def processes():
+    """How many processes share a batch."""
+    return _jax().process_count() if keras.distribution.distribution() is not None else 1
+
+
+def is_first():
+    """Whether this is the process that writes files and logs."""
+    return processes() == 1 or _jax().process_index() == 0
+
+
+def share(count):
+    """Which of so many rows of a batch are this process' own, as a slice.
+
+    Rows that are too few to go round, at the end of the data, are left out.
+    """
+    if keras.distribution.distribution() is None:
+        return slice(count)
+    each = count // devices() * devices() // processes()
+    start = each * _jax().process_index()
+    return slice(start, start + each)
+
+
+def together(what):
+    """Wait until all processes are here."""
+    if processes() > 1:
+        from jax.experimental import multihost_utils
+
+        multihost_utils.sync_global_devices(what)
+
+
+@contextlib.contextmanager
+def watching():
+    """Say in our words that another process is lost, which the engine says in its own."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        ours = isinstance(error, KerasnetsError) or processes() == 1
+        if ours or not any(word in str(error) for word in LOST):
+            raise
+        raise ProcessError(
+            f'another of {processes()} processes is lost: {" ".join(str(error).split())[:200]}. '
+            'Start all of them again with resume=True, to go on from the last checkpoint.'
+        ) from error
+
+
+@contextlib.contextmanager
+def alone():
+    """What is done here is done by this process for itself."""
+    shared = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(shared)
+
+
+def run(function, batch):
+    """A compiled function of a batch of arrays, its rows shared among the devices.
+
+    Returns its outputs, a nest of arrays, as numpy arrays.
+    """
+    count = devices()
+    if count == 1 or not len(batch[0]):
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, function(*batch))
+    rows = len(batch[0])
+    missing = -rows % count
+    padded = [np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) for part in batch]
+    shared = _by_tensorflow if keras.backend.backend() == 'tensorflow' else _by_jax
+    return keras.tree.map_structure(lambda value: value[:rows], shared(function, padded))
+
+
+def _by_tensorflow(function, batch):
+    import tensorflow as tf
+
+    strategy = tf.distribute.get_strategy()
+    parts = list(zip(*(np.split(part, strategy.num_replicas_in_sync) for part in batch)))
+    given = strategy.experimental_distribute_values_from_function(
+        lambda context: tuple(map(tf.constant, parts[context.replica_id_in_sync_group]))
+    )
+    found = strategy.run(tf.function(lambda args: function(*args), autograph=False), args=(given,))
+
+    def whole(value):
+        return np.concatenate([np.asarray(v) for v in strategy.experimental_local_results(value)])
+
+    return {
+        part: {name: whole(value) for name, value in values.items()}
+        for part, values in found.items()
+    }
+
+
+def _by_jax(function, batch):
+    import jax
+
+    shared = keras.distribution.distribution()
+
+    def spread(part):
+        layout = shared.get_data_layout(part.shape).backend_layout
+        return jax.make_array_from_callback(part.shape, layout, lambda rows: part[rows])
+
+    def whole(value):
+        if value.is_fully_addressable:
+            return np.asarray(value)
+        from jax.experimental import multihost_utils
+
+        return np.asarray(multihost_utils.process_allgather(value, tiled=True))
+
+    return keras.tree.map_structure(whole, function(*map(spread, batch)))
+
+
+def _jax():
+    import jax
+
+    return jax
