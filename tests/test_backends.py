@@ -1,0 +1,82 @@
+"""Files cross from one backend to another, and JAX needs no TensorFlow."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import kerasnets
+
+pytest.importorskip('jax')
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != 'tensorflow', reason='another process runs the other backend'
+)
+ROOT = pathlib.Path(__file__).parents[1]
+X = np.random.default_rng(1).normal(size=(6, 5, 4)).astype('f')
+
+NETS = {
+    'dense': lambda: kerasnets.recurrent.Classifier([4, (6, 'relu+norm:z'), (5, 'maxout:2'), 3]),
+    'stock': lambda: kerasnets.recurrent.Classifier([4, (6, 'lstm'), (5, 'gru'), (4, 'rnn'), 3]),
+    'own': lambda: kerasnets.recurrent.Classifier(
+        [4, (6, 'scrn'), (4, 'mut1'), dict(form='clockwork', size=6, periods=(1, 2)), 3]
+    ),
+    'both ways': lambda: kerasnets.recurrent.Classifier([4, (8, 'bidirectional', 'tanh'), 3]),
+}
+
+#: Opens what it finds, predicts, trains on and saves; TensorFlow is not to be had.
+OTHER = """
+import pathlib, sys
+sys.modules['tensorflow'] = None
+import numpy as np
+import kerasnets
+
+x, y = np.load('x.npy'), np.zeros((6, 5), int)
+for path in sorted(pathlib.Path('.').glob('*.tf.*')):
+    net = kerasnets.load(path)
+    name, _, suffix = path.name.split('.')
+    np.save(f'{name}.{suffix}.npy', net.predict_proba(x))
+    net.train([x, y], algo='adam', learning_rate=0.01, epochs=1)
+    net.save(f'{name}.jax.{suffix}')
+    np.save(f'{name}.{suffix}.after.npy', net.predict_proba(x))
+writer = kerasnets.recurrent.Classifier([4, (8, 'lstm'), 4])
+assert len(list(writer.predict_sequence([0], 20, rng=1))) == 20
+print('done')
+"""
+
+
+#: Tests that are run on JAX every time; all of them: ``tox -e py-jax``.
+SMOKE = 'feedforward recurrent util'.split()
+
+
+def test_a_smoke_set_passes_on_jax():
+    files = [f'tests/test_{name}.py' for name in SMOKE]
+    command = [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *files]
+    env = {k: v for k, v in os.environ.items() if not k.startswith('PYTEST_')}
+    env |= {'KERAS_BACKEND': 'jax', 'PYTHONPATH': str(ROOT)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_files_cross_over_and_back_where_there_is_no_tensorflow(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save('x.npy', X)
+    wanted = {}
+    for name, make in NETS.items():
+        net = make()
+        suffix = 'h5' if name == 'dense' else 'keras'
+        wanted[name, suffix] = net.predict_proba(X)
+        net.save(f'{name}.tf.{suffix}')
+    env = {**os.environ, 'KERAS_BACKEND': 'jax', 'PYTHONPATH': str(ROOT)}
+    done = subprocess.run([sys.executable, '-c', OTHER], env=env, capture_output=True, text=True)
+    assert done.stdout == 'done\n', done.stderr[-3000:]
+    for (name, suffix), p in wanted.items():
+        found = np.load(f'{name}.{suffix}.npy')
+        np.testing.assert_allclose(found, p, atol=1e-5, err_msg=name)
+        after = kerasnets.load(f'{name}.jax.{suffix}').predict_proba(X)
+        there = np.load(f'{name}.{suffix}.after.npy')
+        np.testing.assert_allclose(after, there, atol=1e-5, err_msg=name)
+        assert abs(after - p).max() > 1e-4  # it was trained on
