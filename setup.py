@@ -29,6 +29,7 @@ setup(
     ],
     entry_points={'console_scripts': ['kerasnets = kerasnets.cli:main']},
     extras_require={
+        'cluster': ['dask', 'distributed'],
         'docs': ['sphinx', 'furo', 'myst-parser', 'matplotlib', 'scikit-learn'],
         'examples': ['matplotlib', 'scikit-learn'],
         'onnx': ['tf2onnx'],

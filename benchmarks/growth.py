@@ -25,6 +25,7 @@ SIZES = {
     'streams of sampling': [1, 4, 16, 64, 256],
     'examples in a batch': [16, 32, 64, 128, 256],
     'length of sequences': [25, 50, 100, 200, 400],
+    'units of a layer': [32, 64, 128, 256, 512],
     'epochs': [1, 2, 4, 8, 16],
     'rows to predict': [10_000, 30_000, 100_000, 300_000],
 }
@@ -41,16 +42,16 @@ def best(run):
     return min(times)
 
 
-def network():
+def network(units=UNITS):
     import kerasnets
 
-    return kerasnets.recurrent.Classifier([LETTERS, (UNITS, 'lstm'), LETTERS])
+    return kerasnets.recurrent.Classifier([LETTERS, (units, 'lstm'), LETTERS])
 
 
-def training(batch=32, length=50, epochs=1, batches=32):
+def training(batch=32, length=50, epochs=1, batches=32, units=UNITS):
     """Training a character model on so much."""
     labels = np.random.default_rng(1).integers(LETTERS, size=(batch * batches, length + 1))
-    data, net = [labels[:, :-1], labels[:, 1:]], network()
+    data, net = [labels[:, :-1], labels[:, 1:]], network(units)
     return lambda: net.train(data, epochs=epochs, batch_size=batch, jit=True)
 
 
@@ -75,6 +76,7 @@ WORKS = {
     'streams of sampling': lambda n: sampling(streams=n),
     'examples in a batch': lambda n: training(batch=n),
     'length of sequences': lambda n: training(length=n),
+    'units of a layer': lambda n: training(units=n, batches=8),
     'epochs': lambda n: training(epochs=n, batches=8),
     'rows to predict': predicting,
 }

@@ -209,3 +209,31 @@ def test_every_keyword_of_training_is_a_parameter():
         if name not in ('self', 'train', 'valid', 'options', 'subalgo', 'unlabelled'):
             assert name in known, name
     assert json.dumps(NetClassifier().get_params())
+
+
+@pytest.mark.distributed
+@pytest.mark.filterwarnings('ignore')  # of dask with others
+def test_a_search_over_a_cluster_of_dask(tmp_path, monkeypatch):
+    """Many small networks outgrow a machine by going to others."""
+    dask = pytest.importorskip('dask.distributed')
+    x, y = load_iris(return_X_y=True)
+    search = GridSearchCV(
+        NetClassifier([8], epochs=10), {'learning_rate': [1e-4, 0.03]}, cv=2, n_jobs=2
+    )
+    with (
+        dask.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            dashboard_address=None,
+            local_directory=str(tmp_path),
+        ) as cluster,
+        dask.Client(cluster),
+        joblib.parallel_config('dask'),
+    ):
+        search.fit(x, y)
+    assert search.best_params_ == {'learning_rate': 0.03}
+    alone = GridSearchCV(NetClassifier([8], epochs=10), {'learning_rate': [1e-4, 0.03]}, cv=2)
+    alone.fit(x, y)
+    np.testing.assert_allclose(
+        search.cv_results_['mean_test_score'], alone.cv_results_['mean_test_score'], atol=0.02
+    )
