@@ -180,6 +180,14 @@ def compiled(function, variables, signature=None, xla=True):
 
         pure = jax.jit(pure)
         return lambda *args: pure([v.value for v in variables], *args)
+    if backend == 'torch':
+        import torch
+
+        def without_gradients(*args):
+            with torch.no_grad():
+                return function(*keras.tree.map_structure(keras.ops.convert_to_tensor, args))
+
+        return without_gradients
     return function
 
 
@@ -204,6 +212,13 @@ def gradients(function, variables):
                 return function()
 
         return jax.grad(pure)([v.value for v in variables])
+    if backend == 'torch':
+        import torch
+
+        values = [v.value for v in variables]
+        with torch.enable_grad():
+            found = torch.autograd.grad(function(), values, allow_unused=True, retain_graph=True)
+        return [torch.zeros_like(v) if g is None else g for v, g in zip(values, found)]
     raise ConfigurationError(
         f'gradients are not to be watched on {backend}. Leave out monitor_gradients.'
     )
@@ -231,6 +246,10 @@ def squared_jacobian(function, x):
         import jax
 
         jacobian = jax.vmap(jax.jacrev(lambda one: function(one[None])[0]))(x)
+    elif backend == 'torch':
+        import torch
+
+        jacobian = torch.func.vmap(torch.func.jacrev(lambda one: function(one[None])[0]))(x)
     else:
         raise ConfigurationError(
             f'contractive penalties are not to be had on {backend}. Leave out contractive.'

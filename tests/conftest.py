@@ -1,5 +1,14 @@
+import keras
 import numpy as np
 import pytest
+
+if keras.backend.backend() == 'torch':  # tests compare its tensors as they do those of others
+    import torch
+
+    def _array(tensor, dtype=None, copy=None):
+        return np.asarray(tensor.detach().cpu().numpy(), dtype)
+
+    torch.Tensor.__array__ = _array
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,12 @@ def gradient(function, x):
         import jax
 
         return np.array(jax.grad(function)(x))
+    if keras.backend.backend() == 'torch':
+        import torch
+
+        x = torch.tensor(x, requires_grad=True)
+        function(x).backward()
+        return x.grad.numpy()
     import tensorflow as tf
 
     x = tf.constant(x)
@@ -27,7 +33,8 @@ def check(function, x, step=2e-4, **tolerance):
     assert np.isfinite(found).all()
     for _ in range(4):
         direction = rng.normal(size=x.shape).astype('f')
-        ahead, behind = (float(function(x + s * step * direction)) for s in (1, -1))
+        moved = [keras.ops.convert_to_tensor(x + s * step * direction) for s in (1, -1)]
+        ahead, behind = (float(function(one)) for one in moved)
         want = (ahead - behind) / (2 * step)
         np.testing.assert_allclose(
             (found * direction).sum(), want, **{'rtol': 2e-2, 'atol': 2e-2, **tolerance}

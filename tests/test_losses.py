@@ -11,6 +11,18 @@ from kerasnets.errors import ConfigurationError
 from kerasnets.losses import Loss
 
 
+def tensors(*arrays):
+    """Arrays as tensors of float32 or of labels; None as it is."""
+    return [
+        None
+        if a is None
+        else keras.ops.convert_to_tensor(
+            a, 'int32' if np.asarray(a).dtype.kind == 'i' else 'float32'
+        )
+        for a in arrays
+    ]
+
+
 @pytest.fixture
 def batch(rng):
     logits = rng.normal(size=(4, 5, 3), scale=2)
@@ -25,15 +37,17 @@ def of_target(values, target):
 def test_cross_entropy(batch):
     y, p, logits = batch
     want, p, logits = -np.log(of_target(p, y)), p.astype('f'), logits.astype('f')
-    np.testing.assert_allclose(losses.cross_entropy(y, p, logits), want, rtol=1e-5)
-    np.testing.assert_allclose(losses.cross_entropy(y, p), want, rtol=1e-5)
+    np.testing.assert_allclose(losses.cross_entropy(*tensors(y, p, logits)), want, rtol=1e-5)
+    np.testing.assert_allclose(losses.cross_entropy(*tensors(y, p)), want, rtol=1e-5)
 
 
 def test_cross_entropy_of_extreme_logits_is_exact():
     logits = np.array([[100.0, -100.0], [-100.0, 100.0]], 'f')
     p = keras.ops.softmax(logits)
-    np.testing.assert_allclose(losses.cross_entropy(np.array([0, 0]), p, logits), [0, 200])
-    assert np.isfinite(losses.cross_entropy(np.array([0, 0]), p)).all()
+    np.testing.assert_allclose(
+        losses.cross_entropy(*tensors(np.array([0, 0]), p, logits)), [0, 200]
+    )
+    assert np.isfinite(losses.cross_entropy(*tensors(np.array([0, 0]), p))).all()
 
 
 def test_hinge(batch):
@@ -42,7 +56,7 @@ def test_hinge(batch):
     want = np.maximum(0, wrong - of_target(p, y))
     assert (want > 0).any()
     assert (want == 0).any()
-    np.testing.assert_allclose(losses.hinge(y, p.astype('f')), want, atol=1e-6)
+    np.testing.assert_allclose(losses.hinge(*tensors(y, p.astype('f'))), want, atol=1e-6)
 
 
 @pytest.mark.parametrize('form', losses.KINDS)
@@ -56,26 +70,29 @@ def test_gradients_by_finite_differences(form, weighted, batch, rng):
     target = y if loss.of_labels else rng.random(p.shape).astype('f')
     w = rng.random(loss.weights_shape(p.shape)).astype('f') if loss.weighted else None
     variance = rng.random(p.shape).astype('f') + 0.5 if covar else None
+    target, w, variance, fixed = tensors(target, w, variance, p)
     check(lambda z: loss.value(z, z if kind.logits else None, target, w, variance)[0],
           logits if kind.logits else p)  # fmt: skip
     if covar:
-        check(lambda v: loss.value(p.astype('f'), None, target, w, v)[0], variance)
+        check(lambda v: loss.value(fixed, None, target, w, v)[0], variance)
 
 
 def test_averages_are_weighted(rng):
     e, w = rng.random((4, 5)).astype('f'), rng.random((4, 5)).astype('f')
-    mean, mass = losses.average(e, w)
+    mean, mass = losses.average(*tensors(e, w))
     np.testing.assert_allclose([mean, mass], [(w * e).sum() / w.sum(), w.sum()], rtol=1e-6)
-    np.testing.assert_allclose(losses.average(e), [e.mean(), 20], rtol=1e-6)
-    np.testing.assert_array_equal(losses.average(e, 0 * w), [0, 0])
+    np.testing.assert_allclose(losses.average(*tensors(e)), [e.mean(), 20], rtol=1e-6)
+    np.testing.assert_array_equal(losses.average(*tensors(e, 0 * w)), [0, 0])
 
 
 def test_accuracy_is_weighted(batch, rng):
     y, p, _ = batch
     w = rng.random(y.shape).astype('f')
     right = p.argmax(-1) == y
-    np.testing.assert_allclose(Loss().accuracy(p, y)[0], right.mean(), rtol=1e-6)
-    np.testing.assert_allclose(Loss().accuracy(p, y, w)[0], (w * right).sum() / w.sum(), rtol=1e-6)
+    np.testing.assert_allclose(Loss().accuracy(*tensors(p, y))[0], right.mean(), rtol=1e-6)
+    np.testing.assert_allclose(
+        Loss().accuracy(*tensors(p, y, w))[0], (w * right).sum() / w.sum(), rtol=1e-6
+    )
 
 
 def test_build():
@@ -106,10 +123,12 @@ def test_divergence(batch, rng):
     t = rng.dirichlet([1.0] * 3, size=(4, 5))
     t[0, 0] = [0, 1, 0]
     want = scipy.stats.entropy(t, p, axis=-1)
-    np.testing.assert_allclose(losses.divergence(t, p), want, atol=1e-5)
-    np.testing.assert_allclose(losses.divergence(t, p, logits), want, atol=1e-5)
+    np.testing.assert_allclose(losses.divergence(*tensors(t, p)), want, atol=1e-5)
+    np.testing.assert_allclose(losses.divergence(*tensors(t, p, logits)), want, atol=1e-5)
     steep = np.array([[100.0, -100.0, 0.0]], 'f')
-    got = losses.divergence(np.array([[0.0, 1.0, 0.0]], 'f'), keras.ops.softmax(steep), steep)
+    got = losses.divergence(
+        *tensors(np.array([[0.0, 1.0, 0.0]], 'f'), keras.ops.softmax(steep), steep)
+    )
     np.testing.assert_allclose(got, [200], rtol=1e-5)
 
 
@@ -120,8 +139,8 @@ def test_gaussian_log_likelihood(rng):
         rng.random((4, 5, 3)),
     )
     want = -scipy.stats.norm.logpdf(t, mean, np.sqrt(variance)).sum(-1)
-    np.testing.assert_allclose(losses.gaussian(t, mean, None, variance), want, rtol=1e-5)
-    assert np.isfinite(losses.gaussian(t, mean, None, 0 * variance)).all()
+    np.testing.assert_allclose(losses.gaussian(*tensors(t, mean, None, variance)), want, rtol=1e-5)
+    assert np.isfinite(losses.gaussian(*tensors(t, mean, None, 0 * variance))).all()
 
 
 X = np.random.default_rng(7).normal(size=(20, 4)).astype('f')
@@ -260,7 +279,7 @@ def test_accuracy_is_that_of_argmax(rng):
     outputs = rng.integers(4, size=(500, 5)).astype('f')  # with many that are equal
     outputs[:5] = 1.0
     target = np.r_[0, 1, 2, 3, 4, rng.integers(5, size=495)]
-    mean, mass = Loss('xe').accuracy(outputs, target)
+    mean, mass = Loss('xe').accuracy(*tensors(outputs, target))
     assert float(mean) == pytest.approx(np.mean(outputs.argmax(-1) == target), abs=1e-6)
     assert float(mass) == 500
-    assert float(Loss('xe').accuracy(np.full((3, 2), np.nan, 'f'), np.zeros(3, 'i'))[0]) == 0
+    assert float(Loss('xe').accuracy(*tensors(np.full((3, 2), np.nan), np.zeros(3, 'i')))[0]) == 0

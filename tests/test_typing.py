@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import pathlib
+import subprocess
+import sys
 
 import mypy.api
 import pytest
@@ -39,3 +41,9 @@ def test_the_lazy_names_are_those_that_a_checker_sees():
     with pytest.raises(AttributeError, match='Clasifier'):
         kerasnets.Clasifier  # noqa: B018
     assert importlib.metadata.version('kerasnets') == kerasnets.__version__
+
+
+def test_the_package_loads_no_engine_before_it_is_needed():
+    command = 'import sys, kerasnets; print({"keras", "tensorflow", "jax"} & set(sys.modules))'
+    done = subprocess.run([sys.executable, '-c', command], capture_output=True, text=True)
+    assert done.stdout == 'set()\n', done.stderr
