@@ -5,14 +5,19 @@ On TensorFlow a ``tf.distribute`` strategy shares batches among the devices of a
 losses are those of one device.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
 from kerasnets.compiled import replicas
 from kerasnets.errors import ConfigurationError, KerasnetsError, ProcessError
+from kerasnets.typing import Array
 
 #: How the variables begin that a launcher sets for each process, those that Keras reads too.
 LAUNCHER = 'KERAS_DISTRIBUTION_'
@@ -24,7 +29,12 @@ SEED = 13
 LOST = ('Gloo', 'NCCL', 'heartbeat', 'UNAVAILABLE', 'Connection', 'coordination')
 
 
-def distribute(address=None, processes=None, process=None, timeout=30):
+def distribute(
+    address: str | None = None,
+    processes: int | None = None,
+    process: int | None = None,
+    timeout: int = 30,
+) -> None:
     """Share each batch of training and prediction among processes, or this machine's devices.
 
     To be called first, in every process, before a network is made. All of them then run the same
@@ -67,7 +77,7 @@ def distribute(address=None, processes=None, process=None, timeout=30):
         )
     address = address or os.environ.get(f'{LAUNCHER}JOB_ADDRESSES')
     if address:
-        told = {'num_processes': processes, 'process_id': process}
+        told: dict[str, Any] = {'num_processes': processes, 'process_id': process}
         for name, value in told.items():
             said = os.environ.get(f'{LAUNCHER}{name.upper()}')
             told[name] = int(said) if value is None and said else value
@@ -79,23 +89,23 @@ def distribute(address=None, processes=None, process=None, timeout=30):
     keras.distribution.set_distribution(shared)
 
 
-def devices():
+def devices() -> int:
     """How many devices share a batch, of all processes."""
     shared = keras.distribution.distribution()
     return replicas() if shared is None else shared.num_model_replicas
 
 
-def processes():
+def processes() -> int:
     """How many processes share a batch."""
     return _jax().process_count() if keras.distribution.distribution() is not None else 1
 
 
-def is_first():
+def is_first() -> bool:
     """Whether this is the process that writes files and logs."""
     return processes() == 1 or _jax().process_index() == 0
 
 
-def share(count):
+def share(count: int) -> slice:
     """Which of so many rows of a batch are this process' own, as a slice.
 
     Rows that are too few to go round, at the end of the data, are left out.
@@ -107,7 +117,7 @@ def share(count):
     return slice(start, start + each)
 
 
-def together(what):
+def together(what: str) -> None:
     """Wait until all processes are here."""
     if processes() > 1:
         from jax.experimental import multihost_utils
@@ -116,7 +126,7 @@ def together(what):
 
 
 @contextlib.contextmanager
-def watching():
+def watching() -> Iterator[None]:
     """Say in our words that another process is lost, which the engine says in its own."""
     try:
         yield
@@ -131,7 +141,7 @@ def watching():
 
 
 @contextlib.contextmanager
-def alone():
+def alone() -> Iterator[None]:
     """What is done here is done by this process for itself."""
     shared = keras.distribution.distribution()
     keras.distribution.set_distribution(None)
@@ -141,7 +151,7 @@ def alone():
         keras.distribution.set_distribution(shared)
 
 
-def run(function, batch):
+def run(function: Callable[..., Any], batch: Sequence[Any]) -> Any:
     """A compiled function of a batch of arrays, its rows shared among the devices.
 
     Returns its outputs, a nest of arrays, as numpy arrays.
@@ -156,7 +166,7 @@ def run(function, batch):
     return keras.tree.map_structure(lambda value: value[:rows], shared(function, padded))
 
 
-def _by_tensorflow(function, batch):
+def _by_tensorflow(function: Callable[..., Any], batch: list[Array]) -> Any:
     import tensorflow as tf
 
     strategy = tf.distribute.get_strategy()
@@ -166,7 +176,7 @@ def _by_tensorflow(function, batch):
     )
     found = strategy.run(tf.function(lambda args: function(*args), autograph=False), args=(given,))
 
-    def whole(value):
+    def whole(value: Any) -> Array:
         return np.concatenate([np.asarray(v) for v in strategy.experimental_local_results(value)])
 
     return {
@@ -175,16 +185,16 @@ def _by_tensorflow(function, batch):
     }
 
 
-def _by_jax(function, batch):
+def _by_jax(function: Callable[..., Any], batch: list[Array]) -> Any:
     import jax
 
     shared = keras.distribution.distribution()
 
-    def spread(part):
+    def spread(part: Array) -> Any:
         layout = shared.get_data_layout(part.shape).backend_layout
         return jax.make_array_from_callback(part.shape, layout, lambda rows: part[rows])
 
-    def whole(value):
+    def whole(value: Any) -> Array:
         if value.is_fully_addressable:
             return np.asarray(value)
         from jax.experimental import multihost_utils
@@ -194,7 +204,7 @@ def _by_jax(function, batch):
     return keras.tree.map_structure(whole, function(*map(spread, batch)))
 
 
-def _jax():
+def _jax() -> Any:
     import jax
 
     return jax
