@@ -240,6 +240,9 @@ def test_help_needs_no_keras():
     assert subprocess.run([sys.executable, '-c', code], capture_output=True).returncode == 0
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != 'tensorflow', reason='Keras loads TensorFlow when it saves, too'
+)
 def test_a_command_says_on_standard_error_what_it_means_to_say(tmp_path):
     """In a process of its own, where the engine is loaded and may talk."""
     (tmp_path / 'old.keras').write_bytes(hostile.honest('.keras'))

@@ -32,7 +32,7 @@ OF_FILES = {
 REMEDIES = re.compile(
     r'\bexpected\b|(Known|There are|It has|With parameters there are):|pip install|'
     r'(^|[.:;,}] )(Add|Ask|Call|Choose|Close|Decode|Drop|Fetch|Find|Give|If it is|Keep|Leave|'
-    r'Make|Mend|Name|Open|Pass|Put|Save|Say|Set|Take|Train|Try|Upgrade|Use|Write)\b'
+    r'Make|Mend|Name|Open|Pass|Put|Save|Say|Set|Start|Take|Train|Try|Upgrade|Use|Write)\b'
 )
 
 
