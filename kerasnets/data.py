@@ -66,7 +66,14 @@ class Dataset:
         self.rng = rng
 
     def epoch(self):
-        """Yield the batches of one epoch, each a tuple of arrays in the slots' dtypes."""
+        """The batches of one epoch, each a tuple of arrays in the slots' dtypes: an iterator."""
+        self._renew()
+        return self._batches()
+
+    def _renew(self):
+        """Get ready for another epoch."""
+
+    def _batches(self):
         for arrays, rows in self._raw():
             batch = [
                 part for slot, array in zip(self.slots, arrays) for part in slot.batch(array, rows)
@@ -96,7 +103,7 @@ class Dataset:
 
     def _guarded(self):
         try:
-            for batch in self.epoch():
+            for batch in self._batches():
                 yield (batch,)
         except Exception as error:
             self.error = error

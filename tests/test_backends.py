@@ -49,7 +49,7 @@ print('done')
 
 
 #: Tests that are run on JAX every time; all of them: ``tox -e py-jax``.
-SMOKE = 'feedforward recurrent util'.split()
+SMOKE = 'recurrent util'.split()
 
 
 def test_a_smoke_set_passes_on_jax():

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 import kerasnets
 from kerasnets.cli import main
 
-DOCS = pathlib.Path(kerasnets.__file__).parents[1] / 'docs'
+DOCS = pathlib.Path(__file__).parents[1] / 'docs'
 PAGES = {
     str(path.relative_to(DOCS)): path.read_text(encoding='utf-8')
     for path in sorted(DOCS.rglob('*.md'))

@@ -10,7 +10,7 @@ import pytest
 
 import kerasnets
 
-ROOT = pathlib.Path(kerasnets.__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[1]
 
 
 def test_mypy_finds_no_fault_in_the_public_modules_and_in_a_users(monkeypatch, tmp_path):
