@@ -328,8 +328,7 @@ def _of_keras(name: str) -> Any:
         )
     if isinstance(found, keras.losses.Loss):
         return _wrapped(found)
-    errors = lambda t, y, z: Errors(found)(t, y)  # noqa: E731
-    return Kind(errors, found, labels='sparse' in name, rows=True)
+    return Kind(lambda t, y, z: Errors(found)(t, y), found, labels='sparse' in name, rows=True)
 
 
 def _wrapped(loss: Any) -> Any:
