@@ -38,9 +38,7 @@ def replicas():
 
 
 def total(value):
-    """The sum of a value over the devices that share a batch."""
-    if replicas() == 1:
-        return value
+    """The sum of a value over the devices that share a batch, of which there are several."""
     import tensorflow as tf
 
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
