@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from kerasnets.compiled import replicas
-from kerasnets.errors import ConfigurationError, KerasnetsError, ProcessError
+from kerasnets.errors import ConfigurationError, KerasnetsError, ProcessError, positive
 from kerasnets.typing import Array
 
 #: How the variables begin that a launcher sets for each process, those that Keras reads too.
@@ -65,7 +65,7 @@ def distribute(
     Raises
     ------
     ConfigurationError
-        If Keras runs on another backend than JAX.
+        If Keras runs on another backend than JAX, or it is not said who is who.
 
     On several machines this uses ``jax.distributed`` and ``keras.distribution.DataParallel``.
     """
@@ -78,15 +78,25 @@ def distribute(
     address = address or os.environ.get(f'{LAUNCHER}JOB_ADDRESSES')
     if address:
         told: dict[str, Any] = {'num_processes': processes, 'process_id': process}
-        for name, value in told.items():
-            said = os.environ.get(f'{LAUNCHER}{name.upper()}')
-            told[name] = int(said) if value is None and said else value
         if address != 'auto':
-            told['coordinator_address'] = address.split(',')[0]
+            told = _who(address, **told)
         _jax().distributed.initialize(**told, heartbeat_timeout_seconds=timeout)
         keras.utils.set_random_seed(SEED)
     shared = keras.distribution.DataParallel(auto_shard_dataset=False)
     keras.distribution.set_distribution(shared)
+
+
+def _who(address: str, **told: Any) -> dict[str, Any]:
+    """What JAX is told of the processes, from the call or else from the launcher."""
+    for name, value in told.items():
+        said = os.environ.get(f'{LAUNCHER}{name.upper()}', '')
+        told[name] = int(said) if value is None and said.isdigit() else value
+    count = positive(told['num_processes'], 'processes')
+    if positive(told['process_id'], 'process', least=0) >= count:
+        raise ConfigurationError(
+            f'expected process as one of 0 to {count - 1}, got {told["process_id"]}.'
+        )
+    return {**told, 'coordinator_address': address.split(',')[0]}
 
 
 def devices() -> int:

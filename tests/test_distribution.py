@@ -175,3 +175,17 @@ def test_without_a_distribution_all_is_ones_own():
     assert distribution.is_first()
     assert distribution.share(7) == slice(7)
     distribution.together('nobody else')
+
+
+@pytest.mark.parametrize(
+    ('processes', 'process', 'says'),
+    [
+        (None, 0, 'expected processes as an int of 1 or more, got None'),
+        (2, None, 'expected process as an int of 0 or more, got None'),
+        (0, 0, 'expected processes as an int of 1 or more, got 0'),
+        (2, 2, 'expected process as one of 0 to 1, got 2'),
+    ],
+)
+def test_who_is_who_must_be_said(processes, process, says):
+    with pytest.raises(kerasnets.ConfigurationError, match=says):
+        distribution._who('127.0.0.1:1', num_processes=processes, process_id=process)
