@@ -160,7 +160,7 @@ class TensorBoard(keras.callbacks.Callback):
             check_known(asked, known, 'keyword of tensorboard')
             if 'path' not in asked:
                 raise ConfigurationError(
-                    "tensorboard: expected a 'path' among the keywords, got {list(asked)}."
+                    f"tensorboard: expected a 'path' among the keywords, got {list(asked)}."
                 )
             asked = cls(**asked)
         elif isinstance(asked, (str, os.PathLike)):
