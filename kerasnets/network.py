@@ -9,9 +9,9 @@ from typing import Any
 
 from kerasnets import pretraining, rates, training
 from kerasnets.errors import ConfigurationError
+from kerasnets.graphs import Asked
 from kerasnets.losses import Loss
 from kerasnets.nodes import output_names
-from kerasnets.objective import Asked
 from kerasnets.persistence import Persistent
 from kerasnets.regularizers import build as build_regularizers
 from kerasnets.stack import Stack

@@ -15,7 +15,7 @@ import numpy as np
 from kerasnets import checkpoint, data
 from kerasnets.curvature import Esgd
 from kerasnets.errors import ConfigurationError, number, positive
-from kerasnets.objective import Asked
+from kerasnets.graphs import Asked
 from kerasnets.typing import Array
 
 #: Weight of the past in the running mean of the losses.

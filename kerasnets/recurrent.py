@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kerasnets import explaining, feedforward, objective
+from kerasnets import explaining, feedforward, graphs
 from kerasnets.errors import ConfigurationError
 from kerasnets.nodes import is_chain
 from kerasnets.sampling import Sampler
@@ -167,6 +167,6 @@ class Classifier(feedforward.Classifier):
                 raise ConfigurationError(
                     'predict_sequence(): expected a chain of layers, got one that branches.'
                 )
-            logits = objective.logits_reader(self._nodes)
+            logits = graphs.logits_reader(self._nodes)
             self._views.sampler = Sampler(self._nodes, logits)
         return self._views.sampler

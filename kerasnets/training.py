@@ -10,8 +10,8 @@ from kerasnets.callbacks import TensorBoard, progress
 from kerasnets.checkpoint import Checkpoints
 from kerasnets.curvature import Esgd
 from kerasnets.errors import ConfigurationError, check_known, positive
+from kerasnets.graphs import Asked, reseed
 from kerasnets.initializers import generator
-from kerasnets.objective import Asked, reseed
 from kerasnets.run import Patience, Run
 
 #: Settings that TensorBoard shows among the hyperparameters, beside all of the algorithm and the

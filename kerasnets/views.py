@@ -4,16 +4,17 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets import checkpoint, distribution, masks, objective, optimizers
+from kerasnets import checkpoint, distribution, graphs, masks, optimizers
 from kerasnets.compiled import compiled
 from kerasnets.errors import ConfigurationError, number
 from kerasnets.feeds import Feeds
 from kerasnets.nodes import connect, find_output
+from kerasnets.objective import Objective
 from kerasnets.regularizers import Noise
 from kerasnets.slots import Ragged, Slot, fill, length
 
 #: Nothing beside the losses.
-PLAIN = objective.Asked()
+PLAIN = graphs.Asked()
 
 #: Values that enter the network at once in prediction, at most, and rows, at least.
 BATCH_VALUES = 2**21
@@ -30,7 +31,7 @@ class Views:
         The network's own, made of the same layers.
     losses : list of Loss
     monitors : callable
-        As `objective.graph` takes it.
+        As `graphs.build` takes it.
     takes_labels : bool
         As `Feeds` takes it.
     """
@@ -52,7 +53,7 @@ class Views:
 
     def outputs(self, names, regularizers=()):
         """The named outputs as a dict of KerasTensors, over the network's inputs."""
-        noise = objective.Noises(self.nodes, regularizers, noisy=True)
+        noise = graphs.Noises(self.nodes, regularizers, noisy=True)
         return connect(self.nodes, self.feeds.inputs, names, change=noise.change)
 
     @property
@@ -61,12 +62,12 @@ class Views:
         return self.graph().variables
 
     def graph(self, way=None, asked=PLAIN):
-        """The `objective.Graph` of the losses, over the same variables for each way of data."""
+        """The `graphs.Graph` of the losses, over the same variables for each way of data."""
         way = self.feeds.usual() if way is None else way
         key = way, asked
         if key not in self._graphs:
             self.check_losses()
-            self._graphs[key] = objective.graph(
+            self._graphs[key] = graphs.build(
                 self.nodes,
                 self.losses,
                 *self.feeds.tensors(way),
@@ -81,7 +82,7 @@ class Views:
         way = self.feeds.way(source.slots[: len(self.feeds.inputs)])
         key = way, asked, metrics
         if key not in self._objectives:
-            self._objectives[key] = objective.Objective.over(self.graph(way, asked), metrics)
+            self._objectives[key] = Objective.over(self.graph(way, asked), metrics)
         return self._objectives[key]
 
     def class_weight(self, asked):
@@ -159,7 +160,7 @@ class Views:
         arrays = fill(slots, arrays, 'inputs')
         noisy = tuple(r for r in regularizers if isinstance(r, Noise))
         function, noises = self._function(tuple(names), self.feeds.way(slots), start, noisy)
-        objective.reseed(noises, rng)
+        graphs.reseed(noises, rng)
         results = _in_batches(function, arrays, slots)
         return {name: results[name] for name in names}
 
@@ -178,7 +179,7 @@ class Views:
                 tensors = [keras.Input(batch_shape=output.shape, dtype=output.dtype)]
                 sources = {start: tensors[0]}
             padded = any(masked for _, masked in way)
-            noise = objective.Noises(self.nodes, regularizers, noisy=True)
+            noise = graphs.Noises(self.nodes, regularizers, noisy=True)
             outputs = connect(self.nodes, sources, names, padded, noise.change)
             steps = {}
             for name in names if padded else ():

@@ -10,7 +10,7 @@ ROWS = [
     'feedforward recurrent convolution',
     'network',
     'stack persistence views',
-    'nodes builder interchange feeds monitors objective data callbacks description '
+    'nodes builder interchange feeds monitors graphs objective data callbacks description '
     'saving exporting checkpoint util run pace training rates pretraining sampling showing',
     'layers losses regularizers curvature optimizers params guard',
     'activations initializers masks slots spec text table explaining contents theanets_records '
