@@ -75,12 +75,7 @@ class Dataset:
 
     def _batches(self):
         for arrays, rows in self._raw():
-            batch = [
-                part for slot, array in zip(self.slots, arrays) for part in slot.batch(array, rows)
-            ]
-            own = distribution.share(len(batch[0]))
-            if own.stop:  # some rows
-                yield tuple(part[own] for part in batch)
+            yield tuple(p for s, a in zip(self.slots, arrays) for p in s.batch(a, rows))
 
     def feed(self):
         """An epoch for Keras, each batch as the one input of a model.
@@ -88,12 +83,9 @@ class Dataset:
         An error in the source is kept in `error`: a backend wraps it beyond recognition.
         """
         if keras.backend.backend() != 'tensorflow':
-            return self._guarded()
+            return (distribution.own(batch) for batch in self._guarded())
         if self._feed is None:
-            import tensorflow as tf
-
-            feed = tf.data.Dataset.from_generator(self._guarded, output_signature=(self._spec(),))
-            self._feed = feed.prefetch(2)
+            self._feed = distribution.pipeline(self._guarded, self._spec())
         return self._feed
 
     def _spec(self):
@@ -103,8 +95,7 @@ class Dataset:
 
     def _guarded(self):
         try:
-            for batch in self._batches():
-                yield (batch,)
+            yield from self._batches()
         except Exception as error:
             self.error = error
             raise
@@ -121,13 +112,7 @@ class Arrays(Dataset):
         if not self.count:
             raise DataError(f'{what}: expected at least one example, got none.')
         self.batch_size = batch_size
-        least = distribution.devices()  # rows of a batch, one for each device
-        if min(batch_size, self.count) < least:
-            raise DataError(
-                f'{what}: expected a row or more for each of {least} devices, got '
-                f'{min(batch_size, self.count)}. Use fewer devices, or a larger batch_size.'
-            )
-        whole = -(-self.count // batch_size) - (0 < self.count % batch_size < least)
+        whole = -(-self.count // batch_size)
         self.batches = min(whole, batches or whole)
         self.rng = None
         self.order = np.arange(self.count)  # of the rows, in this epoch
@@ -139,7 +124,7 @@ class Arrays(Dataset):
 
     def feed(self):
         self._renew()  # here and not as it is read: Keras may begin to read an epoch twice
-        if self.ragged or keras.backend.backend() != 'tensorflow':
+        if self.ragged or keras.backend.backend() != 'tensorflow' or distribution.devices() > 1:
             return super().feed()
         if self._feed is None:
             self._feed = self._tf_feed()

@@ -56,8 +56,7 @@ def distribute(
         Seconds without a sign of life after which a process counts as lost.
 
     Between several processes the generators of Python, numpy and Keras are seeded alike. A batch
-    of fewer rows than there are devices, at the end of an epoch, is left out, as are rows that
-    are too many for all devices to have the same number.
+    may have any number of rows, also fewer than there are devices.
 
     A process that is lost ends the training of the others with a `ProcessError`. Start all of
     them again, any number, with ``resume=True``: they go on from the last checkpoint.
@@ -115,16 +114,58 @@ def is_first() -> bool:
     return processes() == 1 or _jax().process_index() == 0
 
 
-def share(count: int) -> slice:
-    """Which of so many rows of a batch are this process' own, as a slice.
+def own(batch: tuple[Array, ...]) -> tuple[Any, ...]:
+    """What Keras on JAX is handed for a batch: this process' part of it.
 
-    Rows that are too few to go round, at the end of the data, are left out.
+    All devices get equally many rows, the last once more where they do not go round. With them
+    goes an array whose shape tells the rows of the batch, for `whole` to leave out the rest.
     """
     if keras.distribution.distribution() is None:
-        return slice(count)
-    each = count // devices() * devices() // processes()
-    start = each * _jax().process_index()
-    return slice(start, start + each)
+        return (batch,)
+    count = len(batch[0])
+    each = -(-count // devices()) * devices() // processes()
+    rows = np.minimum(np.arange(each) + each * _jax().process_index(), count - 1)
+    return tuple(part[rows] for part in batch), np.zeros((_jax().local_device_count(), count), bool)
+
+
+def whole(data: Any) -> Any:
+    """What a step trains on: the rows of all devices, each once, of what `own` handed out."""
+    batch, rows, _ = keras.utils.unpack_x_y_sample_weight(data)
+    if rows is None or keras.backend.backend() != 'jax':
+        return data
+    return (keras.tree.map_structure(lambda part: part[: rows.shape[1]], batch),)
+
+
+def pipeline(batches: Callable[[], Iterator[Any]], spec: tuple[Any, ...]) -> Any:
+    """The ``tf.data`` pipeline of batches, of which each device of a strategy has its part.
+
+    With a part goes what its rows count: 1, or less where they are too few to go round, and all
+    devices have all of them. `spec` is of a batch.
+    """
+    import tensorflow as tf
+
+    count = replicas()  # here and not below, where another thread reads
+    if count == 1:
+        return _pipeline(lambda: ((batch,) for batch in batches()), (spec,))
+
+    def parts() -> Iterator[Any]:
+        for i, batch in enumerate(batches()):
+            rows = len(batch[0])
+            if rows < count or (rows % count and not i):  # Keras wants equal parts of the first
+                yield from [(batch, [1 / count])] * count
+            else:
+                cut = zip(*(np.array_split(part, count) for part in batch))
+                yield from ((part, [1.0]) for part in cut)
+
+    signature = spec, tf.TensorSpec((1,))
+    strategy = tf.distribute.get_strategy()
+    return strategy.distribute_datasets_from_function(lambda _: _pipeline(parts, signature))
+
+
+def _pipeline(items: Callable[[], Iterator[Any]], signature: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_generator(items, output_signature=signature).prefetch(2)
 
 
 def together(what: str) -> None:

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerasnets import distribution
 from kerasnets.compiled import Blocks, replicas, total
 from kerasnets.monitors import metric
 
@@ -99,6 +100,14 @@ class Objective(keras.Model):
     def metrics(self):
         return [*self.means, self.penalty, *self.monitor_means.values(), *self.keras_metrics]
 
+    def train_step(self, *args):
+        *state, batch = args  # a state on JAX
+        return super().train_step(*state, distribution.whole(batch))
+
+    def test_step(self, *args):
+        *state, batch = args
+        return super().test_step(*state, distribution.whole(batch))
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if training and self.curved:
             self.optimizer.notice(self.curved[0], y_pred['curvature'])
@@ -111,13 +120,20 @@ class Objective(keras.Model):
         return sum(c * mean * mass / total(mass) for c, mean, mass in parts)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        def counted(mass):  # y is what rows count, where `distribution.pipeline` says so
+            return mass if y is None else ops.cast(mass, 'float32') * y[0]
+
         for kept, (mean, mass) in zip(self.means, y_pred['losses']):
-            kept.update_state(mean, sample_weight=mass)
-        self.penalty.update_state(y_pred['penalty'], sample_weight=ops.shape(x[0])[0])
+            kept.update_state(mean, sample_weight=counted(mass))
+        rows = ops.shape(x[0])[0]
+        self.penalty.update_state(y_pred['penalty'], sample_weight=counted(rows))
         for name, (mean, mass) in y_pred['monitors'].items():
-            self.monitor_means[name].update_state(mean, sample_weight=mass)
+            self.monitor_means[name].update_state(mean, sample_weight=counted(mass))
         for further in self.keras_metrics:
-            further.update_state(*y_pred['compared'])
+            target, output, *weights = y_pred['compared']
+            if y is not None:
+                weights = [counted(weights[0] if weights else ops.ones(ops.shape(target)[:1]))]
+            further.update_state(target, output, *weights)
         return self.get_metrics_result()
 
     def get_metrics_result(self):

@@ -37,14 +37,14 @@ def start(folder, epochs, *more, devices=1):
     )
 
 
-def together(folder, epochs, count, *more, first=()):
-    """So many processes that train together; the first has further arguments."""
+def together(folder, epochs, count, lost=None):
+    """So many processes that train together, of which one may be killed in the third epoch."""
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         address = f'127.0.0.1:{free.getsockname()[1]}'
     told = ['--address', address, '--processes', count]
     return [
-        start(folder, epochs, *told, '--process', i, *(first if i == count - 1 else more))
+        start(folder, epochs, *told, '--process', i, *(['--die', 2] if i == lost else []))
         for i in range(count)
     ]
 
@@ -73,7 +73,9 @@ def one(tmp_path_factory):
 @pytest.mark.distributed
 @pytest.mark.parametrize('devices', [2, 3])
 def test_devices_of_one_process(devices, tmp_path, one):
-    same(result(start(tmp_path, 4, devices=devices)), one)
+    found = result(start(tmp_path, 4, devices=devices))
+    same(found, one)
+    assert found['shards'] == [-(-251 // devices)] * devices
 
 
 @pytest.mark.distributed
@@ -82,19 +84,21 @@ def test_processes(count, tmp_path, one):
     found = [result(process) for process in together(tmp_path, 4, count)]
     for each in found:
         same(each, one)
+        assert each['shards'] == [-(-251 // count)]
     assert {path.name for path in tmp_path.iterdir()} == {'logs', 'net.keras', 'run.keras'}
     assert len(list((tmp_path / 'logs').iterdir())) == 1  # the first process alone writes
 
 
 @pytest.mark.distributed
-def test_a_lost_process_ends_the_run_and_another_number_goes_on(tmp_path, one):
-    processes = together(tmp_path, 4, 2, first=['--die', 2])
-    _, err = processes[0].communicate(timeout=300)
-    assert processes[0].returncode != 0
+@pytest.mark.parametrize('lost', [0, 1])
+def test_a_lost_process_ends_the_run_and_another_number_goes_on(lost, tmp_path, one):
+    processes = together(tmp_path, 4, 2, lost)
+    _, err = processes[1 - lost].communicate(timeout=300)
+    assert processes[1 - lost].returncode != 0
     assert 'ProcessError: another of 2 processes is lost' in err
     assert 'Start all of them again with resume=True' in err
-    assert processes[1].wait(60) == -signal.SIGKILL
-    processes[1].communicate()
+    assert processes[lost].wait(60) == -signal.SIGKILL
+    processes[lost].communicate()
     gone_on = [result(process) for process in together(tmp_path, 4, 3)]
     assert len(gone_on[0]['losses']) == 2  # of four, two were saved
     for each in gone_on:
@@ -128,26 +132,39 @@ import kerasnets
 from kerasnets import distribution
 
 rng = np.random.default_rng(1)
-x = rng.normal(size=(157, 10)).astype('f')
+x = rng.normal(size=(157, 10)).astype('f')  # four odd batches of 39, and one row alone
 y, w = x[:, :5].argmax(1), rng.random(157)
 
 
 def losses():
     net = kerasnets.Classifier([10, (16, 'tanh'), 5], weighted=True)
     data = [x, y, w]
-    rounds = net.itertrain(data, data, algo='adam', learning_rate=0.01, epochs=3, batch_size=32,
-                           validate_every=1, weight_l2=0.1, hidden_l1=0.1)
-    found = [[t['loss'], v['loss'], t['acc']] for t, v in rounds]
+    rounds = net.itertrain(data, data, algo='adam', learning_rate=0.01, epochs=3, batch_size=39,
+                           validate_every=1, weight_l2=0.1, hidden_l1=0.1,
+                           monitors=['sparse_categorical_crossentropy'])
+    found = [[*t.values(), *v.values()] for t, v in rounds]
     recurrent = kerasnets.recurrent.Classifier([4, (8, 'lstm'), 3])
     xs, ys = np.random.default_rng(2).normal(size=(22, 7, 4)), np.zeros((22, 7), int)
     found.append([t['loss'] for t, _ in recurrent.itertrain([xs, ys], epochs=3, batch_size=10)])
     return found, net.predict_proba(x), recurrent.predict(xs)
 
 
+def parts():  # rows that each device has in prediction
+    seen = set()
+
+    def look(part):
+        seen.add(part.shape[0])
+        return {'outputs': {'x': part}}
+
+    np.testing.assert_array_equal(distribution.run(look, [x])['outputs']['x'], x)
+    return seen
+
+
 one = losses()
 with tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1']).scope():
     assert distribution.devices() == 2
     two = losses()
+    assert parts() == {79}
 for a, b in zip(one, two):
     for left, right in zip(a, b):
         np.testing.assert_allclose(left, right, atol=1e-5)
@@ -173,7 +190,8 @@ def test_other_backends_say_what_to_do():
 def test_without_a_distribution_all_is_ones_own():
     assert distribution.devices() == distribution.processes() == 1
     assert distribution.is_first()
-    assert distribution.share(7) == slice(7)
+    batch = (np.arange(7),)
+    assert distribution.own(batch) == (batch,)
     distribution.together('nobody else')
 
 
