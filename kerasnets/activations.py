@@ -35,10 +35,10 @@ def _std(x: Tensor) -> Tensor:
 OWN = {
     'rect:min': lambda x: ops.minimum(x, 1.0),
     'rect:minmax': lambda x: ops.clip(x, 0.0, 1.0),
-    'norm:mean': lambda x: x - _mean(x),
-    'norm:max': lambda x: x / (ops.max(ops.abs(x), axis=-1, keepdims=True) + EPSILON),
-    'norm:std': lambda x: x / _std(x),
-    'norm:z': lambda x: (x - _mean(x)) / _std(x),
+    'norm:mean': lambda x: ops.subtract(x, _mean(x)),
+    'norm:max': lambda x: ops.divide(x, ops.max(ops.abs(x), axis=-1, keepdims=True) + EPSILON),
+    'norm:std': lambda x: ops.divide(x, _std(x)),
+    'norm:z': lambda x: ops.divide(ops.subtract(x, _mean(x)), _std(x)),
 }
 
 

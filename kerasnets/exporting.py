@@ -11,6 +11,10 @@ from kerasnets.errors import ConfigurationError, FileError
 #: Suffix -> what Keras calls the format; a path without suffix is a folder.
 FORMATS = {'': 'tf_saved_model', '.onnx': 'onnx', '.tflite': 'litert'}
 
+#: Backend -> formats that are right there. On PyTorch, Keras 3.15 fails to make a SavedModel, and
+#: its ONNX takes every sequence to be as long as the first.
+MADE_ON = {'tensorflow': FORMATS.values(), 'jax': ('tf_saved_model', 'onnx')}
+
 #: Format and backend -> the module that Keras needs, and how to get it.
 NEEDS = {
     ('onnx', 'tensorflow'): ('tf2onnx', "'kerasnets[onnx]'"),
@@ -28,10 +32,10 @@ def export(net, path):
         )
     kind = FORMATS[path.suffix]
     backend = keras.backend.backend()
-    if kind == 'litert' and backend != 'tensorflow':
+    if kind not in MADE_ON.get(backend, ()):
         raise ConfigurationError(
-            f'a {path.suffix} file cannot be made on {backend}. Save the network as .keras, and '
-            'export it where KERAS_BACKEND is tensorflow.'
+            f'{kind} cannot be made on {backend}. Save the network as .keras, and export it where '
+            'KERAS_BACKEND is tensorflow.'
         )
     module, source = NEEDS.get((kind, backend), (None, None))
     if module and not importlib.util.find_spec(module):

@@ -7,6 +7,7 @@ from keras.callbacks import Callback
 
 from kerasnets import layers
 from kerasnets.compiled import replicas
+from kerasnets.errors import ConfigurationError
 
 #: Steps that one call makes, at most, where nobody watches the steps.
 STEPS = 32
@@ -34,8 +35,19 @@ def choose(views, source, settings, callbacks=(), curved=False):
         Those of the user.
     curved : bool
         Whether the optimizer looks at the curvature.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is to be compiled on a backend that cannot.
     """
-    if keras.backend.backend() != 'tensorflow':
+    backend = keras.backend.backend()
+    if backend == 'torch' and settings.jit is True:
+        raise ConfigurationError(
+            'jit=True: expected Keras on TensorFlow or JAX, got PyTorch, which does not compile '
+            'these models. Leave out jit.'
+        )
+    if backend != 'tensorflow':
         return {'jit_compile': settings.jit}
     one = settings.max_updates is not None or any(map(_watches_steps, callbacks))
     if one or replicas() > 1:  # TensorFlow cannot make several steps at once on several devices

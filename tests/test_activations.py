@@ -51,7 +51,7 @@ def test_gradients_by_finite_differences(name, rng):
         function.build(x.shape)
         for variable in function.variables:
             variable.assign(rng.normal(size=variable.shape))
-    weigh = rng.normal(size=function(x).shape).astype('f')
+    weigh = keras.ops.convert_to_tensor(rng.normal(size=function(x).shape).astype('f'))
     check(lambda x: keras.ops.sum(weigh * function(x)), x)
 
 

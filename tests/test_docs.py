@@ -31,6 +31,8 @@ def test_docstrings(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('block', BLOCKS, ids=[b.strip().split('\n')[-1][:40] for b in BLOCKS])
 def test_readme_blocks_run(block, tmp_path, monkeypatch):
+    if keras.backend.backend() == 'torch' and 'net.export(' in block:
+        pytest.skip('Keras exports nothing right of PyTorch')
     monkeypatch.chdir(tmp_path)
     exec(compile(block, 'README.md', 'exec'), {})
 

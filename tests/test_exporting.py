@@ -12,6 +12,7 @@ from kerasnets.errors import ConfigurationError, FileError
 
 RNG = np.random.default_rng(4)
 BACKEND = keras.backend.backend()
+not_torch = pytest.mark.skipif(BACKEND == 'torch', reason='Keras exports nothing right of PyTorch')
 tensorflow_only = pytest.mark.skipif(BACKEND != 'tensorflow', reason='Keras has it of TensorFlow')
 
 NETS = {
@@ -32,6 +33,7 @@ def wanted(net, x):
     return net.predict_proba(x) if hasattr(net, 'predict_proba') else net.predict(x)
 
 
+@not_torch
 @pytest.mark.parametrize('name', NETS)
 def test_saved_model(name, tmp_path):
     tf = pytest.importorskip('tensorflow')
@@ -62,6 +64,7 @@ def test_litert(name, tmp_path):
     np.testing.assert_allclose(interpreter.get_tensor(made['index']), wanted(net, x), atol=1e-5)
 
 
+@not_torch
 @pytest.mark.parametrize('name', NETS)
 @pytest.mark.filterwarnings('ignore')  # of tf2onnx with others, not ours to mend
 def test_onnx(name, tmp_path):
@@ -88,6 +91,10 @@ def test_what_cannot_be(tmp_path, monkeypatch):
         with pytest.raises(ConfigurationError, match=f'needs {how[BACKEND]}'):
             net.export(tmp_path / 'net.onnx')
     if BACKEND != 'tensorflow':
-        with pytest.raises(ConfigurationError, match=f'cannot be made on {BACKEND}.*Save the'):
+        with pytest.raises(ConfigurationError, match=f'litert cannot be made on {BACKEND}.*Save'):
             net.export(tmp_path / 'net.tflite')
+    if BACKEND == 'torch':
+        for name in ('net', 'net.onnx'):
+            with pytest.raises(ConfigurationError, match=r'cannot be made on torch.*Save the'):
+                net.export(tmp_path / name)
     assert os.listdir(tmp_path) == []

@@ -205,7 +205,7 @@ def test_h5_and_then_keras_keep_the_optimizer(tmp_path):
         net.save(tmp_path / name)
     for name in ('a.h5', 'b.keras', 'c.h5'):
         optimizer = kerasnets.load(tmp_path / name).model.optimizer
-        assert type(optimizer) is keras.optimizers.SGD
+        assert isinstance(optimizer, keras.optimizers.SGD)
         for a, b in zip(optimizer.variables, net.model.optimizer.variables, strict=True):
             np.testing.assert_array_equal(a, b)
 

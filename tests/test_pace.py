@@ -16,6 +16,7 @@ LABELS = RNG.integers(5, size=(22, 7))
 tensorflow_only = pytest.mark.skipif(
     keras.backend.backend() != 'tensorflow', reason='other backends compile by themselves'
 )
+not_torch = pytest.mark.skipif(keras.backend.backend() == 'torch', reason='it does not compile')
 
 
 def dense():
@@ -31,6 +32,7 @@ def weights(net):
     return [param.get_value() for param in net.params]
 
 
+@not_torch
 @pytest.mark.parametrize('make', [dense, recurrent])
 def test_blocks_give_the_numbers_of_single_steps(make, monkeypatch):
     monkeypatch.setattr(pace, 'STEPS', 2)  # several blocks, the last of them not full
@@ -49,6 +51,7 @@ def test_blocks_give_the_numbers_of_single_steps(make, monkeypatch):
     assert configs[0] == configs[1]
 
 
+@not_torch
 def test_weights_and_penalties_in_blocks():
     nets = []
     for jit in (True, False):
@@ -60,6 +63,7 @@ def test_weights_and_penalties_in_blocks():
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+@not_torch
 def test_one_seed_draws_the_same_noise_in_blocks():
     nets = [dense()[0] for _ in range(2)]
     for net in nets:
@@ -129,6 +133,7 @@ def test_who_hears_of_steps_hears_of_each():
     assert 'block' in choice(net, rows, epochs=10_000, callbacks=[epochs])
 
 
+@not_torch
 @pytest.mark.parametrize('ragged', [False, True])
 def test_batches_that_are_drawn_are_trained_on_one_by_one(ragged, monkeypatch):
     monkeypatch.setattr(pace, 'STEPS', 3)
@@ -149,6 +154,7 @@ def test_batches_that_are_drawn_are_trained_on_one_by_one(ragged, monkeypatch):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+@not_torch
 def test_progress_counts_batches_where_fit_counts_blocks(monkeypatch):
     seen = []
     monkeypatch.setattr(
@@ -173,3 +179,10 @@ def test_other_data_is_compiled_anew():
     assert objective.train_function is blocks
     assert blocks.shape == [8, (4,), (4,)]
     assert blocks.many.experimental_get_tracing_count() == 2
+
+
+@pytest.mark.skipif(keras.backend.backend() != 'torch', reason='of PyTorch')
+def test_torch_says_that_it_does_not_compile():
+    net, rows = dense()
+    with pytest.raises(kerasnets.ConfigurationError, match=r'got PyTorch.*Leave out jit'):
+        net.train(rows, jit=True)

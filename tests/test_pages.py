@@ -38,6 +38,8 @@ def blocks(page, language):
 
 @pytest.mark.parametrize('page', [page for page in PAGES if blocks(page, 'python')])
 def test_the_code_of_a_page_runs_from_top_to_bottom(page, folder):
+    if keras.backend.backend() == 'torch' and 'net.export(' in PAGES[page]:
+        pytest.skip('Keras exports nothing right of PyTorch')
     names = {}
     for block in blocks(page, 'python'):
         exec(compile(block, page, 'exec'), names)

@@ -349,6 +349,7 @@ def test_mixed_precision():
         keras.config.set_dtype_policy(policy)
 
 
+@pytest.mark.skipif(keras.backend.backend() == 'torch', reason='it does not compile')
 def test_xla_on_request_gives_the_same_numbers():
     nets = [kerasnets.Classifier([4, (6, 'tanh'), 3]) for _ in range(2)]
     for net, jit in zip(nets, (True, False)):

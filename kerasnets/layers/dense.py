@@ -87,8 +87,8 @@ def _sum(spec, inputs, activation):
 
 
 def _part(source):
-    """Name of the Dense for an input: Keras takes no colon in a name."""
-    return f'w_{source}'.replace(':', '.')
+    """Name of the Dense for an input: Keras takes no colon in a name, PyTorch no dot."""
+    return f'w_{source}'.replace(':', '-')
 
 
 def of_sum(model):
@@ -103,7 +103,7 @@ def of_sum(model):
         total = sum(ops.matmul(x, kernel) for x, kernel in zip(run.given, kernels))
         return total + run.layer.get_layer(first).bias
 
-    layouts = {name.replace('.', ':'): Layout(f'{name}.kernel') for name in parts}
+    layouts = {':'.join(name.rsplit('-', 1)): Layout(f'{name}.kernel') for name in parts}
     return Anatomy({**layouts, 'b': Layout(f'{first}.bias')}, {'pre': Output(pre)})
 
 

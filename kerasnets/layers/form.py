@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import random
 from collections.abc import Callable, Mapping
 
 import keras
@@ -64,6 +65,9 @@ class Form:
                 function.build((None, spec.size))  # before any loop that calls it
         direction = ['direction'] if 'go_backwards' in known else []
         check_known(kwargs, {*known, *self.own, *direction}, f'keyword of {cls.__name__}')
+        if 'seed' in known and keras.backend.backend() == 'torch':
+            # on PyTorch Keras heeds the network's seed only where it is said, as the builder has it
+            kwargs.setdefault('seed', random.randrange(2**31))
         return cls(name=spec.name, **kwargs)
 
     def activation_of(self, spec):
