@@ -5,13 +5,14 @@
 All in one process, best of five epochs after one for warming up; only the ratios mean anything.
 """
 
-import json
 import time
 
 import click
 import numpy as np
-import rich.console
-import rich.table
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from work import keep
 
 import kerasnets
 
@@ -43,23 +44,31 @@ def seconds_per_batch(entry, steps, batches=10, classes=64):
     return min(times[1:]) / batches
 
 
+def measure(size, steps):
+    """Seconds a batch of each form."""
+    return {
+        name: seconds_per_batch({'form': name, 'size': size, **options}, steps)
+        for name, options in track(FORMS.items(), 'timing')
+    }
+
+
+def show(found):
+    """Print them as a table."""
+    table = Table('form', 'ms a batch', 'over the LSTM')
+    for name, seconds in found.items():
+        table.add_row(name, f'{1e3 * seconds:.1f}', f'{seconds / found["lstm"]:.2f}')
+    Console().print(table)
+
+
 @click.command(help=__doc__.split('\n')[0])
 @click.option('--size', default=100, show_default=True)
 @click.option('--steps', default=100, show_default=True)
 @click.option('--json', 'path', type=click.Path(), help='Write the figures here too.')
 def main(size, steps, path):
     """Measure all forms and print a table."""
-    found = {
-        name: seconds_per_batch({'form': name, 'size': size, **options}, steps)
-        for name, options in FORMS.items()
-    }
-    table = rich.table.Table('form', 'ms a batch', 'over the LSTM')
-    for name, seconds in found.items():
-        table.add_row(name, f'{1e3 * seconds:.1f}', f'{seconds / found["lstm"]:.2f}')
-    rich.console.Console().print(table)
-    if path:
-        with open(path, 'w') as file:
-            json.dump(found, file, indent=1)
+    found = measure(size, steps)
+    show(found)
+    keep(found, path)
 
 
 if __name__ == '__main__':

@@ -4,14 +4,17 @@
 
 A character model of an LSTM (256 → 1024 → 256, 128 sequences of 128) and a dense network
 (1024-4096-4096-10, batches of 1024), in float32 and with the dtype policy mixed_bfloat16; then
-1,000 steps of sampling by one stream and by 256. The peers are plain loops of PyTorch and of
-flax, each of the same size, where they are installed. The best of the runs counts, after one
-that warms up. The share is of the card's peak in teraflops for bfloat16, which ``--peak`` says.
+1,000 steps of sampling by one stream and by 256. The peers are of the same size, where they are
+installed: plain loops of PyTorch, and flax with each step of training, or all of sampling, under
+``jax.jit``. The best of the runs counts, after one that warms up. The share is of the card's peak
+in teraflops for bfloat16, which ``--peak`` says. Last, kerasnets' own cells over the stock LSTM.
 """
 
 import importlib.util
+import itertools
 import time
 
+import cells
 import click
 import keras
 import numpy as np
@@ -23,6 +26,7 @@ from work import keep
 import kerasnets
 
 RUNS = 3
+SAMPLED = 1000
 LARGE = {'letters': 256, 'units': 1024, 'rows': 128, 'steps': 128, 'width': 4096, 'batch': 1024}
 SMALL = {'letters': 32, 'units': 32, 'rows': 8, 'steps': 16, 'width': 64, 'batch': 32}
 BATCHES = 20  # in what is timed
@@ -69,7 +73,7 @@ def by_kerasnets(name, size):
     if name.startswith('sample'):
         net = kerasnets.recurrent.Classifier(writer)
         streams = int(name.split()[-1])
-        return lambda: sum(1 for _ in net.predict_sequence([0], 1000, streams=streams, rng=1))
+        return lambda: sum(1 for _ in net.predict_sequence([0], SAMPLED, streams=streams, rng=1))
     if name.startswith('lstm'):
         net, data, rows = kerasnets.recurrent.Classifier(writer), sequences(size), size['rows']
     else:
@@ -79,7 +83,7 @@ def by_kerasnets(name, size):
 
 
 def by_torch(name, size):
-    """The same in a plain loop of PyTorch; None where there is none."""
+    """The same in a plain loop of PyTorch."""
     import torch
     from torch import nn
 
@@ -92,18 +96,35 @@ def by_torch(name, size):
             self.lstm = nn.LSTM(size['letters'], size['units'], batch_first=True)
             self.out = nn.Linear(size['units'], size['letters'])
 
-        def forward(self, x):
-            return self.out(self.lstm(self.read(x))[0]).transpose(1, 2)
+        def forward(self, x, state=None):
+            h, state = self.lstm(self.read(x), state)
+            return self.out(h).transpose(1, 2), state
 
-    def dense():
-        width = size['width']
-        layers = nn.Linear(1024, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()
-        return nn.Sequential(*layers, nn.Linear(width, 10))
+    class Dense(nn.Module):
+        def __init__(self):
+            super().__init__()
+            width = size['width']
+            layers = nn.Linear(1024, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()
+            self.layers = nn.Sequential(*layers, nn.Linear(width, 10))
+
+        def forward(self, x):
+            return self.layers(x), None
+
+    recurrent = not name.startswith('dense')
+    model = (Writer() if recurrent else Dense()).to(device)
+
+    @torch.no_grad()
+    def sample():
+        label = torch.zeros(int(name.split()[-1]), 1, dtype=int, device=device)
+        state, found = None, []
+        for _ in range(SAMPLED):
+            logits, state = model(label, state)
+            label = torch.multinomial(torch.softmax(logits[:, :, 0], dim=-1), 1)
+            found.append(label)
+        return torch.cat(found, dim=1).tolist()
 
     if name.startswith('sample'):
-        return None
-    recurrent = name.startswith('lstm')
-    model = (Writer() if recurrent else dense()).to(device)
+        return sample
     rows = size['rows'] if recurrent else size['batch']
     x, y = (torch.tensor(a).to(device) for a in (sequences if recurrent else vectors)(size))
     optimizer = torch.optim.Adam(model.parameters())
@@ -112,9 +133,8 @@ def by_torch(name, size):
         for start in range(0, len(x), rows):
             optimizer.zero_grad()
             with torch.autocast(device, torch.bfloat16, enabled='bfloat16' in name):
-                loss = nn.functional.cross_entropy(
-                    model(x[start : start + rows]), y[start : start + rows]
-                )
+                logits, _ = model(x[start : start + rows])
+                loss = nn.functional.cross_entropy(logits, y[start : start + rows])
             loss.backward()
             optimizer.step()
         loss.item()  # waits for the device
@@ -123,31 +143,54 @@ def by_torch(name, size):
 
 
 def by_flax(name, size):
-    """The same in a plain loop of flax and optax."""
+    """The same by flax and optax."""
     import jax
     import optax
     from flax import linen as nn
 
-    if name.startswith('sample'):
-        return None
-    recurrent = name.startswith('lstm')
+    recurrent = not name.startswith('dense')
     dtype = 'bfloat16' if 'bfloat16' in name else 'float32'
 
-    class Model(nn.Module):
+    class Writer(nn.Module):
+        def setup(self):
+            self.read = nn.Embed(size['letters'], size['letters'], dtype=dtype)
+            self.cell = nn.OptimizedLSTMCell(size['units'], dtype=dtype)
+            self.layer = nn.RNN(self.cell)
+            self.out = nn.Dense(size['letters'], dtype=dtype)
+
+        def __call__(self, x):
+            return self.out(self.layer(self.read(x)))
+
+        def step(self, state, x):
+            state, h = self.cell(state, self.read(x))
+            return state, self.out(h)
+
+    class Dense(nn.Module):
         @nn.compact
         def __call__(self, x):
-            if recurrent:
-                x = nn.Embed(size['letters'], size['letters'], dtype=dtype)(x)
-                x = nn.RNN(nn.OptimizedLSTMCell(size['units'], dtype=dtype))(x)
-                return nn.Dense(size['letters'], dtype=dtype)(x)
             for _ in range(2):
                 x = nn.relu(nn.Dense(size['width'], dtype=dtype)(x))
             return nn.Dense(10, dtype=dtype)(x)
 
-    model, optimizer = Model(), optax.adam(1e-3)
+    model, optimizer = Writer() if recurrent else Dense(), optax.adam(1e-3)
     x, y = (sequences if recurrent else vectors)(size)
     rows = size['rows'] if recurrent else size['batch']
     params = model.init(jax.random.key(1), x[:1])
+
+    @jax.jit
+    def written(params, label, keys):
+        def step(carry, key):
+            state, logits = model.apply(params, *carry, method='step')
+            label = jax.random.categorical(key, logits)
+            return (state, label), label
+
+        empty = jax.numpy.zeros((len(label), size['units']))
+        return jax.lax.scan(step, ((empty, empty), label), keys)[1]
+
+    if name.startswith('sample'):
+        label = np.zeros(int(name.split()[-1]), int)
+        keys = jax.random.split(jax.random.key(1), SAMPLED)
+        return lambda: np.asarray(written(params, label, keys)).tolist()
     state = optimizer.init(params)
 
     @jax.jit
@@ -195,10 +238,12 @@ def main(small, peak, as_json, chart):
     """Time all works by all peers that are there."""
     size = SMALL if small else LARGE
     peers = [n for n in PEERS if n == 'kerasnets' or importlib.util.find_spec(n)]
-    found = {}
-    for name in track(WORKS, 'timing'):
-        runs = {peer: PEERS[peer](name, size) for peer in peers}
-        found[name] = {peer: best(run) for peer, run in runs.items() if run}
+    found = {name: {} for name in WORKS}
+    for name, peer in track(list(itertools.product(WORKS, peers)), 'timing'):
+        try:
+            found[name][peer] = best(PEERS[peer](name, size))
+        except RuntimeError as error:  # PyTorch has no LSTM of bfloat16 on some processors
+            Console(stderr=True).print(f'{name} by {peer}: {error}')
     table = Table('work', 'kerasnets', 'teraflops', 'of the peak', *peers[1:])
     for name, times in found.items():
         ours = times['kerasnets']
@@ -209,7 +254,11 @@ def main(small, peak, as_json, chart):
             name, f'{ours:.4g} s', '' if speed is None else f'{speed:.3g}', share, *ratios
         )
     Console().print(table)
-    keep(found, as_json, draw, chart)
+    own = cells.measure(size['units'], size['steps'])
+    cells.show(own)
+    keep({**found, 'cells': own}, as_json)
+    if chart:
+        draw(found, chart)
 
 
 if __name__ == '__main__':

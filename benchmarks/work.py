@@ -49,7 +49,7 @@ def one_hot(labels):
     return np.eye(LETTERS, dtype='f')[labels]
 
 
-def keep(found, as_json, draw, chart):
+def keep(found, as_json, draw=None, chart=None):
     """Write what was found as JSON, and draw it, where paths for that are given."""
     if as_json:
         pathlib.Path(as_json).write_text(json.dumps(found, indent=2), encoding='utf-8')

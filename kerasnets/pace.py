@@ -72,7 +72,7 @@ def _compiles(views, source, settings):
     if settings.jit != 'auto':
         return settings.jit
     if tf.config.list_physical_devices('GPU'):
-        return True
+        return views.model.jit_compile  # not where cuDNN has a layer
     known = all(layers.gains_by_xla(node.layer) for node in views.nodes)
     return known and seconds(views, source, settings) >= WORTH
 

@@ -60,6 +60,7 @@ def same(found, wanted):
     for name in ('losses', 'p', 'sequences'):
         np.testing.assert_allclose(found[name], wanted[name], atol=1e-5, err_msg=name)
     assert found['history'] == wanted['history']
+    assert found['written'] == wanted['written']
     assert found['apart'] < 1e-6
 
 

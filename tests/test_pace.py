@@ -8,6 +8,7 @@ import pytest
 
 import kerasnets
 from kerasnets import data, pace
+from kerasnets.layers import swift
 from kerasnets.training import Settings
 
 RNG = np.random.default_rng(4)
@@ -120,6 +121,36 @@ def test_xla_is_for_long_training_of_layers_that_gain_by_it():
     assert 'block' not in choice(own, labels, epochs=10_000)
     assert 'block' in choice(recurrent()[0], labels, epochs=10_000, batch_size=8)
     assert 'block' not in choice(recurrent()[0], labels, epochs=10_000)  # no whole batch
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """TensorFlow believes that there is a GPU."""
+    import tensorflow as tf
+
+    found = tf.config.PhysicalDevice('/physical_device:GPU:0', 'GPU')
+    cpus = tf.config.list_physical_devices('CPU')
+    there = {'CPU': cpus, 'GPU': [found], None: [*cpus, found]}
+    monkeypatch.setattr(tf.config, 'list_physical_devices', lambda kind=None: there[kind])
+    monkeypatch.setattr(tf.config, 'list_logical_devices', lambda kind=None: there[kind])
+
+
+@tensorflow_only
+def test_on_a_gpu_xla_compiles_what_cudnn_does_not_take(gpu):
+    after = dict(form='gru', size=6, reset_after=True, activation='tanh')
+    both = dict(form='bidirectional', size=6, worker='lstm')
+    taken, others = [(6, 'lstm'), after, both], [(6, 'gru'), (6, 'rnn'), (6, 'scrn'), (6, 'tanh')]
+    for entry in (*taken, *others):
+        net = kerasnets.recurrent.Classifier([5, entry, 5])
+        chosen = choice(net, [LABELS[:, :-1], LABELS[:, 1:]], epochs=1, batch_size=8)
+        layer = net.model.layers[0]
+        if entry in taken:
+            assert chosen == {'jit_compile': 'auto', 'steps_per_execution': 32}
+            assert not net.model.jit_compile  # by which `predict` goes
+            assert swift.as_trained(layer) is layer
+        else:
+            assert chosen['block'] == (3, 8)
+            assert net.model.jit_compile
 
 
 @tensorflow_only

@@ -104,6 +104,16 @@ def test_what_is_not_known_stays_with_the_stock_layer(more):
     assert swift.as_trained(layer) is layer
 
 
+@pytest.mark.skipif(keras.backend.backend() != 'jax', reason='of JAX; test_pace has TensorFlow')
+def test_on_a_gpu_cudnn_has_the_lstm(monkeypatch):
+    import jax
+
+    monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
+    for name, more in [('lstm', {}), ('lstm', {'use_bias': False}), ('gru', {})]:
+        layer = LAYERS[name](**more)
+        assert (swift.as_trained(layer) is layer) == ((name, more) == ('lstm', {}))
+
+
 def test_data_with_a_mask_stays_with_the_stock_layer():
     layer = built('lstm')
     x, mask = np.ones((2, 4, 3), 'f'), np.array([[True] * 4, [True, False, True, False]])

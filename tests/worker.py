@@ -97,6 +97,7 @@ def main():
         'shards': [] if asked.alone else shards(x),
         'apart': float(abs(again.predict_proba(x) - p).max()),
         'sequences': recurrent.predict_proba(sequences)[0].tolist(),
+        'written': list(recurrent.predict_sequence([0], 20, rng=1)),
     }
     print(json.dumps(found), flush=True)
 

@@ -48,13 +48,26 @@ def knows(layer):
         return layer.merge_mode == 'concat' and all(map(knows, halves))
     if type(layer) not in LOOPS:
         return False
-    plain = not (layer.stateful or layer.return_state or layer.unroll)
+    plain = not (layer.stateful or layer.return_state or layer.unroll or fused(layer))
     dry = not (layer.dropout or layer.recurrent_dropout)
     gates = getattr(layer, 'recurrent_activation', keras.activations.sigmoid)
     usual = gates is keras.activations.sigmoid and layer.activation in SLOPES
     if type(layer) is keras.layers.LSTM:
         usual = usual and layer.activation is keras.activations.tanh
     return plain and dry and usual and layer.compute_dtype == 'float32'
+
+
+def fused(layer):
+    """Whether Keras runs a recurrent layer by one kernel of cuDNN here, instead of a loop.
+
+    On TensorFlow it is then not for XLA; on JAX, Keras has the common LSTM so.
+    """
+    if keras.backend.backend() != 'jax':
+        return not layer.supports_jit
+    import jax
+
+    common = type(layer) is keras.layers.LSTM and layer.use_bias and layer.use_cudnn is not False
+    return common and jax.default_backend() == 'gpu'
 
 
 def gains_by_xla(layer):
