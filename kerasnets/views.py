@@ -187,13 +187,19 @@ class Views:
                     steps[name] = masks.Steps()(outputs[name])
             model = keras.Model(tensors, {'outputs': outputs, 'steps': steps})
             function = compiled(
-                lambda *xs: model(list(xs), training=False),
+                lambda *xs: keras.tree.map_structure(_full, model(list(xs), training=False)),
                 model.variables,
                 model.inputs,
                 xla=model.jit_compile,
             )
             self._functions[key] = function, noise.layers
         return self._functions[key]
+
+
+def _full(tensor):
+    """A tensor of half precision in full: what is no dtype of numpy's is not handed out."""
+    half = keras.backend.standardize_dtype(tensor.dtype) in ('bfloat16', 'float16')
+    return ops.cast(tensor, 'float32') if half else tensor
 
 
 def _in_batches(function, arrays, slots):

@@ -83,8 +83,9 @@ def test_what_cannot_be(tmp_path, monkeypatch):
         net.export(tmp_path / 'net.pb')
     with pytest.raises(FileError, match='is an address'):
         net.export('gs://bucket/net')
-    with pytest.raises(FileError, match='there is no folder'):
-        net.export(tmp_path / 'none' / 'net')
+    if BACKEND != 'torch':
+        with pytest.raises(FileError, match='there is no folder'):
+            net.export(tmp_path / 'none' / 'net')
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
     if BACKEND in ('tensorflow', 'jax'):
         how = {'tensorflow': r"tf2onnx: pip install 'kerasnets\[onnx\]'", 'jax': 'jax2onnx: pip'}
