@@ -1,4 +1,4 @@
-"""Files cross from one backend to another, and JAX needs no TensorFlow."""
+"""Files cross from one backend to another, and neither JAX nor PyTorch needs TensorFlow."""
 
 import os
 import pathlib
@@ -11,7 +11,6 @@ import pytest
 
 import kerasnets
 
-pytest.importorskip('jax')
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != 'tensorflow', reason='another process runs the other backend'
 )
@@ -35,12 +34,13 @@ import numpy as np
 import kerasnets
 
 x, y = np.load('x.npy'), np.zeros((6, 5), int)
+there = sys.argv[1]
 for path in sorted(pathlib.Path('.').glob('*.tf.*')):
     net = kerasnets.load(path)
     name, _, suffix = path.name.split('.')
     np.save(f'{name}.{suffix}.npy', net.predict_proba(x))
     net.train([x, y], algo='adam', learning_rate=0.01, epochs=1)
-    net.save(f'{name}.jax.{suffix}')
+    net.save(f'{name}.{there}.{suffix}')
     np.save(f'{name}.{suffix}.after.npy', net.predict_proba(x))
 writer = kerasnets.recurrent.Classifier([4, (8, 'lstm'), 4])
 assert len(list(writer.predict_sequence([0], 20, rng=1))) == 20
@@ -53,6 +53,7 @@ SMOKE = 'recurrent util'.split()
 
 
 def test_a_smoke_set_passes_on_jax():
+    pytest.importorskip('jax')
     files = [f'tests/test_{name}.py' for name in SMOKE]
     command = [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *files]
     env = {k: v for k, v in os.environ.items() if not k.startswith('PYTEST_')}
@@ -61,7 +62,9 @@ def test_a_smoke_set_passes_on_jax():
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-def test_files_cross_over_and_back_where_there_is_no_tensorflow(tmp_path, monkeypatch):
+@pytest.mark.parametrize('backend', ['jax', 'torch'])
+def test_files_cross_over_and_back_where_there_is_no_tensorflow(backend, tmp_path, monkeypatch):
+    pytest.importorskip(backend)
     monkeypatch.chdir(tmp_path)
     np.save('x.npy', X)
     wanted = {}
@@ -70,13 +73,14 @@ def test_files_cross_over_and_back_where_there_is_no_tensorflow(tmp_path, monkey
         suffix = 'h5' if name == 'dense' else 'keras'
         wanted[name, suffix] = net.predict_proba(X)
         net.save(f'{name}.tf.{suffix}')
-    env = {**os.environ, 'KERAS_BACKEND': 'jax', 'PYTHONPATH': str(ROOT)}
-    done = subprocess.run([sys.executable, '-c', OTHER], env=env, capture_output=True, text=True)
+    env = {**os.environ, 'KERAS_BACKEND': backend, 'PYTHONPATH': str(ROOT)}
+    command = [sys.executable, '-c', OTHER, backend]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
     assert done.stdout == 'done\n', done.stderr[-3000:]
     for (name, suffix), p in wanted.items():
         found = np.load(f'{name}.{suffix}.npy')
         np.testing.assert_allclose(found, p, atol=1e-5, err_msg=name)
-        after = kerasnets.load(f'{name}.jax.{suffix}').predict_proba(X)
+        after = kerasnets.load(f'{name}.{backend}.{suffix}').predict_proba(X)
         there = np.load(f'{name}.{suffix}.after.npy')
         np.testing.assert_allclose(after, there, atol=1e-5, err_msg=name)
         assert abs(after - p).max() > 1e-4  # it was trained on
