@@ -100,7 +100,7 @@ class NetRegressor(base.MultiOutputMixin, base.RegressorMixin, Estimator):
     """A `Regressor` as an estimator. Parameters are those of `base.Estimator`.
 
     >>> x = np.linspace(-1, 1, 200)[:, None]
-    >>> model = NetRegressor([(16, 'tanh')], learning_rate=0.01).fit(x, x[:, 0] ** 2)
+    >>> model = NetRegressor([(16, 'tanh')], learning_rate=0.01, epochs=80).fit(x, x[:, 0] ** 2)
     >>> model.score(x, x[:, 0] ** 2) > 0.9
     True
     """
