@@ -6,6 +6,7 @@ import pytest
 
 import kerasnets
 from kerasnets.errors import ConfigurationError
+from kerasnets.layers import dense
 
 RNG = np.random.default_rng(6)
 X = RNG.normal(size=(7, 4)).astype('f')
@@ -32,6 +33,16 @@ def test_a_layer_of_several_inputs_is_a_sum_of_stock_layers(tmp_path):
     assert [p.name for p in again.params] == [p.name for p in net.params]
     plain = keras.saving.load_model(tmp_path / 'net.keras')
     np.testing.assert_allclose(plain.predict(X, verbose=0), net.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() == 'torch', reason='it takes no dot in a name')
+def test_a_layer_of_several_inputs_may_have_the_names_of_older_files(monkeypatch, tmp_path):
+    monkeypatch.setattr(dense, '_part', lambda source: f'w_{source}'.replace(':', '.'))
+    net = kerasnets.Classifier([4, dict(size=5, name='a'), dict(size=3, inputs=('a:pre', 'in'))])
+    net.save(tmp_path / 'net.keras')
+    again = kerasnets.load(tmp_path / 'net.keras')
+    assert [p.name for p in again.params][2:] == ['out.w_a:pre', 'out.w_in:out', 'out.b']
+    np.testing.assert_array_equal(again.predict_proba(X), net.predict_proba(X))
 
 
 def test_joins():

@@ -103,7 +103,9 @@ def of_sum(model):
         total = sum(ops.matmul(x, kernel) for x, kernel in zip(run.given, kernels))
         return total + run.layer.get_layer(first).bias
 
-    layouts = {':'.join(name.rsplit('-', 1)): Layout(f'{name}.kernel') for name in parts}
+    # in files from before there were models on PyTorch, a dot stands there
+    sources = {name: ':'.join(name.replace('.', '-').rsplit('-', 1)) for name in parts}
+    layouts = {source: Layout(f'{name}.kernel') for name, source in sources.items()}
     return Anatomy({**layouts, 'b': Layout(f'{first}.bias')}, {'pre': Output(pre)})
 
 
