@@ -12,7 +12,7 @@ from kerasnets.errors import ConfigurationError, FileError
 FORMATS = {'': 'tf_saved_model', '.onnx': 'onnx', '.tflite': 'litert'}
 
 #: Backend -> formats that are right there. On PyTorch, Keras 3.15 fails to make a SavedModel, and
-#: its ONNX takes every sequence to be as long as the first.
+#: its ONNX of a recurrent network gives other numbers than the network.
 MADE_ON = {'tensorflow': FORMATS.values(), 'jax': ('tf_saved_model', 'onnx')}
 
 #: Format and backend -> the module that Keras needs, and how to get it.

@@ -290,7 +290,7 @@ class Network(Persistent, Stack):
         jit : 'auto' or bool
             Whether XLA compiles the training. 'auto' does where that pays: on a GPU, and on a
             CPU for long training of layers that gain by it. It follows from what is asked for,
-            not from a clock; with and without XLA the noise that is drawn differs.
+            not from a clock; with and without XLA the noise that is drawn differs. Not on PyTorch.
         subalgo : str
             What 'layerwise' and 'pretrain' train with.
         unlabelled : list of arrays or callable, optional

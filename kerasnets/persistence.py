@@ -57,7 +57,7 @@ class Persistent:
         FileError
             For another suffix, or where it cannot be written.
         ConfigurationError
-            If what a format needs is not installed, naming it.
+            If the backend does not make a format, or what it needs is not installed.
         """
         exporting.export(self, path)
 
