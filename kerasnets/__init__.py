@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from kerasnets import registry
+from kerasnets.language import registry
 
 if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
     from kerasnets import (
@@ -26,11 +26,10 @@ if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
         plots,
         recurrent,
         regularizers,
-        spec,
         util,
     )
     from kerasnets.callbacks import TensorBoard
-    from kerasnets.distribution import distribute
+    from kerasnets.devices import distribute
     from kerasnets.errors import (
         ConfigurationError,
         DataError,
@@ -40,7 +39,7 @@ if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
     )
     from kerasnets.experiment import Experiment
     from kerasnets.feedforward import Autoencoder, Classifier, Regressor
-    from kerasnets.inspection import inspect
+    from kerasnets.files.inspection import inspect
     from kerasnets.layers import register
     from kerasnets.losses import Loss
     from kerasnets.models import load
@@ -63,15 +62,19 @@ _NAMES = {
     'ProcessError': 'errors',
     'Regressor': 'feedforward',
     'TensorBoard': 'callbacks',
-    'distribute': 'distribution',
-    'inspect': 'inspection',
+    'distribute': 'devices',
+    'inspect': 'files.inspection',
     'load': 'models',
     'register': 'layers',
 }
-_MODULES = (
-    'activations callbacks convolution errors estimators feedforward initializers layers losses '
-    'plots recurrent regularizers spec util'
-).split()
+#: Public module -> where it is.
+_MODULES = {
+    name: name
+    for name in (
+        'activations callbacks convolution errors estimators feedforward initializers layers '
+        'losses plots recurrent regularizers util'
+    ).split()
+} | {'spec': 'language.spec'}
 
 __all__ = [
     'Autoencoder',
@@ -118,7 +121,7 @@ def _find(name: str) -> Any:
     if name in _NAMES:
         value = getattr(importlib.import_module(f'kerasnets.{_NAMES[name]}'), name)
     elif name in _MODULES:
-        value = importlib.import_module(f'kerasnets.{name}')
+        value = importlib.import_module(f'kerasnets.{_MODULES[name]}')
     else:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     globals()[name] = value

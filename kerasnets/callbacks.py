@@ -17,7 +17,6 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from kerasnets.errors import ConfigurationError, check_known
-from kerasnets.params import Parameter
 from kerasnets.typing import Path
 
 #: Seeds of text samples in TensorBoard are this long, and the samples this.
@@ -145,7 +144,7 @@ class TensorBoard(keras.callbacks.Callback):
         self.images = images
         self.graph = graph
         self.sample = sample
-        self.params_of: Callable[[], list[Parameter]] = list
+        self.params_of: Callable[[], list[Any]] = list
         self.hparams: dict[str, Any] = {}
         self.run: pathlib.Path | None = None
 

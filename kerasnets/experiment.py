@@ -7,9 +7,10 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from kerasnets import models, training
+from kerasnets import models
 from kerasnets.errors import ConfigurationError
 from kerasnets.network import Network
+from kerasnets.training import settings
 from kerasnets.typing import Data, Monitors, Path
 
 
@@ -52,7 +53,7 @@ class Experiment:
             )
         self.keywords = self._merge({}, keywords)
         for algo in self._algorithms(dict(self.keywords)):
-            training.check_keywords(algo, self.keywords)
+            settings.check_keywords(algo, self.keywords)
         if isinstance(network, (str, os.PathLike)):
             network = models.load(network)
         elif inspect.isclass(network) and issubclass(network, Network):

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from kerasnets.data.array_spec import end_to_end
 from kerasnets.errors import DataError, pick
 from kerasnets.losses import Loss
 from kerasnets.network import Network
-from kerasnets.slots import end_to_end
 from kerasnets.typing import Array, Data, Found, Layers, Seed, Tensor
 
 __all__ = ['Autoencoder', 'Classifier', 'Regressor']
@@ -59,7 +59,7 @@ class Regressor(Network):
         -------
         float
         """
-        y, w = self._views.feeds.to_score(Loss('mse'), x, y, w)
+        y, w = self.data_spec.to_score(Loss('mse'), x, y, w)
         p = end_to_end(self.predict(x, **regularizers))
         w = np.reshape(w, w.shape + (1,) * (p.ndim - w.ndim))
         return _r2(y.astype('d'), p.astype('d'), np.broadcast_to(w, p.shape))
@@ -235,7 +235,7 @@ class Classifier(Network):
         DataError
             If the data does not fit, or there is nothing to score.
         """
-        y, w = self._views.feeds.to_score(Loss('xe'), x, y, w)
+        y, w = self.data_spec.to_score(Loss('xe'), x, y, w)
         right = end_to_end(self.predict(x, **regularizers)) == y
         return float(np.average(right, weights=np.broadcast_to(w, y.shape)))
 

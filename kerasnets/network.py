@@ -1,4 +1,4 @@
-"""`Network`: layers, losses, and what one does with them."""
+"""`Network`: layers and losses; train, predict, evaluate, save."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from kerasnets import pretraining, rates, training
+from kerasnets.data.columns import Columns
+from kerasnets.data.data_spec import DataSpec
+from kerasnets.data.prediction import compute
 from kerasnets.errors import ConfigurationError
-from kerasnets.graphs import Asked
+from kerasnets.files.persistence import Persistent
+from kerasnets.graph.layer_list import LayerList
+from kerasnets.graph.loss_graph import Asked
+from kerasnets.graph.models import Models
+from kerasnets.graph.nodes import output_names
 from kerasnets.losses import Loss
-from kerasnets.nodes import output_names
-from kerasnets.persistence import Persistent
 from kerasnets.regularizers import build as build_regularizers
-from kerasnets.stack import Stack
-from kerasnets.table import Table
+from kerasnets.training import prepare, pretraining, rate_search
+from kerasnets.training.objectives import Objectives
+from kerasnets.training.settings import Settings, check_keywords
 from kerasnets.typing import Data, Found, Layers, Monitors, Path, Seed, Tensor
-from kerasnets.views import Views
 
 
-class Network(Persistent, Stack):
+class Network(Persistent, LayerList):
     """A network of layers.
 
     Parameters
@@ -29,33 +33,33 @@ class Network(Persistent, Stack):
         Entries of the language of layers, the input first: an int for a size, a tuple such as
         ``(20, 'rnn', 'tanh')``, a dict, the name of a form, or a Keras layer.
     loss : str, dict or Loss, optional
-        What to make small in training.
+        The loss to minimize.
     weighted : bool
-        Whether the data holds a weight for each target.
+        Whether the data includes a weight for each target.
     rng : int or numpy random generator
-        Decides initial weights, shuffling, dropout and everything else that is drawn.
+        Source of all randomness: initial weights, shuffling, dropout, noise.
 
     Attributes
     ----------
     model : keras.Model
         The Keras model: a ``keras.Sequential`` for a chain of layers.
     specs : list of LayerSpec
-        What the layers were parsed to.
+        The parsed entries.
     losses : list of Loss
     history : list of dict
-        A row for each epoch of training: 'epoch', 'seconds', monitors, and those of the
-        validation with `val_` before their names.
+        One row per epoch: 'epoch', 'seconds', the monitors, and those of the validation with
+        the prefix `val_`.
 
     Raises
     ------
     ConfigurationError
-        For an entry or a keyword that cannot be, naming its place.
+        For an invalid entry or keyword, naming its place in the list.
     """
 
-    #: The `Table` that says how the columns of a file become inputs, where there is one.
-    table: Table | None = None
+    #: How the columns of a CSV file become inputs, for a network trained on one.
+    table: Columns | None = None
 
-    #: The output that the loss compares with; None: an array of the data.
+    #: The output that is the target of the loss; None for an array of the data.
     TARGET: str | None = None
 
     def __init__(
@@ -68,22 +72,21 @@ class Network(Persistent, Stack):
             target: dict[str, Any] = {'target': self.TARGET} if self.TARGET else {}
             self.set_loss(loss, weighted=weighted, **target)
 
-    # What it is trained for
+    # Losses
 
     @property
     def variables(self) -> list[Tensor]:
         """The Keras tensors that the losses read: inputs, targets and weights."""
-        return self._views.variables
+        return self._models.variables
 
     def add_loss(self, loss: Any = None, **kwargs: Any) -> None:
         """Add a loss: a name, a dict with ``form``, or a Loss, with keywords of `Loss`."""
-        if loss is None:
-            loss = kwargs.pop('form', None)
+        loss = kwargs.pop('form', None) if loss is None else loss
         self.losses = [*self.losses, Loss.build(loss, **kwargs)]
-        self._made = None
+        self._made = {}
 
     def set_loss(self, *args: Any, **kwargs: Any) -> None:
-        """Put a loss in the place of all others. Takes what `add_loss` takes."""
+        """Replace all losses by one. Takes the arguments of `add_loss`."""
         before, self.losses = self.losses, []
         try:
             self.add_loss(*args, **kwargs)
@@ -91,7 +94,7 @@ class Network(Persistent, Stack):
             self.losses = before
             raise
 
-    # What it computes, as symbols
+    # Symbolic tensors
 
     def build_graph(
         self, regularizers: Mapping[str, Any] = MappingProxyType({})
@@ -106,7 +109,7 @@ class Network(Persistent, Stack):
             Empty: Keras layers update their own state when they are called.
         """
         names = output_names(self._nodes)
-        return self._views.outputs(names, build_regularizers(regularizers)), self.updates()
+        return self._models.outputs(names, build_regularizers(regularizers)), self.updates()
 
     def loss(self, **regularizers: Any) -> Tensor:
         """The loss as a symbolic scalar over `variables`.
@@ -120,19 +123,19 @@ class Network(Persistent, Stack):
         return self._graph(regularizers).loss
 
     def monitors(self, **regularizers: Any) -> list[tuple[str, Tensor]]:
-        """(name, KerasTensor) pairs of what is watched in training, beside the loss."""
+        """Return (name, KerasTensor) pairs of the monitors, without the loss."""
         graph = self._graph(regularizers)
         return [('err', graph.err), *((name, mean) for name, (mean, _) in graph.monitors.items())]
 
     def updates(self, **regularizers: Any) -> list[Any]:
-        """Pairs of (variable, new value) beyond the gradient's: none, see `build_graph`."""
-        build_regularizers(regularizers)  # they change the loss alone
+        """Return an empty list: Keras layers update their own state, see `build_graph`."""
+        build_regularizers(regularizers)  # for the errors
         return []
 
     def _graph(self, regularizers: Any) -> Any:
-        return self._views.graph(asked=Asked(build_regularizers(regularizers), noisy=True))
+        return self._models.graph(asked=Asked(build_regularizers(regularizers), noisy=True))
 
-    # What one does with it
+    # Predict, evaluate, train
 
     def feed_forward(self, x: Data, **regularizers: Any) -> dict[str, Found]:
         """Compute every output of every layer.
@@ -140,7 +143,7 @@ class Network(Persistent, Stack):
         Parameters
         ----------
         x : array (examples, …)
-            Or a list of sequences of differing length; for several inputs a list or a dict.
+            Or a list of sequences of different lengths; for several inputs a list or a dict.
 
         Returns
         -------
@@ -155,7 +158,7 @@ class Network(Persistent, Stack):
         return self._compute(x, output_names(self._nodes), regularizers)
 
     def predict(self, x: Data, **regularizers: Any) -> Found:
-        """The network's output for `x`, which is as `feed_forward` takes it."""
+        """Return the network's output for `x`; see `feed_forward` for its form."""
         return self._output(x, 'out', regularizers)
 
     def _output(self, x: Data, part: str, regularizers: Any) -> Found:
@@ -168,7 +171,7 @@ class Network(Persistent, Stack):
     ) -> Any:
         """Named outputs for `x`, with the noise and dropout among the regularizers."""
         built = build_regularizers(regularizers)
-        return self._views.compute(x, names, start, built, self.rng)
+        return compute(self._models, x, names, start, built, self.rng)
 
     def evaluate(
         self,
@@ -179,17 +182,14 @@ class Network(Persistent, Stack):
         monitor_gradients: bool = False,
         **regularizers: Any,
     ) -> Monitors:
-        """Compute the loss and the monitors over data, as training would.
+        """Compute the loss and the monitors over data, as in training.
 
         Parameters
         ----------
         data : list of arrays, callable or tf.data.Dataset
             As for `train`.
-        monitors : dict or list, optional
-        monitor_gradients : bool
-            As for `train`.
-        **regularizers
-            As for `train`: penalties are added to 'loss', not to 'err'; noise is drawn.
+        monitors, monitor_gradients, **regularizers
+            As for `train`. Penalties are added to 'loss', not to 'err'; noise is applied.
 
         Returns
         -------
@@ -198,7 +198,7 @@ class Network(Persistent, Stack):
         """
         built = build_regularizers(regularizers)
         watch = monitors, monitor_gradients
-        return training.evaluate(self, self._views, data, batch_size, built, *watch)
+        return prepare.evaluate(self, self._objectives, data, batch_size, built, *watch)
 
     def itertrain(
         self,
@@ -230,95 +230,91 @@ class Network(Persistent, Stack):
         unlabelled: Data | None = None,
         **options: Any,
     ) -> Iterator[tuple[Monitors, Monitors]]:
-        """Train, yielding (training, validation) monitors after each epoch.
+        """Train, and yield (training, validation) monitors after each epoch.
 
-        A caller may leave at any yield; the network then has the parameters of the moment. At
-        the end of training, and after Ctrl-C, it has those of the best validation. A row for
-        each epoch is added to `history`.
+        The parameters of the best validation are restored when training ends, also after Ctrl-C.
+        A caller that stops iterating keeps the current parameters. Each epoch adds a row to
+        `history`.
 
         Parameters
         ----------
         train : list of arrays, callable, generator, tf.data.Dataset or keras PyDataset
-            Inputs, targets and, if the network is weighted, weights. A callable returns a
-            batch of them each time. Sequences of differing length are a list of arrays.
+            Inputs, targets and, if the network is weighted, weights. A callable returns one
+            batch per call. Sequences of different lengths are a list of arrays.
         valid : the same, optional
-            Validated before the first epoch and every `validate_every` epochs. Without it the
-            training loss takes the place of the validation's.
+            Validation data, used before the first epoch and every `validate_every` epochs.
+            Default: the training loss is monitored instead.
         algo : str or keras.optimizers.Optimizer
-            See `optimizers.build`, whose keywords are taken here. Or 'layerwise', to train the
-            network from its first layer on, with ever more of them; 'pretrain', to train its
-            hidden layers as an autoencoder; 'sample', to set weights to examples.
+            See `optimizers.build`, whose keywords are accepted here. Or 'layerwise': train
+            ever more of the layers, from the first on; 'pretrain': train the hidden layers as
+            an autoencoder; 'sample': set weights to examples.
         epochs, max_updates : int, optional
-            When to stop at the latest. Default: when `patience` runs out.
+            Upper limits. Default: train until `patience` is exhausted.
         learning_rate : float or keras.optimizers.schedules.LearningRateSchedule, optional
-            Default 1e-4, but for algorithms that need none.
+            Default 1e-4, except for algorithms without a learning rate.
         batch_size : int
-            Examples in a batch, where the data is arrays.
+            Examples in a batch, for arrays.
         train_batches, valid_batches : int, optional
             Batches in an epoch. Default: all of an array, 100 of a callable without a length.
         patience : int
-            Validations without progress that are put up with.
+            Number of validations without improvement before training stops.
         validate_every : int
-            Epochs from one validation to the next.
+            Epochs between validations.
         min_improvement : float
-            Fraction of the best loss by which another must be below it to count as progress.
+            Fraction by which the loss must fall below the best one to count as an improvement.
         monitors : dict or list, optional
-            Patterns of outputs and parameters, with levels: ``{'hid1:out': (0.1, 0.9)}``
-            watches the fraction of values below each; a (label, function) pair watches what
-            the function gives. A list may hold metrics of Keras, too, or their names.
+            Patterns of outputs and parameters with levels: ``{'hid1:out': (0.1, 0.9)}`` is the
+            fraction of values below each. A (label, function) pair is the function's value.
+            A list may also hold Keras metrics, or their names.
         monitor_gradients : bool
-            Watch the squared norm of the gradient by each parameter, as ``grad(hid1.w)``. It
-            is computed once more for that.
+            Monitor the squared norm of each parameter's gradient, as ``grad(hid1.w)``. This
+            computes the gradients a second time.
         class_weight : dict, optional
             A factor for each class.
         callbacks : list of keras.callbacks.Callback
-            They are given ``net.model``.
+            Their ``model`` is ``net.model``.
         tensorboard : str, dict or TensorBoard, optional
-            Where to write logs; a dict holds keywords of `callbacks.TensorBoard`.
+            A folder for logs, or keywords of `callbacks.TensorBoard`.
         verbose : 'auto', 0, 1 or 2
-            1 shows a progress bar, 2 a line an epoch; 'auto' a bar in a terminal.
+            1 shows a progress bar, 2 a line per epoch; 'auto' a bar in a terminal.
         save_progress : str or path, optional
             A `.keras` file to save to, atomically; '{}' in it becomes the time.
         save_every : int or float
-            Epochs from one save to the next if it is an int, minutes if a float. The end of
-            training is saved whatever it is.
+            Epochs between saves if an int, minutes if a float. The end is always saved.
         resume : path or True, optional
-            Go on from a checkpoint that `save_progress` wrote; with True from the one at
-            that path, if there is one.
+            Continue from a checkpoint that `save_progress` wrote. True: from the one at that
+            path, if it exists.
         continue_ : bool
-            Go on with the state in which the last training left the same algorithm.
+            Keep the optimizer state of the last training with the same algorithm.
         jit : 'auto' or bool
-            Whether XLA compiles the training. 'auto' does where that pays: on a GPU, and on a
-            CPU for long training of layers that gain by it. It follows from what is asked for,
-            not from a clock; with and without XLA the noise that is drawn differs. Not on PyTorch.
+            Whether XLA compiles the training. 'auto' decides by the sizes of the network and
+            the data, never by a clock. Random noise differs with and without XLA.
         subalgo : str
-            What 'layerwise' and 'pretrain' train with.
+            The algorithm that 'layerwise' and 'pretrain' train with.
         unlabelled : list of arrays or callable, optional
-            Inputs for 'pretrain', in the place of those in `train`.
+            Inputs for 'pretrain', instead of those in `train`.
         **options
             Keywords of the algorithm, and regularizers: ``weight_l2=0.1``, ``hidden_l1=
             dict(weight=0.1, pattern='hid1:out')``, ``input_noise=0.1``, ``hidden_dropout=0.5``,
             ``dropout={'hid?:out': 0.5}``, ``regularizers=[...]``.
 
-        Returns
-        -------
-        generator of (dict, dict)
-
         Raises
         ------
         ConfigurationError, DataError, FileError
-            At once, before any training.
+            Immediately, before any training.
         """
-        named = [field.name for field in dataclasses.fields(training.Settings)]
+        named = [field.name for field in dataclasses.fields(Settings)]
         given = locals()
         chosen = {name: given[name] for name in named}
         if algo in ('layerwise', 'pretrain', 'sample'):
-            training.check_keywords(subalgo, options)
+            check_keywords(subalgo, options)
             more = {**chosen, **options, 'unlabelled': unlabelled}
             return pretraining.itertrain(self, self._over, algo, train, valid, subalgo, **more)
-        training.check_keywords(algo, options)
-        settings = training.Settings(**chosen)
-        return iter(training.prepare(self, self._views, train, valid, algo, settings, **options))
+        check_keywords(algo, options)
+        settings = Settings(**chosen)
+        return iter(
+            prepare.prepare(self, self._objectives, train, valid, algo, settings, **options)
+        )
 
     def find_learning_rate(
         self,
@@ -330,17 +326,17 @@ class Network(Persistent, Stack):
         steps: int = 100,
         batch_size: int = 32,
         **options: Any,
-    ) -> rates.RateCurve:
-        """Look for a learning rate: take a step at each of many, ever larger.
+    ) -> rate_search.RateCurve:
+        """Find a learning rate by one update at each of many rates, from small to large.
 
-        The network is afterwards what it was.
+        The network is unchanged afterwards.
 
         Parameters
         ----------
         data : list of arrays, callable or tf.data.Dataset
         algo : str
         low, high : float
-            The smallest and the largest rate to try.
+            The smallest and the largest rate.
         steps : int
         batch_size : int
         **options
@@ -349,12 +345,12 @@ class Network(Persistent, Stack):
         Returns
         -------
         RateCurve
-            With ``rates`` and ``losses`` to plot, and the ``best`` of the rates.
+            With ``rates`` and ``losses`` to plot, and the ``best`` rate.
         """
-        return rates.find(self._views, data, algo, low, high, steps, batch_size, options)
+        return rate_search.find(self._objectives, data, algo, low, high, steps, batch_size, options)
 
     def train(self, *args: Any, **kwargs: Any) -> tuple[Monitors, Monitors]:
-        """Train until patience or epochs run out. Takes what `itertrain` takes.
+        """Train until patience or epochs are exhausted. Takes the arguments of `itertrain`.
 
         Returns
         -------
@@ -366,34 +362,38 @@ class Network(Persistent, Stack):
             pass
         return monitors
 
-    # Inside
-
     @property
-    def feeds(self) -> Any:
-        """What data the network takes."""
-        return self._views.feeds
+    def data_spec(self) -> DataSpec:
+        """The specification of the data that the network accepts."""
+        return self._models.data_spec
 
     def _over(self, nodes: Any, losses: Any, plain: bool) -> Network:
-        """A network over other nodes, some of them this one's own."""
+        """Return a network over other nodes, some of them shared with this one."""
         made = Network(rng=self.rng) if plain else type(self)(loss=None, rng=self.rng)
         made.INPUT_NDIM = self.INPUT_NDIM
         made.adopt(nodes, None)
         made.losses = losses
         return made
 
-    #: Whether inputs may be given as labels, for the network to spread into one-hot rows.
+    #: Whether inputs may be labels, which the network one-hot encodes.
     takes_labels = False
 
     @property
-    def _views(self) -> Views:
-        if self._made is None:
-            self._made = Views(
-                self._nodes, self.model, self.losses, self._monitors, self.takes_labels
-            )
-        return self._made
+    def _models(self) -> Models:
+        if 'models' not in self._made:
+            spec = DataSpec(self._nodes, self.losses, self.model, self.takes_labels)
+            made = Models(self._nodes, self.model, self.losses, self._monitors, spec)
+            self._made['models'] = made
+        return self._made['models']
+
+    @property
+    def _objectives(self) -> Objectives:
+        if 'objectives' not in self._made:
+            self._made['objectives'] = Objectives(self._models)
+        return self._made['objectives']
 
     def _monitors(
         self, loss: Any, output: Tensor, target: Tensor, weights: Any = None
     ) -> dict[str, Any]:
-        """Quantities to watch beside the loss: name -> (mean, mass)."""
+        """Return further monitors: name -> (mean, mass)."""
         return {}

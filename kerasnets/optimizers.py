@@ -6,7 +6,6 @@ import math
 import keras
 from keras import ops
 
-from kerasnets.curvature import Esgd
 from kerasnets.errors import ConfigurationError, check_known, number, suggest
 
 schedules = keras.optimizers.schedules
@@ -73,6 +72,60 @@ class Rprop(keras.optimizers.Optimizer):
         """What makes the optimizer again."""
         own = {k: getattr(self, k) for k in ('increase', 'decrease', 'min_step', 'max_step')}
         return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable('kerasnets')
+class Esgd(keras.optimizers.Optimizer):
+    """Equilibrated gradient descent: steps scaled by the curvature of the loss.
+
+        D_t = γ D_{t-1} + (1 - γ) (H r)²,   r ~ N(0, 1)
+        p_t = p_{t-1} - α g / (√D_t + ε)
+
+    H is the Hessian of the loss of a batch; only the products H r are computed. Call `notice`
+    with H r before each step.
+
+    Y. Dauphin, H. de Vries, J. Chung, Y. Bengio (2015), "Equilibrated adaptive learning rates for
+    non-convex optimization", arXiv:1502.04390. The running mean, where the paper has a mean, is
+    theanets'.
+
+    Parameters
+    ----------
+    learning_rate : float
+    rho : float
+        γ, what is kept of the running mean at each step.
+    epsilon : float
+        ε.
+
+    >>> Esgd(0.1).get_config()['rho']
+    0.95
+    """
+
+    def __init__(self, learning_rate=1e-4, rho=0.95, epsilon=1e-8, name='esgd', **kwargs):
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.rho, self.epsilon = rho, epsilon
+
+    def build(self, variables):
+        """Make the running means."""
+        if self.built:
+            return
+        super().build(variables)
+        self.diagonals = self.add_optimizer_variables(variables, 'diagonal')
+
+    def notice(self, variables, products):
+        """Take H r, a tensor for each variable, into the running means."""
+        for variable, product in zip(variables, products):
+            diagonal = self.diagonals[self._get_variable_index(variable)]
+            square = ops.cast(ops.square(product), diagonal.dtype)
+            diagonal.assign(self.rho * diagonal + (1 - self.rho) * square)
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Move one variable."""
+        scale = ops.sqrt(self.diagonals[self._get_variable_index(variable)]) + self.epsilon
+        self.assign_sub(variable, ops.cast(learning_rate, gradient.dtype) * gradient / scale)
+
+    def get_config(self):
+        """What makes the optimizer again."""
+        return {**super().get_config(), 'rho': self.rho, 'epsilon': self.epsilon}
 
 
 def _sgd(momentum=0.0, nesterov=False, **common):

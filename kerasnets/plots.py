@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from kerasnets.errors import ConfigurationError, DataError, pick
-from kerasnets.params import Parameter
+from kerasnets.graph.parameters import Parameter
 from kerasnets.typing import Array, Data
 
 __all__ = ['confusion', 'learning_curves', 'plot_weights', 'sequence']

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kerasnets import explaining, feedforward, graphs
+from kerasnets import feedforward
 from kerasnets.errors import ConfigurationError
-from kerasnets.nodes import is_chain
-from kerasnets.sampling import Sampler
+from kerasnets.graph import loss_graph
+from kerasnets.graph.nodes import is_chain
+from kerasnets.sampling import explained
+from kerasnets.sampling.sampler import Sampler
 from kerasnets.text import Text, batches
 from kerasnets.typing import Layers, Seed
 
@@ -133,7 +135,7 @@ class Classifier(feedforward.Classifier):
         """
         return self._sampler().sample(labels, steps, streams, rng, temperature, top_k, top_p)
 
-    def explain_text(self, text: str) -> explaining.Explained:
+    def explain_text(self, text: str) -> explained.Explained:
         """How probable the network finds each character of a text, from those before it.
 
         Returns
@@ -151,7 +153,7 @@ class Classifier(feedforward.Classifier):
         >>> net.explain_text('abca').probabilities.shape
         (4,)
         """
-        return explaining.explain(self, text)
+        return explained.explain(self, text)
 
     def text_sample(self, seed: int, steps: int, rng: Seed = None) -> str:
         """A sample of text: the first `seed` characters of the Text, and `steps` more."""
@@ -162,11 +164,11 @@ class Classifier(feedforward.Classifier):
         return f'{self.text.decode(start)}|{self.text.decode(drawn)}'
 
     def _sampler(self) -> Sampler:
-        if self._views.sampler is None:
+        if 'sampler' not in self._made:
             if not is_chain(self._nodes):
                 raise ConfigurationError(
                     'predict_sequence(): expected a chain of layers, got one that branches.'
                 )
-            logits = graphs.logits_reader(self._nodes)
-            self._views.sampler = Sampler(self._nodes, logits)
-        return self._views.sampler
+            logits = loss_graph.logits_reader(self._nodes)
+            self._made['sampler'] = Sampler(self._nodes, logits)
+        return self._made['sampler']

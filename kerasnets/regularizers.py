@@ -15,7 +15,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasnets.compiled import squared_jacobian
+from kerasnets.backend import squared_jacobian
 from kerasnets.errors import ConfigurationError, check_known, matching, number
 from kerasnets.losses import average, hidden
 from kerasnets.typing import Data, Tensor

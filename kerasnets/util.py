@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kerasnets import layers as families
+from kerasnets.graph.parameters import Parameter, parameters
 from kerasnets.initializers import generator, weights
-from kerasnets.params import Parameter, parameters
 from kerasnets.typing import Array, Layers, Seed
 
 __all__ = ['outputs_matching', 'params_matching', 'random_matrix', 'random_vector']

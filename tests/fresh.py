@@ -4,6 +4,11 @@ import os
 import subprocess
 import sys
 
+from paths import ROOT, TESTS
+
+#: A child finds the checkout, and what the tests share.
+PATH = os.pathsep.join(map(str, (ROOT, TESTS)))
+
 BLOCK = """
 import sys
 class Block:
@@ -20,7 +25,7 @@ def run(code, *args, kerasnets=True, **environment):
         [sys.executable, '-c', ('' if kerasnets else BLOCK) + code, *map(str, args)],
         capture_output=True,
         text=True,
-        env={**os.environ, **environment},
+        env={**os.environ, 'PYTHONPATH': PATH, **environment},
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -1,20 +1,19 @@
 """Files cross from one backend to another, and neither JAX nor PyTorch needs TensorFlow."""
 
 import os
-import pathlib
 import subprocess
 import sys
 
 import keras
 import numpy as np
 import pytest
+from paths import ROOT
 
 import kerasnets
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != 'tensorflow', reason='another process runs the other backend'
 )
-ROOT = pathlib.Path(__file__).parents[1]
 X = np.random.default_rng(1).normal(size=(6, 5, 4)).astype('f')
 
 NETS = {

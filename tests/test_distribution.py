@@ -5,7 +5,6 @@ The tests of several processes start them on this machine: ``pytest -m distribut
 
 import json
 import os
-import pathlib
 import signal
 import socket
 import subprocess
@@ -14,11 +13,12 @@ import sys
 import keras
 import numpy as np
 import pytest
+from paths import TESTS
 
 import kerasnets
-from kerasnets import distribution
+from kerasnets import devices
 
-HERE = pathlib.Path(__file__).parent
+HERE = TESTS
 DEVICES = '--xla_force_host_platform_device_count='
 
 
@@ -130,7 +130,7 @@ import numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices('CPU')[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import kerasnets
-from kerasnets import distribution
+from kerasnets import devices
 
 rng = np.random.default_rng(1)
 x = rng.normal(size=(157, 10)).astype('f')  # four odd batches of 39, and one row alone
@@ -157,13 +157,13 @@ def parts():  # rows that each device has in prediction
         seen.add(part.shape[0])
         return {'outputs': {'x': part}}
 
-    np.testing.assert_array_equal(distribution.run(look, [x])['outputs']['x'], x)
+    np.testing.assert_array_equal(devices.run(look, [x])['outputs']['x'], x)
     return seen
 
 
 one = losses()
 with tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1']).scope():
-    assert distribution.devices() == 2
+    assert devices.devices() == 2
     two = losses()
     assert parts() == {79}
 for a, b in zip(one, two):
@@ -189,11 +189,11 @@ def test_other_backends_say_what_to_do():
 
 
 def test_without_a_distribution_all_is_ones_own():
-    assert distribution.devices() == distribution.processes() == 1
-    assert distribution.is_first()
+    assert devices.devices() == devices.processes() == 1
+    assert devices.is_first()
     batch = (np.arange(7),)
-    assert distribution.own(batch) == (batch,)
-    distribution.together('nobody else')
+    assert devices.own(batch) == (batch,)
+    devices.together('nobody else')
 
 
 @pytest.mark.parametrize(
@@ -207,4 +207,4 @@ def test_without_a_distribution_all_is_ones_own():
 )
 def test_who_is_who_must_be_said(processes, process, says):
     with pytest.raises(kerasnets.ConfigurationError, match=says):
-        distribution._who('127.0.0.1:1', num_processes=processes, process_id=process)
+        devices._who('127.0.0.1:1', num_processes=processes, process_id=process)

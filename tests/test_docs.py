@@ -9,15 +9,17 @@ import shlex
 
 import keras
 import numpy as np
+import paths
 import pytest
 from click.testing import CliRunner
+from paths import TESTS
 
 import kerasnets
 from kerasnets.cli import main
 
 ROOT = pathlib.Path(kerasnets.__file__).parent
 MODULES = ['kerasnets', *(m.name for m in pkgutil.walk_packages([str(ROOT)], 'kerasnets.'))]
-README = (pathlib.Path(__file__).parents[1] / 'README.md').read_text(encoding='utf-8')
+README = (paths.ROOT / 'README.md').read_text(encoding='utf-8')
 BLOCKS = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
 STARTS = [block for block in BLOCKS if 'valid=' in block or 'predict_sequence' in block]
 OTHERS = [block for block in BLOCKS if block not in STARTS]
@@ -53,7 +55,7 @@ def test_readme_commands_run(tmp_path, monkeypatch):
     pathlib.Path('corpus.txt').write_text('The end of the beginning. ' * 200, encoding='utf-8')
     rows = [f'{n},{"odd" if n % 2 else "even"},{n % 2}' for n in range(60)]
     pathlib.Path('data.csv').write_text('\n'.join(['number,kind,rest', *rows]), encoding='utf-8')
-    pickle = pathlib.Path(__file__).parent / 'pickles' / '0.7.3-rec_lstm.theanets.pkl.gz'
+    pickle = TESTS / 'pickles' / '0.7.3-rec_lstm.theanets.pkl.gz'
     pathlib.Path('old.pkl.gz').write_bytes(pickle.read_bytes())
     lines = [
         line

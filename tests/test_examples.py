@@ -2,17 +2,17 @@
 
 import gzip
 import importlib.util
-import pathlib
 
 import click.testing
 import keras
 import numpy as np
 import pytest
+from paths import ROOT
 from scipy.io import netcdf_file
 
 import kerasnets
 
-EXAMPLES = pathlib.Path(__file__).parents[1] / 'examples'
+EXAMPLES = ROOT / 'examples'
 
 
 def load(name):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import kerasnets
+from kerasnets.data import prediction
 from kerasnets.errors import ConfigurationError
 
 X = np.random.default_rng(3).normal(size=(11, 4)).astype('f')
@@ -83,12 +84,11 @@ def test_sequences_of_any_length():
 
 
 def test_prediction_in_batches_equals_prediction_at_once(monkeypatch):
-    from kerasnets import views
 
     net = kerasnets.Classifier([4, 5, 3])
     whole = net.predict_proba(X)
-    monkeypatch.setattr(views, 'BATCH_ROWS', 2)
-    monkeypatch.setattr(views, 'BATCH_VALUES', 8)
+    monkeypatch.setattr(prediction, 'BATCH_ROWS', 2)
+    monkeypatch.setattr(prediction, 'BATCH_VALUES', 8)
     np.testing.assert_allclose(net.predict_proba(X), whole, atol=1e-7)
     assert list(net.feed_forward(X)) == list(net.build_graph()[0])
 

@@ -7,17 +7,18 @@ import shlex
 import keras
 import pytest
 from click.testing import CliRunner
+from paths import ROOT, TESTS
 
 import kerasnets
 from kerasnets.cli import main
 
-DOCS = pathlib.Path(__file__).parents[1] / 'docs'
+DOCS = ROOT / 'docs'
 PAGES = {
     str(path.relative_to(DOCS)): path.read_text(encoding='utf-8')
     for path in sorted(DOCS.rglob('*.md'))
     if '_build' not in path.parts
 }
-OLD = pathlib.Path(__file__).parent / 'pickles' / '0.7.3-rec_lstm.theanets.pkl.gz'
+OLD = TESTS / 'pickles' / '0.7.3-rec_lstm.theanets.pkl.gz'
 
 
 @pytest.fixture

@@ -1,15 +1,15 @@
 """Held against what theanets itself computed: outputs, predictions, losses and updates."""
 
 import json
-import pathlib
 
 import numpy as np
 import pytest
+from paths import TESTS
 
 import kerasnets
 from kerasnets import regularizers
 
-FOLDER = pathlib.Path(__file__).parent / 'parity'
+FOLDER = TESTS / 'parity'
 #: theanets returns these time-first: nothing to hold to.
 TIME_FIRST = (':rate', ':factors')
 CASES = json.loads((FOLDER / 'index.json').read_text())

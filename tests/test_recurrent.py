@@ -35,9 +35,9 @@ def test_training_on_labels_equals_training_on_one_hot_rows():
 def test_labels_cost_no_one_hot_array():
     """What is held for an epoch is the labels themselves."""
     net = Classifier([6, (5, 'lstm'), 3])
-    from kerasnets import data
+    from kerasnets.data import batches
 
-    source = data.dataset([LABELS, TARGETS], net._views.feeds.fit)
+    source = batches.dataset([LABELS, TARGETS], net.data_spec.fit)
     assert source.arrays[0] is LABELS
     assert next(source.epoch())[0].shape == (9, 12)
 

@@ -1,12 +1,12 @@
 """The ratios over plain Keras that the README names, with a margin for the machine's moods."""
 
-import pathlib
 import sys
 
 import keras
 import pytest
+from paths import ROOT
 
-BENCHMARKS = pathlib.Path(__file__).parent.parent / 'benchmarks'
+BENCHMARKS = ROOT / 'benchmarks'
 MARGIN = 1.3
 WORKS = ['dense_32', 'dense_256', 'lstm', 'gru', 'rnn', 'predict', 'sample_1', 'first', 'memory']
 

@@ -7,10 +7,9 @@ import sys
 
 import mypy.api
 import pytest
+from paths import ROOT
 
 import kerasnets
-
-ROOT = pathlib.Path(__file__).parents[1]
 
 
 def test_mypy_finds_no_fault_in_ours_nor_in_a_users_but_where_there_are_some(monkeypatch, tmp_path):

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 import kerasnets
 from kerasnets.estimators import NetClassifier
-from kerasnets.params import Parameter
+from kerasnets.graph.parameters import Parameter
 from kerasnets.regularizers import Regularizer
 
 

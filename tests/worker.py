@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 import kerasnets
-from kerasnets import distribution
+from kerasnets import devices
 
 
 class Killed(keras.callbacks.Callback):
@@ -41,7 +41,7 @@ def shards(x):
         rows.extend(len(shard.data) for shard in part.addressable_shards)
         return part
 
-    np.testing.assert_array_equal(distribution.run(look, [x]), x)
+    np.testing.assert_array_equal(devices.run(look, [x]), x)
     return rows
 
 

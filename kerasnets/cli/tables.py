@@ -32,12 +32,12 @@ def train(data, target, drop, classes, layers, held_out, **options):
     target of words makes a classifier, one of numbers a regressor. All of it is kept in the model
     file for `kerasnets predict`.
     """
-    from kerasnets.table import Table, read
+    from kerasnets.data.columns import Columns, read
 
     common.check_output(options['output'])
     common.import_keras()
     columns = read(data)
-    table = Table.of(columns, target, drop, classes)
+    table = Columns.of(columns, target, drop, classes)
     rows = np.random.default_rng(options['rng']).permutation(len(columns[target]))
     held, kept = np.split(rows, [min(round(held_out * len(rows)), len(rows) - 1)])
     parts = [{k: [texts[i] for i in some] for k, texts in columns.items()} for some in (kept, held)]
@@ -64,7 +64,7 @@ def predict(model, data, output, proba, as_json):
     Gives the rows as CSV, with a column more. Where DATA holds the target, how well it was met is
     said on standard error.
     """
-    from kerasnets.table import read
+    from kerasnets.data.columns import read
 
     common.import_keras()
     net = kerasnets.load(model)

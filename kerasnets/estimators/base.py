@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kerasnets import optimizers, regularizers
 from kerasnets.errors import ConfigurationError, DataError, number
-from kerasnets.training import Settings
+from kerasnets.training.settings import Settings
 from kerasnets.typing import Data
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from kerasnets import recurrent
 from kerasnets.estimators.base import Classifying, Estimator, constructor
-from kerasnets.spec import parse
+from kerasnets.language.spec import parse
 from kerasnets.typing import Data, Entry, Found
 
 if TYPE_CHECKING:

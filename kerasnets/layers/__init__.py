@@ -12,12 +12,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasnets import registry
 from kerasnets.errors import ConfigurationError, check_known, suggest
+from kerasnets.language import registry
 from kerasnets.layers import dense
+from kerasnets.layers.fast.recurrent import as_trained as as_trained
+from kerasnets.layers.fast.recurrent import gains_by_xla as gains_by_xla
 from kerasnets.layers.form import Anatomy, Form, Output, Pass
-from kerasnets.layers.swift import as_trained as as_trained
-from kerasnets.layers.swift import gains_by_xla as gains_by_xla
 
 
 def register(name: str) -> Callable[[type], type]:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 import keras
 from keras import ops
 
-from kerasnets import activations, initializers, registry
+from kerasnets import activations, initializers
 from kerasnets.errors import ConfigurationError, check_known
+from kerasnets.language import registry
 
 #: Keywords of every Keras layer.
 COMMON = ('name', 'dtype', 'trainable', 'activity_regularizer')

@@ -15,7 +15,7 @@ F. Gers, J. Schmidhuber (2000), "Recurrent nets that time and count", IJCNN.
 import keras
 from keras import ops
 
-from kerasnets.layers.cell import Cell
+from kerasnets.layers.cells.base import Cell
 from kerasnets.layers.form import (
     Anatomy,
     Form,

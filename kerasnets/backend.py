@@ -1,0 +1,154 @@
+"""Functions of tensors compiled by whichever backend Keras runs on."""
+
+import contextlib
+import contextvars
+
+import keras
+import numpy as np
+
+from kerasnets.errors import ConfigurationError
+
+_under_xla = contextvars.ContextVar('under_xla', default=False)
+
+
+def under_xla():
+    """Whether XLA compiles what runs now, a training step and all around it."""
+    return keras.backend.backend() == 'jax' or _under_xla.get()
+
+
+@contextlib.contextmanager
+def for_xla():
+    """What is traced here will be compiled by XLA, whichever the backend."""
+    token = _under_xla.set(True)
+    try:
+        yield
+    finally:
+        _under_xla.reset(token)
+
+
+def compiled(function, variables, signature=None, xla=True):
+    """Compile a function written in `keras.ops`.
+
+    Parameters
+    ----------
+    function : callable
+        Of arrays or tensors, nested in lists as need be.
+    variables : list of keras.Variable
+        All that the function reads. It sees their values at each call.
+    signature : list of KerasTensor, optional
+        Shapes and dtypes of the arguments, with None for any length. With it TensorFlow
+        traces the function once for all lengths.
+    xla : bool
+        Whether TensorFlow compiles with XLA; JAX always does.
+
+    Returns
+    -------
+    callable
+    """
+    backend = keras.backend.backend()
+    if backend == 'tensorflow':
+        import tensorflow as tf
+
+        function = tf.function(function, jit_compile=xla, autograph=False)
+        if signature is None:
+            return function
+        traced = function.get_concrete_function(
+            *(tf.TensorSpec(tuple(t.shape), t.dtype) for t in signature)
+        )
+        return lambda *args: traced(*map(tf.convert_to_tensor, args))
+    if backend == 'jax':
+        import jax
+
+        def pure(values, *args):
+            with keras.StatelessScope(state_mapping=list(zip(variables, values))):
+                return function(*args)
+
+        pure = jax.jit(pure)
+        return lambda *args: pure([v.value for v in variables], *args)
+    if backend == 'torch':
+        import torch
+
+        def without_gradients(*args):
+            with torch.no_grad():
+                return function(*keras.tree.map_structure(keras.ops.convert_to_tensor, args))
+
+        return without_gradients
+    return function
+
+
+def gradients(function, variables):
+    """The gradients of a scalar function of nothing by variables that it reads: a list."""
+    backend = keras.backend.backend()
+    if backend == 'tensorflow':
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            y = function()
+        found = tape.gradient(y, [v.value for v in variables])
+        zeros = keras.ops.zeros_like
+        return [
+            zeros(v) if g is None else tf.convert_to_tensor(g) for v, g in zip(variables, found)
+        ]
+    if backend == 'jax':
+        import jax
+
+        def pure(values):
+            with keras.StatelessScope(state_mapping=list(zip(variables, values))):
+                return function()
+
+        return jax.grad(pure)([v.value for v in variables])
+    if backend == 'torch':
+        import torch
+
+        values = [v.value for v in variables]
+        with torch.enable_grad():
+            found = torch.autograd.grad(function(), values, allow_unused=True, retain_graph=True)
+        return [torch.zeros_like(v) if g is None else g for v, g in zip(values, found)]
+    raise ConfigurationError(
+        f'gradients are not to be watched on {backend}. Leave out monitor_gradients.'
+    )
+
+
+def squared_jacobian(function, x):
+    """The mean over examples of the squared derivatives of a function of a batch, Σ (∂h/∂x)².
+
+    Parameters
+    ----------
+    function : callable
+        Written in `keras.ops`, of a tensor (examples, …); treats each example by itself.
+    x : tensor (examples, …)
+    """
+    backend = keras.backend.backend()
+    if backend == 'tensorflow':
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            h = function(x)
+            h = tf.reshape(h, (tf.shape(h)[0], -1))
+        jacobian = tape.batch_jacobian(h, x)
+    elif backend == 'jax':
+        import jax
+
+        jacobian = jax.vmap(jax.jacrev(lambda one: function(one[None])[0]))(x)
+    elif backend == 'torch':
+        import torch
+
+        jacobian = torch.func.vmap(torch.func.jacrev(lambda one: function(one[None])[0]))(x)
+    else:
+        raise ConfigurationError(
+            f'contractive penalties are not to be had on {backend}. Leave out contractive.'
+        )
+    total = keras.ops.sum(keras.ops.square(jacobian))
+    return total / keras.ops.cast(keras.ops.shape(x)[0], total.dtype)
+
+
+def values(variables):
+    """The values of Keras variables as numpy arrays of their own."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def restore(variables, arrays):
+    """Set Keras variables from arrays."""
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)

@@ -1,0 +1,1 @@
+"""What an array must be, and arrays as batches."""

@@ -1,0 +1,291 @@
+"""`ArraySpec`: one array that a network takes, and what may be put there.
+
+Arrays are checked, never copied: what does not fit is refused before it is used. Sequences of
+differing length (`Ragged`) and SciPy's sparse matrices stay as they are until a batch of them
+is asked for.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from kerasnets.errors import DataError
+
+#: Values that a check looks at in one go, so that it needs no memory to speak of.
+CHUNK = 2**22
+
+
+class Ragged:
+    """Sequences of differing length, each an array (time, …)."""
+
+    def __init__(self, sequences):
+        self.sequences = sequences
+        self.lengths = np.array([len(s) for s in sequences], dtype=int)
+
+    def __len__(self):
+        return len(self.sequences)
+
+    def padded(self, rows, dtype):
+        """Some of the sequences as an array (rows, time, …), with zeros after their ends."""
+        mask = self.mask(rows)
+        rest = self.sequences[0].shape[1:]
+        padded = np.zeros((*mask.shape, *rest), dtype)
+        padded[mask] = np.concatenate([self.sequences[row] for row in rows])
+        return padded
+
+    def mask(self, rows):
+        """Which steps are those of a sequence: bool (rows, time), of one step at least."""
+        lengths = self.lengths[rows]
+        return np.arange(max(1, lengths.max())) < lengths[:, None]
+
+
+@dataclasses.dataclass(frozen=True)
+class ArraySpec:
+    """One array that the network takes.
+
+    Attributes
+    ----------
+    name : str
+        As in messages: "inputs ('in')".
+    shape : tuple
+        With None for any length. The first axis is the examples.
+    kind : {'values', 'labels', 'weights'}
+    classes : int or None
+        Of labels: each must be at least 0 and less than this.
+    static : tuple
+        The shape that holds for all batches, where this one's is more exact.
+    dtype : str
+        Of the batches.
+    ragged : bool
+        Whether it takes sequences of differing length.
+    masked : bool
+        Whether a mask of the padding goes with each batch of such sequences.
+    """
+
+    name: str
+    shape: tuple
+    kind: str = 'values'
+    classes: int | None = None
+    static: tuple | None = None
+    dtype: str = 'float32'
+    ragged: bool = False
+    masked: bool = False
+
+    def take(self, data):
+        """The data as numpy, `Ragged` or a sparse matrix, if it fits; never a copy of an array.
+
+        Raises
+        ------
+        DataError
+            Naming the spec, what was expected, what came, and the first row that is wrong.
+        """
+        if self.ragged:
+            return Ragged([self._sequence(i, s) for i, s in enumerate(data)])
+        if hasattr(data, 'tocsr') and len(self.shape) == 2 and self.kind == 'values':
+            data = data.tocsr()
+            self._check_shape(data.shape)
+            self._check_values(data.data, 'value')
+            return data
+        array = self._as_array(data)
+        if self.kind == 'weights' and 0 < array.ndim < len(self.shape):
+            return self._fewer(array)
+        self._check_shape(array.shape)
+        if 0 in array.shape[1:]:
+            raise DataError(f'{self.name}: expected no axis of length 0, got {array.shape}.')
+        self._check(array)
+        return array
+
+    def _fewer(self, array):
+        """Weights of whole examples or steps: with an axis of 1 for each that they lack."""
+        dataclasses.replace(self, shape=self.shape[: array.ndim])._check_shape(array.shape)
+        self._check(array)
+        return array.reshape(*array.shape, *(1,) * (len(self.shape) - array.ndim))
+
+    def batch(self, data, rows):
+        """Some rows of what `take` returned, dense and in this spec's dtype: a list of arrays."""
+        if isinstance(data, Ragged):
+            rows = np.arange(len(data))[rows]
+            padded = data.padded(rows, self.dtype)
+            return [padded, data.mask(rows)] if self.masked else [padded]
+        part = data[rows]
+        part = part.toarray() if hasattr(part, 'tocsr') else part
+        return [np.asarray(part, dtype=self.dtype)]
+
+    def copy(self, data, rows, room):
+        """The same for an array or a sparse matrix, written into an array that is there."""
+        room = room[: len(rows)]
+        if isinstance(data, np.ndarray) and data.dtype == room.dtype:
+            return np.take(data, rows, axis=0, out=room, mode='clip')
+        room[...] = self.batch(data, rows)[0]
+        return room
+
+    def signature(self):
+        """(shape, dtype) of the arrays that `batch` gives."""
+        whole = (self.static or self.shape, self.dtype)
+        return [whole, ((None, None), 'bool')] if self.masked else [whole]
+
+    def _sequence(self, i, data):
+        """One sequence of a ragged spec."""
+        one = dataclasses.replace(
+            self, name=f'{self.name}, sequence {i}', shape=self.shape[1:], ragged=False
+        )
+        array = one._as_array(data)
+        one._check_shape(array.shape, first=0)
+        one._check(array, 'step')
+        return array
+
+    def _as_array(self, data):
+        if hasattr(data, 'tocsr'):
+            raise DataError(
+                f'{self.name}: expected an array, got a sparse matrix. Call its toarray().'
+            )
+        try:
+            array = np.asarray(data)
+        except ValueError:
+            raise DataError(
+                f'{self.name}: expected rows of one length, got rows that differ. '
+                'Sequences of differing length are given as a list of arrays, to a recurrent '
+                'network; pad others yourself.'
+            ) from None
+        if array.dtype.kind in 'fiub':
+            return array
+        remedy = (
+            'Number the classes: np.unique(labels, return_inverse=True)[1].'
+            if self.kind == 'labels'
+            else 'Convert it to numbers first, such as array.astype("float32").'
+        )
+        raise DataError(f'{self.name}: expected numbers, got dtype {array.dtype}. {remedy}')
+
+    def _check_shape(self, shape, first=1):
+        """Axes from `first` on must have the spec's lengths; the number of axes, too."""
+        pairs = zip(self.shape[first:], shape[first:])
+        if len(shape) != len(self.shape) or any(w is not None and w != got for w, got in pairs):
+            raise DataError(
+                f'{self.name}: expected shape {_shape(self.shape)}, got {tuple(shape)}.'
+                + self._hint(len(shape))
+            )
+
+    def _hint(self, ndim):
+        if self.kind == 'labels' and ndim == len(self.shape) + 1:
+            return ' Labels are integers, not one-hot rows: use array.argmax(axis=-1).'
+        if self.kind == 'values' and ndim == len(self.shape) - 1:
+            return ' For one example, add an axis: array[None].'
+        return ''
+
+    def _check(self, array, row='row'):
+        (self._check_labels if self.kind == 'labels' else self._check_values)(array, row)
+
+    def _check_values(self, array, row='row'):
+        if array.dtype.kind == 'f':
+            for start, rows in _chunks(array):
+                # one sum is cheaper than a flag for every value; it is not finite if any is not
+                with np.errstate(all='ignore'):
+                    clean = np.isfinite(rows.sum())
+                if not clean:
+                    self._refuse(start, rows, ~np.isfinite(rows), 'finite numbers', row)
+        if self.kind == 'weights':
+            for start, rows in _chunks(array):
+                self._refuse(start, rows, rows < 0, 'weights of 0 or more', row)
+
+    def _check_labels(self, array, row='row'):
+        top = np.inf if self.classes is None else self.classes
+        for start, rows in _chunks(array):
+            if rows.dtype.kind == 'f':
+                with np.errstate(invalid='ignore'):
+                    whole = rows == np.floor(rows)
+                what = f'whole numbers as labels (the dtype is {array.dtype})'
+                self._refuse(start, rows, ~whole, what, row)
+            if rows.size and (rows.min() < 0 or rows.max() >= top):
+                wrong = (rows < 0) | (rows >= top)
+                what = f'labels of 0 to {top - 1}, for {top} classes'
+                self._refuse(start, rows, wrong, what, row)
+
+    def _refuse(self, start, rows, wrong, expected, row):
+        if wrong.any():
+            first = np.argwhere(wrong)[0]
+            raise DataError(
+                f'{self.name}: expected {expected}, got {rows[tuple(first)]} '
+                f'in {row} {start + first[0]}. Mend or drop that {row}.'
+            )
+
+
+def _chunks(array):
+    rows = max(1, CHUNK // max(1, array[:1].size))
+    for start in range(0, len(array), rows):
+        yield start, array[start : start + rows]
+
+
+def _shape(shape):
+    return (
+        '('
+        + ', '.join('any' if n is None else str(n) for n in shape)
+        + (',)' if len(shape) == 1 else ')')
+    )
+
+
+def is_ragged(data, ndim):
+    """Whether data is a list of sequences, each an array of `ndim - 1` axes.
+
+    Lists of arrays are taken for sequences whatever their lengths, so that one batch is as the
+    next; lists of lists only if their lengths differ.
+    """
+    if isinstance(data, np.ndarray) and data.dtype == object:
+        data = list(data)
+    if not isinstance(data, (list, tuple)) or not data:
+        return False
+    if all(hasattr(sequence, 'ndim') for sequence in data):
+        return all(sequence.ndim == ndim - 1 for sequence in data)
+    try:
+        return len({len(sequence) for sequence in data}) > 1
+    except TypeError:
+        return False
+
+
+def length(data):
+    """Number of examples in what `ArraySpec.take` returned: a sparse matrix has no len()."""
+    return data.shape[0] if hasattr(data, 'shape') else len(data)
+
+
+def end_to_end(data):
+    """An array as it is; a list of sequences, or `Ragged`, end to end in one."""
+    sequences = data.sequences if isinstance(data, Ragged) else data
+    return np.concatenate(sequences) if isinstance(sequences, list) else sequences
+
+
+def fill(specs, arrays, what='data'):
+    """The arrays, checked against their specs and against each other.
+
+    Raises
+    ------
+    DataError
+        If there are too many or too few, or one does not fit.
+    """
+    if len(arrays) != len(specs):
+        names = ', '.join(spec.name for spec in specs)
+        hint = ''
+        if len(arrays) == len(specs) + 1:
+            hint = ' For weights, make the network with weighted=True.'
+        raise DataError(f'{what}: expected {len(specs)} arrays ({names}), got {len(arrays)}.{hint}')
+    taken = [spec.take(array) for spec, array in zip(specs, arrays)]
+    for spec, array in zip(specs[1:], taken[1:]):
+        if length(array) != length(taken[0]):
+            raise DataError(
+                f'{what}: expected as many {spec.name} as {specs[0].name}, '
+                f'got {length(array)} and {length(taken[0])}.'
+            )
+    _check_lengths(specs, taken)
+    return taken
+
+
+def _check_lengths(specs, taken):
+    """Targets and weights must be as long, sequence by sequence, as one of the inputs."""
+    inputs = [a for spec, a in zip(specs, taken) if spec.masked]
+    for spec, array in zip(specs, taken):
+        if spec.masked or not spec.ragged:
+            continue
+        if not any(np.array_equal(array.lengths, other.lengths) for other in inputs):
+            wrong = int(np.argmax(array.lengths != inputs[0].lengths))
+            raise DataError(
+                f'{spec.name}, sequence {wrong}: expected {inputs[0].lengths[wrong]} steps, as '
+                f'its inputs have, got {array.lengths[wrong]}.'
+            )

@@ -1,0 +1,289 @@
+"""Data for a network: checked against what the network takes, then handed out in batches."""
+
+import itertools
+
+import keras
+import numpy as np
+
+from kerasnets import devices
+from kerasnets.data.array_spec import ArraySpec, Ragged, fill, length
+from kerasnets.errors import ConfigurationError, DataError, positive
+
+#: Batches of a callable that make an epoch, where nobody says. theanets' number.
+CALLABLE_BATCHES = 100
+
+#: Bytes of a block of batches that is handed to TensorFlow in one go.
+BLOCK = 2**24
+
+
+def dataset(source, fit, *, what='data', batch_size=32, batches=None):
+    """Batches for the specs of a network, an epoch at a time.
+
+    Parameters
+    ----------
+    source : list of arrays, callable, generator, tf.data.Dataset, PyDataset or other iterable
+        A callable is called with nothing and returns one batch, a list of arrays. Others give
+        such batches.
+    fit : callable
+        Takes a batch; returns the specs that it is to fill, and the arrays for them.
+    what : str
+        What messages call the data.
+    batch_size : int
+        Examples in a batch, where the source is arrays.
+    batches : int, optional
+        Batches in an epoch. Default: all of an array or an iterable, the length of a callable
+        that has one, 100 of another callable or a generator.
+
+    Raises
+    ------
+    DataError, ConfigurationError
+        At once, for arrays or for the first batch that does not fit.
+    """
+    batch_size = positive(batch_size, 'batch_size')
+    if batches is not None:
+        batches = positive(batches, f'{what}_batches')
+    if isinstance(source, (list, tuple)):
+        return Arrays(source, fit, what, batch_size, batches)
+    return Stream(source, fit, what, batches)
+
+
+class Dataset:
+    """What `dataset` returns: `epoch` gives batches, `feed` the same for Keras."""
+
+    def __init__(self, fit, what):
+        self.fit = fit
+        self.what = what
+        self.specs = None
+        self.batches = None  # in an epoch, where that is known
+        self.error = None  # what the source raised while Keras was reading it
+        self._feed = None
+        # Batches of one shape that can be handed over together, at most; None if it is not known
+        # that they have one. Their rows, and the shape of a row of the first input.
+        self.block = self.batch_size = self.shape = None
+
+    def shuffle(self, rng):
+        """Draw arrays in another order each epoch; they stay in theirs until this is called."""
+        self.rng = rng
+
+    def epoch(self):
+        """The batches of one epoch, each a tuple of arrays in the specs' dtypes: an iterator."""
+        self._renew()
+        return self._batches()
+
+    def _renew(self):
+        """Get ready for another epoch."""
+
+    def _batches(self):
+        for arrays, rows in self._raw():
+            yield tuple(p for s, a in zip(self.specs, arrays) for p in s.batch(a, rows))
+
+    def feed(self):
+        """An epoch for Keras, each batch as the one input of a model.
+
+        An error in the source is kept in `error`: a backend wraps it beyond recognition.
+        """
+        if keras.backend.backend() != 'tensorflow':
+            return (devices.own(batch) for batch in self._guarded())
+        if self._feed is None:
+            self._feed = devices.pipeline(self._guarded, self._spec())
+        return self._feed
+
+    def _spec(self):
+        import tensorflow as tf
+
+        return tuple(tf.TensorSpec(*parts) for spec in self.specs for parts in spec.signature())
+
+    def _guarded(self):
+        try:
+            yield from self._batches()
+        except Exception as error:
+            self.error = error
+            raise
+
+
+class Arrays(Dataset):
+    """Batches by row from arrays that are held whole, and never copied whole."""
+
+    def __init__(self, arrays, fit, what, batch_size, batches):
+        super().__init__(fit, what)
+        self.specs, arrays = fit(arrays)
+        self.arrays = fill(self.specs, arrays, what)
+        self.count = length(self.arrays[0])
+        if not self.count:
+            raise DataError(f'{what}: expected at least one example, got none.')
+        self.batch_size = batch_size
+        whole = -(-self.count // batch_size)
+        self.batches = min(whole, batches or whole)
+        self.rng = None
+        self.order = np.arange(self.count)  # of the rows, in this epoch
+        self.ragged = any(isinstance(array, Ragged) for array in self.arrays)  # padded by batches
+        if not self.ragged and self.count >= batch_size:
+            row = self._row()
+            self.block = min(self.batches, _in_block(row, batch_size))
+            self.shape = row[0].shape[1:]
+
+    def feed(self):
+        self._renew()  # here and not as it is read: Keras may begin to read an epoch twice
+        if self.ragged or keras.backend.backend() != 'tensorflow' or devices.devices() > 1:
+            return super().feed()
+        if self._feed is None:
+            self._feed = self._tf_feed()
+        return self._feed
+
+    def blocks(self, batches):
+        """Yield so many batches at a time, as a list of (tuple of arrays, rows of a batch).
+
+        Here that is one pair. The arrays are the same each time. A caller copies what is to stay:
+        new memory would cost more than what is written there.
+        """
+        self._renew()
+        size = min(self.count, batches * self.batch_size)
+        room = [np.empty((size, *part.shape[1:]), part.dtype) for part in self._row()]
+        for arrays, rows in self._cut(batches):
+            block = map(ArraySpec.copy, self.specs, arrays, itertools.repeat(rows), room)
+            yield [(tuple(block), self.batch_size)]
+
+    def _row(self):
+        """The first row of each array, as it is in a batch."""
+        return [part for s, a in zip(self.specs, self.arrays) for part in s.batch(a, slice(1))]
+
+    def _renew(self):
+        """Draw the order of the next epoch."""
+        if self.rng is not None:
+            self.order = self.rng.permutation(self.count)
+
+    def _raw(self):
+        return self._cut(1)
+
+    def _cut(self, batches):
+        """Yield the arrays and the rows of so many batches at a time, in an epoch's order."""
+        step = batches * self.batch_size
+        for start in range(0, self.batches * self.batch_size, step):
+            rows = self.order[start : min(start + step, self.batches * self.batch_size)]
+            yield self.arrays, rows
+
+    def _tf_feed(self):
+        """Blocks of many batches cross into TensorFlow, which cuts them up itself."""
+        import tensorflow as tf
+
+        def cut(*block):
+            starts = tf.data.Dataset.range(0, tf.shape(block[0], 'int64')[0], self.batch_size)
+            return starts.map(lambda i: (tuple(b[i : i + self.batch_size] for b in block),))
+
+        def blocks():  # in new arrays, since several are under way at a time
+            for arrays, rows in self._cut(_in_block(self._row(), self.batch_size)):
+                yield tuple(p for s, a in zip(self.specs, arrays) for p in s.batch(a, rows))
+
+        return (
+            tf.data.Dataset.from_generator(blocks, output_signature=self._spec())
+            .prefetch(1)
+            .flat_map(cut)
+            .prefetch(2)
+        )
+
+
+def _in_block(row, batch_size):
+    """Batches that are handed over in one go, at most: a small part of the data, so many that
+    they cost no more than one."""
+    return max(1, BLOCK // max(1, sum(part.nbytes for part in row) * batch_size))
+
+
+class Stream(Dataset):
+    """Batches from a callable, a generator, a tf.data.Dataset or another iterable.
+
+    Each is checked as it comes. What can only be drawn from, a callable or a generator, goes
+    on from epoch to epoch; what can be read again starts anew.
+    """
+
+    def __init__(self, source, fit, what, batches):
+        super().__init__(fit, what)
+        self.source = source
+        self.name = getattr(source, '__qualname__', type(source).__name__)
+        self.drawn = 0
+        self.draws = callable(source) or hasattr(source, '__next__')
+        indexed = hasattr(source, '__getitem__') and hasattr(source, '__len__')
+        if not (self.draws or indexed or hasattr(source, '__iter__')):
+            raise DataError(
+                f'{what}: expected a list of arrays, a callable or a tf.data.Dataset, '
+                f'got {type(source).__name__}. Write [inputs, labels], or a function that '
+                'returns such a list.'
+            )
+        counted = hasattr(source, '__len__') and (self.draws or indexed)
+        self.batches = batches or (len(source) if counted else None)
+        if self.draws:
+            self.batches = self.batches or CALLABLE_BATCHES
+        self.first = self._draw() if self.draws else next(self._start(), None)
+        if self.first is None:
+            raise DataError(f'{what}: expected at least one batch, got none.')
+        self.first = self._check(self.first)
+        if self.draws and not any(spec.ragged for spec in self.specs):
+            self.batch_size, *self.shape = self.first[0].shape
+            row = [spec.batch(a, slice(1))[0] for spec, a in zip(self.specs, self.first)]
+            self.block = min(self.batches, _in_block(row, self.batch_size))
+
+    def blocks(self, batches):
+        """Yield so many batches at a time, as a list of (tuple of arrays, rows of a batch).
+
+        Those that follow each other and have one shape are a pair.
+        """
+        epoch = self.epoch()
+        while some := list(itertools.islice(epoch, batches)):
+            alike = itertools.groupby(some, key=lambda batch: [part.shape for part in batch])
+            yield [(tuple(map(np.concatenate, zip(*group))), shape[0][0]) for shape, group in alike]
+
+    def _raw(self):
+        if not self.draws:
+            yield from map(self._whole, itertools.islice(self._start(), self.batches))
+            getattr(self.source, 'on_epoch_end', bool)()
+            return
+        for _ in range(self.batches):
+            batch, self.first = self.first, None  # the one that has been drawn already
+            yield (batch, slice(None)) if batch is not None else self._whole(self._draw())
+
+    def _start(self):
+        if hasattr(self.source, 'as_numpy_iterator'):  # tf.data
+            if self.batches is None and int(self.source.cardinality()) == -1:
+                raise ConfigurationError(
+                    f'{self.what}: the tf.data.Dataset never ends. '
+                    f'Say how many batches make an epoch: {self.what}_batches=100.'
+                )
+            return self.source.as_numpy_iterator()
+        if hasattr(self.source, 'on_epoch_end'):  # keras.utils.PyDataset
+            return map(self.source.__getitem__, range(len(self.source)))
+        return iter(self.source)
+
+    def _draw(self):
+        """The next batch of what can only be drawn from."""
+        try:
+            batch = self.source() if callable(self.source) else next(self.source)
+        except StopIteration:
+            raise DataError(
+                f'{self.what}: {self.name} ended after {self.drawn} batches, of which an '
+                f'epoch has {self.batches}. Say {self.what}_batches={self.drawn or 1} for '
+                'shorter epochs, and pass what does not end.'
+            ) from None
+        self.drawn += 1
+        return batch
+
+    def _whole(self, batch):
+        return self._check(batch), slice(None)
+
+    def _check(self, batch):
+        if not isinstance(batch, (list, tuple)):
+            raise DataError(
+                f'{self.what}: expected {self.name} to give a list of arrays, '
+                f'got {type(batch).__name__}. Write [inputs, labels].'
+            )
+        try:
+            specs, batch = self.fit(batch)
+            batch = fill(specs, batch, self.what)
+        except DataError as cause:
+            raise DataError(f'{cause} (That is of a batch from {self.name}.)') from None
+        if self.specs is None:
+            self.specs = specs
+        elif [(s.kind, s.ragged) for s in specs] != [(s.kind, s.ragged) for s in self.specs]:
+            raise DataError(
+                f'{self.what}: expected batches of one kind, got labels as inputs in one and '
+                'values in another, or a list of sequences in one and an array in another.'
+            )
+        return batch

@@ -1,0 +1,244 @@
+"""What a network takes: specs for arrays on one side, the tensors they become on the other."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasnets.data.array_spec import ArraySpec, Ragged, end_to_end, fill, is_ragged
+from kerasnets.errors import DataError
+from kerasnets.graph.masks import Padded, check
+from kerasnets.graph.nodes import classes_of, find_output, full_name, inputs_of
+
+
+class DataSpec:
+    """The inputs, targets and weights of a network.
+
+    Parameters
+    ----------
+    nodes : list of nodes.Node
+    losses : list of losses.Loss
+    model : keras.Model
+        The network's own.
+    takes_labels : bool
+        Whether inputs may be integers (examples, time), which stand for one-hot rows. The
+        rows are made batch by batch, inside the compiled model.
+    """
+
+    def __init__(self, nodes, losses, model, takes_labels=False):
+        self.nodes = nodes
+        self.losses = losses
+        self.model = model
+        self.takes_labels = takes_labels
+        self.inputs = inputs_of(nodes)
+        self.leads = [self._lead(i) for i in range(len(losses))]
+        self.own = [self._own(i) for i in range(len(losses))]  # what each asks of the data
+        self._shapes, self._tensors = {}, {}
+
+    def arrays(self, x):
+        """The arrays for all inputs, in order, from one array, a list or a dict of them.
+
+        Raises
+        ------
+        DataError
+            If there are too many or too few, or the names are others.
+        """
+        names = list(self.inputs)
+        if isinstance(x, Mapping):
+            if set(x) != set(names):
+                raise DataError(f'expected inputs called {names}, got {list(x)}.')
+            return [x[name] for name in names]
+        if len(names) == 1:
+            return [x]
+        if not isinstance(x, (list, tuple)) or len(x) != len(names):
+            got = f'{len(x)} of them' if isinstance(x, (list, tuple)) else type(x).__name__
+            raise DataError(f'expected a list or dict of arrays for the inputs {names}, got {got}.')
+        return list(x)
+
+    def spread(self, data):
+        """A list of inputs, targets and weights as one flat list.
+
+        The inputs may come one by one, or first of all in a dict or a list of their own.
+        """
+        data = list(data)
+        nested = len(self.inputs) > 1 and data and isinstance(data[0], (list, tuple))
+        if data and (isinstance(data[0], Mapping) or (nested and len(data[0]) == len(self.inputs))):
+            return [*self.arrays(data[0]), *data[1:]]
+        return data
+
+    def fit(self, data):
+        """Slots for the data that training takes, and the data as a flat list for them."""
+        data = self.spread(data)
+        inputs = self.specs(data)
+        specs = list(inputs)
+        for loss in self.own:
+            specs += self.specs_of(loss, inputs, data, data[len(specs) :])
+        return specs, data
+
+    def _lead(self, i):
+        """The first loss that reads the same data: one of the same output and kind of target."""
+        key = self._key(self.losses[i])
+        return next(j for j in range(i + 1) if j == i or key == self._key(self.losses[j]))
+
+    def _key(self, loss):
+        # of its own where the target is an output, or is said to be the loss's own
+        name = full_name(self.nodes, loss.output_name) if self.nodes else None
+        return (name, loss.of_labels) if loss.target is None else id(loss)
+
+    def _own(self, i):
+        """A loss that asks the data for no more than what the losses before it have not."""
+        loss, lead = self.losses[i], self.leads[i]
+        if lead == i:
+            return dataclasses.replace(loss, target=None) if loss.target is True else loss
+        weighted = loss.weighted and not self.losses[lead].weighted
+        return dataclasses.replace(loss, target='that of another', weighted=weighted)
+
+    def specs(self, arrays):
+        """Slots for the inputs, as the arrays for them ask: labels or values, ragged or not."""
+        return [
+            self._input(name, tensor, arrays[i] if i < len(arrays) else ())
+            for i, (name, tensor) in enumerate(self.inputs.items())
+        ]
+
+    def specs_of(self, loss, inputs, data, rest):
+        """Slots for the target and the weights of a loss."""
+        output = find_output(self.nodes, loss.output_name)
+        exact = self._exact(output, inputs, data)
+        shapes = loss.target_shape(exact), loss.target_shape(output.shape)
+        weights = loss.weights_shape(exact)
+        padded = any(spec.masked for spec in inputs)
+        specs = []
+
+        def ragged(shape):  # the array for the next spec
+            given = rest[len(specs) : len(specs) + 1]
+            return padded and any(is_ragged(array, len(shape)) for array in given)
+
+        if loss.target is None:
+            name = f'targets ({loss.output_name or self.nodes[-1].name!r})'
+            labels = ('labels', exact[-1], shapes[1], 'int32')
+            kind = labels if loss.of_labels else ('values', None, shapes[1])
+            specs.append(ArraySpec(name, shapes[0], *kind, ragged=ragged(shapes[0])))
+        if loss.weighted:
+            static = (None,) * len(weights)
+            found = ragged(weights)
+            specs.append(ArraySpec('weights', weights, 'weights', static=static, ragged=found))
+        return specs
+
+    def to_score(self, loss, x, y, w=None):
+        """Targets and weights for a score of the last layer, checked, sequences end to end.
+
+        Weights may have fewer axes than the targets; without any they are an array of a 1.
+        """
+        arrays = self.arrays(x)
+        inputs = self.specs(arrays)
+        loss = dataclasses.replace(loss, weighted=w is not None)
+        data = [*arrays, y] if w is None else [*arrays, y, w]
+        specs = [*inputs, *self.specs_of(loss, inputs, data, data[len(inputs) :])]
+        y, *w = fill(specs, data)[len(inputs) :]
+        if w and isinstance(y, Ragged) and not isinstance(w[0], Ragged):
+            w = [np.repeat(w[0], y.lengths, axis=0).reshape(-1, *w[0].shape[2:])]
+        y, *w = (end_to_end(array) for array in (y, *w))
+        if not y.size:
+            raise DataError('expected at least one example to score, got none.')
+        if w and not w[0].any():
+            raise DataError('weights add up to 0. Give at least one example some weight.')
+        return y, w[0] if w else np.ones(1)
+
+    @staticmethod
+    def way(specs):
+        """What of the specs the tensors depend on: a key for `entry` and `tensors`."""
+        return tuple((spec.kind, spec.masked) for spec in specs)
+
+    def usual(self):
+        """The way of arrays of values."""
+        return self.way(self.specs([]))
+
+    def entry(self, way):
+        """Tensors for the inputs' batches, and what the input layers put out for them."""
+        tensors, sources = [], {}
+        for (kind, masked), (name, values) in zip(way, self.inputs.items()):
+            tensors.append(values)
+            source = values
+            if kind == 'labels' and self._spreads(values):
+                tensors[-1] = keras.Input(batch_shape=values.shape[:-1], dtype='int32')
+                source = ops.one_hot(tensors[-1], values.shape[-1], dtype=values.dtype)
+            if masked:
+                tensors.append(keras.Input((None,), dtype='bool', name=f'{name}_mask'))
+                source = Padded()([source, tensors[-1]])
+            sources[name] = source
+        return tensors, sources
+
+    def tensors(self, way):
+        """The tensors of all that the data holds: (inputs, sources as in `entry`, targets)."""
+        if way not in self._tensors:
+            inputs, sources = self.entry(way)
+            targets = []
+            for i, loss in enumerate(self.losses):
+                output = find_output(self.nodes, loss.output_name)
+                name = full_name(self.nodes, loss.output_name).replace(':', '_')
+                own = self.own[i].data(f'{name}_{i}' if i else name, output)
+                if self.leads[i] < i:
+                    target, *weights = targets[self.leads[i]]
+                    own = [target, *(own or weights if loss.weighted else ())]
+                targets.append(own)
+            self._tensors[way] = inputs, sources, targets
+        return self._tensors[way]
+
+    def _spreads(self, values):
+        """Whether labels for this input stand for one-hot rows."""
+        return self.takes_labels and len(values.shape) > 2 and 'float' in values.dtype
+
+    def _input(self, name, values, x):
+        static = tuple(values.shape)
+        called = f'inputs ({name!r})'
+        classes = classes_of(self.nodes, name)
+        if classes is not None:
+            return self._sized(
+                ArraySpec(called, static, 'labels', classes, static, values.dtype), x
+            )
+        if self._spreads(values) and _are_labels(x, len(static) - 1):
+            spec = ArraySpec(called, static[:-1], 'labels', static[-1], static[:-1], 'int32')
+            return self._sized(spec, x)
+        return self._sized(ArraySpec(called, static, static=static, dtype=values.dtype), x)
+
+    def _sized(self, spec, x):
+        """The spec, for sequences of differing length if that is what has come."""
+        free = len(spec.shape) > 1 and spec.shape[1] is None
+        if not free or not is_ragged(x, len(spec.shape)):
+            return spec
+        check(self.nodes)
+        return dataclasses.replace(spec, ragged=True, masked=True)
+
+    def _exact(self, output, inputs, arrays):
+        """Shape of an output with the lengths that the input arrays give it."""
+        whole = tuple(output.shape)
+        if output is not self.nodes[-1].output or any(spec.ragged for spec in inputs):
+            return whole
+        shapes = []
+        for spec, array, values in zip(inputs, arrays, self.inputs.values()):
+            got = getattr(array, 'shape', ())
+            if spec.kind == 'labels' and self._spreads(values):
+                got = (*got, values.shape[-1])
+            if len(got) != len(values.shape) or 0 in got[1:]:
+                return whole
+            want = zip(got[1:], values.shape[1:])
+            shapes.append((None, *(n if n is not None else m for m, n in want)))
+        if len(shapes) < len(self.inputs):
+            return whole
+        key = tuple(shapes)
+        if key not in self._shapes:
+            found = self.model.compute_output_shape(shapes if shapes[1:] else shapes[0])
+            self._shapes[key] = tuple(found[0] if isinstance(found, list) else found)
+        return self._shapes[key]
+
+
+def _are_labels(x, ndim):
+    """Whether data holds labels, integers with so many axes, not values with one more."""
+    if is_ragged(x, ndim):
+        arrays = [np.asarray(sequence) for sequence in x]
+        return all(a.dtype.kind in 'iu' and a.ndim == ndim - 1 for a in arrays)
+    if is_ragged(x, ndim + 1):
+        return False
+    return np.ndim(x) == ndim and np.asarray(x).dtype.kind in 'iu'

@@ -1,0 +1,278 @@
+"""What lies in a Keras file: read from its own metadata, with neither Keras nor a model.
+
+Whatever a file could do to who reads it is refused here: members of an archive that would land
+elsewhere or unfold to more than they are, links out of HDF5 files, arrays that are not stored.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import json
+import math
+import pathlib
+import zipfile
+
+import h5py
+import numpy as np
+
+from kerasnets.errors import FileError
+from kerasnets.files import atomic
+
+#: Our own description in a file, and Keras' members.
+MEMBER = 'kerasnets.json'
+CONFIG, METADATA, WEIGHTS = 'config.json', 'metadata.json', 'model.weights.h5'
+
+#: What is stored may unfold to so many times its size, and to so many bytes in any case.
+EXPANSION, FLOOR = 20, 2**24
+
+#: Members or groups a file may have, and bytes of JSON.
+COUNT, JSON_BYTES, DEPTH = 50_000, 2**26, 64
+
+#: Filters of HDF5 that arrays may have passed: deflate, shuffle, fletcher32, lzf.
+FILTERS = {1, 2, 3, 32000}
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """What is in a file.
+
+    Attributes
+    ----------
+    format : str
+        '.keras', '.h5' or '.weights.h5'.
+    size : int
+        Bytes of the file.
+    config, training : dict or None
+        Keras' descriptions of the model, and of how it was compiled.
+    about : dict or None
+        Our description of the network.
+    versions : dict of str to str
+        Of what wrote the file.
+    weights : dict of str to dict
+        Layer -> name of an array -> its shape.
+    optimizer : dict of str to tuple
+        The same, of the optimizer's state.
+    """
+
+    format: str
+    size: int
+    config: dict | None
+    training: dict | None
+    about: dict | None
+    versions: dict
+    weights: dict
+    optimizer: dict
+
+    @property
+    def num_values(self):
+        """Number of values in the arrays of the layers."""
+        return sum(math.prod(shape) for layer in self.weights.values() for shape in layer.values())
+
+
+def read(path):
+    """The `Contents` of a .keras or .h5 file.
+
+    Raises
+    ------
+    FileError
+        If it is none, is broken, or refers to what is outside of it, or is larger than it is.
+    """
+    path = pathlib.Path(path)
+    size, suffix = path.stat().st_size, atomic.format_of(path)
+    if suffix not in ('.keras', '.h5'):
+        raise FileError('the file is no .keras or .h5 file, nor a pickle of theanets.')
+    try:
+        if suffix == '.keras':
+            with zipfile.ZipFile(path) as archive:
+                return _of_archive(archive, size)
+        atomic.check_seal(path)
+        with h5py.File(path, 'r') as file:
+            return _of_hdf5(file, size)
+    except FileError:
+        raise
+    except Exception as error:  # a broken file raises anything at all
+        raise FileError(
+            f'the file is broken ({type(error).__name__}: {" ".join(str(error).split())}).'
+        ) from None
+
+
+def digests(path):
+    """Digests of all arrays in a file that `read` has found to be sound."""
+    with contextlib.ExitStack() as stack:
+        if atomic.format_of(path) == '.keras':
+            archive = stack.enter_context(zipfile.ZipFile(path))
+            path = io.BytesIO(archive.read(WEIGHTS))
+        file = stack.enter_context(h5py.File(path, 'r'))
+        found = set()
+        file.visititems(
+            lambda name, item: (
+                found.add(digest(item[()])) if isinstance(item, h5py.Dataset) else None
+            )
+        )
+        return found
+
+
+def digest(array):
+    """Of the shape and the bytes of a numpy array."""
+    flat = np.ascontiguousarray(array).reshape(-1).view('uint8')
+    return np.shape(array), hashlib.blake2b(flat, digest_size=16).digest()
+
+
+def _of_archive(archive, size):
+    names = members(archive, size)
+    for name in (CONFIG, METADATA, WEIGHTS):
+        if name not in names:
+            raise FileError(f'the file has no {name!r}: it is no model of Keras.')
+    for name in names:
+        if name not in (CONFIG, METADATA, WEIGHTS, MEMBER):
+            _read_through(archive, name)
+    config = _json(archive.read(CONFIG), CONFIG)
+    with h5py.File(io.BytesIO(archive.read(WEIGHTS)), 'r') as file:
+        arrays = _arrays(file, size)
+        owners = {key: _owner(file, key) for key in arrays}
+    groups = {'optimizer': {}}
+    for key, shape in arrays.items():
+        if 'seed_generator' not in key.split('/'):  # seeds are no parameters
+            groups.setdefault(owners[key], {})[key] = shape
+    optimizer = groups.pop('optimizer')
+    metadata = _json(archive.read(METADATA), METADATA)
+    return Contents(
+        format='.keras',
+        size=size,
+        config=config,
+        training=config.get('compile_config'),
+        about=_json(archive.read(MEMBER), MEMBER) if MEMBER in names else None,
+        versions={'keras': metadata.get('keras_version'), 'date': metadata.get('date_saved')},
+        weights=groups,
+        optimizer=optimizer,
+    )
+
+
+def members(archive, size):
+    """Names of the members of an archive of so many bytes.
+
+    Raises
+    ------
+    FileError
+        If one would land elsewhere, or they would unfold to more than they can be.
+    """
+    infos = archive.infolist()
+    names = [info.filename for info in infos]
+    if len(names) > COUNT or len(set(names)) < len(names):
+        raise FileError('the file has too many members, or two of one name.')
+    for info in infos:
+        parts = info.filename.replace('\\', '/').split('/')
+        outside = '..' in parts or parts[0] == '' or ':' in parts[0] or '\\' in info.filename
+        if outside or (info.external_attr >> 28) == 0o12:
+            raise FileError(f'the member {info.filename!r} would land outside of the file.')
+    _check_unfolded(sum(info.file_size for info in infos), size)
+    return names
+
+
+def _read_through(archive, name):
+    """Read a member by the block, for its checksum."""
+    with archive.open(name) as member:
+        while member.read(atomic.BLOCK):
+            pass
+
+
+def _owner(file, key):
+    """The layer that an array in a .keras file is of, as its group is named; or 'optimizer'."""
+    parts = key.split('/')
+    if parts[0] == 'optimizer':
+        return 'optimizer'
+    for end in range(2, len(parts)):
+        group = file.get('/'.join([*parts[:end], 'vars']))
+        if isinstance(group, h5py.Group) and 'name' in group.attrs:
+            return str(group.attrs['name'])
+    return '/'.join(parts[:2])
+
+
+def _of_hdf5(file, size):
+    arrays = _arrays(file, size)
+    about = file[MEMBER][()].tobytes() if MEMBER in arrays else None
+    arrays.pop(MEMBER, None)
+    config = _attribute(file, 'model_config')
+    weights, optimizer = {}, {}
+    for key, shape in arrays.items():
+        first, _, rest = key.partition('/')
+        if first.startswith('optimizer'):
+            optimizer[rest] = shape
+        elif first == 'model_weights':
+            layer, _, name = rest.partition('/')
+            weights.setdefault(layer, {})[name] = shape
+        else:
+            weights.setdefault(_owner(file, key), {})[key] = shape
+    return Contents(
+        format='.weights.h5' if config is None else '.h5',
+        size=size,
+        config=config,
+        training=_attribute(file, 'training_config'),
+        about=_json(about, MEMBER) if about is not None else None,
+        versions={'keras': _text(file, 'keras_version')},
+        weights=weights,
+        optimizer=optimizer,
+    )
+
+
+def _text(file, name):
+    value = file.attrs.get(name)
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _attribute(file, name):
+    text = _text(file, name)
+    return None if text is None else _json(text, name)
+
+
+def _json(text, name):
+    if len(text) > JSON_BYTES:
+        raise FileError(f'{name!r} has {len(text):,} bytes, more than {JSON_BYTES:,}.')
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise FileError(f'{name!r} is no description of a model.')
+    return found
+
+
+def _arrays(file, size):
+    """Path -> shape of all arrays in an HDF5 file, all of which it holds itself."""
+    found, seen, total = {}, set(), 0
+    stack = [('', file)]
+    while stack:
+        prefix, group = stack.pop()
+        address = h5py.h5o.get_info(group.id).addr
+        if address in seen or prefix.count('/') > DEPTH or len(seen) + len(found) > COUNT:
+            raise FileError(f'the groups of the file go round, or too deep, at {prefix!r}.')
+        seen.add(address)
+        for key in group:
+            name = f'{prefix}{key}'
+            if type(group.get(key, getlink=True)) is not h5py.HardLink:
+                raise FileError(f'{name!r} is a link to elsewhere.')
+            item = group[key]
+            if isinstance(item, h5py.Group):
+                stack.append((f'{name}/', item))
+                continue
+            total += _stored(name, item)
+            _check_unfolded(total, size)
+            found[name] = item.shape
+    return found
+
+
+def _stored(name, item):
+    """Bytes of an array, which must be one of numbers and in the file."""
+    if not isinstance(item, h5py.Dataset) or item.shape is None:
+        raise FileError(f'{name!r} is no array.')
+    if item.external or item.is_virtual:
+        raise FileError(f'the values of {name!r} lie in another file.')
+    if item.dtype.kind not in 'biufcV' or item.dtype.hasobject or item.dtype.names:
+        raise FileError(f'{name!r} is no array of numbers.')
+    made = item.id.get_create_plist()
+    if not {made.get_filter(i)[0] for i in range(made.get_nfilters())} <= FILTERS:
+        raise FileError(f'{name!r} is compressed in a way that is not known here.')
+    return math.prod(item.shape) * item.dtype.itemsize
+
+
+def _check_unfolded(total, size):
+    if total > max(EXPANSION * size, FLOOR):
+        raise FileError(f'the file of {size:,} bytes would unfold to {total:,}.')

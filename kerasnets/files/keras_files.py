@@ -1,0 +1,204 @@
+"""Networks as Keras files: what Keras needs, and beside it what kerasnets needs.
+
+A `.keras` file is a zip in which Keras reads the members that it knows; an `.h5` file is HDF5
+in which Keras reads the group that it knows. The description of the network, a JSON text, is a
+member (or dataset) of its own called ``kerasnets.json``. An `.h5` file is sealed with a digest;
+a zip has its own.
+"""
+
+import contextlib
+import io
+import json
+import logging
+import os
+import pathlib
+import shutil
+import tempfile
+import zipfile
+from types import MappingProxyType
+
+import h5py
+import keras
+import numpy as np
+
+from kerasnets import devices
+from kerasnets.errors import FileError, positive
+from kerasnets.files import atomic, contents, keras_models, metadata, policy
+from kerasnets.files.theanets import network as theanets
+from kerasnets.graph.nodes import shares_weights
+
+#: Suffixes of what can be written.
+SUFFIXES = ('.weights.h5', '.keras', '.h5')
+
+
+def save(net, target, members=MappingProxyType({})):
+    """Write a network to a path ending in .keras, .h5 or .weights.h5, or to a binary file.
+
+    The file is written beside its target, read back, and then put in its place. `members` are
+    further ones of a .keras file, as bytes by name.
+    """
+    if hasattr(target, 'write'):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, 'model.keras')
+            _write(net, path, '.keras', members)
+            with open(path, 'rb') as written:
+                shutil.copyfileobj(written, target, atomic.BLOCK)
+        return
+    target = atomic.local(target)
+    suffix = next((s for s in SUFFIXES if target.name.endswith(s)), None)
+    if suffix is None:
+        raise FileError(
+            f'cannot write {str(target)!r}: networks are saved as .keras or .h5, not as '
+            f'{target.suffix or "a file without suffix"}. '
+            f'Try {str(target.with_suffix(".keras"))!r}.'
+        )
+    if suffix == '.h5' and shares_weights(net.model):
+        raise FileError(
+            f'cannot write {str(target)!r}: layers of this network share weights, which an .h5 '
+            f'file cannot say. Try {str(target.with_suffix(".keras"))!r}.'
+        )
+    if devices.is_first():
+        with atomic.replacing(target) as path, devices.alone():
+            _write(net, path, suffix, members)
+    if not members:  # a checkpoint is not waited for: each process has a clock of its own
+        devices.together(f'saved {target.name}')
+
+
+def load(source, cls, max_params=None):
+    """Read a network of class `cls`, or of one derived from it, from a path or a binary file."""
+    if max_params is not None:
+        max_params = positive(max_params, 'max_params')
+    with atomic.reading(source) as path:
+        suffix = atomic.format_of(path)
+        if suffix == '.pkl':
+            net = theanets.load(path.read_bytes(), metadata.all_classes(cls), max_params)
+            if not isinstance(net, cls):
+                raise metadata.other_class(type(net).__name__, cls)
+            return net
+        found = contents.read(path)
+        if found.config is None:
+            raise FileError(
+                'the file holds weights alone. Make the network and load_weights() them.'
+            )
+        policy.check(found, max_params)
+        with _named(path, suffix) as link:
+            model = keras.saving.load_model(link)
+            if suffix == '.h5' and found.optimizer:
+                _restore_optimizer(model, link)
+        if found.about is None:
+            return _of(model, cls)
+        return metadata.restore(found.about, model, cls)
+
+
+def load_weights(net, source):
+    """Set the parameters of a network to those of a file; all of them or, on an error, none."""
+    with atomic.reading(source) as path:
+        found = contents.read(path)
+        policy.compare(net.model, found.weights)
+        before = [np.array(keras.ops.convert_to_numpy(w)) for w in net.model.weights]
+        try:
+            with _named(path, found.format) as link:
+                net.model.load_weights(link)
+        except Exception:
+            for weight, value in zip(net.model.weights, before):
+                weight.assign(value)
+            raise
+
+
+@contextlib.contextmanager
+def _named(path, suffix):
+    """The file under a name by which Keras tells its format."""
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        link = pathlib.Path(folder, f'model{suffix}')
+        os.symlink(path.resolve(), link)
+        yield link
+
+
+def _write(net, path, suffix, members):
+    """Write a network, then see that it is there."""
+    about = json.dumps(metadata.describe(net))
+    if suffix == '.keras':
+        net.model.save(path)
+        with zipfile.ZipFile(path, 'a') as archive:
+            archive.writestr(contents.MEMBER, about)
+            for name, content in members.items():
+                archive.writestr(name, content)
+    else:
+        made = _hdf5(net.model, suffix, about)
+        with open(path, 'wb') as handle:
+            handle.write(made)
+            handle.write(atomic.seal(made))
+    found = contents.read(path)
+    kept = {contents.digest(keras.ops.convert_to_numpy(w)) for w in net.model.weights}
+    if json.dumps(found.about) != about or not kept <= contents.digests(path):
+        raise FileError(
+            f'cannot write {str(path)!r}: it reads other than it was written. Try another disk.'
+        )
+
+
+class _Memory(io.BytesIO):
+    """A file in memory with a name, by which Keras tells the format."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+    def __str__(self):
+        return self.name
+
+    __fspath__ = __str__
+
+
+def _hdf5(model, suffix, about):
+    """The bytes of an HDF5 file. They are made in memory: on a full disk, HDF5 may crash."""
+    memory = _Memory(f'model{suffix}')
+    with _quiet(), _compilation_kept(model):
+        (model.save_weights if suffix == '.weights.h5' else model.save)(memory)
+    with h5py.File(memory, 'a') as file:
+        file.create_dataset(contents.MEMBER, data=np.frombuffer(about.encode(), dtype='uint8'))
+    return memory.getbuffer()
+
+
+@contextlib.contextmanager
+def _compilation_kept(model):
+    """Keras forgets how a model was compiled when it saves it as .h5: tell it again."""
+    config = model.get_compile_config() if model.compiled else None
+    yield
+    if config is not None and model.get_compile_config() != config:
+        _compile(model, config, model.optimizer)
+
+
+def _restore_optimizer(model, path):
+    """Keras loads the optimizer of an .h5 file without the state that it has for each weight."""
+    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    optimizer.build(model.trainable_variables)
+    with h5py.File(path, 'r') as file:
+        state = file['optimizer_weights']
+        parts = sorted((len(key), key) for key in state.attrs if key.startswith('weight_names'))
+        names = [name for _, key in parts for name in state.attrs[key]]
+        for variable, name in zip(optimizer.variables, names, strict=True):
+            variable.assign(state[name][()])
+    _compile(model, model.get_compile_config(), optimizer)
+
+
+def _compile(model, config, optimizer):
+    arguments = keras.saving.deserialize_keras_object(config)
+    model.compile(**{**arguments, 'optimizer': optimizer})
+
+
+def _of(model, cls):
+    """A network over a model that Keras itself saved: of the class, or what is nearest to it."""
+    known = metadata.classes(cls)
+    return known.get(keras_models.class_name(model), cls).from_keras(model)
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Without Keras' advice against .h5, which the user chose."""
+    logger = logging.getLogger('absl')
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

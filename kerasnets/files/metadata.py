@@ -1,0 +1,163 @@
+"""What a network is beyond its Keras model, as plain data: what ``kerasnets.json`` holds."""
+
+import dataclasses
+import importlib
+import logging
+
+import keras
+import numpy as np
+
+import kerasnets
+from kerasnets.data.columns import Columns
+from kerasnets.errors import FileError
+from kerasnets.graph import builder
+from kerasnets.graph.nodes import Probe
+from kerasnets.language.spec import LayerSpec
+from kerasnets.losses import Loss
+from kerasnets.text import Text
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+
+
+def describe(net):
+    """What a network is beyond its Keras model, as plain data for JSON."""
+    text = getattr(net, 'text', None)
+    return {
+        'version': VERSION,
+        'kerasnets': kerasnets.__version__,
+        'class': class_name(type(net)),
+        'layers': [_spec(spec) for spec in net.specs],
+        'losses': [_loss(loss) for loss in net.losses],
+        'text': text and {'alpha': text.alpha, 'unknown': text.unknown},
+        'table': net.table and net.table.as_dict(),
+    }
+
+
+def restore(about, model, cls):
+    """The network that `describe` described, over a model that Keras has loaded."""
+    if about['version'] > VERSION:
+        raise FileError(
+            f'the file was written by a newer kerasnets (format {about["version"]}, this one '
+            f'reads {VERSION}). Upgrade kerasnets.'
+        )
+    known = classes(cls)
+    if about['class'] not in known:
+        raise other_class(about['class'], cls)
+    net = known[about['class']](loss=None)
+    net.losses = list(filter(None, map(_unloss, about['losses'])))
+    specs = [_unspec(fields, model) for fields in about['layers']]
+    _check_all_described(specs, model)
+    net.adopt(builder.adopt(specs, model), model)
+    if about['text']:
+        net.text = Text('', alpha=about['text']['alpha'], unknown=about['text']['unknown'])
+    if about.get('table'):
+        net.table = Columns.from_dict(about['table'])
+    return net
+
+
+def _check_all_described(specs, model):
+    names = {spec.name for spec in specs}
+    for layer in [] if model.name in names else model.layers:
+        if not isinstance(layer, (keras.layers.InputLayer, Probe)) and layer.name not in names:
+            raise FileError(f'the file has a layer {layer.name!r} and does not describe it.')
+
+
+def _loss(loss):
+    """A loss as plain data: one of Keras by its config, a function by its name alone."""
+    fields = {f.name: getattr(loss, f.name) for f in dataclasses.fields(loss)}
+    if isinstance(loss.form, keras.losses.Loss):
+        fields['form'] = {'keras': keras.losses.serialize(loss.form)}
+    elif not isinstance(loss.form, str):
+        fields['form'] = {'function': loss.name}
+    return fields
+
+
+def _unloss(fields):
+    form = fields['form']
+    if isinstance(form, dict) and 'function' in form:
+        log.warning(
+            'the loss %s is a function, which no file holds: set_loss() it.', *form.values()
+        )
+        return None
+    if isinstance(form, dict):
+        form = keras.losses.deserialize(form['keras'])
+    return Loss.build(form, **{k: v for k, v in fields.items() if k != 'form'})
+
+
+def classes(cls):
+    """Return a dict of a class of networks and its subclasses, by the names files have for them."""
+    for module in ('feedforward', 'recurrent', 'convolution'):
+        importlib.import_module(f'kerasnets.{module}')  # its classes are subclasses from then on
+    return {class_name(c): c for c in _with_subclasses(cls)}
+
+
+def all_classes(cls):
+    """Return the same dict of all classes of networks, of which `cls` is one."""
+    return classes([base for base in cls.__mro__ if hasattr(base, 'from_keras')][-1])
+
+
+def _with_subclasses(cls):
+    yield cls
+    for derived in cls.__subclasses__():
+        yield from _with_subclasses(derived)
+
+
+def _spec(spec):
+    """A spec as plain data. Activations and options that JSON cannot hold stay in the model."""
+    fields = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)}
+    fields.pop('layer')
+    fields['options'] = {k: _plain(v) for k, v in spec.options.items()}
+    fields['activation'] = _plain(spec.activation)
+    fields['entry'] = _plain(spec.entry)
+    return fields
+
+
+def _plain(value):
+    """The value if JSON holds it, else what it looks like."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, tuple):
+        return {'tuple': [_plain(v) for v in value]}
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
+
+
+def _unplain(value):
+    if isinstance(value, dict):
+        if set(value) == {'tuple'}:
+            return tuple(_unplain(v) for v in value['tuple'])
+        return {k: _unplain(v) for k, v in value.items()}
+    return [_unplain(v) for v in value] if isinstance(value, list) else value
+
+
+def _unspec(fields, model):
+    fields = dict(fields)
+    for name in ('shape', 'inputs'):
+        fields[name] = fields[name] and tuple(fields[name])
+    fields['inputs'] = fields['inputs'] or ()
+    fields['states'] = tuple(map(tuple, fields.get('states', ())))
+    for name in ('entry', 'activation', 'options'):
+        fields[name] = _unplain(fields[name])
+    layer = None
+    if fields['form'] == 'keras':
+        whole = fields['name'] == model.name
+        layer = model if whole else model.get_layer(fields['name'])
+        fields['entry'] = layer
+    return LayerSpec(layer=layer, **fields)
+
+
+def class_name(cls):
+    """What a file calls a class of networks: 'recurrent.Classifier'."""
+    return f'{cls.__module__.rpartition(".")[2]}.{cls.__name__}'
+
+
+def other_class(held, cls):
+    """The error for a file that holds a network of another class than was asked for."""
+    return FileError(
+        f'the file holds a {held}, not a {cls.__name__}. Open it with kerasnets.load().'
+    )

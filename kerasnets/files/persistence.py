@@ -1,0 +1,131 @@
+"""`Persistent`: how a network is kept: in files, in pickles, over models of Keras."""
+
+from __future__ import annotations
+
+import copy
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kerasnets.files import export, keras_files, keras_models
+from kerasnets.graph import builder
+from kerasnets.typing import File, Path
+
+if TYPE_CHECKING:
+    from typing import Self  # of Python 3.11
+
+    from kerasnets.losses import Loss
+
+
+class Persistent:
+    """What a `Network` has for being kept and brought back."""
+
+    rng: np.random.Generator
+    losses: list[Loss]
+    history: list[dict[str, Any]]
+
+    def save(self, filename_or_handle: File) -> None:
+        """Write the network to a ``.keras`` or ``.h5`` file that plain Keras opens.
+
+        A file that is there is replaced when the new one is whole and on disk, not before.
+
+        Parameters
+        ----------
+        filename_or_handle : str, path or binary file
+            Ending in ``.keras``, ``.h5`` or, for the parameters alone, ``.weights.h5``. An open
+            file gets the ``.keras`` format.
+
+        Raises
+        ------
+        FileError
+        """
+        keras_files.save(self, filename_or_handle)
+
+    def export(self, path: Path) -> None:
+        """Write the network for inference where Keras is not: what `predict` computes.
+
+        Parameters
+        ----------
+        path : str or path
+            A folder, given without a suffix, for a SavedModel of TensorFlow; or a file ending
+            in ``.onnx`` (needs ``pip install 'kerasnets[onnx]'``) or ``.tflite`` (LiteRT; of
+            recurrent layers Keras makes what its runtime runs with the Flex delegate alone).
+            Inputs are arrays of values, of labels only if the network's input is of integers.
+
+        Raises
+        ------
+        FileError
+            For another suffix, or where it cannot be written.
+        ConfigurationError
+            If the backend does not make a format, or what it needs is not installed.
+        """
+        export.export(self, path)
+
+    @classmethod
+    def from_keras(cls, model: Any, loss: Any = None, **kwargs: Any) -> Self:
+        """A network over the layers of a Keras model, which both then share.
+
+        Parameters
+        ----------
+        model : keras.Model
+            Sequential or functional, and built.
+        loss : str, dict or Loss, optional
+            Default: that of the class.
+
+        Raises
+        ------
+        ConfigurationError
+            For a model that is no graph of layers.
+
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, 'softmax')])
+        >>> kerasnets.Classifier.from_keras(model).predict(np.zeros((2, 4))).shape
+        (2,)
+        """
+        made: Any = cls
+        net = made(**kwargs) if loss is None else made(loss=loss, **kwargs)
+        net.adopt(builder.adopt(keras_models.specs_of(model), model), model)
+        return net
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles are the network's own file, and what no file holds."""
+        handle = io.BytesIO()
+        keras_files.save(self, handle)
+        state = {'rng': copy.deepcopy(self.rng), 'history': list(self.history)}
+        state['losses'] = list(self.losses)
+        return _revived, (type(self), handle.getvalue()), state
+
+    @classmethod
+    def load(cls, filename_or_handle: File, max_params: int | None = None) -> Self:
+        """Read a network that `save` wrote, a model that Keras saved, or a pickle of theanets.
+
+        Nothing in a file is run: see `guard` and `inert`.
+
+        Parameters
+        ----------
+        filename_or_handle : str, path or binary file
+        max_params : int, optional
+            Learnable values that the network may have. Default: as many as the file holds.
+
+        Raises
+        ------
+        FileError
+            If the file holds no network, or one of another class, or asks for what no network
+            needs.
+        """
+        return keras_files.load(filename_or_handle, cls, max_params)
+
+    def load_weights(self, filename_or_handle: File) -> None:
+        """Set the parameters to those of a file of the same layers, ``.weights.h5`` or any other.
+
+        Raises
+        ------
+        FileError
+            Naming a weight and both shapes, if they differ. The parameters are then as before.
+        """
+        keras_files.load_weights(self, filename_or_handle)
+
+
+def _revived(cls: Any, content: bytes) -> Any:
+    """A network from the bytes of its file."""
+    return cls.load(io.BytesIO(content))

@@ -1,0 +1,1 @@
+"""theanets' own pickles, read without running them."""

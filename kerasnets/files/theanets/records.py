@@ -1,0 +1,292 @@
+"""What a pickle of theanets says of a network, of releases 0.6 to 0.8: read without Keras.
+
+In 0.6 a network's state is a dict, from 0.7 on the pair (layers, losses). Up to 0.7 a layer knows
+its size and inputs, in 0.8 the keywords it was made with.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from kerasnets.errors import FileError
+from kerasnets.files.theanets import safe_unpickler
+
+#: theanets' classes of layers -> our forms, where lower case does not do.
+FORMS = {'feedforward': 'ff', 'pool': 'pool2', 'lrrnn': 'rrnn', 'arrnn': 'rrnn'}
+
+#: theanets' classes of networks that are another of ours, and their losses before 0.7.
+CLASSES = {'Predictor': 'Regressor'}
+EARLY_LOSSES = {'Classifier': 'xe'}
+
+#: Activations of theanets up to 0.7 whose parameters were slopes, not their logarithms.
+SLOPES = {
+    'prelu': 'prelu:slope',
+    'leaky-relu': 'prelu:slope',
+    'lgrelu': 'lgrelu:slope',
+    'leaky-gain-relu': 'lgrelu:slope',
+}
+
+#: Layers of theanets whose names said how their rates were learned.
+RATES = {'lrrnn': 'vector', 'arrnn': 'matrix'}
+
+#: theanets' classes of losses -> ours.
+LOSSES = {
+    'CrossEntropy': 'xe',
+    'Hinge': 'hinge',
+    'MeanSquaredError': 'mse',
+    'MeanAbsoluteError': 'mae',
+    'KullbackLeiblerDivergence': 'kl',
+    'MaximumMeanDiscrepancy': 'mmd',
+    'GaussianLogLikelihood': 'gll',
+}
+
+#: What a layer's record has -> the keyword of the form.
+OPTIONS = {
+    'periods': 'periods',
+    'num_modules': 'num_modules',
+    'worker': 'worker',
+    'filter_size': 'filter_size',
+    'filter_shape': 'filter_size',
+    'pool_size': 'pool_size',
+    'stride': 'stride',
+    'border_mode': 'padding',
+    'h_0': 'h_0',
+    'c_0': 'c_0',
+    's_0': 's_0',
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+    """A network of theanets.
+
+    Attributes
+    ----------
+    kind : tuple of str
+        Module and class: ('recurrent', 'Classifier').
+    entries : list of dict
+        Of the language of layers.
+    values : list of dict of str to array
+        The parameters of each layer, by name.
+    rates : list of array or None
+        The fixed rates of each layer.
+    losses : list of dict
+        Fields of `Loss`.
+    rng : dict or None
+        The state of a random generator, as numpy has it.
+    """
+
+    kind: tuple
+    entries: list
+    values: list
+    rates: list
+    losses: list
+    rng: dict | None
+
+    @property
+    def num_values(self):
+        """Number of learnable values."""
+        return sum(array.size for found in self.values for array in found.values())
+
+
+def read(content):
+    """The `Records` in the bytes of a pickle, gzipped or not.
+
+    Raises
+    ------
+    FileError
+        If it is no such file, is broken, or mentions what no model has. Nothing in it is run.
+    """
+    record = safe_unpickler.read(content)
+    kind = getattr(record, 'kind', type(record).__name__).split('.')
+    if len(kind) < 3 or kind[0] != 'theanets' or kind[1] == 'layers':
+        raise FileError(f'the file holds a {".".join(kind)}, not a network of theanets.')
+    try:
+        layers, losses = _parts(record)
+        rates = [layer.get('_rates') if layer.name != 'BCRNN' else None for layer in layers]
+        return Records(
+            kind=(kind[-2], CLASSES.get(kind[-1], kind[-1])),
+            entries=[_entry(layer) for layer in layers],
+            values=[_values(layer) for layer in layers],
+            rates=[rate and _value(rate) for rate in rates],
+            losses=losses,
+            rng=next((_rng(layer) for layer in reversed(layers) if _rng(layer)), None),
+        )
+    except FileError:
+        raise
+    except Exception as error:  # what a broken file describes may be anything at all
+        raise FileError(f'the network of theanets cannot be read: {error}') from error
+
+
+def _parts(record):
+    """Records of the layers, and fields of the losses, of a network of any release."""
+    if isinstance(record.state, dict):
+        form = EARLY_LOSSES.get(record.name, 'mse')
+        return record.get('layers'), [{'form': form, 'weighted': bool(record.get('weighted'))}]
+    layers, losses = record.state
+    return layers, [_loss(loss, layers) for loss in losses]
+
+
+def _entry(layer):
+    """An entry of the language of layers from the record of a layer."""
+    form = layer.name.lower()
+    if form == 'input':
+        shape, size = _said(layer, 'shape'), _said(layer, 'size')
+        given = {'size': size} if shape is None else {'shape': tuple(shape)}
+        return {'form': 'input', 'name': layer.get('name'), **given}
+    inputs = _said(layer, 'inputs') or ()
+    entry = {
+        'form': FORMS.get(form, form),
+        'name': layer.get('name'),
+        'inputs': [inputs] if isinstance(inputs, str) else list(inputs),
+    }
+    if form not in ('flatten', 'reshape', 'product', 'concatenate', 'pool1', 'pool2'):
+        entry |= {'size': _said(layer, 'size'), 'activation': _activation(layer)}
+    if form == 'reshape':
+        entry['shape'] = tuple(_said(layer, 'shape'))
+    options = {key: _said(layer, key) for key in OPTIONS}
+    entry |= {OPTIONS[k]: _plain(value) for k, value in options.items() if value is not None}
+    if form in ('conv1', 'pool1'):  # theanets had them as images of one row
+        entry |= {
+            k: entry[k][-1]
+            for k in ('filter_size', 'pool_size', 'stride')
+            if k in entry and isinstance(entry[k], (tuple, list))
+        }
+    if entry['inputs'] == ['out']:  # of a tied layer up to 0.7: the one before it
+        del entry['inputs']
+    if form == 'tied':
+        partner = layer.get('partner')
+        entry['partner'] = partner if isinstance(partner, str) else partner.get('name')
+    return _recurrent(layer, entry)
+
+
+def _recurrent(layer, entry):
+    """The entry with what the recurrent forms need, said of the layer or of its halves."""
+    kind = str(entry.get('worker') or layer.name).lower()
+    inner = layer.get('forward') or layer
+    if kind in FORMS and 'worker' in entry:
+        entry['worker'] = FORMS[kind]
+    if kind in ('rrnn', 'scrn', *RATES):
+        entry['rate'] = RATES.get(kind) or _said(inner, '_rate') or _said(inner, 'rate')
+    if kind == 'scrn' and 'xs' in _own(inner):  # up to 0.7
+        entry |= {'output_activation': entry['activation'], 'activation': 'logistic'}
+    if kind == 'mrnn':
+        entry['factors'] = _said(inner, 'factors') or _said(inner, '_factors')
+    if kind == 'clockwork':
+        entry['periods'] = _plain(_said(inner, 'periods'))
+        entry['slow_first'] = entry['periods'] != sorted(entry['periods'])
+    if kind == 'lstm':
+        entry['peepholes'] = True
+    if kind in ('lstm', 'mut1'):
+        del entry['activation']  # whatever was said, theanets took tanh
+    if kind == 'mut1' and _is_old(layer) and 'rng' not in layer.get('kwargs'):  # before 0.7.1
+        entry['outer_bias'] = True
+    direction = _said(layer, 'direction')
+    if direction and 'worker' not in entry:
+        entry['direction'] = direction
+    return entry
+
+
+def _said(layer, key):
+    """What a layer knows, or what it was made with."""
+    found = layer.get(key)
+    return (layer.get('kwargs') or {}).get(key) if found is None else found
+
+
+def _is_old(layer):
+    """Whether a layer is of theanets up to 0.7."""
+    return 'size' in layer.state
+
+
+def _activation(layer):
+    name = _said(layer, 'activation')
+    return SLOPES.get(name, name) if _is_old(layer) else name
+
+
+def _own(layer):
+    """The last parts of the names of a layer's own parameters."""
+    return [variable.get('name').rpartition('.')[2] for variable in layer.get('_params') or ()]
+
+
+def _plain(value):
+    """A keyword's value; an array as a list."""
+    if isinstance(value, safe_unpickler.Record) and value.kind.startswith('numpy'):
+        return safe_unpickler.array(value).tolist()
+    return value
+
+
+def _loss(loss, layers):
+    """The fields of a loss from its record."""
+    if loss.name not in LOSSES:
+        raise FileError(f'theanets has no loss {loss.name!r}.')
+    target = loss.get('_target')
+    source = next(
+        (n for n in layers if n.get('input') is not None and n.get('input') is target), None
+    )
+    return {
+        'form': LOSSES[loss.name],
+        'weight': float(loss.get('weight', 1.0)),
+        'weighted': loss.get('_weights') is not None,
+        'output_name': loss.get('output_name'),
+        'target': source and f'{source.get("name")}:out',
+    }
+
+
+def _values(layer):
+    """Name -> array of all parameters in the record of a layer, and of its halves."""
+    values = {}
+    for half in ('forward', 'backward'):
+        if layer.get(half) is not None:
+            values.update(_values(layer.get(half)))
+    inside = getattr(layer.get('activate'), 'state', None)
+    learned = [v for v in (inside.values() if isinstance(inside, dict) else ()) if _is_variable(v)]
+    for variable in [*(layer.get('_params') or ()), *learned]:
+        values[variable.get('name')] = _value(variable)
+    return _renamed(values, layer)
+
+
+def _renamed(values, layer):
+    """The parameters of a layer under the names of 0.8, whichever release wrote them."""
+    kind, own = layer.name.lower(), f'{layer.get("name")}.{{}}'.format
+    joined = {
+        'gru': {'w': ('xh', 'xr', 'xz'), 'b': ('bh', 'br', 'bz')},
+        'scrn': {'w': ('xh', 'xs')},
+    }
+    for whole, names in joined.get(kind, {}).items():
+        if own(names[0]) in values:
+            thirds = [values.pop(own(name)) for name in names]
+            values[own(whole)] = np.concatenate(thirds, axis=-1)
+    if kind in RATES and 'nrng' in layer.state:  # in 0.6, of what stays, not of what comes
+        values |= {own(k): -values[own(k)] for k in ('r', 'xr') if own(k) in values}
+    if kind == 'clockwork' and own('hh') not in values:  # 0.6.0: a matrix for each module
+        modules = [values.pop(own(f'hh{period}')) for period in _plain(layer.get('periods'))]
+        size = layer.get('size')
+        padded = [np.pad(m, ((0, size - len(m)), (0, 0))) for m in modules]
+        values[own('hh')] = np.concatenate(padded, axis=-1)
+    return values
+
+
+def _rng(layer):
+    """The state of a layer's random generator; None if it has none."""
+    record = layer.get('rng') or layer.get('nrng')
+    state = getattr(record, 'state', None)
+    if isinstance(state, tuple):  # of numpy before 1.17
+        key, position = state[1:3]
+    elif isinstance(state, dict) and state.get('bit_generator') == 'MT19937':
+        key, position = state['state']['key'], state['state']['pos']
+    else:
+        return None
+    return {
+        'bit_generator': 'MT19937',
+        'state': {'key': safe_unpickler.array(key), 'pos': position},
+    }
+
+
+def _is_variable(value):
+    return isinstance(value, safe_unpickler.Record) and value.name.endswith('SharedVariable')
+
+
+def _value(variable):
+    """The array in the record of a shared variable."""
+    storage = variable.get('container').get('storage')
+    return safe_unpickler.array(storage[0] if isinstance(storage, list) else storage)

@@ -1,0 +1,1 @@
+"""Layers connected: nodes, parameters by name, and models over one set of layers."""

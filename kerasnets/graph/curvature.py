@@ -1,0 +1,35 @@
+"""The curvature of a loss, which `optimizers.Esgd` uses."""
+
+import keras
+from keras import ops
+
+from kerasnets.backend import gradients
+
+
+class Curvature(keras.layers.Layer):
+    """Products H r of the Hessian of a loss with normal noise, a tensor for each variable.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From all that the data holds to the loss.
+    variables : list of keras.Variable
+    """
+
+    def __init__(self, model, variables):
+        super().__init__()
+        self.model = model
+        self.by = variables
+        self.seed_generator = keras.random.SeedGenerator(0)
+
+    def call(self, data):
+        noise = [keras.random.normal(v.shape, seed=self.seed_generator) for v in self.by]
+
+        def along():
+            found = gradients(lambda: self.model(data, training=False), self.by)
+            return sum(ops.sum(g * r) for g, r in zip(found, noise))
+
+        return gradients(along, self.by)
+
+    def compute_output_spec(self, data):
+        return [keras.KerasTensor(v.shape, dtype='float32') for v in self.by]

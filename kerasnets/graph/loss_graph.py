@@ -1,0 +1,229 @@
+"""The losses of a network as a graph over its variables.
+
+One graph serves all: `Network.loss` hands it out, `evaluate` computes it and `train` follows
+its gradient.
+"""
+
+import dataclasses
+
+import keras
+from keras import ops
+
+from kerasnets import layers
+from kerasnets.errors import ConfigurationError, scalar
+from kerasnets.graph import masks
+from kerasnets.graph.curvature import Curvature
+from kerasnets.graph.nodes import Flow, Probe, connect, full_name
+from kerasnets.graph.noise import Noises
+from kerasnets.graph.parameters import Value
+from kerasnets.graph.watched import GradientNorms, computed
+from kerasnets.losses import hidden
+from kerasnets.regularizers import (
+    Contraction,
+    Contractive,
+    Function,
+    Noise,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What is asked of a graph beside the losses."""
+
+    regularizers: tuple = ()
+    noisy: bool = False  # whether there is noise outside of training too
+    monitors: tuple = ()  # of monitors.Monitor
+    gradients: bool = False  # whether to watch the gradient of each parameter
+    class_weight: tuple | None = None  # a factor for each class, for losses of labels
+    curvature: bool = False  # whether the optimizer is one that looks at it
+
+
+@dataclasses.dataclass(frozen=True)
+class Graph:
+    """What is computed from inputs, targets and weights.
+
+    Each quantity is a pair of symbolic scalars, its mean over a batch and the mass of the
+    batch (Σw, or a count): means of batches are averaged by mass, so that an epoch's figure
+    is Σwe/Σw over all of its data.
+    """
+
+    variables: list  # KerasTensors: inputs, then the target and weights of each loss
+    losses: list  # (coefficient, mean, mass) for each loss
+    monitors: dict  # name -> (mean, mass)
+    penalties: list  # (weight, value) for each regularizer
+    noises: list  # Keras layers that draw at random
+    compared: tuple  # target, output and weights of the first loss; weights may be None
+    curvature: tuple = ()  # variables, and the product of the Hessian with noise for each
+
+    @property
+    def err(self):
+        """The losses added up."""
+        return sum(coefficient * mean for coefficient, mean, _ in self.losses)
+
+    @property
+    def loss(self):
+        """The losses and the penalties added up: what training makes small."""
+        return self.err + sum(weight * value for weight, value in self.penalties)
+
+
+def build(nodes, losses, inputs, sources, targets, monitors, asked, padded=False):
+    """Build the graph of the losses.
+
+    Parameters
+    ----------
+    nodes : list of nodes.Node
+    losses : list of losses.Loss
+    inputs : list of KerasTensor
+        What the data holds for the inputs.
+    sources : dict of str to KerasTensor
+        What each input layer puts out, made from the inputs.
+    targets : list of list of KerasTensor
+        For each loss what the data holds: its target, weights if it is weighted.
+    monitors : callable
+        (loss, outputs, target, weights) -> dict of further quantities, for the first loss.
+    asked : Asked
+    padded : bool
+        Whether the inputs are sequences of differing length, with their masks.
+
+    Raises
+    ------
+    ConfigurationError
+        If an output cannot have the loss that is about it, or a pattern matches nothing.
+    """
+    noise = Noises(nodes, asked.regularizers, asked.noisy)
+    found = Flow(nodes, sources, padded, noise.change, swift=not asked.curvature)
+    terms, compared = [], []
+    for loss, data in zip(losses, targets):
+        name = full_name(nodes, loss.output_name)
+        logits = _logits(nodes, name) if loss.kind.logits else None
+        logits = found[logits] if logits and name not in noise.changed else None
+        if isinstance(loss.target, str):  # what the data holds, before any noise
+            data = [Flow(nodes, sources)[full_name(nodes, loss.target)], *data]
+        target, weights = _weigh(loss, found[name], asked.class_weight, padded, *data)
+        variance = loss.covar_name and found[full_name(nodes, loss.covar_name)]
+        terms.append((loss.weight, *loss.value(found[name], logits, target, weights, variance)))
+        compared.append((target, found[name] if logits is None else logits, weights))
+    penalties = [
+        (r.weight, scalar(_penalty(nodes, r, found, sources, padded), type(r).__name__))
+        for r in asked.regularizers
+        if not isinstance(r, Noise)
+    ]
+    target, output, weights = compared[0]
+    watched = monitors(losses[0], output, target, weights)
+    watched.update(computed(asked.monitors, nodes, found, inputs[0]))
+    data = list({id(tensor): tensor for tensors in targets for tensor in tensors}.values())
+    first = target, found[full_name(nodes, losses[0].output_name)], weights
+    made = Graph([*inputs, *data], terms, watched, penalties, noise.layers, first)
+    if asked.gradients:
+        watched.update(_gradients(nodes, made))
+    if asked.curvature:
+        model = keras.Model(made.variables, made.loss)
+        noise.layers.append(Curvature(model, model.trainable_variables))
+        products = noise.layers[-1](made.variables)
+        made = dataclasses.replace(made, curvature=(model.trainable_variables, products))
+    return made
+
+
+def _gradients(nodes, graph):
+    """Name -> (squared norm of the gradient, 1) for each parameter."""
+    params = [param for node in nodes for param in node.params()]
+    norms = GradientNorms(keras.Model(graph.variables, graph.loss), params)(graph.variables)
+    return {f'grad({p.name})': (norm, ops.ones_like(norm)) for p, norm in zip(params, norms)}
+
+
+def _weigh(loss, output, class_weight, padded, target, weights=None):
+    """The target and the weights of a loss.
+
+    Steps that a mask hides have a weight of 0; classes have their factors.
+    """
+    if class_weight is not None:
+        if not loss.of_labels:
+            raise ConfigurationError(
+                f'class_weight is for labels, not for the loss {loss.name!r}. Leave it out.'
+            )
+        factors = ops.take(ops.convert_to_tensor(class_weight, 'float32'), target)
+        weights = factors if weights is None else factors * weights
+    if len(output.shape) < 3:
+        return target, weights
+    if not loss.whole:
+        ndim = len(loss.weights_shape(output.shape))
+        return target, hidden(masks.Steps()(output), weights, ndim)
+    if padded:
+        raise ConfigurationError(
+            f'{loss.name!r} is of a batch as a whole: padding would count. '
+            'Give sequences of one length.'
+        )
+    return target, weights
+
+
+def _penalty(nodes, regularizer, found, sources, padded):
+    """The value of a penalty, as a symbolic scalar."""
+    if isinstance(regularizer, Function):
+        return regularizer.function(found)
+    if regularizer.of == 'weights':
+        return _of_weights(nodes, regularizer, next(iter(sources.values())))
+    hidden = [node for node in nodes[:-1] if node.spec.form != 'input']
+    if regularizer.of == 'sequences':
+        hidden = [node for node in hidden if len(node.output.shape) == 3]
+        if not hidden and regularizer.pattern is None:
+            raise ConfigurationError(
+                f'{type(regularizer).__name__}: no hidden layer puts out sequences. Leave it out.'
+            )
+    chosen = regularizer.select(list(found), [f'{node.name}:out' for node in hidden])
+    if not chosen:
+        return ops.sum(ops.zeros_like(next(iter(sources.values()))))
+    if isinstance(regularizer, Contractive):
+        return _contraction(nodes, regularizer, chosen, sources, padded)
+    steps = {
+        name: masks.Steps()(found[name]) if padded and len(found[name].shape) > 2 else None
+        for name in chosen
+    }
+    return sum(regularizer.penalty(found[name], steps[name]) for name in chosen) / len(chosen)
+
+
+def _of_weights(nodes, regularizer, anchor):
+    named = {p.name: p for n in nodes for p in n.params()}
+    weights = [name for name, p in named.items() if len(p.shape) > 1]
+    chosen = [named[name] for name in regularizer.select(list(named), weights)]
+    if not chosen:
+        return ops.sum(ops.zeros_like(anchor))
+    held = [node.layer for node in nodes]
+    return sum(regularizer.penalty(Value(p, held)(anchor)) for p in chosen) / len(chosen)
+
+
+def _contraction(nodes, regularizer, chosen, sources, padded):
+    if padded:
+        raise ConfigurationError('contractive: expected sequences of one length, got padded ones.')
+    fresh = {
+        name: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype)
+        for name, tensor in sources.items()
+    }
+    outputs = connect(nodes, fresh, chosen)
+    model = keras.Model(list(fresh.values()), outputs)
+    wrt = dataclasses.replace(regularizer, pattern=regularizer.wrt).select(list(sources), ())
+    return Contraction(model, [list(sources).index(name) for name in wrt])(list(sources.values()))
+
+
+def _logits(nodes, name):
+    """Name of the logits behind a softmax output; None where the output has none."""
+    layer_name, part = name.split(':')
+    node = next((n for n in nodes if n.name == layer_name), None)
+    if node is None or part != 'out':
+        return None
+    activation = layers.activation_of(node.layer)
+    if activation is keras.activations.linear:
+        raise node.spec.error(
+            'a classifier reads probabilities from this layer, but its activation is linear. '
+            "Make it softmax: (classes, 'softmax')."
+        )
+    softmax = isinstance(node.layer, keras.layers.Softmax)
+    if (softmax or activation is keras.activations.softmax) and 'pre' in node.outputs():
+        return f'{layer_name}:pre'
+    return None
+
+
+def logits_reader(nodes):
+    """A layer from what the last layer reads to its logits; None where it has none."""
+    node = nodes[-1]
+    pre = node.outputs().get('pre') if _logits(nodes, f'{node.name}:out') else None
+    return Probe(node.layer, 'pre') if pre is not None and not pre.after else None

@@ -1,0 +1,101 @@
+"""Several models over one set of layers: to named outputs, from labels, to the losses."""
+
+import keras
+from keras import ops
+
+from kerasnets.backend import compiled
+from kerasnets.errors import ConfigurationError
+from kerasnets.graph import loss_graph, masks
+from kerasnets.graph.nodes import connect, find_output
+from kerasnets.graph.noise import Noises
+
+#: Nothing but the losses.
+PLAIN = loss_graph.Asked()
+
+
+class Models:
+    """The models over a network's layers, each built when first used.
+
+    Parameters
+    ----------
+    nodes : list of nodes.Node
+    model : keras.Model
+        The network's own, made of the same layers.
+    losses : list of Loss
+    monitors : callable
+        As `loss_graph.build` takes it.
+    data_spec : data.data_spec.DataSpec
+        Maps the data to the tensors that these models read.
+    """
+
+    def __init__(self, nodes, model, losses, monitors, data_spec):
+        self.nodes = nodes
+        self.model = model
+        self.losses = losses
+        self.monitors = monitors
+        self.data_spec = data_spec
+        self._functions, self._graphs = {}, {}
+
+    def check_losses(self):
+        """Refuse a network that has no loss to minimize."""
+        if not self.losses:
+            raise ConfigurationError("the network has no loss. Call set_loss('xe') first.")
+
+    def outputs(self, names, regularizers=()):
+        """Return the named outputs as a dict of KerasTensors, over the network's inputs."""
+        noise = Noises(self.nodes, regularizers, noisy=True)
+        return connect(self.nodes, self.data_spec.inputs, names, change=noise.change)
+
+    @property
+    def variables(self):
+        """The Keras tensors that the losses read: inputs, targets and weights."""
+        return self.graph().variables
+
+    def graph(self, way=None, asked=PLAIN):
+        """The `loss_graph.Graph` of the losses, over the same variables for each way of data."""
+        way = self.data_spec.usual() if way is None else way
+        key = way, asked
+        if key not in self._graphs:
+            self.check_losses()
+            self._graphs[key] = loss_graph.build(
+                self.nodes,
+                self.losses,
+                *self.data_spec.tensors(way),
+                self.monitors,
+                asked,
+                padded=any(masked for _, masked in way),
+            )
+        return self._graphs[key]
+
+    def function(self, names, way, start, regularizers):
+        """A compiled function of a batch, and the layers in it that draw at random."""
+        key = names, way, start, regularizers
+        if key not in self._functions:
+            if start is None:
+                tensors, sources = self.data_spec.entry(way)
+            else:
+                output = find_output(self.nodes, start)
+                tensors = [keras.Input(batch_shape=output.shape, dtype=output.dtype)]
+                sources = {start: tensors[0]}
+            padded = any(masked for _, masked in way)
+            noise = Noises(self.nodes, regularizers, noisy=True)
+            outputs = connect(self.nodes, sources, names, padded, noise.change)
+            steps = {}
+            for name in names if padded else ():
+                if len(outputs[name].shape) > 2:
+                    steps[name] = masks.Steps()(outputs[name])
+            model = keras.Model(tensors, {'outputs': outputs, 'steps': steps})
+            function = compiled(
+                lambda *xs: keras.tree.map_structure(_full, model(list(xs), training=False)),
+                model.variables,
+                model.inputs,
+                xla=model.jit_compile,
+            )
+            self._functions[key] = function, noise.layers
+        return self._functions[key]
+
+
+def _full(tensor):
+    """A tensor of half precision in full: what is no dtype of numpy's is not handed out."""
+    half = keras.backend.standardize_dtype(tensor.dtype) in ('bfloat16', 'float16')
+    return ops.cast(tensor, 'float32') if half else tensor

@@ -1,0 +1,213 @@
+"""The layers of a network as nodes of a graph, and how data runs through them."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+
+import keras
+
+from kerasnets import layers
+from kerasnets.errors import ConfigurationError, suggest
+from kerasnets.graph import masks
+from kerasnets.graph.parameters import parameters
+from kerasnets.language.spec import LayerSpec
+from kerasnets.layers.form import Pass
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """A layer of the network: what was asked for, what it is, what it gives."""
+
+    spec: LayerSpec
+    layer: keras.layers.Layer
+    output: object  # KerasTensor
+
+    @property
+    def name(self):
+        return self.spec.name
+
+    def parts(self):
+        """Name -> {name -> Parameter} of the layer, or of what it is made of."""
+        if self.spec.form == 'input':
+            return {self.name: {}}
+        found = layers.parts(self.layer, self.name)
+        if self.spec.options.get('whole'):  # the network's only layer: no need to name it
+            found = {name.removeprefix(f'{self.name}/'): part for name, part in found.items()}
+        return {name: parameters(layer, name) for name, layer in found.items()}
+
+    def params(self):
+        """All `Parameter`s of the layer."""
+        return [param for part in self.parts().values() for param in part.values()]
+
+    def outputs(self):
+        """Name -> `Output` of what can be read inside the layer, beside its 'out'."""
+        insides = layers.anatomy(self.layer).outputs
+        whole = getattr(self.layer, 'return_sequences', True)
+        return {name: o for name, o in insides.items() if whole or not o.after}
+
+
+@keras.saving.register_keras_serializable('kerasnets')
+class Probe(keras.layers.Layer):
+    """Reads a quantity inside another layer, with that layer's own weights.
+
+    Parameters
+    ----------
+    layer : keras.layers.Layer
+    part : str
+        Name of one of the outputs in its anatomy, such as 'pre'.
+    """
+
+    def __init__(self, layer, part, **kwargs):
+        super().__init__(**{'dtype': layer.dtype_policy, **kwargs})
+        self.supports_masking = True
+        self.layer = layer
+        self.part = part
+
+    def call(self, x, y=None, states=(), mask=None, x_mask=None):
+        # Keras fills in the one mask or the other, by the number of tensors
+        masks = [m for m in keras.tree.flatten([mask, x_mask]) if m is not None]
+        run = Pass(self.layer, x, y, tuple(states), masks[0] if masks else None)
+        return layers.anatomy(self.layer).outputs[self.part].read(run)
+
+    def get_config(self):
+        layer = keras.saving.serialize_keras_object(self.layer)
+        return {**super().get_config(), 'layer': layer, 'part': self.part}
+
+    @classmethod
+    def from_config(cls, config):
+        """The probe again; within one file Keras finds the layer that is there already."""
+        layer = keras.saving.deserialize_keras_object(config['layer'])
+        return cls(**{**config, 'layer': layer})
+
+
+def inputs_of(nodes):
+    """Name -> KerasTensor of what the network reads."""
+    return {node.name: node.output for node in nodes if node.spec.form == 'input'}
+
+
+def classes_of(nodes, name):
+    """Number of labels that an input of integers takes; None for an input of values."""
+    (source,) = (node for node in nodes if node.name == name)
+    for node in nodes:
+        if isinstance(node.layer, keras.layers.Embedding) and f'{name}:out' in node.spec.inputs:
+            return node.layer.input_dim
+    return source.spec.size if 'int' in source.output.dtype else None
+
+
+def is_chain(nodes):
+    """Whether each layer reads the one before it, and nothing else."""
+    before = [(), *((f'{node.name}:out',) for node in nodes)]
+    return all(
+        node.spec.inputs == source and not node.spec.states for node, source in zip(nodes, before)
+    )
+
+
+def shares_weights(model):
+    """Whether a layer of the model uses the weights of another one."""
+    return any(hasattr(layer, 'partner') or isinstance(layer, Probe) for layer in model.layers)
+
+
+def output_names(nodes):
+    """Every name that `connect` can be asked for: 'in:out', 'hid1:out', 'hid1:pre', …"""
+    return [f'{node.name}:{part}' for node in nodes for part in ('out', *node.outputs())]
+
+
+def full_name(nodes, name=None):
+    """'hid1:out' for 'hid1'; for None the output of the last layer."""
+    name = nodes[-1].name if name is None else name
+    return name if ':' in name else f'{name}:out'
+
+
+def find_output(nodes, name=None):
+    """The KerasTensor of an output by name, such as 'hid1:out' or 'hid1'; default the last."""
+    name = full_name(nodes, name)
+    return connect(nodes, {node.name: node.output for node in nodes}, [name])[name]
+
+
+class Flow(Mapping):
+    """All outputs of a network over some inputs, by name, each computed when first asked for.
+
+    Parameters
+    ----------
+    nodes : list of Node
+    inputs : dict of str to KerasTensor
+        Outputs that are given, by name: those of the input layers, or of layers further on.
+        Only the layers between them and the outputs asked for are run.
+    padded : bool
+        Whether masks go along with the inputs.
+    change : callable, optional
+        (name, tensor) -> tensor, for each output before other layers read it.
+    swift : bool
+        Whether layers are run in the way that is faster to train.
+
+    Asking for a name that is not there raises ConfigurationError.
+    """
+
+    def __init__(self, nodes, inputs, padded=False, change=None, swift=False):
+        self.nodes = {node.name: node for node in nodes}
+        self.swift = swift and not padded
+        self.padded = padded
+        self.change = change or (lambda name, tensor: tensor)
+        self.made = {full_name(nodes, name): tensor for name, tensor in inputs.items()}
+        self.changed = {name: self.change(name, tensor) for name, tensor in self.made.items()}
+
+    @functools.cached_property
+    def names(self):
+        """Every name there is; what is found in the layers is looked up only when asked for."""
+        return output_names(self.nodes.values())
+
+    def __getitem__(self, name):
+        if name not in self.changed:
+            if name not in self.names:
+                raise ConfigurationError(
+                    f'the network has no output {name!r}.{suggest(name, self.names)} '
+                    f'It has: {", ".join(self.names)}.'
+                )
+            self.made[name] = self._run(*name.split(':'))
+            self.changed[name] = self.change(name, self.made[name])
+        return self.changed[name]
+
+    def __contains__(self, name):
+        return name in self.names
+
+    def __iter__(self):
+        return iter(self.names)
+
+    def __len__(self):
+        return len(self.names)
+
+    def _run(self, name, part):
+        node = self.nodes[name]
+        if part == 'out':
+            swift = self.swift and not node.spec.states
+            layer = layers.as_trained(node.layer) if swift else node.layer
+            return run_layer(layer, node.spec, self.__getitem__, self.padded)
+        y = None
+        if node.outputs()[part].after:
+            self[f'{name}:out']
+            y = self.made[f'{name}:out']  # as the layer made it, without the change
+        x, states = _read(node.layer, node.spec, self.__getitem__)
+        return Probe(node.layer, part)(x, y, states)
+
+
+def connect(nodes, inputs, wanted, padded=False, change=None):
+    """The wanted outputs over some inputs, a dict by name; the rest is as for `Flow`."""
+    flow = Flow(nodes, inputs, padded, change)
+    return {name: flow[name] for name in wanted}
+
+
+def _read(layer, spec, tensor):
+    """What a layer reads, one tensor or a list of several, and the states it starts from.
+
+    `tensor` finds an output by its name.
+    """
+    sources = [tensor(name) for name in spec.inputs]
+    states = {key: tensor(name) for key, name in spec.states}
+    return sources[0] if len(sources) == 1 else sources, layers.start(layer, states)
+
+
+def run_layer(layer, spec, tensor, padded=False):
+    """The output of a layer over the outputs that its spec names."""
+    x, states = _read(layer, spec, tensor)
+    kwargs = {'initial_state': states} if states else {}
+    return masks.run(layer, x, **kwargs) if padded else layer(x, **kwargs)

@@ -1,0 +1,46 @@
+"""Noise and dropout on the way from one layer to the next."""
+
+from kerasnets.graph.nodes import output_names
+from kerasnets.regularizers import Always, Noise
+
+
+class Noises:
+    """Changes outputs as some regularizers ask, on their way to the layers that read them.
+
+    Parameters
+    ----------
+    nodes : list of nodes.Node
+    regularizers : tuple of Regularizer
+    noisy : bool
+        Whether there is noise outside of training too.
+    """
+
+    def __init__(self, nodes, regularizers, noisy):
+        names = output_names(nodes)
+        places = {
+            'input': [f'{n.name}:out' for n in nodes if n.spec.form == 'input'],
+            'hidden': [f'{n.name}:out' for n in nodes[:-1] if n.spec.form != 'input'],
+            'output': [f'{nodes[-1].name}:out'],
+        }
+        self.noisy = noisy
+        self.layers = []
+        self.changed = {}
+        for regularizer in regularizers:
+            if isinstance(regularizer, Noise):
+                for name in regularizer.select(names, places.get(regularizer.where, ())):
+                    self.changed.setdefault(name, []).append(regularizer)
+
+    def change(self, name, tensor):
+        """The output of that name as others are to read it."""
+        for regularizer in self.changed.get(name, ()):
+            layer = regularizer.layer(seed=len(self.layers))
+            self.layers.append(Always(layer) if self.noisy else layer)
+            tensor = self.layers[-1](tensor)
+        return tensor
+
+
+def reseed(noises, rng):
+    """Have layers that draw at random draw what a numpy generator decides."""
+    for layer in noises:
+        state = layer.seed_generator.state
+        state.assign(rng.integers(2**32, size=state.shape, dtype='uint32'))

@@ -1,0 +1,50 @@
+"""Quantities that are watched in training, as symbolic scalars of a graph."""
+
+import keras
+from keras import ops
+
+from kerasnets.backend import gradients
+from kerasnets.errors import matching, scalar
+from kerasnets.graph.parameters import Value
+
+
+def computed(monitors, nodes, outputs, anchor):
+    """Name -> (value, mass) of all that the monitors match, as symbolic scalars."""
+    params = {param.name: param for node in nodes for param in node.params()}
+    held = [node.layer for node in nodes]
+    one = anchor[(slice(None), *(0,) * (len(anchor.shape) - 1))]
+    mass = ops.sum(ops.ones_like(one, dtype='float32'))
+    found = {}
+    for monitor in monitors:
+        for name in matching(monitor.pattern, [*outputs, *params], 'the monitor'):
+            tensor = outputs[name] if name in outputs else Value(params[name], held)(anchor)
+            value = scalar(monitor.function(tensor), f'the monitor {name}{monitor.label}')
+            found[f'{name}{monitor.label}'] = ops.cast(value, 'float32'), mass
+    return found
+
+
+class GradientNorms(keras.layers.Layer):
+    """The squared norm of the gradient of a loss by each parameter.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From all that the data holds to the loss.
+    params : list of Parameter
+    """
+
+    def __init__(self, model, params):
+        super().__init__()
+        self.model = model
+        self.params = params
+
+    def call(self, data):
+        variables = list({id(p.variable): p.variable for p in self.params}.values())
+        found = gradients(lambda: self.model(data, training=False), variables)
+        by_variable = {id(v): g for v, g in zip(variables, found)}
+        return [
+            ops.sum(ops.square(p.layout.read(by_variable[id(p.variable)]))) for p in self.params
+        ]
+
+    def compute_output_spec(self, data):
+        return [keras.KerasTensor((), dtype='float32') for _ in self.params]

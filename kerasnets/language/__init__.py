@@ -1,0 +1,1 @@
+"""What a user types: entries of the list of layers, parsed to plain data."""

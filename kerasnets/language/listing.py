@@ -1,0 +1,20 @@
+"""A network printed as the list of layers that makes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def listed(net: Any) -> str:
+    """The list of layers, as it was typed: ``recurrent.Classifier([10, (20, 'rnn'), 50])``."""
+    cls = type(net)
+    entries = ', '.join(_entry(spec) for spec in net.specs)
+    return f'{cls.__module__.rpartition(".")[2]}.{cls.__name__}([{entries}])'
+
+
+def _entry(spec: Any) -> str:
+    if spec.layer is None:
+        return repr(spec.entry)
+    config = spec.layer.get_config()
+    known = ', '.join(f'{k}={config[k]!r}' for k in ('units', 'filters', 'rate') if k in config)
+    return f'keras.layers.{type(spec.layer).__name__}({known})'

@@ -1,0 +1,262 @@
+"""The language of layers: what a user types, parsed to frozen `LayerSpec` values.
+
+A pure parser: it knows forms by name only and never imports Keras. `kerasnets.builder`
+turns the specs into layers; saving and loading read the same specs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import numbers
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from kerasnets.errors import ConfigurationError, suggest
+from kerasnets.language import registry
+from kerasnets.typing import Entry
+
+#: Keys of a dict entry that name the outputs from which a recurrent layer starts.
+STATES = ('h_0', 'c_0', 's_0')
+
+#: Keys of a dict entry that the language itself gives a meaning; the rest goes to Keras.
+KEYS = ('form', 'name', 'size', 'shape', 'activation', 'inputs', *STATES)
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerSpec:
+    """One layer of a network, as asked for."""
+
+    form: str  # a form of kerasnets, the name of a class of keras.layers, or 'keras'
+    name: str  # unique in its network
+    place: int  # position in the list of layers
+    entry: Any  # what the user typed
+    size: int | None = None  # number of units
+    shape: tuple[int | None, ...] | None = None  # of an input, without the examples
+    activation: Any = None  # as typed; None leaves the choice to the form
+    default_activation: str | None = 'relu'  # for forms that follow the network's custom
+    inputs: tuple[str, ...] = ()  # names of the outputs it reads, such as 'hid1:out'
+    states: tuple[tuple[str, str], ...] = ()  # pairs such as ('h_0', 'encoder:out')
+    options: Mapping[str, Any] = dataclasses.field(  # keywords for Keras and for initialisation
+        default_factory=lambda: MappingProxyType({})
+    )
+    layer: Any = None  # the Keras layer itself, where the user gave one
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of all outputs that the layer depends on."""
+        return (*self.inputs, *(name for _, name in self.states))
+
+    def error(self, cause: Any) -> ConfigurationError:
+        """A ConfigurationError that says where in the list of layers the cause lies."""
+        return ConfigurationError(f'layer {self.place} ({self.name!r}), {self.entry!r}: {cause}')
+
+
+def parse(
+    entry: Entry,
+    place: int,
+    *,
+    name: str | None = None,
+    previous: str | None = None,
+    default_activation: str | None = 'relu',
+) -> LayerSpec:
+    """Parse one entry of a list of layers.
+
+    Parameters
+    ----------
+    entry : int, str, tuple, list, dict or Keras layer
+        An int is a size; a str a form; a tuple holds a size, a form and an activation in any
+        order (ints alone, in the first place, are the shape of an input); a dict says all by
+        name; a Keras layer stands for itself.
+    place : int
+        Position of the entry; the entry at 0 is the input.
+    name : str, optional
+        Name of the layer where the entry gives none. Default 'in' at place 0, else 'hid<place>'.
+    previous : str, optional
+        Name of the layer that this one reads where the entry does not say.
+    default_activation : str
+        Activation where neither the entry nor its form has one.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming the place and the entry.
+
+    >>> spec = parse((20, 'rnn', 'tanh'), 1, previous='in')
+    >>> spec.form, spec.name, spec.size, spec.activation, spec.inputs
+    ('rnn', 'hid1', 20, 'tanh', ('in:out',))
+    """
+    try:
+        fields = _fields(entry, place)
+        first = 'in' if fields['form'] == 'input' else f'hid{place}'
+        fields['name'] = _name(fields.get('name'), name or first)
+        fields['inputs'] = _inputs(fields.get('inputs'), previous)
+        if fields['form'] == 'input':
+            fields['inputs'] = ()
+            _check_input(fields)
+    except ConfigurationError as cause:
+        raise ConfigurationError(f'layer {place}, {entry!r}: {cause}') from None
+    return LayerSpec(place=place, entry=entry, default_activation=default_activation, **fields)
+
+
+def extend(entry: Entry, keywords: Any) -> Entry:
+    """An entry with keywords added to it, as `Network.add_layer` takes them.
+
+    >>> extend(20, {'form': 'rnn'}) == {'size': 20, 'form': 'rnn'}
+    True
+    """
+    if not keywords:
+        return entry
+    if entry is None or isinstance(entry, Mapping):
+        return {**keywords, **(entry or {})}
+    if _is_size(entry):
+        return {'size': entry, **keywords}
+    if isinstance(entry, str):
+        return {'form': entry, **keywords}
+    raise ConfigurationError(
+        f'expected keywords with an int, a str or a dict, got {entry!r} and {keywords!r}.'
+    )
+
+
+def check_names(specs: Any) -> None:
+    """Refuse two layers of one name, and inputs that name no earlier layer."""
+    seen: dict[str, Any] = {}
+    for spec in specs:
+        for source in spec.sources:
+            if source.split(':')[0] not in seen:
+                later = any(s.name == source.split(':')[0] for s in specs)
+                why = 'comes later or is itself: a cycle' if later else 'is not there'
+                raise spec.error(
+                    f'its input {source!r} {why}.{suggest(source.split(":")[0], seen)} '
+                    f'Name one of the layers before it: {", ".join(seen)}.'
+                )
+        if spec.name in seen:
+            raise spec.error(
+                f'the name {spec.name!r} is taken by layer {seen[spec.name]}. '
+                'Give one of the two another with dict(name=...).'
+            )
+        seen[spec.name] = spec.place
+
+
+def _fields(entry: Entry, place: int) -> dict[str, Any]:
+    """Fields of the LayerSpec that the entry itself decides."""
+    default = 'input' if place == 0 else 'ff'
+    if isinstance(entry, str):
+        return {'form': _form(entry)}
+    if _is_size(entry):
+        return {'form': default, 'size': _size(entry)}
+    if isinstance(entry, (tuple, list)):
+        if place == 0 and len(entry) > 1 and all(_is_size(e) or e is None for e in entry):
+            return {'form': 'input', 'shape': tuple(None if e is None else _size(e) for e in entry)}
+        return _from_tuple(entry, default)
+    if isinstance(entry, Mapping):
+        return _from_dict(entry, default)
+    if hasattr(entry, 'get_config') and hasattr(entry, 'name'):  # a Keras layer, not imported here
+        return {'form': 'keras', 'layer': entry, 'name': entry.name}
+    raise ConfigurationError(
+        'expected an int, a str, a tuple, a dict or a Keras layer, '
+        f'got {type(entry).__name__}. A layer of 20 units is written 20.'
+    )
+
+
+def _from_tuple(entry: Entry, default: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+
+    def put(key: str, value: Any) -> None:
+        if key in fields:
+            raise ConfigurationError(
+                f'two of {key}: {fields[key]!r} and {value!r}. Keep one of them.'
+            )
+        fields[key] = value
+
+    forms = [part for part in entry if isinstance(part, str) and registry.form_of(part)]
+    for part in entry:
+        if _is_size(part):
+            put('size', _size(part))
+        elif part in forms and not (part == 'softmax' and len(forms) > 1):
+            put('form', registry.form_of(part))
+        elif isinstance(part, str) or callable(part):
+            put('activation', part)
+        else:
+            raise ConfigurationError(
+                f'expected a size (int), a form or an activation (str), got {part!r}. '
+                'Other settings go into a dict: dict(form=..., size=..., ...).'
+            )
+    return {'form': default, **fields}
+
+
+def _from_dict(entry: Entry, default: Any) -> dict[str, Any]:
+    for key in entry:
+        if not isinstance(key, str):
+            raise ConfigurationError(f'expected words as keys, got {key!r}.')
+    fields = {key: entry[key] for key in KEYS if entry.get(key) is not None}
+    form = fields.get('form', default)
+    if not isinstance(form, str):
+        raise ConfigurationError(f'expected the form as a str, got {form!r}.')
+    fields['form'] = _form(form)
+    states = [(key, fields.pop(key)) for key in STATES if key in fields]
+    for key, name in states:
+        if not isinstance(name, str):
+            raise ConfigurationError(f'expected {key} as the name of an output, got {name!r}.')
+    fields['states'] = tuple((key, *_inputs(name, None)) for key, name in states)
+    if 'size' in fields:
+        fields['size'] = _size(fields['size'])
+    if 'shape' in fields:
+        if not isinstance(fields['shape'], (tuple, list)):
+            raise ConfigurationError(f'expected the shape as a tuple, got {fields["shape"]!r}.')
+        fields['shape'] = tuple(None if n is None else _size(n) for n in fields['shape'])
+    fields['options'] = MappingProxyType({k: v for k, v in entry.items() if k not in KEYS})
+    return fields
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _size(value: Any) -> Any:
+    if not _is_size(value) or value < 1:
+        raise ConfigurationError(f'expected a size of 1 or more as an int, got {value!r}.')
+    return int(value)
+
+
+def _form(word: Any) -> Any:
+    form = registry.form_of(word)
+    if form is not None:
+        return form
+    known = sorted([*registry.FORMS, *registry.OWN])
+    raise ConfigurationError(
+        f'unknown layer form {word!r}.{suggest(word, known)} Known: {", ".join(known)}, '
+        'and every class of keras.layers by its name.'
+    )
+
+
+def _name(typed: Any, default: Any) -> Any:
+    name = default if typed is None else typed
+    if not isinstance(name, str) or not name or set(name) & set(':./'):
+        raise ConfigurationError(
+            f"expected a name without ':', '.' or '/', got {name!r}. Names like 'hid1' will do."
+        )
+    return name
+
+
+def _inputs(typed: Any, previous: str | None) -> Any:
+    """Names of outputs, each with its part: 'hid1' reads 'hid1:out'."""
+    names = (typed,) if isinstance(typed, str) else (previous,) if typed is None else typed
+    if not isinstance(names, (tuple, list)):
+        raise ConfigurationError(f'expected inputs as names of layers, got {names!r}.')
+    for name in names:
+        if not isinstance(name, str) and name is not None:
+            raise ConfigurationError(f'expected inputs as names of layers, got {name!r}.')
+    return tuple(name if ':' in name else f'{name}:out' for name in names if name is not None)
+
+
+def _check_input(fields: Any) -> None:
+    if ('size' in fields) == ('shape' in fields):
+        raise ConfigurationError(
+            'expected an input with either a size or a shape, got '
+            f'{"both" if "size" in fields else "neither"}. Write 10, or (28, 28, 1).'
+        )
+    if fields.get('activation') is not None:
+        raise ConfigurationError(
+            f'an input has no activation, got {fields["activation"]!r}. Leave it out.'
+        )

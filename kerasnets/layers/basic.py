@@ -1,0 +1,41 @@
+"""Inputs, embeddings, and layers that join, reshape or activate values.
+
+An embedding gives a learned vector for each label: y = w[x] for labels x, (examples, …) of int.
+In a list such as ``[64, (20, 'embedding'), …]`` the size of the input is the number of labels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from kerasnets.layers.form import Anatomy, Form, Layout, Output
+
+
+def _stock(cls: Any) -> Form:
+    return Form(choose=lambda options: cls, activation=None)
+
+
+_product, _concatenate = _stock(keras.layers.Multiply), _stock(keras.layers.Concatenate)
+_flatten = _stock(keras.layers.Flatten)
+_before = Anatomy(outputs={'pre': Output(lambda run: run.given)})
+
+FORMS = {
+    'input': _stock(keras.layers.InputLayer),
+    'embedding': Form(
+        choose=lambda options: keras.layers.Embedding, activation=None, of_labels=True
+    ),
+    'product': _product,
+    'prod': _product,
+    'concatenate': _concatenate,
+    'concat': _concatenate,
+    'flatten': _flatten,
+    'flat': _flatten,
+    'reshape': _stock(keras.layers.Reshape),
+}
+ANATOMIES = {
+    keras.layers.Embedding: Anatomy(params={'w': Layout('embeddings')}),
+    keras.layers.Activation: _before,
+    keras.layers.Softmax: _before,
+}

@@ -1,0 +1,1 @@
+"""theanets' recurrent cells that Keras lacks."""

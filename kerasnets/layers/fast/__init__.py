@@ -1,0 +1,1 @@
+"""Recurrent layers with hand-written gradients, and one step at a time for sampling."""

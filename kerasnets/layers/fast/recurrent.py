@@ -1,0 +1,104 @@
+"""Recurrent layers as training runs them: by `backward` where XLA compiles the step."""
+
+import keras
+from keras import ops
+
+from kerasnets import backend
+from kerasnets.layers.fast.backward import LOOPS, SLOPES
+
+
+class FastRecurrent(keras.layers.Layer):
+    """Does what a recurrent layer does, faster where a whole training step is compiled by XLA.
+
+    Elsewhere, and for data with a mask, the layer itself is called.
+
+    Parameters
+    ----------
+    layer : keras.layers.Layer
+        One for which `knows` holds.
+    """
+
+    def __init__(self, layer):
+        super().__init__(dtype=layer.dtype_policy)
+        self.supports_masking = True
+        self.layer = layer
+        self.built = True
+
+    def call(self, x, mask=None, training=None):
+        if mask is not None or None in x.shape or not backend.under_xla():
+            return self.layer(x, mask=mask, training=training)
+        return outputs(self.layer, x)
+
+    def compute_mask(self, x, mask=None):
+        return self.layer.compute_mask(x, mask)
+
+    def compute_output_spec(self, x, mask=None, training=None):
+        return self.layer.compute_output_spec(x)
+
+
+def as_trained(layer):
+    """The layer as it is trained: a `FastRecurrent` of it, or itself where there is no such."""
+    return FastRecurrent(layer) if knows(layer) else layer
+
+
+def knows(layer):
+    """Whether a layer is one of the stock ones, and used as `outputs` runs it."""
+    if type(layer) is keras.layers.Bidirectional:
+        halves = [layer.forward_layer, layer.backward_layer]
+        return layer.merge_mode == 'concat' and all(map(knows, halves))
+    if type(layer) not in LOOPS:
+        return False
+    plain = not (layer.stateful or layer.return_state or layer.unroll or fused(layer))
+    dry = not (layer.dropout or layer.recurrent_dropout)
+    gates = getattr(layer, 'recurrent_activation', keras.activations.sigmoid)
+    usual = gates is keras.activations.sigmoid and layer.activation in SLOPES
+    if type(layer) is keras.layers.LSTM:
+        usual = usual and layer.activation is keras.activations.tanh
+    return plain and dry and usual and layer.compute_dtype == 'float32'
+
+
+def fused(layer):
+    """Whether Keras runs a recurrent layer by one kernel of cuDNN here, instead of a loop.
+
+    On TensorFlow it is then not for XLA; on JAX, Keras has the common LSTM so.
+    """
+    if keras.backend.backend() != 'jax':
+        return not layer.supports_jit
+    import jax
+
+    common = type(layer) is keras.layers.LSTM and layer.use_bias and layer.use_cudnn is not False
+    return common and jax.default_backend() == 'gpu'
+
+
+def gains_by_xla(layer):
+    """Whether a layer was seen to train faster under XLA on a CPU, and not to hold others up.
+
+    benchmarks/NOTES.md has the figures.
+    """
+    return knows(layer) or type(layer) in GAIN
+
+
+def outputs(layer, x):
+    """What the layer puts out for x (examples, time, variables), from states of zeros."""
+    if isinstance(layer, keras.layers.Bidirectional):
+        there, back = (outputs(half, x) for half in (layer.forward_layer, layer.backward_layer))
+        back = ops.flip(back, axis=1) if layer.return_sequences else back
+        return ops.concatenate([there, back], axis=-1)
+    x = ops.transpose(ops.flip(x, axis=1) if layer.go_backwards else x, (1, 0, 2))
+    h = LOOPS[type(layer)](layer.cell, x)
+    return ops.transpose(h, (1, 0, 2)) if layer.return_sequences else h[-1]
+
+
+#: Layers that XLA makes faster, beside those that are run by `backward`.
+GAIN = {
+    keras.layers.InputLayer,
+    keras.layers.Dense,
+    keras.layers.Activation,
+    keras.layers.Dropout,
+    keras.layers.Flatten,
+    keras.layers.Reshape,
+    keras.layers.Concatenate,
+    keras.layers.Add,
+    keras.layers.Multiply,
+    keras.layers.Softmax,
+}

@@ -1,0 +1,1 @@
+"""Sampling of sequences, and texts explained by their probabilities."""

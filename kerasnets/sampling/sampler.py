@@ -1,0 +1,248 @@
+"""Sampling sequences of labels: one compiled loop that carries the states of the layers.
+
+Reading the seed and writing the sample are the same loop: at each step the network reads a
+label and the next one is either given or drawn. A step costs the same however long the
+sequence is, and one compiled loop serves any number of steps.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasnets.backend import compiled
+from kerasnets.errors import ConfigurationError, DataError, number, positive
+from kerasnets.initializers import generator
+from kerasnets.layers.fast.one_step import stepper
+
+#: Steps that one call of the compiled loop makes at most.
+CHUNK = 256
+
+#: Labels whose probabilities are summed up by a product with a matrix.
+FEW = 512
+
+#: A temperature this low leaves only the most probable label.
+COLDEST = 1e-30
+
+#: Keras layers that treat each time step by itself.
+STEPWISE = (
+    'Activation ActivityRegularization AlphaDropout BatchNormalization Dense Dropout ELU '
+    'Embedding GaussianDropout GaussianNoise Identity LayerNormalization LeakyReLU '
+    'RMSNormalization ReLU Rescaling Softmax SpatialDropout1D TimeDistributed UnitNormalization'
+).split()
+
+
+class Sampler:
+    """Draws sequences from a chain of recurrent and stepwise layers.
+
+    Parameters
+    ----------
+    nodes : list of nodes.Node
+        Of a chain whose output is a distribution over the labels that it reads.
+    logits : callable or None
+        (x) -> logits of the last layer, where that has logits; else the logarithm of its
+        output is taken.
+
+    Raises
+    ------
+    ConfigurationError
+        If the layers cannot be run a step at a time, saying which and why.
+    """
+
+    def __init__(self, nodes, logits=None):
+        self.layers = [node.layer for node in nodes[1:]]
+        self.logits = logits
+        self.classes = _alphabet(nodes)
+        self.one_hot = len(nodes[0].output.shape) == 3
+        for node in nodes[1:]:
+            _check_stepwise(node)
+        self.loops = {}
+
+    def sample(self, labels, steps, streams=1, rng=None, temperature=1.0, top_k=None, top_p=None):
+        """Yield a label each step, or a list of labels for several streams.
+
+        The parameters are those of `recurrent.Classifier.predict_sequence`.
+        """
+        labels = self._seed(labels)
+        streams = positive(streams, 'streams')
+        steps = positive(steps, 'steps', least=0)
+        number(temperature, 'temperature', lambda t: 0 <= t < np.inf, 'of 0 or more')
+        top_k = self.classes if top_k is None else positive(top_k, 'top_k')
+        top_p = 1.0 if top_p is None else top_p
+        number(top_p, 'top_p', lambda p: 0 < p <= 1, 'above 0 and at most 1')
+        filtered = top_k < self.classes or top_p < 1
+        settings = (
+            np.array(max(temperature, COLDEST), 'f'),
+            np.array(min(top_k, self.classes), 'i'),
+            np.array(top_p, 'f'),
+        )
+        draws = generator(rng) if temperature else None
+        return self._run(labels, steps, streams, draws, settings, filtered)
+
+    def _run(self, labels, steps, streams, draws, settings, filtered):
+        loop = self._loop(filtered)
+        states = [
+            state
+            for layer in self.layers
+            if isinstance(layer, keras.layers.RNN)
+            for state in keras.tree.flatten(layer.cell.get_initial_state(batch_size=streams))
+        ]
+        current = np.full(streams, labels[0], dtype='int32')
+        read, wanted = 1, steps
+        while wanted:
+            count = min(CHUNK, len(labels) - read + wanted)
+            given = np.full(CHUNK, -1, dtype='int32')
+            seed = labels[read : read + count]
+            given[: len(seed)] = seed
+            uniform = np.full((CHUNK, streams), 1e-30, dtype='float32')
+            if draws is not None:  # only steps that draw use up numbers
+                uniform[len(seed) : count] = 1 - draws.random(
+                    (count - len(seed), streams), dtype='float32'
+                )
+            current, drawn, states = loop(
+                current, given, uniform, np.array(count, 'i'), settings, states
+            )
+            drawn = ops.convert_to_numpy(drawn)[len(seed) : count].tolist()
+            read, wanted = read + len(seed), wanted - len(drawn)
+            yield from (row[0] for row in drawn) if streams == 1 else drawn
+
+    def _seed(self, labels):
+        labels = np.asarray(list(labels) if hasattr(labels, '__iter__') else labels)
+        if labels.ndim != 1 or not labels.size:
+            raise DataError(
+                f'expected at least one label to start from, got shape {labels.shape}. '
+                'Give a list of int, such as [0].'
+            )
+        if labels.dtype.kind not in 'iu':
+            raise DataError(
+                f'expected labels of dtype int to start from, got {labels.dtype}. '
+                'For characters, encode them with a Text.'
+            )
+        wrong = labels[(labels < 0) | (labels >= self.classes)]
+        if wrong.size:
+            raise DataError(f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}.')
+        return labels.astype('int32')
+
+    def _loop(self, filtered):
+        if filtered not in self.loops:
+            variables = [v for layer in self.layers for v in layer.variables]
+
+            def loop(*args):
+                return self._steps(filtered, *args)
+
+            self.loops[filtered] = compiled(loop, variables)
+        return self.loops[filtered]
+
+    def _steps(self, filtered, label, given, uniform, count, settings, states):
+        """`count` steps from a label: the last label, all labels and the states."""
+        record = ops.zeros(uniform.shape, 'int32')
+        advance = self._advance()
+
+        def step(i, label, record, *states):
+            logits, states = advance(label, states)
+            drawn = _draw(logits, uniform[i], settings, filtered)
+            label = ops.where(given[i] >= 0, given[i], drawn)
+            record = ops.slice_update(record, (i, 0), label[None])
+            return (i + 1, label, record, *states)
+
+        state = (ops.convert_to_tensor(0, 'int32'), label, record, *states)
+        _, label, record, *states = ops.while_loop(lambda i, *rest: i < count, step, state)
+        return label, record, states
+
+    def _advance(self):
+        """One step of all layers: a function of labels (streams,) and states to logits and states.
+
+        What does not change from step to step is computed now.
+        """
+        reads_labels = self.one_hot and isinstance(self.layers[0], keras.layers.RNN)
+        steps = {
+            i: stepper(layer, self.classes if i == 0 and reads_labels else None)
+            for i, layer in enumerate(self.layers)
+            if isinstance(layer, keras.layers.RNN)
+        }
+
+        def advance(label, states):
+            x = ops.one_hot(label, self.classes) if self.one_hot and not reads_labels else label
+            states, after, sequence = list(states), [], True
+            for i, layer in enumerate(self.layers):
+                if i in steps:
+                    own = [states.pop(0) for _ in keras.tree.flatten(layer.cell.state_size)]
+                    x, own = steps[i](x, own)
+                    after += keras.tree.flatten(own)
+                    sequence = sequence and layer.return_sequences
+                    continue
+                last = i == len(self.layers) - 1
+                call = self.logits if last and self.logits is not None else layer
+                x = call(x[:, None])[:, 0] if sequence else call(x)
+            logits = x if self.logits is not None else ops.log(ops.maximum(x, 1e-30))
+            return ops.cast(logits, 'float32'), after
+
+        return advance
+
+
+def _draw(logits, uniform, settings, filtered):
+    """Labels (streams,) from logits (streams, classes) and numbers in (0, 1].
+
+    By the inverse of the cumulated probabilities. No label is drawn whose probability is 0.
+    """
+    temperature, top_k, top_p = settings
+    logits = (logits - ops.max(logits, axis=-1, keepdims=True)) / temperature
+    if filtered:
+        logits = _filter(logits, top_k, top_p)
+    cumulated = _cumulated(ops.exp(logits))
+    below = cumulated < uniform[:, None] * cumulated[:, -1:]
+    return ops.sum(ops.cast(below, 'int32'), axis=-1)
+
+
+def _cumulated(p):
+    """Sums over the labels up to each; of few labels as a product, which XLA does faster."""
+    count = p.shape[-1]
+    if count > FEW:
+        return ops.cumsum(p, axis=-1)
+    return ops.matmul(p, np.triu(np.ones((count, count), 'f')))
+
+
+def _filter(logits, top_k, top_p):
+    """Leave the `top_k` most probable, and of those the fewest that hold `top_p` of all."""
+    ranked = ops.flip(ops.sort(logits, axis=-1), axis=-1)
+    p = ops.softmax(ranked, axis=-1)
+    ahead = ops.cumsum(p, axis=-1) - p
+    rank = ops.arange(logits.shape[-1], dtype='int32')
+    kept = ops.logical_and(rank < top_k, ahead < top_p)
+    lowest = ops.min(ops.where(kept, ranked, float('inf')), axis=-1, keepdims=True)
+    return ops.where(logits >= lowest, logits, float('-inf'))
+
+
+def _alphabet(nodes):
+    """Number of labels that the network reads and writes."""
+    source, output = nodes[0].output.shape, nodes[-1].output.shape
+    reads = source[-1]
+    if len(source) == 2 and isinstance(nodes[1].layer, keras.layers.Embedding):
+        reads = nodes[1].layer.input_dim
+    elif len(source) != 3:
+        raise ConfigurationError(
+            f'expected inputs of one-hot labels or an Embedding, got inputs of shape {source}.'
+        )
+    if reads != output[-1]:
+        raise ConfigurationError(
+            'a sequence is written by reading what was written: expected as many outputs as '
+            f'inputs, got {output[-1]} and {reads}.'
+        )
+    return reads
+
+
+def _check_stepwise(node):
+    layer = node.layer
+    kind = type(layer).__name__
+    if isinstance(layer, keras.layers.RNN):
+        if layer.go_backwards:
+            raise node.spec.error(
+                'it reads the sequence backwards: there is no next step. Use a forward layer.'
+            )
+        return
+    axes = getattr(layer, 'axis', -1)
+    if kind not in STEPWISE or axes not in (-1, len(node.output.shape) - 1, [-1], [2]):
+        whole = 'bidirectional' if kind == 'Bidirectional' else kind
+        raise node.spec.error(
+            f'{whole} layers look at the whole sequence; it cannot be written a step at a time. '
+            'Use forward recurrent layers and layers that treat each step by itself.'
+        )

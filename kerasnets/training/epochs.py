@@ -1,0 +1,47 @@
+"""Keras callbacks over the epochs of a training run."""
+
+import keras
+
+
+class Epochs(keras.callbacks.CallbackList):
+    """Lets several calls of ``fit`` look like one to the callbacks.
+
+    The callbacks are given the network's own model, so that they save and change that one;
+    when they stop its training, the objective's is stopped.
+    """
+
+    def __init__(self, callbacks, objective, model, **params):
+        self.objective = objective
+        history = keras.callbacks.History()
+        objective.history = history
+        model.stop_training = False
+        super().__init__([*callbacks, history], model=model, **params)
+
+    def begin(self):
+        super().on_train_begin()
+
+    def end(self):
+        super().on_train_end()
+
+    def on_train_begin(self, logs=None):
+        pass
+
+    def on_train_end(self, logs=None):
+        pass
+
+    def on_train_batch_begin(self, batch, logs=None):
+        super().on_train_batch_begin(self.objective.updates(batch), logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        done = self.objective.updates(batch + 1)
+        steps = self.params['steps']
+        super().on_train_batch_end((min(done, steps) if steps else done) - 1, logs)
+        self._pass_on()
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        self._pass_on()
+
+    def _pass_on(self):
+        if self.model.stop_training:
+            self.objective.stop_training = True

@@ -1,0 +1,145 @@
+"""The Keras model that trains a network: a `graphs.Graph` with ``fit``."""
+
+import keras
+from keras import ops
+
+from kerasnets import devices
+from kerasnets.devices import replicas, total
+from kerasnets.monitors import metric
+from kerasnets.training.engine import Blocks
+
+
+class Objective(keras.Model):
+    """Maps a network's variables to its losses and monitors; trained by ``fit``.
+
+    The whole batch, targets and weights included, is the input of the model. Its outputs are
+    the quantities of a `Graph`, of which ``loss`` is followed downhill.
+    """
+
+    @classmethod
+    def over(cls, graph, metrics=()):
+        """The Objective of a `Graph`, with Keras metrics of its first loss."""
+        outputs = {
+            'loss': graph.loss,
+            'losses': [(mean, mass) for _, mean, mass in graph.losses],
+            'penalty': graph.loss - graph.err,
+            'monitors': dict(graph.monitors),
+        }
+        if metrics:
+            target, output, weights = graph.compared
+            outputs['compared'] = [target, output]
+            if weights is not None:  # metrics take one for a row of values
+                whole = len(weights.shape) == len(output.shape)
+                outputs['compared'].append(ops.mean(weights, axis=-1) if whole else weights)
+        if graph.curvature:
+            outputs['curvature'] = graph.curvature[1]
+        objective = cls(graph.variables, outputs)
+        objective.curved = graph.curvature[:1]
+        objective.coefficients = [coefficient for coefficient, _, _ in graph.losses]
+        objective.penalty = keras.metrics.Mean(name='penalty')
+        objective.means = [keras.metrics.Mean(name=f'loss_{i}') for i in range(len(graph.losses))]
+        objective.monitor_means = {name: keras.metrics.Mean(name=name) for name in graph.monitors}
+        objective.keras_metrics = [metric(asked) for asked in metrics]
+        objective.noises = graph.noises
+        objective.compile()
+        return objective
+
+    def use(self, optimizer, block=None, **settings):
+        """Train with this optimizer from now on, with settings of ``compile``.
+
+        With a `block`, a number of batches and the rows of each, XLA compiles training by such
+        blocks, see `compiled.Blocks`.
+        """
+        if self.optimizer is not optimizer or self._used != (block, settings):
+            self.compile(optimizer=optimizer, **settings)
+            self._used = block, settings
+        elif block and self.train_function is not None:
+            self.train_function.shape = None  # other data may have another
+
+    _used = None, None
+
+    @property
+    def block(self):
+        """Batches that one call of ``train_function`` trains on, and their rows; or None."""
+        return self._used[0]
+
+    def make_train_function(self, force=False):
+        """Make what ``fit`` calls for each step, or for each block of them."""
+        if force or self.train_function is None:
+            super().make_train_function(force)
+            if self.block:
+                self.train_function = Blocks(self, *self.block, self.train_function)
+
+    def feed(self, source):
+        """An epoch of a Dataset for ``fit``: its batches, or as many numbers as it has blocks.
+
+        The blocks themselves go straight to the function that trains on them: through a
+        pipeline of TensorFlow they would take six times as long.
+        """
+        if not self.block:
+            return source.feed()
+        import tensorflow as tf
+
+        self.make_train_function()
+        self.train_function.source = source.blocks(self.block[0])
+        return tf.data.Dataset.range(self.calls(source.batches))
+
+    def calls(self, updates):
+        """How often ``fit`` calls for so many updates; None for an unknown number of them."""
+        return -(-updates // self.block[0]) if self.block else updates
+
+    def updates(self, calls):
+        """The updates that so many calls make, at most."""
+        return calls * self.block[0] if self.block else calls
+
+    @property
+    def names(self):
+        """Names of the monitors: 'loss', 'err', and 'acc' for a classifier."""
+        return ['loss', 'err', *self.monitor_means, *(m.name for m in self.keras_metrics)]
+
+    @property
+    def metrics(self):
+        return [*self.means, self.penalty, *self.monitor_means.values(), *self.keras_metrics]
+
+    def train_step(self, *args):
+        *state, batch = args  # a state on JAX
+        return super().train_step(*state, devices.whole(batch))
+
+    def test_step(self, *args):
+        *state, batch = args
+        return super().test_step(*state, devices.whole(batch))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        if training and self.curved:
+            self.optimizer.notice(self.curved[0], y_pred['curvature'])
+        if replicas() == 1:
+            return y_pred['loss']
+        # each device counts for what it has of the weights, and the optimizer adds them up
+        rows = ops.cast(ops.shape(x[0])[0], 'float32')
+        parts = [(c, *kept) for c, kept in zip(self.coefficients, y_pred['losses'])]
+        parts.append((1.0, y_pred['penalty'], rows))
+        return sum(c * mean * mass / total(mass) for c, mean, mass in parts)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        def counted(mass):  # y is what rows count, where `devices.pipeline` says so
+            return mass if y is None else ops.cast(mass, 'float32') * y[0]
+
+        for kept, (mean, mass) in zip(self.means, y_pred['losses']):
+            kept.update_state(mean, sample_weight=counted(mass))
+        rows = ops.shape(x[0])[0]
+        self.penalty.update_state(y_pred['penalty'], sample_weight=counted(rows))
+        for name, (mean, mass) in y_pred['monitors'].items():
+            self.monitor_means[name].update_state(mean, sample_weight=counted(mass))
+        for further in self.keras_metrics:
+            target, output, *weights = y_pred['compared']
+            if y is not None:
+                weights = [counted(weights[0] if weights else ops.ones(ops.shape(target)[:1]))]
+            further.update_state(target, output, *weights)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self):
+        results = [mean.result() for mean in self.means]
+        err = sum(c * r for c, r in zip(self.coefficients, results))
+        monitors = {name: mean.result() for name, mean in self.monitor_means.items()}
+        further = {m.name: m.result() for m in self.keras_metrics}
+        return {'loss': err + self.penalty.result(), 'err': err, **monitors, **further}

@@ -1,0 +1,41 @@
+"""When training stops for lack of improvement."""
+
+import dataclasses
+import math
+
+from kerasnets.errors import number, positive
+
+
+@dataclasses.dataclass
+class Patience:
+    """Remembers the best validation so far, and when to stop waiting for a better one.
+
+    Attributes
+    ----------
+    patience : int
+        Validations without progress that are put up with.
+    min_improvement : float
+        Fraction of the best loss by which another must be below it to count as progress.
+    """
+
+    patience: int = 5
+    min_improvement: float = 0.0
+    best: float = math.inf
+    failures: int = 0
+
+    def __post_init__(self):
+        positive(self.patience, 'patience', least=0)
+        number(self.min_improvement, 'min_improvement', lambda v: 0 <= v < 1, 'of 0 to under 1')
+
+    def better(self, loss, counts=True):
+        """Take note of a loss; True if it is the best so far, else a failure if it counts."""
+        margin = abs(self.best) * self.min_improvement if math.isfinite(self.best) else 0.0
+        if self.best - loss > margin:
+            self.best, self.failures = loss, 0
+            return True
+        self.failures += counts
+        return False
+
+    @property
+    def exhausted(self):
+        return self.failures > self.patience

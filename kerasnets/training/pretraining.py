@@ -1,0 +1,176 @@
+"""Training a part of a network at a time, to begin with.
+
+Each part is a network of its own over the very layers of the whole one, so that the network is
+whole at every moment: there is nothing to put back.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from kerasnets.data import batches
+from kerasnets.errors import ConfigurationError
+from kerasnets.graph import builder
+from kerasnets.graph.nodes import is_chain
+from kerasnets.initializers import generator
+from kerasnets.language.spec import parse
+from kerasnets.losses import Loss
+
+#: Examples that 'sample' looks at, at most.
+EXAMPLES = 10_000
+
+
+def itertrain(net, make, algo, train, valid, subalgo, unlabelled=None, **keywords):
+    """Yield (training, validation) monitors of one part after the other.
+
+    Parameters
+    ----------
+    net : Network
+    make : callable
+        (nodes, losses, plain) -> a network over them; a plain one gives values.
+    algo : {'layerwise', 'pretrain', 'sample'}
+    train, valid
+        As for `Network.itertrain`.
+    subalgo : str
+        What each part is trained with.
+    unlabelled : list of arrays or callable, optional
+        Inputs for 'pretrain'. Default: those of `train`.
+    **keywords
+        Of `Network.itertrain`, for each part.
+
+    Raises
+    ------
+    ConfigurationError
+        If the network has no layers that can be trained one by one.
+    """
+    if not is_chain(net.nodes):
+        raise ConfigurationError(
+            f'{algo!r} needs a chain of layers; this network branches. Train it with another.'
+        )
+    if unlabelled is not None and algo != 'pretrain':
+        raise ConfigurationError(
+            f"unlabelled data is for algo='pretrain', got {algo!r}. Leave it out."
+        )
+    if algo == 'sample':
+        return _sampled(net, train, valid, keywords)
+    parts = {'layerwise': _layerwise, 'pretrain': _shadow}[algo](net, make)
+    if algo == 'pretrain':
+        train = unlabelled if unlabelled is not None else _inputs(train)
+        valid = None if valid is None else _inputs(valid)
+
+    def start(part):
+        return part.itertrain(train, valid, algo=subalgo, **keywords)
+
+    first, *others = parts
+    return _in_turn(start(first), map(start, others))
+
+
+def _in_turn(first, others):
+    """Runs one after the other: the first is made ready, each other when its turn comes."""
+    yield from first
+    for run in others:
+        yield from run
+
+
+def _layerwise(net, make):
+    """Networks over ever more of the layers, the last of them the whole.
+
+    Y. Bengio, P. Lamblin, D. Popovici, H. Larochelle (2006), "Greedy layer-wise training of
+    deep networks", NIPS.
+    """
+    nodes, tied = net.nodes, any(node.spec.form == 'tied' for node in net.nodes)
+    middle = len(nodes) // 2 if tied else len(nodes) - 2
+    losses = [dataclasses.replace(loss, output_name=None) for loss in net.losses]
+    parts = []
+    for depth in range(1, middle if tied else middle + 1):
+        head = nodes[: depth + 1]
+        tail = _mirror(net, head) if tied else [*head, _tap(net, head)]
+        parts.append(make(tail, losses, False))
+    return [*parts, net]
+
+
+def _tap(net, nodes):
+    """A last layer like the network's own, after fewer others."""
+    last = net.nodes[-1]
+    size = last.output.shape[-1]
+    activation = last.spec.activation or last.spec.default_activation
+    entry = {'size': size, 'form': 'ff', 'activation': activation, 'name': 'tap'}
+    return _added(net, nodes, entry)
+
+
+def _mirror(net, nodes):
+    """The nodes, and a tied layer for each of them, in the reverse order."""
+    nodes, partners = list(nodes), list(nodes[:0:-1])
+    for i, partner in enumerate(partners):
+        if partner.spec.form != 'ff':
+            raise partner.spec.error(
+                "only dense layers can be tied in pretraining. Use 'layerwise' for others."
+            )
+        first = i == len(partners) - 1
+        activation = 'linear' if first else partners[i + 1].spec.activation or 'relu'
+        entry = {'form': 'tied', 'partner': partner.name, 'activation': activation}
+        nodes.append(_added(net, nodes, {**entry, 'name': f'tied{i}'}))
+    return nodes
+
+
+def _added(net, nodes, entry):
+    spec = parse(entry, len(nodes), previous=nodes[-1].name)
+    return builder.add_node(nodes, spec, net.rng, net.INPUT_NDIM)
+
+
+def _shadow(net, make):
+    """Autoencoders over ever more of the hidden layers, each closed by tied ones."""
+    hidden = net.nodes[:-1]
+    if len(hidden) < 2:
+        raise ConfigurationError(
+            "'pretrain' needs a hidden layer; this network has none. Use another algorithm."
+        )
+    loss = Loss('mse', target=f'{hidden[0].name}:out')
+    return [
+        make(_mirror(net, hidden[: depth + 1]), [loss], True) for depth in range(1, len(hidden))
+    ]
+
+
+def _inputs(source):
+    """Training data without its targets."""
+    if callable(source):
+        return lambda: source()[:1]
+    if isinstance(source, (list, tuple)):
+        return list(source[:1])
+    return [batch[:1] for batch in source]
+
+
+def _sampled(net, train, valid, keywords):
+    """Set the weights of dense layers to examples of what they read, each of length 1.
+
+    The last layer of a network of values has examples of its targets. Yields once.
+    """
+    rng = generator(int(net.rng.integers(2**63)))
+    source = batches.dataset(train, net.data_spec.fit, batch_size=EXAMPLES)
+    batch = next(source.epoch())
+    for before, node in zip(net.nodes, net.nodes[1:]):
+        if 'w' not in (params := node.parts().get(node.name, {})) or len(params['w'].shape) != 2:
+            continue
+        last = node is net.nodes[-1] and not net.losses[0].of_labels and len(batch) > 1
+        if last:
+            rows = _drawn(batch[1], params['w'].shape[0], rng)
+        else:
+            read = net.feed_forward(batch[0])[f'{before.name}:out']
+            rows = _drawn(read, params['w'].shape[1], rng).T
+        params['w'].set_value(rows)
+    size = keywords['batch_size']
+    monitors = net.evaluate(train, batch_size=size)
+    yield monitors, monitors if valid is None else net.evaluate(valid, batch_size=size)
+
+
+def _drawn(rows, count, rng):
+    """So many rows of an array, each scaled to length 1; disturbed where they are too few."""
+    rows = np.reshape(rows, (-1, rows.shape[-1])).astype('float32')
+    rows = rows[np.linalg.norm(rows, axis=1) > 0]
+    if not len(rows):
+        return rng.normal(size=(count, rows.shape[1]))
+    chosen = rng.choice(len(rows), count, replace=len(rows) < count)
+    again = np.isin(np.arange(count), np.unique(chosen, return_index=True)[1], invert=True)
+    found = rows[chosen]
+    found[again] += rows.std(axis=0) * rng.normal(size=(again.sum(), rows.shape[1]))
+    return found / np.linalg.norm(found, axis=1, keepdims=True)

@@ -1,0 +1,93 @@
+"""A learning rate, found by trying ever larger ones.
+
+L. Smith (2017), "Cyclical learning rates for training neural networks", WACV.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kerasnets import backend
+from kerasnets.data import batches
+from kerasnets.errors import ConfigurationError, number, positive
+from kerasnets.graph.loss_graph import Asked
+from kerasnets.optimizers import Esgd
+from kerasnets.typing import Array
+
+#: Weight of the past in the running mean of the losses.
+SMOOTH = 0.9
+
+#: The search ends when the loss is so many times the smallest.
+BLOWN = 4.0
+
+
+@dataclasses.dataclass(frozen=True)
+class RateCurve:
+    """What each learning rate did.
+
+    Attributes
+    ----------
+    rates : array (steps,)
+    losses : array (steps,)
+        Running means of the loss.
+    best : float
+        The rate at which the loss fell most steeply.
+    """
+
+    rates: Array
+    losses: Array
+    best: float
+
+
+def find(
+    objectives: Any,
+    source: Any,
+    algo: Any,
+    low: float,
+    high: float,
+    steps: int,
+    batch_size: int,
+    options: Any,
+) -> RateCurve:
+    """Take a step at each of `steps` rates from `low` to `high`; the network stays as it was."""
+    steps = positive(steps, 'steps', least=3)
+    for name, rate in (('low', low), ('high', high)):
+        number(rate, name, lambda r: 0 < r < math.inf, 'above 0')
+    if not low < high:
+        raise ConfigurationError(f'expected 0 < low < high, got low={low!r}, high={high!r}.')
+    objectives.models.check_losses()
+    source = batches.dataset(source, objectives.models.data_spec.fit, batch_size=batch_size)
+    optimizer = objectives.optimizer(algo, low, **options)
+    objective = objectives.find(source, Asked(curvature=isinstance(optimizer, Esgd)))
+    objective.use(optimizer)
+    before = backend.values(objectives.models.model.variables)
+    rates = np.geomspace(low, high, steps)
+    losses: Any = []
+    mean = 0.0
+    try:
+        for i, (rate, batch) in enumerate(zip(rates, _endless(source))):
+            optimizer.learning_rate = float(rate)
+            logs = objective.train_on_batch(batch, return_dict=True)
+            objective.reset_metrics()
+            mean = SMOOTH * mean + (1 - SMOOTH) * float(logs['loss'])
+            losses.append(mean / (1 - SMOOTH ** (i + 1)))
+            if not math.isfinite(losses[-1]) or losses[-1] > BLOWN * min(losses):
+                break
+    finally:
+        backend.restore(objectives.models.model.variables, before)
+    losses = np.array(losses)
+    finite = losses[np.isfinite(losses)]
+    if len(finite) < 3:
+        raise ConfigurationError(f'the loss blew up at once. Try low={low / 1000:g}.')
+    steepest = int(np.argmin(np.gradient(finite, np.log(rates[: len(finite)]))))
+    return RateCurve(rates[: len(losses)], losses, float(rates[steepest]))
+
+
+def _endless(source: Any) -> Iterator[Any]:
+    while True:
+        yield from source.epoch()

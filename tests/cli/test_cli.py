@@ -1,0 +1,257 @@
+"""The command ``kerasnets``."""
+
+import json
+import os
+import subprocess
+import sys
+
+import hostile
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from paths import TESTS
+
+import kerasnets
+from kerasnets.cli import main
+
+PICKLES = TESTS / 'pickles'
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_convert_and_inspect(tmp_path):
+    name = '0.7.3-rec_lstm'
+    old, new = PICKLES / f'{name}.theanets.pkl.gz', tmp_path / 'new.keras'
+    done = call('convert', old, new)
+    assert done.exit_code == 0, done.output
+    assert 'new.keras: ' in done.output
+    want = np.load(PICKLES / f'{name}.npz')
+    np.testing.assert_allclose(kerasnets.load(new).predict(want['x']), want['predict'], atol=1e-5)
+    for path in (old, new):
+        done = call('inspect', path)
+        assert done.exit_code == 0
+        assert 'recurrent.' in done.output
+        assert 'hid1' in done.output
+        assert json.loads(call('inspect', path, '--json').output)['num_params'] > 0
+
+
+BACKEND = keras.backend.backend()
+TFLITE = pytest.param(
+    'net.tflite', marks=pytest.mark.skipif(BACKEND != 'tensorflow', reason='of TensorFlow')
+)
+FOLDER = pytest.param(
+    'folder', marks=pytest.mark.skipif(BACKEND == 'torch', reason='Keras exports nothing right')
+)
+
+
+@pytest.mark.parametrize('new', ['net.h5', 'net.weights.h5', TFLITE, FOLDER])
+def test_other_formats(new, tmp_path):
+    (tmp_path / 'old.keras').write_bytes(hostile.honest('.keras'))
+    done = call('convert', tmp_path / 'old.keras', tmp_path / new)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / new).exists()
+
+
+def test_a_warning_and_errors_are_told(tmp_path):
+    old = PICKLES / '0.6.2-rec_bidirectional.theanets.pkl.gz'
+    assert (
+        'Warning: theanets left the backward half' in call('convert', old, tmp_path / 'a.h5').output
+    )
+    for arguments, says in [
+        (('inspect', tmp_path / 'none'), 'there is no such file'),
+        (('convert', old, tmp_path / 'a.pkl'), 'networks are saved as .keras or .h5'),
+        (('convert', old, tmp_path / 'b.keras', '--max-params', 3), 'more than max_params=3'),
+        (('convert', 'hf://a/b', tmp_path / 'b.keras'), 'is an address'),
+        (('inspcet', old), 'No such command'),
+    ]:
+        done = call(*arguments)
+        assert done.exit_code != 0
+        assert says in done.output
+        assert 'Traceback' not in done.output
+    assert not (tmp_path / 'b.keras').exists()
+
+
+def test_as_a_module():
+    done = subprocess.run(
+        [sys.executable, '-m', 'kerasnets', '--version'], capture_output=True, text=True
+    )
+    assert done.stdout.strip().endswith(kerasnets.__version__)
+
+
+CORPUS = 'to be, or not to be, that is the question; ' * 60
+
+
+def run(*arguments):
+    """What a command says on standard output; it must end well."""
+    done = call(*arguments)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_text_from_nothing_to_a_sample(tmp_path):
+    corpus, model = tmp_path / 'corpus.txt', tmp_path / 'model.keras'
+    corpus.write_text(CORPUS, encoding='utf-8')
+    small = ['--layers', '32', '--time', '20', '--batch', '8', '--epochs', '12', '--rng', '1']
+    found = json.loads(run('text', 'train', corpus, '-o', model, *small, '--json'))
+    assert found['model'] == str(model)
+    assert found['characters'] == len(CORPUS)
+    assert found['held out: acc'] > 0.9
+    written = run('text', 'sample', model, '--seed', 'or not', '--length', 30, '--temperature', 0)
+    assert written == 'or not to be, that is the question; \n'
+    texts = json.loads(
+        run('text', 'sample', model, '--streams', 3, '--length', 9, '--rng', 2, '--json')
+    )
+    assert [len(one) for one in texts] == [len('The ') + 9] * 3
+    again = run('text', 'sample', model, '--streams', 3, '--length', 9, '--rng', 2)
+    assert all(one in again for one in texts)
+
+
+def test_text_options_reach_the_network(tmp_path):
+    corpus, model = tmp_path / 'corpus.txt', tmp_path / 'model.h5'
+    corpus.write_text(CORPUS, encoding='utf-8')
+    options = '--layers 6,5 --form gru --activation tanh --algorithm sgd --time 10 --batch 4'
+    more = '--alphabet abcdefghijklmnopqrstuvwxyz --noise 0.1 --dropout 0.1 --epochs 1'
+    save = tmp_path / 'progress.keras'
+    shown = run(
+        'text',
+        'train',
+        corpus,
+        corpus,
+        '-o',
+        model,
+        *options.split(),
+        *more.split(),
+        '--save',
+        save,
+    )
+    assert 'parameters' in shown
+    net = kerasnets.load(model)
+    assert [(spec.form, spec.size) for spec in net.specs[1:3]] == [('gru', 6), ('gru', 5)]
+    assert net.specs[1].activation == 'tanh'
+    assert net.text.alpha == 'abcdefghijklmnopqrstuvwxyz'
+    assert kerasnets.load(save).num_params == net.num_params
+
+
+FLOWERS = """length,colour,kind
+1.0,red,rose
+1.1,red,rose
+5.0,blue,iris
+,blue,iris
+"""
+
+
+def table(path, rows=200, lacking=False):
+    """A CSV file of two columns and what follows from them."""
+    rng = np.random.default_rng(0)
+    size, colour = rng.normal(5, 2, size=rows), rng.choice(['red', 'blue'], size=rows)
+    kind = np.where((size > 5) & (colour == 'red'), 'large', 'other')
+    price = 10 * size + 3 * (colour == 'red')
+    names = ['size', 'colour', 'kind', 'price']
+    lines = [','.join(names)]
+    for one in zip(size.round(3), colour, kind, price.round(3)):
+        lines.append(','.join(map(str, one)))
+    path.write_text('\n'.join(lines[: 1 + rows]) + '\n', encoding='utf-8')
+    return path
+
+
+def test_from_a_csv_to_classes(tmp_path):
+    data, model = table(tmp_path / 'data.csv'), tmp_path / 'model.keras'
+    options = ['--drop', 'price', '--epochs', 60, '--learning-rate', 0.02, '--json']
+    found = json.loads(run('train', data, '--target', 'kind', '-o', model, *options))
+    assert found['held out: score'] > 0.9
+    done = call('predict', model, data, '--proba')
+    header, *lines = done.stdout.splitlines()
+    assert header == 'size,colour,kind,price,predicted kind,p(large),p(other)'
+    assert len(lines) == 200
+    right = [line.split(',')[2] == line.split(',')[4] for line in lines]
+    assert np.mean(right) > 0.9
+    assert done.stderr == f'score: {np.mean(right):.4f}\n'
+    first = json.loads(run('predict', model, data, '--json').splitlines()[0])
+    assert set(first) == {'size', 'colour', 'kind', 'price', 'predicted kind'}
+
+
+def test_from_a_csv_to_values(tmp_path):
+    data, model = table(tmp_path / 'data.csv'), tmp_path / 'model.keras'
+    options = ['--drop', 'kind', '--epochs', 60, '--learning-rate', 0.02]
+    run('train', data, '--target', 'price', '-o', model, *options)
+    out = tmp_path / 'out.csv'
+    run('predict', model, data, '-o', out)
+    rows = [line.split(',') for line in out.read_text().splitlines()[1:]]
+    price, predicted = (np.array([float(row[i]) for row in rows]) for i in (3, 4))
+    assert np.abs(price - predicted).mean() < 2
+    assert 'UsageError' not in out.read_text()
+    assert call('predict', model, data, '--proba').exit_code == 2
+
+
+def test_what_is_wrong_is_told_in_a_line(tmp_path):
+    data = tmp_path / 'flowers.csv'
+    data.write_text(FLOWERS, encoding='utf-8')
+    broken = tmp_path / 'broken.csv'
+    broken.write_text('a,b\n1,2\n1,2,3\n', encoding='utf-8')
+    corpus = tmp_path / 'short.txt'
+    corpus.write_text('abc', encoding='utf-8')
+    model = tmp_path / 'model.keras'
+    (tmp_path / 'plain.keras').write_bytes(hostile.honest('.keras'))
+    for arguments, code, says in [
+        (('train', data, '--target', 'knid', '-o', model), 1, "Did you mean 'kind'?"),
+        (('train', data, '--target', 'kind', '-o', 'm.pkl'), 1, 'ending in .keras or .h5'),
+        (('train', data, '--target', 'kind', '-o', '/nowhere/m.keras'), 1, 'there is no folder'),
+        (('train', data, '--target', 'kind', '--layers', 'x', '-o', model), 2, 'sizes such as 64'),
+        (('train', data, '--target', 'kind', '--algorithm', 'admm', '-o', model), 1, "'adam'"),
+        (('train', broken, '--target', 'b', '-o', model), 1, 'line 3: expected 2 values'),
+        (('train', data, '--target', 'kind'), 2, "Missing option '-o'"),
+        (('predict', tmp_path / 'plain.keras', data), 1, 'says nothing of columns'),
+        (('text', 'sample', tmp_path / 'plain.keras'), 1, 'has no alphabet'),
+        (('text', 'train', corpus, '-o', model), 1, 'no character occurs 10 times'),
+    ]:
+        done = call(*arguments)
+        assert done.exit_code == code, (arguments, done.output)
+        assert says in ' '.join(done.output.split()), (arguments, done.output)
+        assert 'Traceback' not in done.output
+    assert not model.exists()
+
+
+def test_demo(tmp_path, monkeypatch):
+    import pydoc_data.topics
+
+    monkeypatch.setattr(pydoc_data.topics, 'topics', {'one': CORPUS * 2})
+    model = tmp_path / 'demo.keras'
+    shown = run('demo', '-o', model, '--epochs', 1)
+    assert 'Python language reference' in shown
+    assert 'kerasnets text sample' in shown
+    assert kerasnets.load(model).text.classes > 10
+
+
+def test_shell_completion():
+    done = subprocess.run(
+        [sys.executable, '-m', 'kerasnets'],
+        capture_output=True,
+        text=True,
+        env={**os.environ, '_KERASNETS_COMPLETE': 'bash_source'},
+    )
+    assert '_kerasnets_completion' in done.stdout
+
+
+def test_help_needs_no_keras():
+    code = (
+        'import sys; from kerasnets.cli import main; main(["text", "train", "--help"], '
+        'standalone_mode=False); sys.exit(bool({"keras", "tensorflow"} & set(sys.modules)))'
+    )
+    assert subprocess.run([sys.executable, '-c', code], capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != 'tensorflow', reason='Keras loads TensorFlow when it saves, too'
+)
+def test_a_command_says_on_standard_error_what_it_means_to_say(tmp_path):
+    """In a process of its own, where the engine is loaded and may talk."""
+    (tmp_path / 'old.keras').write_bytes(hostile.honest('.keras'))
+    command = [sys.executable, '-m', 'kerasnets', 'convert', 'old.keras', 'new.h5']
+    plain = {k: v for k, v in os.environ.items() if k != 'TF_CPP_MIN_LOG_LEVEL'}
+    done = subprocess.run(command, cwd=tmp_path, env=plain, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr == ''
+    assert done.stdout.startswith('new.h5: ')

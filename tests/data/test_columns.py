@@ -1,0 +1,112 @@
+"""Tables of texts as arrays, and back."""
+
+import json
+
+import numpy as np
+import pytest
+
+import kerasnets
+from kerasnets.data.columns import Columns, read
+from kerasnets.errors import DataError, FileError
+
+DATA = {
+    'size': ['1', '2', '', '5'],
+    'colour': ['red', 'blue', 'red', ''],
+    'kind': ['x', 'y', 'x', 'y'],
+    'price': ['10', '20', '30', '40'],
+}
+
+
+def test_numbers_are_scaled_and_words_spread():
+    table = Columns.of(DATA, 'kind', drop=['price'])
+    assert table.sizes == (4, 2)
+    x = table.inputs(DATA)
+    sizes = np.array([1, 2, 8 / 3, 5])
+    std = np.std([1, 2, 5])
+    np.testing.assert_allclose(x[:, 0], (sizes - 8 / 3) / std, atol=1e-6)
+    np.testing.assert_array_equal(x[:, 1:], [[0, 0, 1], [0, 1, 0], [0, 0, 1], [1, 0, 0]])
+    assert table.targets(DATA).tolist() == [0, 1, 0, 1]
+    assert table.readable([1, 0]) == ['y', 'x']
+    unknown = {'size': ['1'], 'colour': ['green']}
+    assert table.inputs(unknown)[0, 1:].tolist() == [0, 0, 0]
+
+
+def test_values_come_back():
+    table = Columns.of(DATA, 'price')
+    np.testing.assert_allclose(table.readable(table.targets(DATA)), [10, 20, 30, 40], atol=1e-5)
+    assert Columns.of(DATA, 'price', classes=True).target.words == ('10', '20', '30', '40')
+
+
+def test_it_is_saved_with_the_network(tmp_path):
+    table = Columns.of(DATA, 'kind')
+    net = kerasnets.Classifier([table.sizes[0], 3, 2])
+    net.table = table
+    for name in ('net.keras', 'net.h5'):
+        net.save(tmp_path / name)
+        assert kerasnets.load(tmp_path / name).table == table
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'columns': 3},
+        {'columns': [{'name': 'a', 'code': 'x'}]},
+        {'target': {'name': 'a', 'std': 0.0}},
+        {'target': {'name': 'a', 'words': [1]}},
+        {'target': None},
+    ],
+)
+def test_a_file_that_says_nonsense(change):
+    about = json.loads(json.dumps(Columns.of(DATA, 'kind').as_dict()))
+    assert Columns.from_dict(about) == Columns.of(DATA, 'kind')
+    with pytest.raises(FileError, match='describes its table wrongly'):
+        Columns.from_dict({**about, **change})
+
+
+@pytest.mark.parametrize(
+    ('data', 'target', 'says'),
+    [
+        (DATA, 'knid', "no column 'knid'. Did you mean 'kind'"),
+        ({'kind': ['a', 'b']}, 'kind', 'no column is left'),
+        ({**DATA, 'size': [''] * 4}, 'kind', "'size' holds no value"),
+    ],
+)
+def test_what_makes_no_table(data, target, says):
+    with pytest.raises(DataError, match=says):
+        Columns.of(data, target)
+
+
+def test_many_words_are_no_column():
+    data = {'id': [f'w{i}' for i in range(101)], 'kind': ['a', *'b' * 100]}
+    with pytest.raises(DataError, match="'id' holds 101 different words"):
+        Columns.of(data, 'kind')
+
+
+def test_new_data_that_does_not_fit():
+    table = Columns.of(DATA, 'kind')
+    with pytest.raises(DataError, match="column 'size': expected numbers as in training, got 'x'"):
+        table.inputs({**DATA, 'size': ['1', 'x', '2', '3']})
+    with pytest.raises(DataError, match=r"column 'kind', row 2: expected one of .* got 'z'"):
+        table.targets({'kind': ['x', 'y', 'z']})
+
+
+@pytest.mark.parametrize(
+    ('content', 'says'),
+    [
+        (b'a,b\n1\n', 'line 2: expected 2 values'),
+        (b'a,a\n1,2\n', 'different names'),
+        (b'a,b\n', 'lines of values'),
+        (b'\xff\xfe\x00', 'expected a CSV file in UTF-8'),
+    ],
+)
+def test_files_that_are_none(content, says, tmp_path):
+    path = tmp_path / 'data.csv'
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=says):
+        read(path)
+
+
+def test_quotes_blanks_and_a_mark_at_the_start(tmp_path):
+    path = tmp_path / 'data.csv'
+    path.write_bytes('\ufeffa,b\n"1, 2", x\n\n3,y \n'.encode())
+    assert read(path) == {'a': ['1, 2', '3'], 'b': ['x', 'y']}

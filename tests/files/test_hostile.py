@@ -1,0 +1,249 @@
+"""Rows 15, 16 and 18: files that are broken or mean harm are refused, and nothing in them runs."""
+
+import io
+import json
+
+import hostile
+import keras
+import numpy as np
+import pytest
+from fresh import run
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from paths import TESTS
+
+import kerasnets
+from kerasnets.errors import ConfigurationError, FileError
+from kerasnets.files import atomic, contents, policy
+
+SEAL = len(atomic.SEAL) + atomic.DIGEST
+MB = 2**10  # of what Linux counts memory in
+PICKLE = TESTS / 'pickles' / '0.7.3-ff_classifier.theanets.pkl'
+X = np.random.default_rng(2).normal(size=(3, 4)).astype('f')
+
+OPEN = f"""
+import sys
+sys.path.insert(0, {str(TESTS)!r})
+import json, pathlib, resource
+import hostile, keras, kerasnets
+
+def memory():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+folder = pathlib.Path(sys.argv[1])
+canary, path = folder / 'canary', folder / 'file'
+files = hostile.corpus(canary)
+for suffix in ('.keras', '.h5'):
+    path.write_bytes(hostile.honest(suffix))
+    kerasnets.load(path)
+found, before = dict.fromkeys(files, ''), memory()
+for ambient in (lambda: None, keras.config.enable_unsafe_deserialization):
+    ambient()
+    for name, content in atomic.items():
+        path.write_bytes(content)
+        try:
+            kerasnets.load(path)
+            found[name] += 'opened '
+        except kerasnets.FileError as error:
+            found[name] += '' if str(path) in str(error) else 'unnamed '
+        found[name] += 'ran ' if canary.exists() else ''
+        found[name] += '' if sorted(folder.iterdir()) == [path] else 'left something '
+        canary.unlink(missing_ok=True)
+print(json.dumps([found, memory() - before]))
+"""
+
+
+def test_a_corpus_of_hostile_and_broken_files(tmp_path):
+    found, grown = json.loads(run(OPEN, tmp_path).splitlines()[-1])
+    assert len(found) >= 70
+    assert {name: what for name, what in found.items() if what} == {}
+    assert grown < 64 * MB
+
+
+def test_the_canary_is_one(tmp_path):
+    """Keras runs the same file when it is told that it may."""
+    canary = tmp_path / 'canary'
+    (tmp_path / 'net.keras').write_bytes(hostile.lambda_model(canary, '.keras'))
+    keras.saving.load_model(tmp_path / 'net.keras', safe_mode=False)(X)
+    assert canary.exists()
+
+
+@pytest.mark.parametrize(
+    ('name', 'says'),
+    [
+        ('lambda', "the layer '.*' is a Lambda, which runs code .* from_keras"),
+        ('import', "the layer 'hid1' names os: 'system', which is not known here"),
+        ('unknown class', "the layer 'hid1' names mine: 'Mine'.*register_keras_serializable"),
+        ('wide', "the layer 'hid1' has units=20000000, for which .*max_params="),
+        ('wide and wider', 'have 3,600,360,000 parameters, and it holds 43'),
+        ('other table', r"the weight 'hid1/kernel' is of shape \(6, 5\) .* \(4, 5\) in the file"),
+        ('h5 other weights', r"the weight 'hid1/kernel' is of shape \(4, 7\) .* \(4, 5\) in the"),
+        ('half', r'the file is broken \(BadZipFile'),
+        ('empty', 'the file is no .keras or .h5 file'),
+        ('h5 flipped in the weights', 'the file is damaged'),
+        ('h5 weights alone', 'weights alone. Make the network and load_weights'),
+        ('traversal', 'would land outside of the file'),
+    ],
+)
+def test_what_is_said(name, says, tmp_path):
+    with pytest.raises(FileError, match=says):
+        kerasnets.load(io.BytesIO(hostile.corpus(tmp_path / 'canary')[name]))
+
+
+@pytest.mark.parametrize(
+    'path',
+    ['hf://keras/bert', 'https://example.org/net.keras', 'gs://a/net.keras', 'file:///net.h5'],
+)
+def test_addresses_are_no_paths(path):
+    net = kerasnets.Classifier([4, 3])
+    for call in (kerasnets.load, net.save, net.load_weights):
+        with pytest.raises(FileError, match='is an address: kerasnets reads and writes files of'):
+            call(path)
+
+
+def test_max_params():
+    content = hostile.honest('.keras')
+    assert kerasnets.load(io.BytesIO(content), max_params=43).num_params == 43
+    drawn = kerasnets.Classifier([4, (5, 'tanh'), dict(form='Dropout', rate=0.5), 3])
+    handle = io.BytesIO()
+    drawn.save(handle)  # seeds are no parameters
+    handle.seek(0)
+    assert kerasnets.load(handle, max_params=43).num_params == 43
+    handle.seek(0)
+    assert kerasnets.inspect(handle).num_params == 43
+    for wrong in ('many', 0, 2.5):
+        with pytest.raises(ConfigurationError, match='max_params as an int of 1 or more'):
+            kerasnets.load(io.BytesIO(content), max_params=wrong)
+    with pytest.raises(FileError, match='holds 43 parameters, more than max_params=42'):
+        kerasnets.load(io.BytesIO(content), max_params=42)
+    with pytest.raises(FileError, match='holds 51 parameters, more than max_params=7'):
+        kerasnets.load(PICKLE.parent / '0.7.3-ff_classifier.theanets.pkl', max_params=7)
+
+
+def test_a_skeleton_takes_no_room():
+    """Whatever Keras does with variables that wait for their values, these get none."""
+    model = keras.Sequential([keras.Input((10**6,)), keras.layers.Dropout(0.5)])
+    config = keras.saving.serialize_keras_object(model)
+    wide = {'module': 'keras.layers', 'class_name': 'Dense', 'config': {'units': 10**6}}
+    config['config']['layers'].append(wide)
+    made = policy.skeleton(config)
+    assert made.layers[-1].kernel.shape == (10**6, 10**6)  # 4 TB
+    with keras.StatelessScope():
+        pass  # what waits in this thread gets its values when the scope ends
+
+
+@keras.saving.register_keras_serializable('tests')
+class Doubling(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+
+
+def test_what_is_registered_may_be_named(tmp_path):
+    keras.Sequential([keras.Input((4,)), Doubling()]).save(tmp_path / 'a.keras')
+    np.testing.assert_allclose(kerasnets.load(tmp_path / 'a.keras').predict(X), 2 * X)
+
+    class Trebling(keras.layers.Layer):
+        def call(self, x):
+            return 3 * x
+
+    with keras.saving.custom_object_scope({'Trebling': Trebling}):
+        keras.Sequential([keras.Input((4,)), Trebling()]).save(tmp_path / 'b.keras')
+        np.testing.assert_allclose(kerasnets.load(tmp_path / 'b.keras').predict(X), 3 * X)
+    with pytest.raises(FileError, match="'Trebling', which is not known here"):
+        kerasnets.load(tmp_path / 'b.keras')
+
+
+# Row 15: any byte
+
+
+def whole(kind):
+    return PICKLE.read_bytes() if kind == 'pickle' else hostile.honest(kind)
+
+
+def opened(content):
+    """The network in a file; None if it is refused."""
+    try:
+        return kerasnets.load(io.BytesIO(content))
+    except FileError:
+        return None
+
+
+def assert_same(net, other):
+    assert net.losses == other.losses
+    np.testing.assert_array_equal(net.predict_proba(X), other.predict_proba(X))
+
+
+def cases(count):
+    return settings(
+        max_examples=count,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
+
+
+def end_too_soon(kind, count):
+    content = whole(kind)
+
+    @cases(count)
+    @given(st.integers(0, len(content) - 1))
+    def check(end):
+        net = opened(content[:end])
+        if kind == '.h5' and len(content) - end <= SEAL:
+            assert_same(net, opened(content))  # nothing but the seal is lost
+        else:
+            assert net is None
+
+    check()
+
+
+def flip(kind, count):
+    """A file with other bytes is refused, or is what it was; a pickle has no checksum to tell."""
+    content = whole(kind)
+    same = opened(content)
+    places = st.tuples(st.integers(0, len(content) - 1), st.integers(1, 255))
+
+    @cases(count)
+    @given(st.lists(places, min_size=1, max_size=4, unique_by=lambda flip: flip[0]))
+    def check(flips):
+        broken = bytearray(content)
+        for at, by in flips:
+            broken[at] ^= by
+        net = opened(bytes(broken))
+        if net is not None and kind != 'pickle':
+            assert_same(net, same)
+
+    check()
+
+
+@pytest.mark.parametrize('kind', ['.keras', '.h5', 'pickle'])
+@pytest.mark.parametrize('damage', [end_too_soon, flip])
+def test_damaged_files(damage, kind):
+    damage(kind, 100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('kind', ['.keras', '.h5', 'pickle'])
+@pytest.mark.parametrize('damage', [end_too_soon, flip])
+def test_damaged_files_in_thousands(damage, kind):
+    damage(kind, 2000)
+
+
+def test_files_of_keras_that_are_not_sealed(tmp_path):
+    """Keras' own .h5 has no checksum: refused, or other numbers, but never a crash or a hang."""
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save(tmp_path / 'net.h5')
+    content = (tmp_path / 'net.h5').read_bytes()
+
+    @cases(100)
+    @given(st.integers(0, len(content) - 1), st.integers(1, 255))
+    def check(at, by):
+        opened(content[:at] + bytes([content[at] ^ by]) + content[at + 1 :])
+
+    check()
+
+
+def test_an_hdf5_file_that_others_change_loses_its_seal(tmp_path):
+    """A seal says that a file is as we wrote it; who writes to it with h5py takes it off."""
+    (tmp_path / 'net.h5').write_bytes(hostile.hdf5(lambda file: file.attrs.update(note='mine')))
+    assert kerasnets.load(tmp_path / 'net.h5').num_params == 43
+    assert contents.read(tmp_path / 'net.h5').about['class'] == 'feedforward.Classifier'
