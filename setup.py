@@ -16,7 +16,7 @@ setup(
     long_description_content_type='text/markdown',
     packages=find_packages(include=['kerasnets', 'kerasnets.*']),
     package_data={'kerasnets': ['py.typed']},
-    python_requires='>=3.10,<3.14',
+    python_requires='>=3.11,<3.14',
     install_requires=[
         'keras>=3.15.1',
         'tensorflow>=2.21',
@@ -56,7 +56,6 @@ setup(
         'Development Status :: 4 - Beta',
         'Intended Audience :: Developers',
         'Intended Audience :: Science/Research',
-        'Programming Language :: Python :: 3.10',
         'Programming Language :: Python :: 3.11',
         'Programming Language :: Python :: 3.12',
         'Programming Language :: Python :: 3.13',

@@ -1,7 +1,11 @@
 """Functions of tensors compiled by whichever backend Keras runs on."""
 
+from __future__ import annotations
+
 import contextlib
 import contextvars
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,13 +15,13 @@ from kerasnets.errors import ConfigurationError
 _under_xla = contextvars.ContextVar('under_xla', default=False)
 
 
-def under_xla():
+def under_xla() -> Any:
     """Whether XLA compiles what runs now, a training step and all around it."""
     return keras.backend.backend() == 'jax' or _under_xla.get()
 
 
 @contextlib.contextmanager
-def for_xla():
+def for_xla() -> Iterator[Any]:
     """What is traced here will be compiled by XLA, whichever the backend."""
     token = _under_xla.set(True)
     try:
@@ -26,7 +30,7 @@ def for_xla():
         _under_xla.reset(token)
 
 
-def compiled(function, variables, signature=None, xla=True):
+def compiled(function: Any, variables: Any, signature: Any = None, xla: bool = True) -> Any:
     """Compile a function written in `keras.ops`.
 
     Parameters
@@ -59,7 +63,7 @@ def compiled(function, variables, signature=None, xla=True):
     if backend == 'jax':
         import jax
 
-        def pure(values, *args):
+        def pure(values: Any, *args: Any) -> Any:
             with keras.StatelessScope(state_mapping=list(zip(variables, values))):
                 return function(*args)
 
@@ -68,7 +72,7 @@ def compiled(function, variables, signature=None, xla=True):
     if backend == 'torch':
         import torch
 
-        def without_gradients(*args):
+        def without_gradients(*args: Any) -> Any:
             with torch.no_grad():
                 return function(*keras.tree.map_structure(keras.ops.convert_to_tensor, args))
 
@@ -76,7 +80,7 @@ def compiled(function, variables, signature=None, xla=True):
     return function
 
 
-def gradients(function, variables):
+def gradients(function: Any, variables: Any) -> Any:
     """The gradients of a scalar function of nothing by variables that it reads: a list."""
     backend = keras.backend.backend()
     if backend == 'tensorflow':
@@ -92,7 +96,7 @@ def gradients(function, variables):
     if backend == 'jax':
         import jax
 
-        def pure(values):
+        def pure(values: Any) -> Any:
             with keras.StatelessScope(state_mapping=list(zip(variables, values))):
                 return function()
 
@@ -109,7 +113,7 @@ def gradients(function, variables):
     )
 
 
-def squared_jacobian(function, x):
+def squared_jacobian(function: Any, x: Any) -> Any:
     """The mean over examples of the squared derivatives of a function of a batch, Σ (∂h/∂x)².
 
     Parameters
@@ -143,12 +147,12 @@ def squared_jacobian(function, x):
     return total / keras.ops.cast(keras.ops.shape(x)[0], total.dtype)
 
 
-def values(variables):
+def values(variables: Any) -> Any:
     """The values of Keras variables as numpy arrays of their own."""
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
-def restore(variables, arrays):
+def restore(variables: Any, arrays: Any) -> None:
     """Set Keras variables from arrays."""
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)

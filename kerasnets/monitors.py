@@ -1,8 +1,11 @@
 """What is watched in training beside the loss: patterns of outputs and parameters, and metrics."""
 
+from __future__ import annotations
+
 import dataclasses
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import keras
 from keras import ops
@@ -26,20 +29,20 @@ class Monitor:
 
     pattern: str
     label: str
-    function: Callable
+    function: Callable[..., Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Below:
     """The fraction of values that are below a level."""
 
-    level: float
+    level: Any
 
-    def __call__(self, values):
+    def __call__(self, values: Any) -> Any:
         return ops.mean(ops.cast(values < self.level, 'float32'))
 
 
-def build(asked):
+def build(asked: Any) -> Any:
     """Monitors and Keras metrics from what a user asks for.
 
     Parameters
@@ -77,13 +80,13 @@ def build(asked):
     return tuple(monitors), tuple(metrics)
 
 
-def _is_pair(level):
+def _is_pair(level: Any) -> Any:
     """Whether it is a label and a function."""
     pair = isinstance(level, (tuple, list)) and len(level) == 2
     return pair and isinstance(level[0], str) and callable(level[1])
 
 
-def _levels(levels):
+def _levels(levels: Any) -> Iterator[Any]:
     """(label, function) pairs."""
     if isinstance(levels, Mapping):
         levels = list(levels.items())
@@ -102,7 +105,7 @@ def _levels(levels):
             )
 
 
-def metric(asked):
+def metric(asked: Any) -> Any:
     """A Keras metric from its name, or as it is; ConfigurationError if there is none."""
     if isinstance(asked, keras.metrics.Metric):
         return asked

@@ -1,7 +1,10 @@
 """Optimization algorithms by theanets' names and keywords, as Keras optimizers."""
 
+from __future__ import annotations
+
 import inspect
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -34,19 +37,19 @@ class Rprop(keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate=1e-4,
-        increase=1.01,
-        decrease=0.99,
-        min_step=0.0,
-        max_step=100.0,
-        name='rprop',
-        **kwargs,
-    ):
+        learning_rate: float = 1e-4,
+        increase: float = 1.01,
+        decrease: float = 0.99,
+        min_step: float = 0.0,
+        max_step: float = 100.0,
+        name: Any = 'rprop',
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.increase, self.decrease = increase, decrease
         self.min_step, self.max_step = min_step, max_step
 
-    def build(self, variables):
+    def build(self, variables: Any) -> None:
         """Make the last gradient and the step of each variable."""
         if self.built:
             return
@@ -54,7 +57,7 @@ class Rprop(keras.optimizers.Optimizer):
         self.gradients = self.add_optimizer_variables(variables, 'gradient')
         self.steps = self.add_optimizer_variables(variables, 'step')
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable."""
         i = self._get_variable_index(variable)
         last, step = self.gradients[i], self.steps[i]
@@ -68,7 +71,7 @@ class Rprop(keras.optimizers.Optimizer):
         self.assign(last, gradient)
         self.assign_sub(variable, ops.sign(gradient) * moved)
 
-    def get_config(self):
+    def get_config(self) -> Any:
         """What makes the optimizer again."""
         own = {k: getattr(self, k) for k in ('increase', 'decrease', 'min_step', 'max_step')}
         return {**super().get_config(), **own}
@@ -100,44 +103,53 @@ class Esgd(keras.optimizers.Optimizer):
     0.95
     """
 
-    def __init__(self, learning_rate=1e-4, rho=0.95, epsilon=1e-8, name='esgd', **kwargs):
+    def __init__(
+        self,
+        learning_rate: float = 1e-4,
+        rho: float = 0.95,
+        epsilon: float = 1e-8,
+        name: Any = 'esgd',
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.rho, self.epsilon = rho, epsilon
 
-    def build(self, variables):
+    def build(self, variables: Any) -> None:
         """Make the running means."""
         if self.built:
             return
         super().build(variables)
         self.diagonals = self.add_optimizer_variables(variables, 'diagonal')
 
-    def notice(self, variables, products):
+    def notice(self, variables: Any, products: Any) -> None:
         """Take H r, a tensor for each variable, into the running means."""
         for variable, product in zip(variables, products):
             diagonal = self.diagonals[self._get_variable_index(variable)]
             square = ops.cast(ops.square(product), diagonal.dtype)
             diagonal.assign(self.rho * diagonal + (1 - self.rho) * square)
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable."""
         scale = ops.sqrt(self.diagonals[self._get_variable_index(variable)]) + self.epsilon
         self.assign_sub(variable, ops.cast(learning_rate, gradient.dtype) * gradient / scale)
 
-    def get_config(self):
+    def get_config(self) -> Any:
         """What makes the optimizer again."""
         return {**super().get_config(), 'rho': self.rho, 'epsilon': self.epsilon}
 
 
-def _sgd(momentum=0.0, nesterov=False, **common):
+def _sgd(momentum: float = 0.0, nesterov: bool = False, **common: Any) -> Any:
     return keras.optimizers.SGD(momentum=momentum, nesterov=nesterov, **common)
 
 
-def _nag(momentum=0.9, **common):
+def _nag(momentum: float = 0.9, **common: Any) -> Any:
     """Y. Nesterov (1983); I. Sutskever et al. (2013), ICML."""
     return keras.optimizers.SGD(momentum=momentum, nesterov=True, **common)
 
 
-def _rmsprop(momentum=0.0, rms_halflife=14, rms_regularizer=1e-8, **common):
+def _rmsprop(
+    momentum: float = 0.0, rms_halflife: Any = 14, rms_regularizer: float = 1e-8, **common: Any
+) -> Any:
     """Graves' centred form: A. Graves (2013), arXiv:1308.0850, equations 38 to 41."""
     return keras.optimizers.RMSprop(
         rho=_kept(rms_halflife),
@@ -148,21 +160,25 @@ def _rmsprop(momentum=0.0, rms_halflife=14, rms_regularizer=1e-8, **common):
     )
 
 
-def _adagrad(rms_regularizer=1e-8, **common):
+def _adagrad(rms_regularizer: float = 1e-8, **common: Any) -> Any:
     """J. Duchi, E. Hazan, Y. Singer (2010), COLT."""
     return keras.optimizers.Adagrad(
         initial_accumulator_value=0.0, epsilon=rms_regularizer, **common
     )
 
 
-def _adadelta(rms_halflife=14, rms_regularizer=1e-8, **common):
+def _adadelta(rms_halflife: Any = 14, rms_regularizer: float = 1e-8, **common: Any) -> Any:
     """M. Zeiler (2012), arXiv:1212.5701, whose steps need no learning rate: it is 1."""
     return keras.optimizers.Adadelta(rho=_kept(rms_halflife), epsilon=rms_regularizer, **common)
 
 
 def _rprop(
-    rprop_increase=1.01, rprop_decrease=0.99, rprop_min_step=0.0, rprop_max_step=100.0, **common
-):
+    rprop_increase: float = 1.01,
+    rprop_decrease: float = 0.99,
+    rprop_min_step: float = 0.0,
+    rprop_max_step: float = 100.0,
+    **common: Any,
+) -> Any:
     return Rprop(
         increase=rprop_increase,
         decrease=rprop_decrease,
@@ -172,7 +188,7 @@ def _rprop(
     )
 
 
-def _esgd(rms_halflife=14, rms_regularizer=1e-8, **common):
+def _esgd(rms_halflife: Any = 14, rms_regularizer: float = 1e-8, **common: Any) -> Any:
     if keras.backend.backend() != 'tensorflow':
         raise ConfigurationError(
             "'esgd' needs second derivatives, which only TensorFlow gives it. Use 'rmsprop'."
@@ -180,7 +196,7 @@ def _esgd(rms_halflife=14, rms_regularizer=1e-8, **common):
     return Esgd(rho=_kept(rms_halflife), epsilon=rms_regularizer, **common)
 
 
-def _kept(halflife):
+def _kept(halflife: Any) -> Any:
     """What is kept of a running average at each step, for it to halve in so many."""
     number(halflife, 'rms_halflife', lambda h: h > 0, 'above 0')
     return math.exp(-math.log(2) / halflife)
@@ -214,7 +230,7 @@ COMMON = {
 TAKEN = {'self', 'learning_rate', 'name', 'kwargs', 'weight_decay', *COMMON.values()}
 
 
-def build(algo='rmsprop', learning_rate=None, **options):
+def build(algo: Any = 'rmsprop', learning_rate: Any = None, **options: Any) -> Any:
     """A Keras optimizer.
 
     Parameters
@@ -275,7 +291,7 @@ def build(algo='rmsprop', learning_rate=None, **options):
         raise ConfigurationError(f'{algo!r}: {" ".join(str(cause).split())}') from cause
 
 
-def keywords(algo):
+def keywords(algo: Any) -> Any:
     """Names of the keywords that an algorithm takes, but for the learning rate."""
     if isinstance(algo, keras.optimizers.Optimizer):
         return []
@@ -283,7 +299,7 @@ def keywords(algo):
     return [*own, *COMMON]
 
 
-def _maker(algo):
+def _maker(algo: Any) -> Any:
     """What makes an optimizer by its name."""
     if not isinstance(algo, str):
         raise ConfigurationError(

@@ -3,7 +3,10 @@
 Nothing here imports Keras before it is needed: ``kerasnets --help`` is quick.
 """
 
+from __future__ import annotations
+
 import os
+from typing import Any
 
 import click
 
@@ -18,7 +21,7 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 class _Group(click.Group):
     """Commands whose errors are told in a line, since they are ours and say what to do."""
 
-    def invoke(self, context):
+    def invoke(self, context: Any) -> Any:
         try:
             return super().invoke(context)
         except KerasnetsError as error:
@@ -27,7 +30,7 @@ class _Group(click.Group):
 
 @click.group(cls=_Group)
 @click.version_option(kerasnets.__version__)
-def main():
+def main() -> None:
     """Neural networks as lists of layers, on Keras."""
 
 

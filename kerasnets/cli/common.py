@@ -1,11 +1,15 @@
 """What the commands that train have in common: options, and how they say what came of it."""
 
+from __future__ import annotations
+
 import importlib
 import json
 import os
 import pathlib
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import click
 from rich.console import Console
@@ -14,12 +18,12 @@ from rich.table import Table
 from kerasnets.errors import ConfigurationError
 
 
-class Layers(click.ParamType):
+class Layers(click.ParamType):  # type: ignore[type-arg]
     """Sizes of hidden layers, with commas between."""
 
     name = 'sizes'
 
-    def convert(self, value, param, context):
+    def convert(self, value: Any, param: Any, context: Any) -> Any:
         """The sizes as a list of int."""
         if isinstance(value, list):
             return value
@@ -29,7 +33,7 @@ class Layers(click.ParamType):
             self.fail(f'expected sizes such as 64 or 64,32, got {value!r}.', param, context)
 
 
-def training(epochs, rate, batch):
+def training(epochs: int, rate: float, batch: int) -> Callable[[Any], Any]:
     """Options of every command that trains, with these defaults."""
     options = [
         click.option('-o', '--output', required=True, type=click.Path(), help='The model file.'),
@@ -47,7 +51,7 @@ def training(epochs, rate, batch):
         click.option('--json', 'as_json', is_flag=True, help='Say what came of it as JSON.'),
     ]
 
-    def decorate(function):
+    def decorate(function: Any) -> Any:
         for option in reversed(options):
             function = option(function)
         return function
@@ -55,7 +59,7 @@ def training(epochs, rate, batch):
     return decorate
 
 
-def import_keras():
+def import_keras() -> None:
     """Import Keras, without what TensorFlow says of itself while it is loaded.
 
     It says so to the file descriptor of standard error, whatever its log level is.
@@ -71,7 +75,7 @@ def import_keras():
         os.close(nowhere)
 
 
-def check_output(path):
+def check_output(path: Any) -> None:
     """Refuse a model file that could not be written, before any work."""
     path = pathlib.Path(path)
     if path.suffix not in ('.keras', '.h5'):
@@ -82,7 +86,7 @@ def check_output(path):
         )
 
 
-def fit(net, data, valid, options, **more):
+def fit(net: Any, data: Any, valid: Any, options: Any, **more: Any) -> Any:
     """Train a network, save it, and return what came of it as a dict."""
     given = {
         'input_noise': options['noise'],
@@ -110,14 +114,14 @@ def fit(net, data, valid, options, **more):
     found = {'model': str(options['output']), 'parameters': net.num_params}
     found |= {'epochs': len(net.history), 'seconds': round(seconds, 1)}
     rows = [row for row in net.history if 'val_loss' in row]
-    best = min(rows, key=lambda row: row['val_loss'], default={})
+    best: Any = min(rows, key=lambda row: row['val_loss'], default={})
     for name, value in best.items():
         if name.startswith('val_'):
             found[f'held out: {name.removeprefix("val_")}'] = round(value, 4)
     return found
 
 
-def tell(found, as_json, err=False):
+def tell(found: Any, as_json: Any, err: bool = False) -> None:
     """Print a dict as a table, or as JSON."""
     if as_json:
         click.echo(json.dumps(found), err=err)

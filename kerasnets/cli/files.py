@@ -1,8 +1,11 @@
 """``kerasnets inspect`` and ``kerasnets convert``: what can be done with any model file."""
 
+from __future__ import annotations
+
 import json
 import pathlib
 import warnings
+from typing import Any
 
 import click
 
@@ -13,7 +16,7 @@ from kerasnets.cli import common
 @click.command()
 @click.argument('file', type=click.Path())
 @click.option('--json', 'as_json', is_flag=True, help='Print it as JSON.')
-def inspect(file, as_json):
+def inspect(file: Any, as_json: Any) -> None:
     """Tell what is in FILE, without making the model.
 
     FILE is a model of kerasnets, of Keras (.keras, .h5, .weights.h5) or of theanets (a pickle).
@@ -29,7 +32,7 @@ def inspect(file, as_json):
 @click.argument('old', type=click.Path())
 @click.argument('new', type=click.Path())
 @click.option('--max-params', type=int, help='Learnable values that OLD may ask for.')
-def convert(old, new, max_params):
+def convert(old: Any, new: Any, max_params: Any) -> None:
     """Read the model in OLD and write it to NEW.
 
     OLD is what `inspect` takes, with layers; NEW ends in .keras, .h5 or .weights.h5, or is what

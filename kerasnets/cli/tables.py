@@ -1,7 +1,10 @@
 """``kerasnets train`` and ``kerasnets predict``: from the columns of a CSV file to one of them."""
 
+from __future__ import annotations
+
 import csv
 import json
+from typing import Any
 
 import click
 import numpy as np
@@ -25,7 +28,9 @@ from kerasnets.errors import DataError
     help='Share of rows to validate with.',
 )
 @common.training(epochs=200, rate=0.003, batch=32)
-def train(data, target, drop, classes, layers, held_out, **options):
+def train(
+    data: Any, target: Any, drop: Any, classes: Any, layers: Any, held_out: Any, **options: Any
+) -> None:
     """Learn to predict a column of DATA, a CSV file with a line of names, from the others.
 
     Columns of numbers are scaled, those of words are spread into one variable for each word. A
@@ -58,7 +63,7 @@ def train(data, target, drop, classes, layers, held_out, **options):
 @click.option('-o', '--output', type=click.File('w'), default='-', help='Default: the terminal.')
 @click.option('--proba', is_flag=True, help='Give the probability of each class too.')
 @click.option('--json', 'as_json', is_flag=True, help='A line of JSON for each row.')
-def predict(model, data, output, proba, as_json):
+def predict(model: Any, data: Any, output: Any, proba: Any, as_json: Any) -> None:
     """Predict the target of each row of DATA with a MODEL that `kerasnets train` made.
 
     Gives the rows as CSV, with a column more. Where DATA holds the target, how well it was met is
@@ -67,7 +72,7 @@ def predict(model, data, output, proba, as_json):
     from kerasnets.data.columns import read
 
     common.import_keras()
-    net = kerasnets.load(model)
+    net: Any = kerasnets.load(model)
     if net.table is None:
         raise DataError(f'{model} says nothing of columns. Make it with `kerasnets train`.')
     columns, target = read(data), net.table.target
@@ -83,7 +88,7 @@ def predict(model, data, output, proba, as_json):
         click.echo(f'score: {net.score(x, net.table.targets(columns)):.4f}', err=True)
 
 
-def _write(columns, file, as_json):
+def _write(columns: Any, file: Any, as_json: Any) -> None:
     rows = zip(*columns.values())
     if as_json:
         for row in rows:
@@ -94,5 +99,5 @@ def _write(columns, file, as_json):
     writer.writerows([[_short(value) for value in row] for row in rows])
 
 
-def _short(value):
+def _short(value: Any) -> Any:
     return f'{value:.6g}' if isinstance(value, float) else value

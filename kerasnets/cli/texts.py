@@ -1,8 +1,11 @@
 """``kerasnets text``: learn to write as some text is written, and write; ``kerasnets demo``."""
 
+from __future__ import annotations
+
 import json
 import pathlib
 import pydoc_data.topics
+from typing import Any
 
 import click
 
@@ -14,7 +17,7 @@ HELD_OUT = 0.1  # of the text, to validate with
 
 
 @click.group()
-def text():
+def text() -> None:
     """Learn to write from a text, a character at a time."""
 
 
@@ -26,7 +29,7 @@ def text():
 @click.option('--alphabet', help='Characters to learn. Default: those that occur often enough.')
 @click.option('--min-count', default=10, show_default=True, help='What is often enough.')
 @common.training(epochs=10, rate=0.02, batch=64)
-def train(corpus, **options):
+def train(corpus: Any, **options: Any) -> None:
     """Learn to write like CORPUS, text files in UTF-8.
 
     Training ends after `--epochs`, or when `--patience` with the last tenth of the text runs out.
@@ -49,10 +52,20 @@ def train(corpus, **options):
 @click.option('--streams', default=1, show_default=True, help='Texts to write.')
 @click.option('--rng', type=int, help='Seed of what is drawn. Default: another each time.')
 @click.option('--json', 'as_json', is_flag=True, help='A list of texts as JSON.')
-def sample(model, seed, length, temperature, top_k, top_p, streams, rng, as_json):
+def sample(
+    model: Any,
+    seed: Any,
+    length: Any,
+    temperature: Any,
+    top_k: Any,
+    top_p: Any,
+    streams: Any,
+    rng: Any,
+    as_json: Any,
+) -> None:
     """Write with a MODEL that `kerasnets text train` made."""
     common.import_keras()
-    net = kerasnets.load(model)
+    net: Any = kerasnets.load(model)
     alphabet = getattr(net, 'text', None)
     if alphabet is None:
         raise DataError(f'{model} has no alphabet. Make it with `kerasnets text train`.')
@@ -76,7 +89,7 @@ def sample(model, seed, length, temperature, top_k, top_p, streams, rng, as_json
 @click.command()
 @click.option('-o', '--output', default='demo.keras', show_default=True, type=click.Path())
 @click.option('--epochs', default=4, show_default=True)
-def demo(output, epochs):
+def demo(output: Any, epochs: Any) -> None:
     """Learn from the language reference that every Python ships, and write, in about a minute."""
     corpus = '\n'.join(pydoc_data.topics.topics.values())
     click.echo(f'Learning from {len(corpus):,} characters of the Python language reference.')
@@ -88,7 +101,7 @@ def demo(output, epochs):
     click.echo(f'Write more:  kerasnets text sample {output} --seed "Python is "')
 
 
-def _learn(corpus, options):
+def _learn(corpus: Any, options: Any) -> Any:
     """A network trained on a text, and what came of it."""
     common.check_output(options['output'])
     common.import_keras()

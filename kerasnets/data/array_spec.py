@@ -5,7 +5,11 @@ differing length (`Ragged`) and SciPy's sparse matrices stay as they are until a
 is asked for.
 """
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -18,14 +22,14 @@ CHUNK = 2**22
 class Ragged:
     """Sequences of differing length, each an array (time, …)."""
 
-    def __init__(self, sequences):
+    def __init__(self, sequences: Any) -> None:
         self.sequences = sequences
         self.lengths = np.array([len(s) for s in sequences], dtype=int)
 
-    def __len__(self):
+    def __len__(self) -> Any:
         return len(self.sequences)
 
-    def padded(self, rows, dtype):
+    def padded(self, rows: Any, dtype: Any) -> Any:
         """Some of the sequences as an array (rows, time, …), with zeros after their ends."""
         mask = self.mask(rows)
         rest = self.sequences[0].shape[1:]
@@ -33,7 +37,7 @@ class Ragged:
         padded[mask] = np.concatenate([self.sequences[row] for row in rows])
         return padded
 
-    def mask(self, rows):
+    def mask(self, rows: Any) -> Any:
         """Which steps are those of a sequence: bool (rows, time), of one step at least."""
         lengths = self.lengths[rows]
         return np.arange(max(1, lengths.max())) < lengths[:, None]
@@ -63,15 +67,15 @@ class ArraySpec:
     """
 
     name: str
-    shape: tuple
+    shape: tuple[Any, ...]
     kind: str = 'values'
     classes: int | None = None
-    static: tuple | None = None
+    static: tuple[Any, ...] | None = None
     dtype: str = 'float32'
     ragged: bool = False
     masked: bool = False
 
-    def take(self, data):
+    def take(self, data: Any) -> Any:
         """The data as numpy, `Ragged` or a sparse matrix, if it fits; never a copy of an array.
 
         Raises
@@ -95,13 +99,13 @@ class ArraySpec:
         self._check(array)
         return array
 
-    def _fewer(self, array):
+    def _fewer(self, array: Any) -> Any:
         """Weights of whole examples or steps: with an axis of 1 for each that they lack."""
         dataclasses.replace(self, shape=self.shape[: array.ndim])._check_shape(array.shape)
         self._check(array)
         return array.reshape(*array.shape, *(1,) * (len(self.shape) - array.ndim))
 
-    def batch(self, data, rows):
+    def batch(self, data: Any, rows: Any) -> Any:
         """Some rows of what `take` returned, dense and in this spec's dtype: a list of arrays."""
         if isinstance(data, Ragged):
             rows = np.arange(len(data))[rows]
@@ -111,7 +115,7 @@ class ArraySpec:
         part = part.toarray() if hasattr(part, 'tocsr') else part
         return [np.asarray(part, dtype=self.dtype)]
 
-    def copy(self, data, rows, room):
+    def copy(self, data: Any, rows: Any, room: Any) -> Any:
         """The same for an array or a sparse matrix, written into an array that is there."""
         room = room[: len(rows)]
         if isinstance(data, np.ndarray) and data.dtype == room.dtype:
@@ -119,12 +123,12 @@ class ArraySpec:
         room[...] = self.batch(data, rows)[0]
         return room
 
-    def signature(self):
+    def signature(self) -> Any:
         """(shape, dtype) of the arrays that `batch` gives."""
         whole = (self.static or self.shape, self.dtype)
         return [whole, ((None, None), 'bool')] if self.masked else [whole]
 
-    def _sequence(self, i, data):
+    def _sequence(self, i: Any, data: Any) -> Any:
         """One sequence of a ragged spec."""
         one = dataclasses.replace(
             self, name=f'{self.name}, sequence {i}', shape=self.shape[1:], ragged=False
@@ -134,7 +138,7 @@ class ArraySpec:
         one._check(array, 'step')
         return array
 
-    def _as_array(self, data):
+    def _as_array(self, data: Any) -> Any:
         if hasattr(data, 'tocsr'):
             raise DataError(
                 f'{self.name}: expected an array, got a sparse matrix. Call its toarray().'
@@ -156,7 +160,7 @@ class ArraySpec:
         )
         raise DataError(f'{self.name}: expected numbers, got dtype {array.dtype}. {remedy}')
 
-    def _check_shape(self, shape, first=1):
+    def _check_shape(self, shape: Any, first: Any = 1) -> None:
         """Axes from `first` on must have the spec's lengths; the number of axes, too."""
         pairs = zip(self.shape[first:], shape[first:])
         if len(shape) != len(self.shape) or any(w is not None and w != got for w, got in pairs):
@@ -165,17 +169,17 @@ class ArraySpec:
                 + self._hint(len(shape))
             )
 
-    def _hint(self, ndim):
+    def _hint(self, ndim: Any) -> Any:
         if self.kind == 'labels' and ndim == len(self.shape) + 1:
             return ' Labels are integers, not one-hot rows: use array.argmax(axis=-1).'
         if self.kind == 'values' and ndim == len(self.shape) - 1:
             return ' For one example, add an axis: array[None].'
         return ''
 
-    def _check(self, array, row='row'):
+    def _check(self, array: Any, row: Any = 'row') -> None:
         (self._check_labels if self.kind == 'labels' else self._check_values)(array, row)
 
-    def _check_values(self, array, row='row'):
+    def _check_values(self, array: Any, row: Any = 'row') -> None:
         if array.dtype.kind == 'f':
             for start, rows in _chunks(array):
                 # one sum is cheaper than a flag for every value; it is not finite if any is not
@@ -187,7 +191,7 @@ class ArraySpec:
             for start, rows in _chunks(array):
                 self._refuse(start, rows, rows < 0, 'weights of 0 or more', row)
 
-    def _check_labels(self, array, row='row'):
+    def _check_labels(self, array: Any, row: Any = 'row') -> None:
         top = np.inf if self.classes is None else self.classes
         for start, rows in _chunks(array):
             if rows.dtype.kind == 'f':
@@ -200,7 +204,7 @@ class ArraySpec:
                 what = f'labels of 0 to {top - 1}, for {top} classes'
                 self._refuse(start, rows, wrong, what, row)
 
-    def _refuse(self, start, rows, wrong, expected, row):
+    def _refuse(self, start: Any, rows: Any, wrong: Any, expected: Any, row: Any) -> None:
         if wrong.any():
             first = np.argwhere(wrong)[0]
             raise DataError(
@@ -209,13 +213,13 @@ class ArraySpec:
             )
 
 
-def _chunks(array):
+def _chunks(array: Any) -> Iterator[Any]:
     rows = max(1, CHUNK // max(1, array[:1].size))
     for start in range(0, len(array), rows):
         yield start, array[start : start + rows]
 
 
-def _shape(shape):
+def _shape(shape: Any) -> Any:
     return (
         '('
         + ', '.join('any' if n is None else str(n) for n in shape)
@@ -223,7 +227,7 @@ def _shape(shape):
     )
 
 
-def is_ragged(data, ndim):
+def is_ragged(data: Any, ndim: Any) -> Any:
     """Whether data is a list of sequences, each an array of `ndim - 1` axes.
 
     Lists of arrays are taken for sequences whatever their lengths, so that one batch is as the
@@ -241,18 +245,18 @@ def is_ragged(data, ndim):
         return False
 
 
-def length(data):
+def length(data: Any) -> Any:
     """Number of examples in what `ArraySpec.take` returned: a sparse matrix has no len()."""
     return data.shape[0] if hasattr(data, 'shape') else len(data)
 
 
-def end_to_end(data):
+def end_to_end(data: Any) -> Any:
     """An array as it is; a list of sequences, or `Ragged`, end to end in one."""
     sequences = data.sequences if isinstance(data, Ragged) else data
     return np.concatenate(sequences) if isinstance(sequences, list) else sequences
 
 
-def fill(specs, arrays, what='data'):
+def fill(specs: Any, arrays: Any, what: Any = 'data') -> Any:
     """The arrays, checked against their specs and against each other.
 
     Raises
@@ -277,7 +281,7 @@ def fill(specs, arrays, what='data'):
     return taken
 
 
-def _check_lengths(specs, taken):
+def _check_lengths(specs: Any, taken: Any) -> None:
     """Targets and weights must be as long, sequence by sequence, as one of the inputs."""
     inputs = [a for spec, a in zip(specs, taken) if spec.masked]
     for spec, array in zip(specs, taken):

@@ -1,6 +1,10 @@
 """Data for a network: checked against what the network takes, then handed out in batches."""
 
+from __future__ import annotations
+
 import itertools
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,7 +20,9 @@ CALLABLE_BATCHES = 100
 BLOCK = 2**24
 
 
-def dataset(source, fit, *, what='data', batch_size=32, batches=None):
+def dataset(
+    source: Any, fit: Any, *, what: Any = 'data', batch_size: Any = 32, batches: Any = None
+) -> Any:
     """Batches for the specs of a network, an epoch at a time.
 
     Parameters
@@ -50,34 +56,40 @@ def dataset(source, fit, *, what='data', batch_size=32, batches=None):
 class Dataset:
     """What `dataset` returns: `epoch` gives batches, `feed` the same for Keras."""
 
-    def __init__(self, fit, what):
+    def __init__(self, fit: Any, what: str) -> None:
         self.fit = fit
         self.what = what
-        self.specs = None
-        self.batches = None  # in an epoch, where that is known
-        self.error = None  # what the source raised while Keras was reading it
-        self._feed = None
+        self.specs: Any = None
+        self.batches: Any = None  # in an epoch, where that is known
+        self.error: Exception | None = None  # what the source raised while Keras was reading it
+        self._feed: Any = None
         # Batches of one shape that can be handed over together, at most; None if it is not known
         # that they have one. Their rows, and the shape of a row of the first input.
-        self.block = self.batch_size = self.shape = None
+        self.block: Any = None
+        self.batch_size: Any = None
+        self.shape: Any = None
 
-    def shuffle(self, rng):
+    def shuffle(self, rng: Any) -> None:
         """Draw arrays in another order each epoch; they stay in theirs until this is called."""
         self.rng = rng
 
-    def epoch(self):
+    def epoch(self) -> Any:
         """The batches of one epoch, each a tuple of arrays in the specs' dtypes: an iterator."""
         self._renew()
         return self._batches()
 
-    def _renew(self):
+    def _renew(self) -> None:
         """Get ready for another epoch."""
 
-    def _batches(self):
+    def _raw(self) -> Iterator[Any]:
+        """Yield the checked arrays and the rows of each batch."""
+        raise NotImplementedError
+
+    def _batches(self) -> Iterator[Any]:
         for arrays, rows in self._raw():
             yield tuple(p for s, a in zip(self.specs, arrays) for p in s.batch(a, rows))
 
-    def feed(self):
+    def feed(self) -> Any:
         """An epoch for Keras, each batch as the one input of a model.
 
         An error in the source is kept in `error`: a backend wraps it beyond recognition.
@@ -88,12 +100,12 @@ class Dataset:
             self._feed = devices.pipeline(self._guarded, self._spec())
         return self._feed
 
-    def _spec(self):
+    def _spec(self) -> Any:
         import tensorflow as tf
 
         return tuple(tf.TensorSpec(*parts) for spec in self.specs for parts in spec.signature())
 
-    def _guarded(self):
+    def _guarded(self) -> Iterator[Any]:
         try:
             yield from self._batches()
         except Exception as error:
@@ -104,7 +116,7 @@ class Dataset:
 class Arrays(Dataset):
     """Batches by row from arrays that are held whole, and never copied whole."""
 
-    def __init__(self, arrays, fit, what, batch_size, batches):
+    def __init__(self, arrays: Any, fit: Any, what: str, batch_size: Any, batches: Any) -> None:
         super().__init__(fit, what)
         self.specs, arrays = fit(arrays)
         self.arrays = fill(self.specs, arrays, what)
@@ -122,7 +134,7 @@ class Arrays(Dataset):
             self.block = min(self.batches, _in_block(row, batch_size))
             self.shape = row[0].shape[1:]
 
-    def feed(self):
+    def feed(self) -> Any:
         self._renew()  # here and not as it is read: Keras may begin to read an epoch twice
         if self.ragged or keras.backend.backend() != 'tensorflow' or devices.devices() > 1:
             return super().feed()
@@ -130,7 +142,7 @@ class Arrays(Dataset):
             self._feed = self._tf_feed()
         return self._feed
 
-    def blocks(self, batches):
+    def blocks(self, batches: Any) -> Iterator[Any]:
         """Yield so many batches at a time, as a list of (tuple of arrays, rows of a batch).
 
         Here that is one pair. The arrays are the same each time. A caller copies what is to stay:
@@ -143,34 +155,34 @@ class Arrays(Dataset):
             block = map(ArraySpec.copy, self.specs, arrays, itertools.repeat(rows), room)
             yield [(tuple(block), self.batch_size)]
 
-    def _row(self):
+    def _row(self) -> Any:
         """The first row of each array, as it is in a batch."""
         return [part for s, a in zip(self.specs, self.arrays) for part in s.batch(a, slice(1))]
 
-    def _renew(self):
+    def _renew(self) -> None:
         """Draw the order of the next epoch."""
         if self.rng is not None:
             self.order = self.rng.permutation(self.count)
 
-    def _raw(self):
+    def _raw(self) -> Any:
         return self._cut(1)
 
-    def _cut(self, batches):
+    def _cut(self, batches: Any) -> Iterator[Any]:
         """Yield the arrays and the rows of so many batches at a time, in an epoch's order."""
         step = batches * self.batch_size
         for start in range(0, self.batches * self.batch_size, step):
             rows = self.order[start : min(start + step, self.batches * self.batch_size)]
             yield self.arrays, rows
 
-    def _tf_feed(self):
+    def _tf_feed(self) -> Any:
         """Blocks of many batches cross into TensorFlow, which cuts them up itself."""
         import tensorflow as tf
 
-        def cut(*block):
+        def cut(*block: Any) -> Any:
             starts = tf.data.Dataset.range(0, tf.shape(block[0], 'int64')[0], self.batch_size)
             return starts.map(lambda i: (tuple(b[i : i + self.batch_size] for b in block),))
 
-        def blocks():  # in new arrays, since several are under way at a time
+        def blocks() -> Iterator[Any]:  # in new arrays, since several are under way at a time
             for arrays, rows in self._cut(_in_block(self._row(), self.batch_size)):
                 yield tuple(p for s, a in zip(self.specs, arrays) for p in s.batch(a, rows))
 
@@ -182,7 +194,7 @@ class Arrays(Dataset):
         )
 
 
-def _in_block(row, batch_size):
+def _in_block(row: Any, batch_size: Any) -> Any:
     """Batches that are handed over in one go, at most: a small part of the data, so many that
     they cost no more than one."""
     return max(1, BLOCK // max(1, sum(part.nbytes for part in row) * batch_size))
@@ -195,7 +207,7 @@ class Stream(Dataset):
     on from epoch to epoch; what can be read again starts anew.
     """
 
-    def __init__(self, source, fit, what, batches):
+    def __init__(self, source: Any, fit: Any, what: str, batches: Any) -> None:
         super().__init__(fit, what)
         self.source = source
         self.name = getattr(source, '__qualname__', type(source).__name__)
@@ -221,7 +233,7 @@ class Stream(Dataset):
             row = [spec.batch(a, slice(1))[0] for spec, a in zip(self.specs, self.first)]
             self.block = min(self.batches, _in_block(row, self.batch_size))
 
-    def blocks(self, batches):
+    def blocks(self, batches: Any) -> Iterator[Any]:
         """Yield so many batches at a time, as a list of (tuple of arrays, rows of a batch).
 
         Those that follow each other and have one shape are a pair.
@@ -231,7 +243,7 @@ class Stream(Dataset):
             alike = itertools.groupby(some, key=lambda batch: [part.shape for part in batch])
             yield [(tuple(map(np.concatenate, zip(*group))), shape[0][0]) for shape, group in alike]
 
-    def _raw(self):
+    def _raw(self) -> Iterator[Any]:
         if not self.draws:
             yield from map(self._whole, itertools.islice(self._start(), self.batches))
             getattr(self.source, 'on_epoch_end', bool)()
@@ -240,7 +252,7 @@ class Stream(Dataset):
             batch, self.first = self.first, None  # the one that has been drawn already
             yield (batch, slice(None)) if batch is not None else self._whole(self._draw())
 
-    def _start(self):
+    def _start(self) -> Any:
         if hasattr(self.source, 'as_numpy_iterator'):  # tf.data
             if self.batches is None and int(self.source.cardinality()) == -1:
                 raise ConfigurationError(
@@ -252,7 +264,7 @@ class Stream(Dataset):
             return map(self.source.__getitem__, range(len(self.source)))
         return iter(self.source)
 
-    def _draw(self):
+    def _draw(self) -> Any:
         """The next batch of what can only be drawn from."""
         try:
             batch = self.source() if callable(self.source) else next(self.source)
@@ -265,10 +277,10 @@ class Stream(Dataset):
         self.drawn += 1
         return batch
 
-    def _whole(self, batch):
+    def _whole(self, batch: Any) -> Any:
         return self._check(batch), slice(None)
 
-    def _check(self, batch):
+    def _check(self, batch: Any) -> Any:
         if not isinstance(batch, (list, tuple)):
             raise DataError(
                 f'{self.what}: expected {self.name} to give a list of arrays, '

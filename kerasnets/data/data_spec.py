@@ -1,7 +1,10 @@
 """What a network takes: specs for arrays on one side, the tensors they become on the other."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -27,7 +30,7 @@ class DataSpec:
         rows are made batch by batch, inside the compiled model.
     """
 
-    def __init__(self, nodes, losses, model, takes_labels=False):
+    def __init__(self, nodes: Any, losses: Any, model: Any, takes_labels: bool = False) -> None:
         self.nodes = nodes
         self.losses = losses
         self.model = model
@@ -35,9 +38,10 @@ class DataSpec:
         self.inputs = inputs_of(nodes)
         self.leads = [self._lead(i) for i in range(len(losses))]
         self.own = [self._own(i) for i in range(len(losses))]  # what each asks of the data
-        self._shapes, self._tensors = {}, {}
+        self._shapes: Any = {}
+        self._tensors: Any = {}
 
-    def arrays(self, x):
+    def arrays(self, x: Any) -> Any:
         """The arrays for all inputs, in order, from one array, a list or a dict of them.
 
         Raises
@@ -57,7 +61,7 @@ class DataSpec:
             raise DataError(f'expected a list or dict of arrays for the inputs {names}, got {got}.')
         return list(x)
 
-    def spread(self, data):
+    def spread(self, data: Any) -> Any:
         """A list of inputs, targets and weights as one flat list.
 
         The inputs may come one by one, or first of all in a dict or a list of their own.
@@ -68,7 +72,7 @@ class DataSpec:
             return [*self.arrays(data[0]), *data[1:]]
         return data
 
-    def fit(self, data):
+    def fit(self, data: Any) -> Any:
         """Slots for the data that training takes, and the data as a flat list for them."""
         data = self.spread(data)
         inputs = self.specs(data)
@@ -77,17 +81,17 @@ class DataSpec:
             specs += self.specs_of(loss, inputs, data, data[len(specs) :])
         return specs, data
 
-    def _lead(self, i):
+    def _lead(self, i: Any) -> Any:
         """The first loss that reads the same data: one of the same output and kind of target."""
         key = self._key(self.losses[i])
         return next(j for j in range(i + 1) if j == i or key == self._key(self.losses[j]))
 
-    def _key(self, loss):
+    def _key(self, loss: Any) -> Any:
         # of its own where the target is an output, or is said to be the loss's own
         name = full_name(self.nodes, loss.output_name) if self.nodes else None
         return (name, loss.of_labels) if loss.target is None else id(loss)
 
-    def _own(self, i):
+    def _own(self, i: Any) -> Any:
         """A loss that asks the data for no more than what the losses before it have not."""
         loss, lead = self.losses[i], self.leads[i]
         if lead == i:
@@ -95,38 +99,39 @@ class DataSpec:
         weighted = loss.weighted and not self.losses[lead].weighted
         return dataclasses.replace(loss, target='that of another', weighted=weighted)
 
-    def specs(self, arrays):
+    def specs(self, arrays: Any) -> Any:
         """Slots for the inputs, as the arrays for them ask: labels or values, ragged or not."""
         return [
             self._input(name, tensor, arrays[i] if i < len(arrays) else ())
             for i, (name, tensor) in enumerate(self.inputs.items())
         ]
 
-    def specs_of(self, loss, inputs, data, rest):
+    def specs_of(self, loss: Any, inputs: Any, data: Any, rest: Any) -> Any:
         """Slots for the target and the weights of a loss."""
         output = find_output(self.nodes, loss.output_name)
         exact = self._exact(output, inputs, data)
         shapes = loss.target_shape(exact), loss.target_shape(output.shape)
         weights = loss.weights_shape(exact)
         padded = any(spec.masked for spec in inputs)
-        specs = []
+        specs: Any = []
 
-        def ragged(shape):  # the array for the next spec
+        def ragged(shape: Any) -> Any:  # the array for the next spec
             given = rest[len(specs) : len(specs) + 1]
             return padded and any(is_ragged(array, len(shape)) for array in given)
 
         if loss.target is None:
             name = f'targets ({loss.output_name or self.nodes[-1].name!r})'
-            labels = ('labels', exact[-1], shapes[1], 'int32')
-            kind = labels if loss.of_labels else ('values', None, shapes[1])
-            specs.append(ArraySpec(name, shapes[0], *kind, ragged=ragged(shapes[0])))
+            given: Any = {'static': shapes[1], 'ragged': ragged(shapes[0])}
+            if loss.of_labels:
+                given |= {'kind': 'labels', 'classes': exact[-1], 'dtype': 'int32'}
+            specs.append(ArraySpec(name, shapes[0], **given))
         if loss.weighted:
             static = (None,) * len(weights)
             found = ragged(weights)
             specs.append(ArraySpec('weights', weights, 'weights', static=static, ragged=found))
         return specs
 
-    def to_score(self, loss, x, y, w=None):
+    def to_score(self, loss: Any, x: Any, y: Any, w: Any = None) -> Any:
         """Targets and weights for a score of the last layer, checked, sequences end to end.
 
         Weights may have fewer axes than the targets; without any they are an array of a 1.
@@ -147,15 +152,15 @@ class DataSpec:
         return y, w[0] if w else np.ones(1)
 
     @staticmethod
-    def way(specs):
+    def way(specs: Any) -> Any:
         """What of the specs the tensors depend on: a key for `entry` and `tensors`."""
         return tuple((spec.kind, spec.masked) for spec in specs)
 
-    def usual(self):
+    def usual(self) -> Any:
         """The way of arrays of values."""
         return self.way(self.specs([]))
 
-    def entry(self, way):
+    def entry(self, way: Any) -> Any:
         """Tensors for the inputs' batches, and what the input layers put out for them."""
         tensors, sources = [], {}
         for (kind, masked), (name, values) in zip(way, self.inputs.items()):
@@ -170,11 +175,11 @@ class DataSpec:
             sources[name] = source
         return tensors, sources
 
-    def tensors(self, way):
+    def tensors(self, way: Any) -> Any:
         """The tensors of all that the data holds: (inputs, sources as in `entry`, targets)."""
         if way not in self._tensors:
             inputs, sources = self.entry(way)
-            targets = []
+            targets: Any = []
             for i, loss in enumerate(self.losses):
                 output = find_output(self.nodes, loss.output_name)
                 name = full_name(self.nodes, loss.output_name).replace(':', '_')
@@ -186,11 +191,11 @@ class DataSpec:
             self._tensors[way] = inputs, sources, targets
         return self._tensors[way]
 
-    def _spreads(self, values):
+    def _spreads(self, values: Any) -> Any:
         """Whether labels for this input stand for one-hot rows."""
         return self.takes_labels and len(values.shape) > 2 and 'float' in values.dtype
 
-    def _input(self, name, values, x):
+    def _input(self, name: str, values: Any, x: Any) -> Any:
         static = tuple(values.shape)
         called = f'inputs ({name!r})'
         classes = classes_of(self.nodes, name)
@@ -203,7 +208,7 @@ class DataSpec:
             return self._sized(spec, x)
         return self._sized(ArraySpec(called, static, static=static, dtype=values.dtype), x)
 
-    def _sized(self, spec, x):
+    def _sized(self, spec: Any, x: Any) -> Any:
         """The spec, for sequences of differing length if that is what has come."""
         free = len(spec.shape) > 1 and spec.shape[1] is None
         if not free or not is_ragged(x, len(spec.shape)):
@@ -211,7 +216,7 @@ class DataSpec:
         check(self.nodes)
         return dataclasses.replace(spec, ragged=True, masked=True)
 
-    def _exact(self, output, inputs, arrays):
+    def _exact(self, output: Any, inputs: Any, arrays: Any) -> Any:
         """Shape of an output with the lengths that the input arrays give it."""
         whole = tuple(output.shape)
         if output is not self.nodes[-1].output or any(spec.ragged for spec in inputs):
@@ -234,7 +239,7 @@ class DataSpec:
         return self._shapes[key]
 
 
-def _are_labels(x, ndim):
+def _are_labels(x: Any, ndim: Any) -> Any:
     """Whether data holds labels, integers with so many axes, not values with one more."""
     if is_ragged(x, ndim):
         arrays = [np.asarray(sequence) for sequence in x]

@@ -1,5 +1,9 @@
 """Outputs of a network for arrays of any length, computed in batches of bounded size."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from kerasnets import devices
@@ -13,7 +17,9 @@ BATCH_VALUES = 2**21
 BATCH_ROWS = 32
 
 
-def compute(models, x, names, start=None, regularizers=(), rng=None):
+def compute(
+    models: Any, x: Any, names: Any, start: Any = None, regularizers: Any = (), rng: Any = None
+) -> Any:
     """The named outputs for some inputs: a dict of arrays.
 
     Noise and dropout among the regularizers are drawn as a numpy generator decides.
@@ -41,7 +47,7 @@ def compute(models, x, names, start=None, regularizers=(), rng=None):
     return {name: results[name] for name in names}
 
 
-def _in_batches(function, arrays, specs):
+def _in_batches(function: Any, arrays: Any, specs: Any) -> Any:
     """A compiled function of a batch, over all rows of some arrays."""
     if any(isinstance(array, Ragged) for array in arrays):
         return _in_ragged_batches(function, arrays, specs)
@@ -57,11 +63,11 @@ def _in_batches(function, arrays, specs):
     return results
 
 
-def _in_ragged_batches(function, arrays, specs):
+def _in_ragged_batches(function: Any, arrays: Any, specs: Any) -> Any:
     """The same for sequences of differing length, those of like length together."""
     longest = np.max([a.lengths for a in arrays if isinstance(a, Ragged)], axis=0)
     order = np.argsort(longest, kind='stable')
-    found = {}
+    found: Any = {}
     while len(order):
         size = max(1, BATCH_VALUES // (_width(specs, arrays) * max(1, longest[order[-1]])))
         rows, order = order[-size:], order[:-size]
@@ -73,7 +79,7 @@ def _in_ragged_batches(function, arrays, specs):
     return {name: v if name in steps else np.stack(v) for name, v in found.items()}
 
 
-def _width(specs, arrays):
+def _width(specs: Any, arrays: Any) -> Any:
     """Values that a row of the inputs has, a step of it for sequences of differing length."""
     shapes = [s.shape[1:] if isinstance(a, Ragged) else a.shape[1:] for s, a in zip(specs, arrays)]
     widths = [
@@ -82,7 +88,7 @@ def _width(specs, arrays):
     return max(1, int(sum(widths)))
 
 
-def _run(function, specs, arrays, rows):
+def _run(function: Any, specs: Any, arrays: Any, rows: Any) -> Any:
     """Outputs, and masks of those that have steps, for some rows: dicts of arrays."""
     if length(arrays[0]):
         batch = [part for s, a in zip(specs, arrays) for part in s.batch(a, rows)]

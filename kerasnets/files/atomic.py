@@ -1,5 +1,7 @@
 """Files on disk: written whole or not at all, sealed, and told apart by their first bytes."""
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import os
@@ -7,6 +9,8 @@ import pathlib
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from typing import Any
 
 from kerasnets.errors import FileError, KerasnetsError
 
@@ -26,7 +30,7 @@ DIGEST = 32
 BLOCK = 2**20
 
 
-def local(path):
+def local(path: Any) -> Any:
     """A `Path` from what a user gave.
 
     Raises
@@ -46,7 +50,7 @@ def local(path):
     return pathlib.Path(text)
 
 
-def format_of(path):
+def format_of(path: Any) -> Any:
     """'.keras', '.h5' or '.pkl', by the first bytes of a file; None for another one."""
     with open(path, 'rb') as handle:
         start = handle.read(8)
@@ -58,7 +62,7 @@ REMEDY = 'Get another copy of it, from where you trust.'
 
 
 @contextlib.contextmanager
-def at_hand(source):
+def at_hand(source: Any) -> Iterator[Any]:
     """The path of a file and what to call it, from a path or an open binary file.
 
     Raises
@@ -80,7 +84,7 @@ def at_hand(source):
 
 
 @contextlib.contextmanager
-def reading(source):
+def reading(source: Any) -> Iterator[Any]:
     """A file at hand; whatever goes wrong with it is a FileError that names it."""
     with at_hand(source) as (path, name):
         try:
@@ -93,7 +97,7 @@ def reading(source):
 
 
 @contextlib.contextmanager
-def replacing(target):
+def replacing(target: Any) -> Iterator[Any]:
     """A path beside the target, for a file or a folder, which takes its place if all goes well.
 
     It is on disk, as far as the system can say, before the target is touched. If anything goes
@@ -136,7 +140,7 @@ def replacing(target):
         raise FileError(f'cannot write {str(target)!r}: {error}') from error
 
 
-def _sync(path):
+def _sync(path: Any) -> None:
     if os.name == 'nt' and path.is_dir():
         return  # Windows opens no folders
     handle = os.open(path, os.O_RDONLY)
@@ -146,12 +150,12 @@ def _sync(path):
         os.close(handle)
 
 
-def seal(content):
+def seal(content: Any) -> Any:
     """What to add to the end of a file, where readers of HDF5 do not look."""
     return SEAL + hashlib.blake2b(content, digest_size=DIGEST).digest()
 
 
-def check_seal(path):
+def check_seal(path: Any) -> None:
     """Refuse a file that is not what it was when it was sealed; one without a seal is taken.
 
     Raises
@@ -168,7 +172,7 @@ def check_seal(path):
         raise FileError('the file is damaged: its contents are not those that were written.')
 
 
-def _digest(path, size):
+def _digest(path: Any, size: Any) -> Any:
     """Of the first `size` bytes of a file."""
     found = hashlib.blake2b(digest_size=DIGEST)
     with open(path, 'rb') as handle:

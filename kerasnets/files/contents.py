@@ -4,6 +4,8 @@ Whatever a file could do to who reads it is refused here: members of an archive 
 elsewhere or unfold to more than they are, links out of HDF5 files, arrays that are not stored.
 """
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import hashlib
@@ -12,6 +14,7 @@ import json
 import math
 import pathlib
 import zipfile
+from typing import Any
 
 import h5py
 import numpy as np
@@ -57,20 +60,20 @@ class Contents:
 
     format: str
     size: int
-    config: dict | None
-    training: dict | None
-    about: dict | None
-    versions: dict
-    weights: dict
-    optimizer: dict
+    config: dict[str, Any] | None
+    training: dict[str, Any] | None
+    about: dict[str, Any] | None
+    versions: dict[str, Any]
+    weights: dict[str, Any]
+    optimizer: dict[str, Any]
 
     @property
-    def num_values(self):
+    def num_values(self) -> Any:
         """Number of values in the arrays of the layers."""
         return sum(math.prod(shape) for layer in self.weights.values() for shape in layer.values())
 
 
-def read(path):
+def read(path: Any) -> Any:
     """The `Contents` of a .keras or .h5 file.
 
     Raises
@@ -97,7 +100,7 @@ def read(path):
         ) from None
 
 
-def digests(path):
+def digests(path: Any) -> Any:
     """Digests of all arrays in a file that `read` has found to be sound."""
     with contextlib.ExitStack() as stack:
         if atomic.format_of(path) == '.keras':
@@ -113,13 +116,13 @@ def digests(path):
         return found
 
 
-def digest(array):
+def digest(array: Any) -> Any:
     """Of the shape and the bytes of a numpy array."""
-    flat = np.ascontiguousarray(array).reshape(-1).view('uint8')
+    flat: Any = np.ascontiguousarray(array).reshape(-1).view('uint8')
     return np.shape(array), hashlib.blake2b(flat, digest_size=16).digest()
 
 
-def _of_archive(archive, size):
+def _of_archive(archive: Any, size: Any) -> Any:
     names = members(archive, size)
     for name in (CONFIG, METADATA, WEIGHTS):
         if name not in names:
@@ -131,7 +134,7 @@ def _of_archive(archive, size):
     with h5py.File(io.BytesIO(archive.read(WEIGHTS)), 'r') as file:
         arrays = _arrays(file, size)
         owners = {key: _owner(file, key) for key in arrays}
-    groups = {'optimizer': {}}
+    groups: Any = {'optimizer': {}}
     for key, shape in arrays.items():
         if 'seed_generator' not in key.split('/'):  # seeds are no parameters
             groups.setdefault(owners[key], {})[key] = shape
@@ -149,7 +152,7 @@ def _of_archive(archive, size):
     )
 
 
-def members(archive, size):
+def members(archive: Any, size: Any) -> Any:
     """Names of the members of an archive of so many bytes.
 
     Raises
@@ -170,14 +173,14 @@ def members(archive, size):
     return names
 
 
-def _read_through(archive, name):
+def _read_through(archive: Any, name: str) -> None:
     """Read a member by the block, for its checksum."""
     with archive.open(name) as member:
         while member.read(atomic.BLOCK):
             pass
 
 
-def _owner(file, key):
+def _owner(file: Any, key: Any) -> Any:
     """The layer that an array in a .keras file is of, as its group is named; or 'optimizer'."""
     parts = key.split('/')
     if parts[0] == 'optimizer':
@@ -189,11 +192,12 @@ def _owner(file, key):
     return '/'.join(parts[:2])
 
 
-def _of_hdf5(file, size):
+def _of_hdf5(file: Any, size: Any) -> Any:
     arrays = _arrays(file, size)
     about = file[MEMBER][()].tobytes() if MEMBER in arrays else None
     arrays.pop(MEMBER, None)
     config = _attribute(file, 'model_config')
+    weights: Any
     weights, optimizer = {}, {}
     for key, shape in arrays.items():
         first, _, rest = key.partition('/')
@@ -216,17 +220,17 @@ def _of_hdf5(file, size):
     )
 
 
-def _text(file, name):
+def _text(file: Any, name: str) -> Any:
     value = file.attrs.get(name)
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _attribute(file, name):
+def _attribute(file: Any, name: str) -> Any:
     text = _text(file, name)
     return None if text is None else _json(text, name)
 
 
-def _json(text, name):
+def _json(text: Any, name: str) -> Any:
     if len(text) > JSON_BYTES:
         raise FileError(f'{name!r} has {len(text):,} bytes, more than {JSON_BYTES:,}.')
     found = json.loads(text)
@@ -235,8 +239,10 @@ def _json(text, name):
     return found
 
 
-def _arrays(file, size):
+def _arrays(file: Any, size: Any) -> Any:
     """Path -> shape of all arrays in an HDF5 file, all of which it holds itself."""
+    found: Any
+    seen: Any
     found, seen, total = {}, set(), 0
     stack = [('', file)]
     while stack:
@@ -259,7 +265,7 @@ def _arrays(file, size):
     return found
 
 
-def _stored(name, item):
+def _stored(name: str, item: Any) -> Any:
     """Bytes of an array, which must be one of numbers and in the file."""
     if not isinstance(item, h5py.Dataset) or item.shape is None:
         raise FileError(f'{name!r} is no array.')
@@ -273,6 +279,6 @@ def _stored(name, item):
     return math.prod(item.shape) * item.dtype.itemsize
 
 
-def _check_unfolded(total, size):
+def _check_unfolded(total: Any, size: Any) -> None:
     if total > max(EXPANSION * size, FLOOR):
         raise FileError(f'the file of {size:,} bytes would unfold to {total:,}.')

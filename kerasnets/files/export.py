@@ -1,7 +1,10 @@
 """Networks as files of other runtimes: TensorFlow's SavedModel, ONNX, LiteRT."""
 
+from __future__ import annotations
+
 import importlib.util
 import keyword
+from typing import Any
 
 import keras
 
@@ -22,7 +25,7 @@ NEEDS = {
 }
 
 
-def export(net, path):
+def export(net: Any, path: Any) -> None:
     """Write a network for inference elsewhere: see `Persistent.export`."""
     path = atomic.local(path)
     if path.suffix not in FORMATS:
@@ -46,7 +49,7 @@ def export(net, path):
         _renamed(net.model).export(target, format=kind, verbose=False)
 
 
-def _renamed(model):
+def _renamed(model: Any) -> Any:
     """The model with inputs whose names are none of Python's: TensorFlow takes no 'in'."""
     inputs = [
         keras.Input(
@@ -62,5 +65,5 @@ def _renamed(model):
     return made
 
 
-def _example(tensor):
+def _example(tensor: Any) -> Any:
     return keras.ops.zeros([n or 1 for n in tensor.shape], tensor.dtype)

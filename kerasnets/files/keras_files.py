@@ -6,6 +6,8 @@ member (or dataset) of its own called ``kerasnets.json``. An `.h5` file is seale
 a zip has its own.
 """
 
+from __future__ import annotations
+
 import contextlib
 import io
 import json
@@ -15,7 +17,9 @@ import pathlib
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from types import MappingProxyType
+from typing import Any
 
 import h5py
 import keras
@@ -31,7 +35,7 @@ from kerasnets.graph.nodes import shares_weights
 SUFFIXES = ('.weights.h5', '.keras', '.h5')
 
 
-def save(net, target, members=MappingProxyType({})):
+def save(net: Any, target: Any, members: Any = MappingProxyType({})) -> None:
     """Write a network to a path ending in .keras, .h5 or .weights.h5, or to a binary file.
 
     The file is written beside its target, read back, and then put in its place. `members` are
@@ -64,7 +68,7 @@ def save(net, target, members=MappingProxyType({})):
         devices.together(f'saved {target.name}')
 
 
-def load(source, cls, max_params=None):
+def load(source: Any, cls: Any, max_params: Any = None) -> Any:
     """Read a network of class `cls`, or of one derived from it, from a path or a binary file."""
     if max_params is not None:
         max_params = positive(max_params, 'max_params')
@@ -90,7 +94,7 @@ def load(source, cls, max_params=None):
         return metadata.restore(found.about, model, cls)
 
 
-def load_weights(net, source):
+def load_weights(net: Any, source: Any) -> None:
     """Set the parameters of a network to those of a file; all of them or, on an error, none."""
     with atomic.reading(source) as path:
         found = contents.read(path)
@@ -106,7 +110,7 @@ def load_weights(net, source):
 
 
 @contextlib.contextmanager
-def _named(path, suffix):
+def _named(path: Any, suffix: Any) -> Iterator[Any]:
     """The file under a name by which Keras tells its format."""
     with tempfile.TemporaryDirectory() as folder, _quiet():
         link = pathlib.Path(folder, f'model{suffix}')
@@ -114,7 +118,7 @@ def _named(path, suffix):
         yield link
 
 
-def _write(net, path, suffix, members):
+def _write(net: Any, path: Any, suffix: Any, members: Any) -> None:
     """Write a network, then see that it is there."""
     about = json.dumps(metadata.describe(net))
     if suffix == '.keras':
@@ -139,17 +143,17 @@ def _write(net, path, suffix, members):
 class _Memory(io.BytesIO):
     """A file in memory with a name, by which Keras tells the format."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         super().__init__()
         self.name = name
 
-    def __str__(self):
+    def __str__(self) -> Any:
         return self.name
 
     __fspath__ = __str__
 
 
-def _hdf5(model, suffix, about):
+def _hdf5(model: Any, suffix: Any, about: Any) -> Any:
     """The bytes of an HDF5 file. They are made in memory: on a full disk, HDF5 may crash."""
     memory = _Memory(f'model{suffix}')
     with _quiet(), _compilation_kept(model):
@@ -160,7 +164,7 @@ def _hdf5(model, suffix, about):
 
 
 @contextlib.contextmanager
-def _compilation_kept(model):
+def _compilation_kept(model: Any) -> Iterator[Any]:
     """Keras forgets how a model was compiled when it saves it as .h5: tell it again."""
     config = model.get_compile_config() if model.compiled else None
     yield
@@ -168,7 +172,7 @@ def _compilation_kept(model):
         _compile(model, config, model.optimizer)
 
 
-def _restore_optimizer(model, path):
+def _restore_optimizer(model: Any, path: Any) -> None:
     """Keras loads the optimizer of an .h5 file without the state that it has for each weight."""
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     optimizer.build(model.trainable_variables)
@@ -181,19 +185,19 @@ def _restore_optimizer(model, path):
     _compile(model, model.get_compile_config(), optimizer)
 
 
-def _compile(model, config, optimizer):
+def _compile(model: Any, config: Any, optimizer: Any) -> None:
     arguments = keras.saving.deserialize_keras_object(config)
     model.compile(**{**arguments, 'optimizer': optimizer})
 
 
-def _of(model, cls):
+def _of(model: Any, cls: Any) -> Any:
     """A network over a model that Keras itself saved: of the class, or what is nearest to it."""
     known = metadata.classes(cls)
     return known.get(keras_models.class_name(model), cls).from_keras(model)
 
 
 @contextlib.contextmanager
-def _quiet():
+def _quiet() -> Iterator[Any]:
     """Without Keras' advice against .h5, which the user chose."""
     logger = logging.getLogger('absl')
     level = logger.level

@@ -1,7 +1,11 @@
 """Models that Keras made, as networks: their layers stand for themselves in the list."""
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Iterator
 from types import MappingProxyType
+from typing import Any
 
 import keras
 
@@ -16,7 +20,7 @@ WHOLE = MappingProxyType({'whole': True})
 MODULES = {2: 'feedforward', 3: 'recurrent', 4: 'convolution'}
 
 
-def specs_of(model):
+def specs_of(model: Any) -> Any:
     """Specs of the layers of a built Keras model, the inputs first.
 
     Raises
@@ -40,7 +44,7 @@ def specs_of(model):
     return _functional(model)
 
 
-def class_name(model):
+def class_name(model: Any) -> Any:
     """The class of network that a model is nearest to: 'recurrent.Classifier' and so on."""
     module = MODULES.get(len(model.inputs[0].shape), 'feedforward')
     activation = activation_of(model.layers[-1])
@@ -49,7 +53,7 @@ def class_name(model):
     return f'{module}.{"Classifier" if softmax else "Regressor"}'
 
 
-def _functional(model):
+def _functional(model: Any) -> Any:
     """Specs of the layers of a graph in which each is called once; else of the graph as one."""
     calls = {entry['name']: entry['inbound_nodes'] for entry in model.get_config()['layers']}
     inputs = [layer for layer in model.layers if _is_input(layer)]
@@ -73,7 +77,7 @@ def _functional(model):
     return [*specs, *(_spec(x, place, sources[x.name]) for x, place in zip(order, places))]
 
 
-def _is_plain(calls):
+def _is_plain(calls: Any) -> Any:
     """Whether a layer is called once, with one tensor or a list of them and nothing else."""
     if len(calls) != 1 or len(calls[0]['args']) != 1:
         return False
@@ -83,7 +87,7 @@ def _is_plain(calls):
     return first and not any(value is not None for value in keywords.values())
 
 
-def _sources(value):
+def _sources(value: Any) -> Iterator[Any]:
     """Names of the outputs that the arguments of a layer's call are made of."""
     if isinstance(value, dict):
         history = _history(value)
@@ -96,21 +100,21 @@ def _sources(value):
             yield from _sources(part)
 
 
-def _history(value):
+def _history(value: Any) -> Any:
     """(layer, call, output) of a tensor, as a config has it; None for what is no tensor."""
     if isinstance(value, dict) and value.get('class_name') == '__keras_tensor__':
         return value['config']['keras_history']
     return None
 
 
-def _is_input(layer):
+def _is_input(layer: Any) -> Any:
     return isinstance(layer, keras.layers.InputLayer)
 
 
-def _input(name, tensor, place):
+def _input(name: str, tensor: Any, place: Any) -> Any:
     shape = tuple(tensor.shape[1:])
     return LayerSpec('input', name, place, shape, shape=shape)
 
 
-def _spec(layer, place, inputs):
+def _spec(layer: Any, place: Any, inputs: Any) -> Any:
     return LayerSpec('keras', layer.name, place, layer, inputs=inputs, layer=layer)

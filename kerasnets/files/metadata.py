@@ -1,8 +1,12 @@
 """What a network is beyond its Keras model, as plain data: what ``kerasnets.json`` holds."""
 
+from __future__ import annotations
+
 import dataclasses
 import importlib
 import logging
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,7 +25,7 @@ log = logging.getLogger(__name__)
 VERSION = 1
 
 
-def describe(net):
+def describe(net: Any) -> Any:
     """What a network is beyond its Keras model, as plain data for JSON."""
     text = getattr(net, 'text', None)
     return {
@@ -35,7 +39,7 @@ def describe(net):
     }
 
 
-def restore(about, model, cls):
+def restore(about: Any, model: Any, cls: Any) -> Any:
     """The network that `describe` described, over a model that Keras has loaded."""
     if about['version'] > VERSION:
         raise FileError(
@@ -57,14 +61,14 @@ def restore(about, model, cls):
     return net
 
 
-def _check_all_described(specs, model):
+def _check_all_described(specs: Any, model: Any) -> None:
     names = {spec.name for spec in specs}
     for layer in [] if model.name in names else model.layers:
         if not isinstance(layer, (keras.layers.InputLayer, Probe)) and layer.name not in names:
             raise FileError(f'the file has a layer {layer.name!r} and does not describe it.')
 
 
-def _loss(loss):
+def _loss(loss: Any) -> Any:
     """A loss as plain data: one of Keras by its config, a function by its name alone."""
     fields = {f.name: getattr(loss, f.name) for f in dataclasses.fields(loss)}
     if isinstance(loss.form, keras.losses.Loss):
@@ -74,7 +78,7 @@ def _loss(loss):
     return fields
 
 
-def _unloss(fields):
+def _unloss(fields: Any) -> Any:
     form = fields['form']
     if isinstance(form, dict) and 'function' in form:
         log.warning(
@@ -86,25 +90,25 @@ def _unloss(fields):
     return Loss.build(form, **{k: v for k, v in fields.items() if k != 'form'})
 
 
-def classes(cls):
+def classes(cls: Any) -> Any:
     """Return a dict of a class of networks and its subclasses, by the names files have for them."""
     for module in ('feedforward', 'recurrent', 'convolution'):
         importlib.import_module(f'kerasnets.{module}')  # its classes are subclasses from then on
     return {class_name(c): c for c in _with_subclasses(cls)}
 
 
-def all_classes(cls):
+def all_classes(cls: Any) -> Any:
     """Return the same dict of all classes of networks, of which `cls` is one."""
     return classes([base for base in cls.__mro__ if hasattr(base, 'from_keras')][-1])
 
 
-def _with_subclasses(cls):
+def _with_subclasses(cls: Any) -> Iterator[Any]:
     yield cls
     for derived in cls.__subclasses__():
         yield from _with_subclasses(derived)
 
 
-def _spec(spec):
+def _spec(spec: Any) -> Any:
     """A spec as plain data. Activations and options that JSON cannot hold stay in the model."""
     fields = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)}
     fields.pop('layer')
@@ -114,7 +118,7 @@ def _spec(spec):
     return fields
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """The value if JSON holds it, else what it looks like."""
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items()}
@@ -127,7 +131,7 @@ def _plain(value):
     return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
 
 
-def _unplain(value):
+def _unplain(value: Any) -> Any:
     if isinstance(value, dict):
         if set(value) == {'tuple'}:
             return tuple(_unplain(v) for v in value['tuple'])
@@ -135,7 +139,7 @@ def _unplain(value):
     return [_unplain(v) for v in value] if isinstance(value, list) else value
 
 
-def _unspec(fields, model):
+def _unspec(fields: Any, model: Any) -> Any:
     fields = dict(fields)
     for name in ('shape', 'inputs'):
         fields[name] = fields[name] and tuple(fields[name])
@@ -151,12 +155,12 @@ def _unspec(fields, model):
     return LayerSpec(layer=layer, **fields)
 
 
-def class_name(cls):
+def class_name(cls: Any) -> Any:
     """What a file calls a class of networks: 'recurrent.Classifier'."""
     return f'{cls.__module__.rpartition(".")[2]}.{cls.__name__}'
 
 
-def other_class(held, cls):
+def other_class(held: Any, cls: Any) -> Any:
     """The error for a file that holds a network of another class than was asked for."""
     return FileError(
         f'the file holds a {held}, not a {cls.__name__}. Open it with kerasnets.load().'

@@ -4,12 +4,15 @@ A file names classes, functions and sizes. Here the classes are a closed list, w
 own settings say, and the sizes must be those of the arrays that the file holds.
 """
 
+from __future__ import annotations
+
 import copy
 import math
 import random
 import sys
 from concurrent import futures
 from types import MappingProxyType
+from typing import Any
 
 import keras
 
@@ -68,7 +71,7 @@ FREE = 2**16
 UNROLLED = 2**12
 
 
-def check(contents, max_params=None):
+def check(contents: Any, max_params: Any = None) -> None:
     """Refuse a file that asks for what it should not.
 
     Parameters
@@ -85,7 +88,7 @@ def check(contents, max_params=None):
     held = contents.num_values
     if max_params is not None and held > max_params:
         raise FileError(f'the file holds {held:,} parameters, more than max_params={max_params:,}.')
-    objects = {}
+    objects: Any = {}
     for part in (contents.config, contents.training, contents.about):
         objects |= _check_part(part, max(FREE, held if max_params is None else max_params))
     model = skeleton(contents.config, objects)
@@ -98,7 +101,7 @@ def check(contents, max_params=None):
     compare(model, contents.weights)
 
 
-def skeleton(config, objects=MappingProxyType({})):
+def skeleton(config: Any, objects: Any = MappingProxyType({})) -> Any:
     """The model that a file describes, with shapes but no values, so that it takes no room.
 
     Variables that are made in a stateless scope wait for their values in a list that Keras has
@@ -127,7 +130,7 @@ def skeleton(config, objects=MappingProxyType({})):
         random.setstate(state)
 
 
-def _without_values(config, objects):
+def _without_values(config: Any, objects: Any) -> Any:
     known = {'Sequential': keras.Sequential, 'Functional': keras.Model, 'Model': keras.Model}
     name = config.get('class_name')
     with (
@@ -139,11 +142,12 @@ def _without_values(config, objects):
         )
 
 
-def _check_part(part, limit):
+def _check_part(part: Any, limit: Any) -> Any:
     """Walk through a description, in which dicts that name a class describe an object.
 
     Returns what it names that was registered with Keras, by name.
     """
+    objects: Any
     stack, unrolled, longest, objects = [('the file', part)], None, 0, {}
     while stack:
         owner, value = stack.pop()
@@ -166,13 +170,13 @@ def _check_part(part, limit):
     return objects
 
 
-def _name(value):
+def _name(value: Any) -> Any:
     inner = value.get('config')
     name = inner.get('name') if isinstance(inner, dict) else None
     return f'the layer {name!r}' if isinstance(name, str) else None
 
 
-def _registered(value, owner):
+def _registered(value: Any, owner: Any) -> Any:
     """What an object names that was registered with Keras, by name; nothing for Keras' own.
 
     Refuses what is not known, or known to do more than compute.
@@ -208,7 +212,7 @@ def _registered(value, owner):
     return found
 
 
-def _is_known(module, name):
+def _is_known(module: Any, name: str) -> Any:
     """Whether a class of Keras is one that a file may name. Nothing is imported for it."""
     module = module or 'builtins'
     if module.partition('.')[0] not in ('keras', 'builtins') or not name.isidentifier():
@@ -222,7 +226,7 @@ def _is_known(module, name):
     return isinstance(found, type) and issubclass(found, KINDS)
 
 
-def _check_value(key, value, owner, limit):
+def _check_value(key: Any, value: Any, owner: Any, limit: Any) -> None:
     if key in SIZES and any(number ** SIZES[key] > limit for number in _numbers(value)):
         raise FileError(
             f'{owner} has {key}={value}, for which the values that the file holds are too few. '
@@ -232,12 +236,12 @@ def _check_value(key, value, owner, limit):
         raise FileError(f'{owner} would read the file {value!r}.')
 
 
-def _numbers(value):
+def _numbers(value: Any) -> Any:
     values = value if isinstance(value, (list, tuple)) else [value]
     return [abs(v) for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
 
 
-def compare(model, weights):
+def compare(model: Any, weights: Any) -> None:
     """Refuse arrays that are not of the shapes that the layers have, by their names.
 
     Parameters

@@ -4,10 +4,14 @@
 model over the same layers comes from `nodes.connect`.
 """
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import random
+from collections.abc import Iterator
 from types import MappingProxyType
+from typing import Any
 
 import keras
 
@@ -30,7 +34,7 @@ from kerasnets.layers.form import initial_settings, keywords
 SQUARE = ('radius', 'diagonal')
 
 
-def add_node(nodes, spec, rng, input_ndim):
+def add_node(nodes: Any, spec: Any, rng: Any, input_ndim: Any) -> Any:
     """Make the layer of a spec and set its initial values.
 
     Parameters
@@ -68,7 +72,7 @@ def add_node(nodes, spec, rng, input_ndim):
     return Node(spec, layer, output)
 
 
-def adopt(specs, model):
+def adopt(specs: Any, model: Any) -> Any:
     """Nodes over the layers of a model that Keras has loaded.
 
     Raises
@@ -96,7 +100,7 @@ def adopt(specs, model):
     return nodes
 
 
-def assemble(nodes):
+def assemble(nodes: Any) -> Any:
     """The network's own model: a ``keras.Sequential`` for a chain, else a ``keras.Model``.
 
     Its first output is that of the last layer; layers that nothing else reads give others.
@@ -122,7 +126,7 @@ def assemble(nodes):
     return keras.Model(list(inputs_of(nodes).values()), outputs if ends[1:] else outputs[0])
 
 
-def reading_labels(nodes, spec, ndim):
+def reading_labels(nodes: Any, spec: Any, ndim: Any) -> Any:
     """The nodes, with the input that an embedding reads, given by its size, one of integers."""
     (name, _), *_ = (source.split(':') for source in spec.inputs)
     found = next(node for node in nodes if node.name == name)
@@ -135,7 +139,7 @@ def reading_labels(nodes, spec, ndim):
     return [Node(source, layer, layer.output) if node is found else node for node in nodes]
 
 
-def _make(nodes, spec):
+def _make(nodes: Any, spec: Any) -> Any:
     """A new layer for a spec, by its form."""
     form = layers.form(spec.form)
     if form.join is not None and len(spec.inputs) > 1:
@@ -148,14 +152,14 @@ def _make(nodes, spec):
     return form.make(spec)
 
 
-def _labels_read(nodes, spec):
+def _labels_read(nodes: Any, spec: Any) -> Any:
     """Number of labels in the input that an embedding reads."""
     name = spec.inputs[0].split(':')[0]
     classes = classes_of(nodes, name) if name in inputs_of(nodes) else None
     return spec.options.get('input_dim', classes)
 
 
-def _partner(nodes, spec):
+def _partner(nodes: Any, spec: Any) -> Any:
     """The layer whose weights a tied one shares.
 
     The one that is named, or, going back, the one that is matched as brackets are: tied layers
@@ -176,7 +180,7 @@ def _partner(nodes, spec):
     )
 
 
-def _input(spec, ndim):
+def _input(spec: Any, ndim: Any) -> Any:
     options = dict(spec.options)
     check_known(options, keywords(keras.layers.InputLayer), 'keyword of an input')
     if options.pop('sparse', None) not in (None, False, True, 'csr', 'csc'):
@@ -188,7 +192,7 @@ def _input(spec, ndim):
     return keras.layers.InputLayer(shape=shape, name=spec.name, **options)
 
 
-def _initialise(layer, spec, rng):
+def _initialise(layer: Any, spec: Any, rng: Any) -> None:
     """Draw weights as theanets would: for its own forms, and wherever a setting asks for it."""
     asked = initial_settings(spec.options, keywords(type(layer)))
     anatomy = layers.anatomy(layer)
@@ -210,7 +214,7 @@ def _initialise(layer, spec, rng):
             param.set_value(initializers.weights(param.shape, rng, blocks=blocks, **chosen))
 
 
-def _chosen(name, settings, bias, squares):
+def _chosen(name: str, settings: Any, bias: Any, squares: Any) -> Any:
     """The settings for one parameter.
 
     What a layer says of all its weights is not about biases, nor, in theanets' recurrent
@@ -224,7 +228,7 @@ def _chosen(name, settings, bias, squares):
 
 
 @contextlib.contextmanager
-def _seeded(rng):
+def _seeded(rng: Any) -> Iterator[Any]:
     """Have Keras draw its default seeds from `rng`.
 
     Keras takes the seed of a layer or initializer that was given none from Python's own
@@ -238,7 +242,7 @@ def _seeded(rng):
         random.setstate(state)
 
 
-def _plain(cause, nodes, spec):
+def _plain(cause: Any, nodes: Any, spec: Any) -> Any:
     """Keras' complaint in a line, with the remedy for the commonest mistake."""
     wanted = getattr(spec.layer, 'name', spec.form)
     source = next((n for n in nodes if f'{n.name}:out' in spec.inputs), None)

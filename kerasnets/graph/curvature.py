@@ -1,5 +1,9 @@
 """The curvature of a loss, which `optimizers.Esgd` uses."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -16,20 +20,20 @@ class Curvature(keras.layers.Layer):
     variables : list of keras.Variable
     """
 
-    def __init__(self, model, variables):
+    def __init__(self, model: Any, variables: Any) -> None:
         super().__init__()
         self.model = model
         self.by = variables
         self.seed_generator = keras.random.SeedGenerator(0)
 
-    def call(self, data):
+    def call(self, data: Any) -> Any:
         noise = [keras.random.normal(v.shape, seed=self.seed_generator) for v in self.by]
 
-        def along():
+        def along() -> Any:
             found = gradients(lambda: self.model(data, training=False), self.by)
             return sum(ops.sum(g * r) for g, r in zip(found, noise))
 
         return gradients(along, self.by)
 
-    def compute_output_spec(self, data):
+    def compute_output_spec(self, data: Any) -> Any:
         return [keras.KerasTensor(v.shape, dtype='float32') for v in self.by]

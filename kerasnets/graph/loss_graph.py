@@ -4,7 +4,10 @@ One graph serves all: `Network.loss` hands it out, `evaluate` computes it and `t
 its gradient.
 """
 
+from __future__ import annotations
+
 import dataclasses
+from typing import Any
 
 import keras
 from keras import ops
@@ -30,11 +33,11 @@ from kerasnets.regularizers import (
 class Asked:
     """What is asked of a graph beside the losses."""
 
-    regularizers: tuple = ()
+    regularizers: tuple[Any, ...] = ()
     noisy: bool = False  # whether there is noise outside of training too
-    monitors: tuple = ()  # of monitors.Monitor
+    monitors: tuple[Any, ...] = ()  # of monitors.Monitor
     gradients: bool = False  # whether to watch the gradient of each parameter
-    class_weight: tuple | None = None  # a factor for each class, for losses of labels
+    class_weight: tuple[Any, ...] | None = None  # a factor for each class, for losses of labels
     curvature: bool = False  # whether the optimizer is one that looks at it
 
 
@@ -47,26 +50,35 @@ class Graph:
     is Σwe/Σw over all of its data.
     """
 
-    variables: list  # KerasTensors: inputs, then the target and weights of each loss
-    losses: list  # (coefficient, mean, mass) for each loss
-    monitors: dict  # name -> (mean, mass)
-    penalties: list  # (weight, value) for each regularizer
-    noises: list  # Keras layers that draw at random
-    compared: tuple  # target, output and weights of the first loss; weights may be None
-    curvature: tuple = ()  # variables, and the product of the Hessian with noise for each
+    variables: list[Any]  # KerasTensors: inputs, then the target and weights of each loss
+    losses: list[Any]  # (coefficient, mean, mass) for each loss
+    monitors: dict[str, Any]  # name -> (mean, mass)
+    penalties: list[Any]  # (weight, value) for each regularizer
+    noises: list[Any]  # Keras layers that draw at random
+    compared: tuple[Any, ...]  # target, output and weights of the first loss; weights may be None
+    curvature: tuple[Any, ...] = ()  # variables, and the product of the Hessian with noise for each
 
     @property
-    def err(self):
+    def err(self) -> Any:
         """The losses added up."""
         return sum(coefficient * mean for coefficient, mean, _ in self.losses)
 
     @property
-    def loss(self):
+    def loss(self) -> Any:
         """The losses and the penalties added up: what training makes small."""
         return self.err + sum(weight * value for weight, value in self.penalties)
 
 
-def build(nodes, losses, inputs, sources, targets, monitors, asked, padded=False):
+def build(
+    nodes: Any,
+    losses: Any,
+    inputs: Any,
+    sources: Any,
+    targets: Any,
+    monitors: Any,
+    asked: Any,
+    padded: bool = False,
+) -> Any:
     """Build the graph of the losses.
 
     Parameters
@@ -124,14 +136,16 @@ def build(nodes, losses, inputs, sources, targets, monitors, asked, padded=False
     return made
 
 
-def _gradients(nodes, graph):
+def _gradients(nodes: Any, graph: Any) -> Any:
     """Name -> (squared norm of the gradient, 1) for each parameter."""
     params = [param for node in nodes for param in node.params()]
     norms = GradientNorms(keras.Model(graph.variables, graph.loss), params)(graph.variables)
     return {f'grad({p.name})': (norm, ops.ones_like(norm)) for p, norm in zip(params, norms)}
 
 
-def _weigh(loss, output, class_weight, padded, target, weights=None):
+def _weigh(
+    loss: Any, output: Any, class_weight: Any, padded: Any, target: Any, weights: Any = None
+) -> Any:
     """The target and the weights of a loss.
 
     Steps that a mask hides have a weight of 0; classes have their factors.
@@ -156,10 +170,11 @@ def _weigh(loss, output, class_weight, padded, target, weights=None):
     return target, weights
 
 
-def _penalty(nodes, regularizer, found, sources, padded):
+def _penalty(nodes: Any, regularizer: Any, found: Any, sources: Any, padded: Any) -> Any:
     """The value of a penalty, as a symbolic scalar."""
     if isinstance(regularizer, Function):
-        return regularizer.function(found)
+        function: Any = regularizer.function
+        return function(found)
     if regularizer.of == 'weights':
         return _of_weights(nodes, regularizer, next(iter(sources.values())))
     hidden = [node for node in nodes[:-1] if node.spec.form != 'input']
@@ -181,7 +196,7 @@ def _penalty(nodes, regularizer, found, sources, padded):
     return sum(regularizer.penalty(found[name], steps[name]) for name in chosen) / len(chosen)
 
 
-def _of_weights(nodes, regularizer, anchor):
+def _of_weights(nodes: Any, regularizer: Any, anchor: Any) -> Any:
     named = {p.name: p for n in nodes for p in n.params()}
     weights = [name for name, p in named.items() if len(p.shape) > 1]
     chosen = [named[name] for name in regularizer.select(list(named), weights)]
@@ -191,7 +206,7 @@ def _of_weights(nodes, regularizer, anchor):
     return sum(regularizer.penalty(Value(p, held)(anchor)) for p in chosen) / len(chosen)
 
 
-def _contraction(nodes, regularizer, chosen, sources, padded):
+def _contraction(nodes: Any, regularizer: Any, chosen: Any, sources: Any, padded: Any) -> Any:
     if padded:
         raise ConfigurationError('contractive: expected sequences of one length, got padded ones.')
     fresh = {
@@ -204,7 +219,7 @@ def _contraction(nodes, regularizer, chosen, sources, padded):
     return Contraction(model, [list(sources).index(name) for name in wrt])(list(sources.values()))
 
 
-def _logits(nodes, name):
+def _logits(nodes: Any, name: str) -> Any:
     """Name of the logits behind a softmax output; None where the output has none."""
     layer_name, part = name.split(':')
     node = next((n for n in nodes if n.name == layer_name), None)
@@ -222,7 +237,7 @@ def _logits(nodes, name):
     return None
 
 
-def logits_reader(nodes):
+def logits_reader(nodes: Any) -> Any:
     """A layer from what the last layer reads to its logits; None where it has none."""
     node = nodes[-1]
     pre = node.outputs().get('pre') if _logits(nodes, f'{node.name}:out') else None

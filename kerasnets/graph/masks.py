@@ -4,6 +4,10 @@ A mask is bool, (examples, time). Keras' layers hand it on to each other; `Padde
 first of them, and `Steps` reads it off any tensor.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -14,28 +18,28 @@ LOSING = (keras.layers.Embedding, keras.layers.RMSNormalization)
 class Padded(keras.layers.Layer):
     """Lets a mask go along with a tensor (examples, time, …)."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(dtype='float32', autocast=False)
         self.supports_masking = True
 
-    def call(self, pair):
+    def call(self, pair: Any) -> Any:
         return ops.multiply(pair[0], 1)  # a tensor of its own: the mask is not the input's
 
-    def compute_output_spec(self, pair):
+    def compute_output_spec(self, pair: Any) -> Any:
         return keras.KerasTensor(pair[0].shape, dtype=pair[0].dtype)
 
-    def compute_mask(self, pair, previous):
+    def compute_mask(self, pair: Any, previous: Any) -> Any:
         return pair[1]
 
 
 class Steps(keras.layers.Layer):
     """The mask of a tensor (examples, time, …); all True where it has none."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(dtype='float32', autocast=False)
         self.supports_masking = True
 
-    def call(self, x, mask=None):
+    def call(self, x: Any, mask: Any = None) -> Any:
         x = x[0] if isinstance(x, (list, tuple)) else x
         masks = [m for m in keras.tree.flatten(mask) if m is not None]
         whole = ops.ones(ops.shape(x)[:2], 'bool')
@@ -43,15 +47,15 @@ class Steps(keras.layers.Layer):
             whole = ops.logical_and(whole, m)
         return whole
 
-    def compute_output_spec(self, x, mask=None):
+    def compute_output_spec(self, x: Any, mask: Any = None) -> Any:
         x = x[0] if isinstance(x, (list, tuple)) else x
         return keras.KerasTensor(x.shape[:2], dtype='bool')
 
-    def compute_mask(self, x, previous):
+    def compute_mask(self, x: Any, previous: Any) -> Any:
         return None
 
 
-def run(layer, x, **kwargs):
+def run(layer: Any, x: Any, **kwargs: Any) -> Any:
     """Call a layer on padded input, so that it passes over the padding and the mask goes on."""
     if not _is_stepwise(layer):
         if kwargs:  # Keras fills in the mask only where the input is the one tensor
@@ -61,7 +65,7 @@ def run(layer, x, **kwargs):
     return Padded()([layer(bare), Steps()(x)])
 
 
-def check(nodes):
+def check(nodes: Any) -> None:
     """Refuse networks in which padding would be taken for data."""
     for node in nodes:
         layer, reads = node.layer, [s for s in nodes if f'{s.name}:out' in node.spec.inputs]
@@ -79,6 +83,6 @@ def check(nodes):
             )
 
 
-def _is_stepwise(layer):
+def _is_stepwise(layer: Any) -> Any:
     # a model is what a layer of several inputs is made of: Dense and Add
     return isinstance(layer, (*LOSING, keras.Model))

@@ -1,5 +1,9 @@
 """Several models over one set of layers: to named outputs, from labels, to the losses."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -28,46 +32,50 @@ class Models:
         Maps the data to the tensors that these models read.
     """
 
-    def __init__(self, nodes, model, losses, monitors, data_spec):
+    def __init__(self, nodes: Any, model: Any, losses: Any, monitors: Any, data_spec: Any) -> None:
         self.nodes = nodes
         self.model = model
         self.losses = losses
         self.monitors = monitors
         self.data_spec = data_spec
-        self._functions, self._graphs = {}, {}
+        self._functions: Any = {}
+        self._graphs: Any = {}
 
-    def check_losses(self):
+    def check_losses(self) -> None:
         """Refuse a network that has no loss to minimize."""
         if not self.losses:
             raise ConfigurationError("the network has no loss. Call set_loss('xe') first.")
 
-    def outputs(self, names, regularizers=()):
+    def outputs(self, names: Any, regularizers: Any = ()) -> Any:
         """Return the named outputs as a dict of KerasTensors, over the network's inputs."""
         noise = Noises(self.nodes, regularizers, noisy=True)
         return connect(self.nodes, self.data_spec.inputs, names, change=noise.change)
 
     @property
-    def variables(self):
+    def variables(self) -> Any:
         """The Keras tensors that the losses read: inputs, targets and weights."""
         return self.graph().variables
 
-    def graph(self, way=None, asked=PLAIN):
+    def graph(self, way: Any = None, asked: Any = PLAIN) -> Any:
         """The `loss_graph.Graph` of the losses, over the same variables for each way of data."""
         way = self.data_spec.usual() if way is None else way
         key = way, asked
         if key not in self._graphs:
             self.check_losses()
+            inputs, sources, targets = self.data_spec.tensors(way)
             self._graphs[key] = loss_graph.build(
                 self.nodes,
                 self.losses,
-                *self.data_spec.tensors(way),
+                inputs,
+                sources,
+                targets,
                 self.monitors,
                 asked,
                 padded=any(masked for _, masked in way),
             )
         return self._graphs[key]
 
-    def function(self, names, way, start, regularizers):
+    def function(self, names: Any, way: Any, start: Any, regularizers: Any) -> Any:
         """A compiled function of a batch, and the layers in it that draw at random."""
         key = names, way, start, regularizers
         if key not in self._functions:
@@ -95,7 +103,7 @@ class Models:
         return self._functions[key]
 
 
-def _full(tensor):
+def _full(tensor: Any) -> Any:
     """A tensor of half precision in full: what is no dtype of numpy's is not handed out."""
     half = keras.backend.standardize_dtype(tensor.dtype) in ('bfloat16', 'float16')
     return ops.cast(tensor, 'float32') if half else tensor

@@ -1,8 +1,11 @@
 """The layers of a network as nodes of a graph, and how data runs through them."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 
@@ -23,10 +26,10 @@ class Node:
     output: object  # KerasTensor
 
     @property
-    def name(self):
+    def name(self) -> Any:
         return self.spec.name
 
-    def parts(self):
+    def parts(self) -> Any:
         """Name -> {name -> Parameter} of the layer, or of what it is made of."""
         if self.spec.form == 'input':
             return {self.name: {}}
@@ -35,11 +38,11 @@ class Node:
             found = {name.removeprefix(f'{self.name}/'): part for name, part in found.items()}
         return {name: parameters(layer, name) for name, layer in found.items()}
 
-    def params(self):
+    def params(self) -> Any:
         """All `Parameter`s of the layer."""
         return [param for part in self.parts().values() for param in part.values()]
 
-    def outputs(self):
+    def outputs(self) -> Any:
         """Name -> `Output` of what can be read inside the layer, beside its 'out'."""
         insides = layers.anatomy(self.layer).outputs
         whole = getattr(self.layer, 'return_sequences', True)
@@ -57,35 +60,37 @@ class Probe(keras.layers.Layer):
         Name of one of the outputs in its anatomy, such as 'pre'.
     """
 
-    def __init__(self, layer, part, **kwargs):
+    def __init__(self, layer: Any, part: Any, **kwargs: Any) -> None:
         super().__init__(**{'dtype': layer.dtype_policy, **kwargs})
         self.supports_masking = True
         self.layer = layer
         self.part = part
 
-    def call(self, x, y=None, states=(), mask=None, x_mask=None):
+    def call(
+        self, x: Any, y: Any = None, states: Any = (), mask: Any = None, x_mask: Any = None
+    ) -> Any:
         # Keras fills in the one mask or the other, by the number of tensors
         masks = [m for m in keras.tree.flatten([mask, x_mask]) if m is not None]
         run = Pass(self.layer, x, y, tuple(states), masks[0] if masks else None)
         return layers.anatomy(self.layer).outputs[self.part].read(run)
 
-    def get_config(self):
+    def get_config(self) -> Any:
         layer = keras.saving.serialize_keras_object(self.layer)
         return {**super().get_config(), 'layer': layer, 'part': self.part}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Any) -> Any:
         """The probe again; within one file Keras finds the layer that is there already."""
         layer = keras.saving.deserialize_keras_object(config['layer'])
         return cls(**{**config, 'layer': layer})
 
 
-def inputs_of(nodes):
+def inputs_of(nodes: Any) -> Any:
     """Name -> KerasTensor of what the network reads."""
     return {node.name: node.output for node in nodes if node.spec.form == 'input'}
 
 
-def classes_of(nodes, name):
+def classes_of(nodes: Any, name: str) -> Any:
     """Number of labels that an input of integers takes; None for an input of values."""
     (source,) = (node for node in nodes if node.name == name)
     for node in nodes:
@@ -94,7 +99,7 @@ def classes_of(nodes, name):
     return source.spec.size if 'int' in source.output.dtype else None
 
 
-def is_chain(nodes):
+def is_chain(nodes: Any) -> Any:
     """Whether each layer reads the one before it, and nothing else."""
     before = [(), *((f'{node.name}:out',) for node in nodes)]
     return all(
@@ -102,29 +107,29 @@ def is_chain(nodes):
     )
 
 
-def shares_weights(model):
+def shares_weights(model: Any) -> Any:
     """Whether a layer of the model uses the weights of another one."""
     return any(hasattr(layer, 'partner') or isinstance(layer, Probe) for layer in model.layers)
 
 
-def output_names(nodes):
+def output_names(nodes: Any) -> Any:
     """Every name that `connect` can be asked for: 'in:out', 'hid1:out', 'hid1:pre', …"""
     return [f'{node.name}:{part}' for node in nodes for part in ('out', *node.outputs())]
 
 
-def full_name(nodes, name=None):
+def full_name(nodes: Any, name: Any = None) -> Any:
     """'hid1:out' for 'hid1'; for None the output of the last layer."""
     name = nodes[-1].name if name is None else name
     return name if ':' in name else f'{name}:out'
 
 
-def find_output(nodes, name=None):
+def find_output(nodes: Any, name: Any = None) -> Any:
     """The KerasTensor of an output by name, such as 'hid1:out' or 'hid1'; default the last."""
     name = full_name(nodes, name)
     return connect(nodes, {node.name: node.output for node in nodes}, [name])[name]
 
 
-class Flow(Mapping):
+class Flow(Mapping[str, Any]):
     """All outputs of a network over some inputs, by name, each computed when first asked for.
 
     Parameters
@@ -143,7 +148,9 @@ class Flow(Mapping):
     Asking for a name that is not there raises ConfigurationError.
     """
 
-    def __init__(self, nodes, inputs, padded=False, change=None, swift=False):
+    def __init__(
+        self, nodes: Any, inputs: Any, padded: bool = False, change: Any = None, swift: bool = False
+    ) -> None:
         self.nodes = {node.name: node for node in nodes}
         self.swift = swift and not padded
         self.padded = padded
@@ -152,11 +159,11 @@ class Flow(Mapping):
         self.changed = {name: self.change(name, tensor) for name, tensor in self.made.items()}
 
     @functools.cached_property
-    def names(self):
+    def names(self) -> Any:
         """Every name there is; what is found in the layers is looked up only when asked for."""
         return output_names(self.nodes.values())
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Any:
         if name not in self.changed:
             if name not in self.names:
                 raise ConfigurationError(
@@ -167,16 +174,16 @@ class Flow(Mapping):
             self.changed[name] = self.change(name, self.made[name])
         return self.changed[name]
 
-    def __contains__(self, name):
+    def __contains__(self, name: object) -> bool:
         return name in self.names
 
-    def __iter__(self):
+    def __iter__(self) -> Any:
         return iter(self.names)
 
-    def __len__(self):
+    def __len__(self) -> Any:
         return len(self.names)
 
-    def _run(self, name, part):
+    def _run(self, name: str, part: Any) -> Any:
         node = self.nodes[name]
         if part == 'out':
             swift = self.swift and not node.spec.states
@@ -190,13 +197,13 @@ class Flow(Mapping):
         return Probe(node.layer, part)(x, y, states)
 
 
-def connect(nodes, inputs, wanted, padded=False, change=None):
+def connect(nodes: Any, inputs: Any, wanted: Any, padded: bool = False, change: Any = None) -> Any:
     """The wanted outputs over some inputs, a dict by name; the rest is as for `Flow`."""
     flow = Flow(nodes, inputs, padded, change)
     return {name: flow[name] for name in wanted}
 
 
-def _read(layer, spec, tensor):
+def _read(layer: Any, spec: Any, tensor: Any) -> Any:
     """What a layer reads, one tensor or a list of several, and the states it starts from.
 
     `tensor` finds an output by its name.
@@ -206,7 +213,7 @@ def _read(layer, spec, tensor):
     return sources[0] if len(sources) == 1 else sources, layers.start(layer, states)
 
 
-def run_layer(layer, spec, tensor, padded=False):
+def run_layer(layer: Any, spec: Any, tensor: Any, padded: bool = False) -> Any:
     """The output of a layer over the outputs that its spec names."""
     x, states = _read(layer, spec, tensor)
     kwargs = {'initial_state': states} if states else {}

@@ -1,5 +1,9 @@
 """Noise and dropout on the way from one layer to the next."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from kerasnets.graph.nodes import output_names
 from kerasnets.regularizers import Always, Noise
 
@@ -15,7 +19,7 @@ class Noises:
         Whether there is noise outside of training too.
     """
 
-    def __init__(self, nodes, regularizers, noisy):
+    def __init__(self, nodes: Any, regularizers: Any, noisy: Any) -> None:
         names = output_names(nodes)
         places = {
             'input': [f'{n.name}:out' for n in nodes if n.spec.form == 'input'],
@@ -23,14 +27,14 @@ class Noises:
             'output': [f'{nodes[-1].name}:out'],
         }
         self.noisy = noisy
-        self.layers = []
-        self.changed = {}
+        self.layers: Any = []
+        self.changed: Any = {}
         for regularizer in regularizers:
             if isinstance(regularizer, Noise):
-                for name in regularizer.select(names, places.get(regularizer.where, ())):
+                for name in regularizer.select(names, places.get(regularizer.where or '', ())):
                     self.changed.setdefault(name, []).append(regularizer)
 
-    def change(self, name, tensor):
+    def change(self, name: str, tensor: Any) -> Any:
         """The output of that name as others are to read it."""
         for regularizer in self.changed.get(name, ()):
             layer = regularizer.layer(seed=len(self.layers))
@@ -39,7 +43,7 @@ class Noises:
         return tensor
 
 
-def reseed(noises, rng):
+def reseed(noises: Any, rng: Any) -> None:
     """Have layers that draw at random draw what a numpy generator decides."""
     for layer in noises:
         state = layer.seed_generator.state

@@ -1,5 +1,9 @@
 """A table of the layers of a network."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import rich.box
 import rich.console
@@ -8,7 +12,7 @@ import rich.table
 from kerasnets import layers
 
 
-def table(nodes):
+def table(nodes: Any) -> Any:
     """Name, form, shape, activation and parameters of each layer, as a rich table."""
     found = rich.table.Table(box=rich.box.SIMPLE_HEAD)
     for column in ('name', 'form', 'shape', 'activation', 'parameters'):
@@ -24,7 +28,7 @@ def table(nodes):
     return found
 
 
-def _activation(layer):
+def _activation(layer: Any) -> Any:
     function = layers.activation_of(getattr(layer, 'cell', layer))
     if function is None:
         return ''
@@ -32,7 +36,7 @@ def _activation(layer):
     return known or str(keras.activations.serialize(function))
 
 
-def show(net, nodes, file=None):
+def show(net: Any, nodes: Any, file: Any = None) -> None:
     """Print the table of a network and its number of parameters."""
     console = rich.console.Console(file=file)
     console.print(table(nodes))

@@ -1,5 +1,9 @@
 """Quantities that are watched in training, as symbolic scalars of a graph."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -8,7 +12,7 @@ from kerasnets.errors import matching, scalar
 from kerasnets.graph.parameters import Value
 
 
-def computed(monitors, nodes, outputs, anchor):
+def computed(monitors: Any, nodes: Any, outputs: Any, anchor: Any) -> Any:
     """Name -> (value, mass) of all that the monitors match, as symbolic scalars."""
     params = {param.name: param for node in nodes for param in node.params()}
     held = [node.layer for node in nodes]
@@ -33,12 +37,12 @@ class GradientNorms(keras.layers.Layer):
     params : list of Parameter
     """
 
-    def __init__(self, model, params):
+    def __init__(self, model: Any, params: Any) -> None:
         super().__init__()
         self.model = model
         self.params = params
 
-    def call(self, data):
+    def call(self, data: Any) -> Any:
         variables = list({id(p.variable): p.variable for p in self.params}.values())
         found = gradients(lambda: self.model(data, training=False), variables)
         by_variable = {id(v): g for v, g in zip(variables, found)}
@@ -46,5 +50,5 @@ class GradientNorms(keras.layers.Layer):
             ops.sum(ops.square(p.layout.read(by_variable[id(p.variable)]))) for p in self.params
         ]
 
-    def compute_output_spec(self, data):
+    def compute_output_spec(self, data: Any) -> Any:
         return [keras.KerasTensor((), dtype='float32') for _ in self.params]

@@ -45,7 +45,7 @@ def register(name: str) -> Callable[[type], type]:
     if not isinstance(name, str) or not name:
         raise ConfigurationError(f'expected the name of a form, got {name!r}.')
 
-    def decorate(cls) -> type:
+    def decorate(cls: Any) -> type:
         if not (isinstance(cls, type) and issubclass(cls, keras.layers.Layer)):
             raise ConfigurationError(f'expected a class of keras.layers.Layer, got {cls!r}.')
         same = registry.OWN.get(name)

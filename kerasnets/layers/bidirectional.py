@@ -8,8 +8,11 @@ A. Graves, N. Jaitly, A. Mohamed (2013), "Hybrid speech recognition with deep bi
 LSTM", ASRU.
 """
 
+from __future__ import annotations
+
 import dataclasses
 from types import MappingProxyType
+from typing import Any
 
 import keras
 
@@ -21,7 +24,7 @@ from kerasnets.layers.form import Form
 WORKERS = 'rnn lstm gru rrnn mrnn mut1 scrn clockwork bcrnn'.split()
 
 
-def _build(spec):
+def _build(spec: Any) -> Any:
     options = dict(spec.options)
     worker = options.pop('worker', 'rnn')
     if worker not in WORKERS:
@@ -33,7 +36,7 @@ def _build(spec):
     if 'direction' in options or 'go_backwards' in options:
         raise ConfigurationError('it runs in both directions. Leave out the direction.')
 
-    def half(suffix, backwards):
+    def half(suffix: Any, backwards: Any) -> Any:
         given = {**options, 'go_backwards': backwards}
         return layers.form(worker).make(
             dataclasses.replace(
@@ -51,4 +54,4 @@ def _build(spec):
 
 
 FORMS = {'bidirectional': Form(choose=None, build=_build)}
-ANATOMIES = {}
+ANATOMIES: Any = {}

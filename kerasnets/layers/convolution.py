@@ -4,7 +4,10 @@ theanets convolves truly, with the kernel turned round, and keeps its weights as
 inputs, rows, columns); Keras correlates, with (rows, columns, inputs, outputs).
 """
 
+from __future__ import annotations
+
 import dataclasses
+from typing import Any
 
 import keras
 from keras import ops
@@ -22,41 +25,41 @@ class Filters(Layout):
 
     axes: int = 2
 
-    def read(self, value):
+    def read(self, value: Any) -> Any:
         value = ops.flip(value, axis=tuple(range(self.axes)))
         value = ops.expand_dims(value, 0) if self.axes == 1 else value
         return ops.transpose(value, (3, 2, 0, 1))
 
-    def write(self, value, array):
+    def write(self, value: Any, array: Any) -> Any:
         array = array.transpose(2, 3, 1, 0)
         array = array[0, ::-1] if self.axes == 1 else array[::-1, ::-1]
         value[...] = array
         return value
 
-    def shape(self, shape):
+    def shape(self, shape: Any) -> Any:
         *filters, inputs, outputs = shape
         return (outputs, inputs, *((1,) if self.axes == 1 else ()), *filters)
 
 
-def _pre(run):
+def _pre(run: Any) -> Any:
     y = run.layer.convolution_op(run.given, run.layer.kernel)
     return y if run.layer.bias is None else y + run.layer.bias
 
 
-def _conv(cls):
+def _conv(cls: Any) -> Any:
     return Form(
         choose=lambda options: cls, renamed=_RENAMED, defaults={'data_format': 'channels_last'}
     )
 
 
-def _pool(axes):
+def _pool(axes: Any) -> Any:
     classes = {
         'max': (keras.layers.MaxPooling1D, keras.layers.MaxPooling2D)[axes - 1],
         'avg': (keras.layers.AveragePooling1D, keras.layers.AveragePooling2D)[axes - 1],
     }
     classes.update(average=classes['avg'], mean=classes['avg'])
 
-    def choose(options):
+    def choose(options: Any) -> Any:
         mode = options.pop('mode', 'max')
         if mode not in classes:
             raise ConfigurationError(

@@ -4,6 +4,10 @@
 weights w of its partner.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -28,7 +32,9 @@ class Tied(keras.layers.Layer):
     (2, 4)
     """
 
-    def __init__(self, partner, activation='linear', units=None, **kwargs):
+    def __init__(
+        self, partner: Any, activation: Any = 'linear', units: Any = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.partner = partner
         self.units = partner.kernel.shape[0] if partner.built else units
@@ -38,23 +44,23 @@ class Tied(keras.layers.Layer):
             )
         self.activation = keras.activations.get(activation)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         self.units = self.partner.kernel.shape[0]
         self.bias = self.add_weight(shape=(self.units,), initializer='zeros', name='bias')
         if isinstance(self.activation, keras.layers.Layer) and not self.activation.built:
             self.activation.build((None, self.units))
 
-    def before(self, x):
+    def before(self, x: Any) -> Any:
         """The sum at the units."""
         return project(x, ops.transpose(self.partner.kernel), self.bias)
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         return self.activation(self.before(x))
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Any) -> Any:
         return (*shape[:-1], self.units)
 
-    def get_config(self):
+    def get_config(self) -> Any:
         return {
             **super().get_config(),
             'partner': keras.saving.serialize_keras_object(self.partner),
@@ -63,13 +69,13 @@ class Tied(keras.layers.Layer):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Any) -> Any:
         """The layer again; within one file Keras finds the partner that is there already."""
         config = dict(config, partner=keras.saving.deserialize_keras_object(config['partner']))
         return cls(**config)
 
 
-def _sum(spec, inputs, activation):
+def _sum(spec: Any, inputs: Any, activation: Any) -> Any:
     """A model of stock layers: a Dense for each input, their sum, the activation."""
     check_known(spec.options, (), 'keyword of a layer with several inputs')
     if spec.size is None:
@@ -86,19 +92,19 @@ def _sum(spec, inputs, activation):
     )
 
 
-def _part(source):
+def _part(source: Any) -> Any:
     """Name of the Dense for an input: Keras takes no colon in a name, PyTorch no dot."""
     return f'w_{source}'.replace(':', '-')
 
 
-def of_sum(model):
+def of_sum(model: Any) -> Any:
     """The `Anatomy` of what `_sum` made; None for any other model."""
     parts = {n.name: n for n in model.layers if isinstance(n, keras.layers.Dense)}
     if not parts or not all(name.startswith('w_') for name in parts):
         return None
     first = next(iter(parts))
 
-    def pre(run):
+    def pre(run: Any) -> Any:
         kernels = [run.layer.get_layer(name).kernel for name in parts]
         total = sum(ops.matmul(x, kernel) for x, kernel in zip(run.given, kernels))
         return total + run.layer.get_layer(first).bias
@@ -109,7 +115,7 @@ def of_sum(model):
     return Anatomy({**layouts, 'b': Layout(f'{first}.bias')}, {'pre': Output(pre)})
 
 
-def _pre(run):
+def _pre(run: Any) -> Any:
     return project(run.given, run.layer.kernel, run.layer.bias)
 
 

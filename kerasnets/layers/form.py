@@ -1,9 +1,12 @@
 """`Form`: how a spec becomes a Keras layer. `Anatomy`: how the insides of one are read."""
 
+from __future__ import annotations
+
 import dataclasses
 import inspect
 import random
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 from keras import ops
@@ -26,17 +29,20 @@ CUSTOM = 'custom'
 class Form:
     """How an entry of a list of layers becomes a Keras layer."""
 
-    choose: Callable  # takes the options, may pop its own from them, returns a class
+    #: Takes the options, may pop its own from them, returns a class of layers.
+    choose: Any
     activation: str | None = CUSTOM  # a name, CUSTOM, or None for what Keras does
-    defaults: Mapping = dataclasses.field(default_factory=dict)  # keywords unless given
-    own: tuple = ()  # keywords that `choose` pops
-    renamed: Mapping = dataclasses.field(default_factory=dict)  # theanets' keyword -> Keras'
-    join: Callable | None = None  # (spec, inputs, activation) -> layer, for several inputs
+    defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # keywords unless given
+    own: tuple[Any, ...] = ()  # keywords that `choose` pops
+    #: theanets' keyword -> Keras'.
+    renamed: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    #: (spec, inputs, activation) -> layer, for several inputs.
+    join: Callable[..., Any] | None = None
     partner: bool = False  # whether it shares the weights of another layer
     of_labels: bool = False  # whether it is made for a number of labels, ``input_dim``
-    build: Callable | None = None  # (spec) -> layer, in the place of all the above
+    build: Callable[..., Any] | None = None  # (spec) -> layer, in the place of all the above
 
-    def make(self, spec, **given):
+    def make(self, spec: Any, **given: Any) -> Any:
         """The Keras layer for a spec, not yet built; `given` are further keywords.
 
         Raises
@@ -71,14 +77,14 @@ class Form:
             kwargs.setdefault('seed', random.randrange(2**31))
         return cls(name=spec.name, **kwargs)
 
-    def activation_of(self, spec):
+    def activation_of(self, spec: Any) -> Any:
         """What the entry says, or else the form, or the network's custom."""
         if spec.activation is not None:
             return spec.activation
         return spec.default_activation if self.activation == CUSTOM else self.activation
 
 
-def _sized(spec, cls, known, options, needed):
+def _sized(spec: Any, cls: Any, known: Any, options: Any, needed: Any) -> Any:
     """The spec's size or shape, under the name that the class has for it."""
     name = next((k for k in SIZES if k in known), None)
     if spec.shape is not None:
@@ -98,7 +104,7 @@ def _sized(spec, cls, known, options, needed):
     return {}
 
 
-def _backwards(direction):
+def _backwards(direction: Any) -> Any:
     """Whether a recurrent layer runs against time, as theanets' keyword says it."""
     if direction not in (None, 'forward', 'forwards', 'back', 'backward', 'backwards'):
         raise ConfigurationError(
@@ -107,12 +113,12 @@ def _backwards(direction):
     return str(direction).startswith('back')
 
 
-def initial_settings(options, known):
+def initial_settings(options: Any, known: Any) -> Any:
     """Those keys of `options` that set initial values: 'std', 'std_hh', unless Keras knows them."""
     return [k for k in options if k.split('_')[0] in initializers.SETTINGS and k not in known]
 
 
-def keywords(cls):
+def keywords(cls: Any) -> Any:
     """Names of the keywords that the constructor of a Keras layer takes."""
     if isinstance(cls, OverCell):
         return [*keywords(cls.cell), *(k for k in keywords(keras.layers.RNN) if k != 'cell')]
@@ -124,11 +130,11 @@ def keywords(cls):
 class OverCell:
     """Makes a stock ``keras.layers.RNN`` over a cell, with the keywords of both."""
 
-    def __init__(self, cell):
+    def __init__(self, cell: Any) -> None:
         self.cell = cell
         self.__name__ = cell.__name__
 
-    def __call__(self, **kwargs):
+    def __call__(self, **kwargs: Any) -> Any:
         loop = {k: kwargs.pop(k) for k in keywords(keras.layers.RNN) if k in kwargs}
         shared = {'dtype': loop['dtype']} if 'dtype' in loop else {}
         return keras.layers.RNN(self.cell(**kwargs, **shared), **loop)
@@ -144,11 +150,11 @@ class Layout:
     """
 
     path: str  # attributes from the layer to the variable, such as 'cell.kernel'
-    blocks: tuple = (0,)
+    blocks: tuple[Any, ...] = (0,)
     of: int = 1
-    signs: tuple = (1,)
+    signs: tuple[Any, ...] = (1,)
 
-    def variable(self, layer):
+    def variable(self, layer: Any) -> Any:
         """The Keras variable, or None where the layer has none (``use_bias=False``)."""
         inside, _, attribute = self.path.rpartition('.')
         if isinstance(layer, keras.Model):
@@ -157,7 +163,7 @@ class Layout:
             layer = getattr(layer, inside)
         return getattr(layer, attribute, None)
 
-    def read(self, value):
+    def read(self, value: Any) -> Any:
         """theanets' array from the variable's value: arrays of numpy or tensors."""
         if self.of == 1:
             return value
@@ -165,7 +171,7 @@ class Layout:
         parts = [s * value[..., b * width : (b + 1) * width] for b, s in self._pairs()]
         return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
 
-    def write(self, value, array):
+    def write(self, value: Any, array: Any) -> Any:
         """The variable's value, a numpy array changed in place, from theanets' array."""
         if self.of == 1:
             value[...] = array
@@ -175,11 +181,11 @@ class Layout:
             value[..., b * width : (b + 1) * width] = s * array[..., i * width : (i + 1) * width]
         return value
 
-    def shape(self, shape):
+    def shape(self, shape: Any) -> Any:
         """theanets' shape from the variable's."""
         return (*shape[:-1], shape[-1] // self.of * len(self.blocks))
 
-    def _pairs(self):
+    def _pairs(self) -> Any:
         return zip(self.blocks, self.signs)
 
 
@@ -191,7 +197,7 @@ class Output:
     that it put out, and computed for all steps at once.
     """
 
-    read: Callable  # (Pass) -> tensor
+    read: Callable[..., Any]  # (Pass) -> tensor
     after: bool = False  # whether it needs the layer's output
 
 
@@ -199,23 +205,23 @@ class Output:
 class Pass:
     """What went into a layer and came out of it, for reading what went on inside."""
 
-    layer: object
-    given: object  # a tensor, or a list of several
-    y: object = None  # the output, where it is needed
-    states: tuple = ()  # those a recurrent layer started from; none if from zeros
-    mask: object = None  # which steps it read, bool (examples, time); None for all
+    layer: Any
+    given: Any  # a tensor, or a list of several
+    y: Any = None  # the output, where it is needed
+    states: tuple[Any, ...] = ()  # those a recurrent layer started from; none if from zeros
+    mask: Any = None  # which steps it read, bool (examples, time); None for all
 
     @property
-    def cell(self):
+    def cell(self) -> Any:
         return self.layer.cell
 
     @property
-    def x(self):
+    def x(self) -> Any:
         """The input in the order in which a recurrent layer reads it."""
         return ops.flip(self.given, axis=1) if self.layer.go_backwards else self.given
 
     @property
-    def before(self):
+    def before(self) -> Any:
         """The states before each step, (examples, time, units): the output one step late.
 
         For a layer that runs backwards the step before is the next in time, and its output
@@ -224,7 +230,7 @@ class Pass:
         first = self.start(0, self.y[:, 0])[:, None]
         return ops.concatenate([first, self.y[:, :-1]], axis=1)
 
-    def scan(self, step, states, sequence):
+    def scan(self, step: Any, states: Any, sequence: Any) -> Any:
         """The states after every step of a sequence (examples, time, …).
 
         `step(states, values)` gives the next states, a tensor or a tuple of them; they stay as
@@ -235,7 +241,7 @@ class Pass:
         mask = ops.cast(mask, sequence.dtype)[..., None]  # in one tensor with the values, since
         both = ops.concatenate([sequence, mask], axis=-1)  # Keras scans but one on TensorFlow
 
-        def held(states, both):
+        def held(states: Any, both: Any) -> Any:
             counts = both[:, -1:] > 0
             after = keras.tree.map_structure(
                 lambda new, old: ops.where(counts, new, old), step(states, both[:, :-1]), states
@@ -245,7 +251,7 @@ class Pass:
         _, kept = ops.scan(held, states, ops.swapaxes(both, 0, 1))
         return keras.tree.map_structure(lambda t: ops.swapaxes(t, 0, 1), kept)
 
-    def start(self, i, like):
+    def start(self, i: Any, like: Any) -> Any:
         """The i-th state that the layer started from; without any, zeros like a tensor."""
         return ops.cast(self.states[i], like.dtype) if self.states else ops.zeros_like(like)
 
@@ -254,13 +260,14 @@ class Pass:
 class Anatomy:
     """What theanets calls the insides of one class of Keras layers."""
 
-    params: Mapping = dataclasses.field(default_factory=dict)  # name -> Layout
-    outputs: Mapping = dataclasses.field(default_factory=dict)  # name -> Output
-    biases: tuple = ('b',)  # params that start as Keras starts them
-    states: tuple = ()  # keys that name what a recurrent layer starts from, as it takes them
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # name -> Layout
+    outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # name -> Output
+    biases: tuple[Any, ...] = ('b',)  # params that start as Keras starts them
+    #: Keys of the initial states, in the layer's order.
+    states: tuple[Any, ...] = ()
 
 
-def project(x, kernel, bias=None):
+def project(x: Any, kernel: Any, bias: Any = None) -> Any:
     """x·kernel + bias over the last axis, for all examples and time steps at once."""
     y = ops.matmul(x, kernel)
     return y if bias is None else y + bias

@@ -12,15 +12,19 @@ theanets keeps w and b in the order h, r, z; Keras in the order z, r, h and with
 theanets' 1 - z, so that block is read and written negated.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from kerasnets.layers.form import Anatomy, Form, Layout, Output, project
 
-_ALL = {'blocks': (2, 1, 0), 'of': 3, 'signs': (1, 1, -1)}
+_ALL: Any = {'blocks': (2, 1, 0), 'of': 3, 'signs': (1, 1, -1)}
 
 
-def _sums(run):
+def _sums(run: Any) -> Any:
     """Sums at the gates, as (h, r, Keras' z), with the reset gate applied to h."""
     cell, before = run.cell, run.before
     bias = cell.bias
@@ -36,15 +40,15 @@ def _sums(run):
     return xh + project(cell.recurrent_activation(r) * before, wh), r, xz + project(before, wz)
 
 
-def _pre(run):
+def _pre(run: Any) -> Any:
     return _sums(run)[0]
 
 
-def _hid(run):
+def _hid(run: Any) -> Any:
     return run.cell.activation(_pre(run))
 
 
-def _rate(run):
+def _rate(run: Any) -> Any:
     return 1 - run.cell.recurrent_activation(_sums(run)[2])
 
 

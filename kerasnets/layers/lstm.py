@@ -12,6 +12,10 @@ S. Hochreiter, J. Schmidhuber (1997), "Long short-term memory", Neural Computati
 F. Gers, J. Schmidhuber (2000), "Recurrent nets that time and count", IJCNN.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -47,23 +51,23 @@ class PeepholeLSTMCell(Cell):
 
     def __init__(
         self,
-        units,
-        activation='tanh',
-        recurrent_activation='sigmoid',
-        use_bias=True,
-        unit_forget_bias=True,
-        **kwargs,
-    ):
+        units: Any,
+        activation: Any = 'tanh',
+        recurrent_activation: Any = 'sigmoid',
+        use_bias: bool = True,
+        unit_forget_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(units, activation, **kwargs)
         self.recurrent_activation = keras.activations.get(recurrent_activation)
         self.use_bias = use_bias
         self.unit_forget_bias = unit_forget_bias
 
     @property
-    def state_size(self):
+    def state_size(self) -> Any:
         return [self.units, self.units]
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         units = self.units
         self.kernel = self.add_weight(shape=(shape[-1], 4 * units), name='kernel')
         self.recurrent_kernel = self.add_weight(shape=(units, 4 * units), name='recurrent_kernel')
@@ -78,14 +82,14 @@ class PeepholeLSTMCell(Cell):
             for name in ('ci', 'cf', 'co')
         )
 
-    def call(self, x, states, training=False):
+    def call(self, x: Any, states: Any, training: Any = False) -> Any:
         h, c = states
         sums = project(x, self.kernel, self.bias) + project(h, self.recurrent_kernel)
         c, output = advance(self, sums, c)
         h = output * self.activation(c)
         return h, [h, c]
 
-    def get_config(self):
+    def get_config(self) -> Any:
         return {
             **super().get_config(),
             'recurrent_activation': keras.activations.serialize(self.recurrent_activation),
@@ -94,7 +98,7 @@ class PeepholeLSTMCell(Cell):
         }
 
 
-def advance(cell, sums, c):
+def advance(cell: Any, sums: Any, c: Any) -> Any:
     """The next cell and the output gate, from the sums at the gates and the cell before."""
     i, f, g, o = ops.split(sums, 4, axis=-1)
     ci, cf, co = (getattr(cell, name, 0.0) for name in ('ci', 'cf', 'co'))
@@ -103,18 +107,18 @@ def advance(cell, sums, c):
     return c, gate(o + co * c)
 
 
-def _cell(run):
+def _cell(run: Any) -> Any:
     """All cells, (examples, time, units): the gates from the known states, then a scan in c."""
     cell = run.cell
     sums = project(run.x, cell.kernel, cell.bias) + project(run.before, cell.recurrent_kernel)
 
-    def step(c, sums):
+    def step(c: Any, sums: Any) -> Any:
         return advance(cell, sums, c)[0]
 
     return run.scan(step, run.start(1, run.y[:, 0]), sums)
 
 
-def _choose(options):
+def _choose(options: Any) -> Any:
     return OverCell(PeepholeLSTMCell) if options.pop('peepholes', False) else keras.layers.LSTM
 
 

@@ -3,12 +3,16 @@
 J. Elman (1990), "Finding structure in time", Cognitive Science 14(2).
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 
 from kerasnets.layers.form import Anatomy, Form, Layout, Output, project
 
 
-def _pre(run):
+def _pre(run: Any) -> Any:
     cell = run.cell
     return project(run.x, cell.kernel, cell.bias) + project(run.before, cell.recurrent_kernel)
 

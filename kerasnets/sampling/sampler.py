@@ -5,6 +5,11 @@ label and the next one is either given or drawn. A step costs the same however l
 sequence is, and one compiled loop serves any number of steps.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -48,16 +53,25 @@ class Sampler:
         If the layers cannot be run a step at a time, saying which and why.
     """
 
-    def __init__(self, nodes, logits=None):
+    def __init__(self, nodes: Any, logits: Any = None) -> None:
         self.layers = [node.layer for node in nodes[1:]]
         self.logits = logits
         self.classes = _alphabet(nodes)
         self.one_hot = len(nodes[0].output.shape) == 3
         for node in nodes[1:]:
             _check_stepwise(node)
-        self.loops = {}
+        self.loops: Any = {}
 
-    def sample(self, labels, steps, streams=1, rng=None, temperature=1.0, top_k=None, top_p=None):
+    def sample(
+        self,
+        labels: Any,
+        steps: Any,
+        streams: Any = 1,
+        rng: Any = None,
+        temperature: float = 1.0,
+        top_k: Any = None,
+        top_p: Any = None,
+    ) -> Any:
         """Yield a label each step, or a list of labels for several streams.
 
         The parameters are those of `recurrent.Classifier.predict_sequence`.
@@ -78,7 +92,9 @@ class Sampler:
         draws = generator(rng) if temperature else None
         return self._run(labels, steps, streams, draws, settings, filtered)
 
-    def _run(self, labels, steps, streams, draws, settings, filtered):
+    def _run(
+        self, labels: Any, steps: Any, streams: Any, draws: Any, settings: Any, filtered: Any
+    ) -> Iterator[Any]:
         loop = self._loop(filtered)
         states = [
             state
@@ -105,7 +121,7 @@ class Sampler:
             read, wanted = read + len(seed), wanted - len(drawn)
             yield from (row[0] for row in drawn) if streams == 1 else drawn
 
-    def _seed(self, labels):
+    def _seed(self, labels: Any) -> Any:
         labels = np.asarray(list(labels) if hasattr(labels, '__iter__') else labels)
         if labels.ndim != 1 or not labels.size:
             raise DataError(
@@ -122,22 +138,31 @@ class Sampler:
             raise DataError(f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}.')
         return labels.astype('int32')
 
-    def _loop(self, filtered):
+    def _loop(self, filtered: Any) -> Any:
         if filtered not in self.loops:
             variables = [v for layer in self.layers for v in layer.variables]
 
-            def loop(*args):
+            def loop(*args: Any) -> Any:
                 return self._steps(filtered, *args)
 
             self.loops[filtered] = compiled(loop, variables)
         return self.loops[filtered]
 
-    def _steps(self, filtered, label, given, uniform, count, settings, states):
+    def _steps(
+        self,
+        filtered: Any,
+        label: Any,
+        given: Any,
+        uniform: Any,
+        count: Any,
+        settings: Any,
+        states: Any,
+    ) -> Any:
         """`count` steps from a label: the last label, all labels and the states."""
         record = ops.zeros(uniform.shape, 'int32')
         advance = self._advance()
 
-        def step(i, label, record, *states):
+        def step(i: Any, label: Any, record: Any, *states: Any) -> Any:
             logits, states = advance(label, states)
             drawn = _draw(logits, uniform[i], settings, filtered)
             label = ops.where(given[i] >= 0, given[i], drawn)
@@ -148,7 +173,7 @@ class Sampler:
         _, label, record, *states = ops.while_loop(lambda i, *rest: i < count, step, state)
         return label, record, states
 
-    def _advance(self):
+    def _advance(self) -> Any:
         """One step of all layers: a function of labels (streams,) and states to logits and states.
 
         What does not change from step to step is computed now.
@@ -160,7 +185,7 @@ class Sampler:
             if isinstance(layer, keras.layers.RNN)
         }
 
-        def advance(label, states):
+        def advance(label: Any, states: Any) -> Any:
             x = ops.one_hot(label, self.classes) if self.one_hot and not reads_labels else label
             states, after, sequence = list(states), [], True
             for i, layer in enumerate(self.layers):
@@ -179,7 +204,7 @@ class Sampler:
         return advance
 
 
-def _draw(logits, uniform, settings, filtered):
+def _draw(logits: Any, uniform: Any, settings: Any, filtered: Any) -> Any:
     """Labels (streams,) from logits (streams, classes) and numbers in (0, 1].
 
     By the inverse of the cumulated probabilities. No label is drawn whose probability is 0.
@@ -193,7 +218,7 @@ def _draw(logits, uniform, settings, filtered):
     return ops.sum(ops.cast(below, 'int32'), axis=-1)
 
 
-def _cumulated(p):
+def _cumulated(p: Any) -> Any:
     """Sums over the labels up to each; of few labels as a product, which XLA does faster."""
     count = p.shape[-1]
     if count > FEW:
@@ -201,7 +226,7 @@ def _cumulated(p):
     return ops.matmul(p, np.triu(np.ones((count, count), 'f')))
 
 
-def _filter(logits, top_k, top_p):
+def _filter(logits: Any, top_k: Any, top_p: Any) -> Any:
     """Leave the `top_k` most probable, and of those the fewest that hold `top_p` of all."""
     ranked = ops.flip(ops.sort(logits, axis=-1), axis=-1)
     p = ops.softmax(ranked, axis=-1)
@@ -212,7 +237,7 @@ def _filter(logits, top_k, top_p):
     return ops.where(logits >= lowest, logits, float('-inf'))
 
 
-def _alphabet(nodes):
+def _alphabet(nodes: Any) -> Any:
     """Number of labels that the network reads and writes."""
     source, output = nodes[0].output.shape, nodes[-1].output.shape
     reads = source[-1]
@@ -230,7 +255,7 @@ def _alphabet(nodes):
     return reads
 
 
-def _check_stepwise(node):
+def _check_stepwise(node: Any) -> None:
     layer = node.layer
     kind = type(layer).__name__
     if isinstance(layer, keras.layers.RNN):

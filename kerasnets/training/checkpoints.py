@@ -4,12 +4,15 @@ A checkpoint is the network's own `.keras` file with one member more, ``training
 holds the arrays and, as JSON, the rest. Whoever opens it for the network alone does not see it.
 """
 
+from __future__ import annotations
+
 import io
 import json
 import os
 import pathlib
 import time
 import zipfile
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +34,7 @@ class Checkpoints:
         is a save at the end alone.
     """
 
-    def __init__(self, path, every=0):
+    def __init__(self, path: Any, every: Any = 0) -> None:
         if not str(path).endswith('.keras'):
             raise ConfigurationError(
                 f'expected save_progress as a path that ends in .keras, got {str(path)!r}.'
@@ -51,21 +54,22 @@ class Checkpoints:
         self.every = every
         self.last = time.monotonic()
 
-    def due(self, epochs):
+    def due(self, epochs: Any) -> Any:
         """Whether to save, after so many epochs."""
         if isinstance(self.every, float):
             return 0 < self.every * 60 <= time.monotonic() - self.last
         return self.every > 0 and epochs % self.every == 0
 
-    def save(self, net, state):
+    def save(self, net: Any, state: Any) -> None:
         """Write a checkpoint, in the place of one that is there."""
         path = pathlib.Path(self.path.format(int(time.time())))
         keras_files.save(net, path, {MEMBER: pack(state)})
         self.last = time.monotonic()
 
 
-def pack(state):
+def pack(state: Any) -> Any:
     """A dict of arrays, lists of arrays and plain data as the bytes of an .npz file."""
+    arrays: Any
     arrays, plain = {}, {}
     for key, value in state.items():
         if isinstance(value, list) and all(isinstance(v, np.ndarray) for v in value):
@@ -79,7 +83,7 @@ def pack(state):
     return handle.getvalue()
 
 
-def unpack(content):
+def unpack(content: Any) -> Any:
     """What `pack` packed."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         contents.members(archive, len(content))
@@ -93,7 +97,7 @@ def unpack(content):
         }
 
 
-def read(path):
+def read(path: Any) -> Any:
     """The state of the run that a checkpoint holds.
 
     Raises
@@ -119,7 +123,7 @@ def read(path):
         ) from None
 
 
-def check(variables, arrays, what):
+def check(variables: Any, arrays: Any, what: str) -> None:
     """Refuse arrays that are not those of some Keras variables.
 
     Raises

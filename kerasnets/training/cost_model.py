@@ -1,6 +1,9 @@
 """When compiling pays: an estimate of the training time, from sizes alone."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 from kerasnets import layers
 
@@ -12,7 +15,7 @@ WORTH = 0.75
 EACH, IN_TIME, SPEED = 3e-4, 6e-5, 1e11
 
 
-def compiles(models, source, settings):
+def compiles(models: Any, source: Any, settings: Any) -> Any:
     """Whether XLA is to compile whole blocks of steps."""
     import tensorflow as tf
 
@@ -24,7 +27,7 @@ def compiles(models, source, settings):
     return known and seconds(models, source, settings) >= WORTH
 
 
-def seconds(models, source, settings):
+def seconds(models: Any, source: Any, settings: Any) -> Any:
     """A guess at how long all training will take: by size alone, and in no hurry."""
     epochs = settings.epochs
     if epochs is None:  # so many at least, with a validation that never gets better

@@ -1,6 +1,9 @@
 """The compiled engine: many training steps in one computation, and when it is used."""
 
+from __future__ import annotations
+
 import logging
+from typing import Any
 
 import keras
 from keras.callbacks import Callback
@@ -16,7 +19,9 @@ log = logging.getLogger(__name__)
 STEPS = 32
 
 
-def choose(models, source, settings, callbacks=(), curved=False):
+def choose(
+    models: Any, source: Any, settings: Any, callbacks: Any = (), curved: bool = False
+) -> Any:
     """Settings for `Views.compile`.
 
     The choice follows from what is asked for, never from a clock: two runs with one seed give
@@ -53,7 +58,7 @@ def choose(models, source, settings, callbacks=(), curved=False):
     return {'jit_compile': settings.jit, 'steps_per_execution': STEPS}
 
 
-def _watches_steps(callback):
+def _watches_steps(callback: Any) -> Any:
     """Whether a callback does anything at a step, not only at epochs."""
     return any(
         getattr(getattr(callback, name), '__func__', None) is not getattr(Callback, name)
@@ -88,25 +93,27 @@ class Blocks:
         What all batches are like: that of the first.
     """
 
-    def __init__(self, objective, batches, rows, plain):
+    def __init__(self, objective: Any, batches: Any, rows: Any, plain: Any) -> None:
         import tensorflow as tf
 
         self.objective = objective
         self.batches, self.rows = batches, rows
         self.plain = plain
         self.source = iter(())
-        self.refused = None  # not known before the first call
-        self.shape = None
+        self.refused: bool | None = None  # not known before the first call
+        self.shape: list[Any] | None = None
         self.many = tf.function(self._many, jit_compile=True, autograph=False)
 
-    def __call__(self, iterator):
+    def __call__(self, iterator: Any) -> Any:
         import tensorflow as tf
 
-        for block, rows in next(self.source):
+        logs: Any = None
+        blocks: Any = next(self.source)
+        for block, rows in blocks:
             logs = self._train(tuple(map(tf.convert_to_tensor, block)), rows)
         return logs
 
-    def _train(self, block, rows):
+    def _train(self, block: Any, rows: Any) -> Any:
         import tensorflow as tf
 
         count = len(block[0]) // rows if self._takes(block, rows) else 0
@@ -123,13 +130,13 @@ class Blocks:
             logs = self.plain([(tuple(part[start : start + rows] for part in block),)])
         return logs
 
-    def _takes(self, block, rows):
+    def _takes(self, block: Any, rows: Any) -> Any:
         """Whether the block is like the first, for XLA compiles anew for each shape."""
         shape = [rows, *(part.shape[1:] for part in block)]
         self.shape = self.shape or shape
         return not self.refused and shape == self.shape
 
-    def _filled(self, block):
+    def _filled(self, block: Any) -> Any:
         """The block with as many rows as any: XLA compiles anew for each number of them."""
         import tensorflow as tf
 
@@ -138,10 +145,10 @@ class Blocks:
             return block
         return tuple(tf.pad(part, [[0, missing]] + [[0, 0]] * (part.ndim - 1)) for part in block)
 
-    def _many(self, block, count):
+    def _many(self, block: Any, count: Any) -> Any:
         import tensorflow as tf
 
-        def step(i):
+        def step(i: Any) -> Any:
             batch = tuple(
                 tf.slice(
                     part, [i * self.rows] + [0] * (part.ndim - 1), [self.rows, *part.shape[1:]]

@@ -1,5 +1,9 @@
 """The Keras model that trains a network: a `graphs.Graph` with ``fit``."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -17,7 +21,7 @@ class Objective(keras.Model):
     """
 
     @classmethod
-    def over(cls, graph, metrics=()):
+    def over(cls, graph: Any, metrics: Any = ()) -> Any:
         """The Objective of a `Graph`, with Keras metrics of its first loss."""
         outputs = {
             'loss': graph.loss,
@@ -44,11 +48,11 @@ class Objective(keras.Model):
         objective.compile()
         return objective
 
-    def use(self, optimizer, block=None, **settings):
+    def use(self, optimizer: Any, block: Any = None, **settings: Any) -> None:
         """Train with this optimizer from now on, with settings of ``compile``.
 
         With a `block`, a number of batches and the rows of each, XLA compiles training by such
-        blocks, see `compiled.Blocks`.
+        blocks, see `engine.Blocks`.
         """
         if self.optimizer is not optimizer or self._used != (block, settings):
             self.compile(optimizer=optimizer, **settings)
@@ -56,21 +60,24 @@ class Objective(keras.Model):
         elif block and self.train_function is not None:
             self.train_function.shape = None  # other data may have another
 
-    _used = None, None
+    _used: Any = (None, None)
+    train_function: Any
 
     @property
-    def block(self):
+    def block(self) -> Any:
         """Batches that one call of ``train_function`` trains on, and their rows; or None."""
         return self._used[0]
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force: bool = False) -> None:
         """Make what ``fit`` calls for each step, or for each block of them."""
         if force or self.train_function is None:
             super().make_train_function(force)
             if self.block:
-                self.train_function = Blocks(self, *self.block, self.train_function)
+                self.train_function = Blocks(
+                    self, self.block[0], self.block[1], self.train_function
+                )
 
-    def feed(self, source):
+    def feed(self, source: Any) -> Any:
         """An epoch of a Dataset for ``fit``: its batches, or as many numbers as it has blocks.
 
         The blocks themselves go straight to the function that trains on them: through a
@@ -84,32 +91,39 @@ class Objective(keras.Model):
         self.train_function.source = source.blocks(self.block[0])
         return tf.data.Dataset.range(self.calls(source.batches))
 
-    def calls(self, updates):
+    def calls(self, updates: Any) -> Any:
         """How often ``fit`` calls for so many updates; None for an unknown number of them."""
         return -(-updates // self.block[0]) if self.block else updates
 
-    def updates(self, calls):
+    def updates(self, calls: Any) -> Any:
         """The updates that so many calls make, at most."""
         return calls * self.block[0] if self.block else calls
 
     @property
-    def names(self):
+    def names(self) -> Any:
         """Names of the monitors: 'loss', 'err', and 'acc' for a classifier."""
         return ['loss', 'err', *self.monitor_means, *(m.name for m in self.keras_metrics)]
 
     @property
-    def metrics(self):
+    def metrics(self) -> Any:
         return [*self.means, self.penalty, *self.monitor_means.values(), *self.keras_metrics]
 
-    def train_step(self, *args):
+    def train_step(self, *args: Any) -> Any:
         *state, batch = args  # a state on JAX
         return super().train_step(*state, devices.whole(batch))
 
-    def test_step(self, *args):
+    def test_step(self, *args: Any) -> Any:
         *state, batch = args
         return super().test_step(*state, devices.whole(batch))
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: Any = True,
+    ) -> Any:
         if training and self.curved:
             self.optimizer.notice(self.curved[0], y_pred['curvature'])
         if replicas() == 1:
@@ -120,8 +134,8 @@ class Objective(keras.Model):
         parts.append((1.0, y_pred['penalty'], rows))
         return sum(c * mean * mass / total(mass) for c, mean, mass in parts)
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        def counted(mass):  # y is what rows count, where `devices.pipeline` says so
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        def counted(mass: Any) -> Any:  # y is what rows count, where `devices.pipeline` says so
             return mass if y is None else ops.cast(mass, 'float32') * y[0]
 
         for kept, (mean, mass) in zip(self.means, y_pred['losses']):
@@ -137,7 +151,7 @@ class Objective(keras.Model):
             further.update_state(target, output, *weights)
         return self.get_metrics_result()
 
-    def get_metrics_result(self):
+    def get_metrics_result(self) -> Any:
         results = [mean.result() for mean in self.means]
         err = sum(c * r for c, r in zip(self.coefficients, results))
         monitors = {name: mean.result() for name, mean in self.monitor_means.items()}

@@ -1,5 +1,9 @@
 """What training compiles for a network: objectives, and the optimizers that minimize them."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from keras import ops
 
@@ -18,11 +22,12 @@ class Objectives:
     models : graph.models.Models
     """
 
-    def __init__(self, models):
+    def __init__(self, models: Any) -> None:
         self.models = models
-        self._objectives, self._optimizers = {}, {}
+        self._objectives: Any = {}
+        self._optimizers: Any = {}
 
-    def find(self, source, asked=PLAIN, metrics=()):
+    def find(self, source: Any, asked: Any = PLAIN, metrics: Any = ()) -> Any:
         """The compiled `Objective` for a Dataset."""
         way = self.models.data_spec.way(source.specs[: len(self.models.data_spec.inputs)])
         key = way, asked, metrics
@@ -30,7 +35,7 @@ class Objectives:
             self._objectives[key] = Objective.over(self.models.graph(way, asked), metrics)
         return self._objectives[key]
 
-    def class_weight(self, asked):
+    def class_weight(self, asked: Any) -> Any:
         """Factors for the classes, in order, from a dict of them.
 
         Raises
@@ -50,7 +55,7 @@ class Objectives:
         finite = (lambda w: 0 <= w < np.inf), 'of 0 or more'
         return tuple(number(asked[k], f'the weight of class {k}', *finite) for k in classes)
 
-    def optimizer(self, algo, learning_rate, keep=False, **options):
+    def optimizer(self, algo: Any, learning_rate: Any, keep: bool = False, **options: Any) -> Any:
         """An optimizer as new: one made before for the same algorithm, its state set back.
 
         The compiled training step, which belongs to the optimizer, is thereby used again. Its
@@ -60,7 +65,7 @@ class Objectives:
         if fresh is algo and learning_rate is not None:
             fresh.learning_rate = learning_rate
         scheduled = isinstance(learning_rate, optimizers.schedules.LearningRateSchedule)
-        key = algo if fresh is algo else str(algo).lower(), tuple(sorted(options.items()))
+        key: Any = algo if fresh is algo else str(algo).lower(), tuple(sorted(options.items()))
         key = (*key, learning_rate) if scheduled else key  # a schedule is part of it
         if key not in self._optimizers:
             fresh.build(self.models.model.trainable_variables)
@@ -72,7 +77,7 @@ class Objectives:
             optimizer.learning_rate = float(ops.convert_to_numpy(fresh.learning_rate))
         return optimizer
 
-    def compile(self, objective, optimizer, **settings):
+    def compile(self, objective: Any, optimizer: Any, **settings: Any) -> None:
         """Compile an objective, and the network's own model beside it, with an optimizer.
 
         Callbacks and saved files see the network's model, with the optimizer's state.

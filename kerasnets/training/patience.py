@@ -1,7 +1,10 @@
 """When training stops for lack of improvement."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
+from typing import Any
 
 from kerasnets.errors import number, positive
 
@@ -23,11 +26,11 @@ class Patience:
     best: float = math.inf
     failures: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         positive(self.patience, 'patience', least=0)
         number(self.min_improvement, 'min_improvement', lambda v: 0 <= v < 1, 'of 0 to under 1')
 
-    def better(self, loss, counts=True):
+    def better(self, loss: Any, counts: bool = True) -> Any:
         """Take note of a loss; True if it is the best so far, else a failure if it counts."""
         margin = abs(self.best) * self.min_improvement if math.isfinite(self.best) else 0.0
         if self.best - loss > margin:
@@ -37,5 +40,5 @@ class Patience:
         return False
 
     @property
-    def exhausted(self):
+    def exhausted(self) -> Any:
         return self.failures > self.patience

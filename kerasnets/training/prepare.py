@@ -1,6 +1,9 @@
 """Checks what training was asked to do, and prepares a `Trainer` for it."""
 
+from __future__ import annotations
+
 import os
+from typing import Any
 
 import keras
 
@@ -23,7 +26,9 @@ from kerasnets.training.trainer import Trainer
 SHOWN = ('epochs', 'max_updates', 'learning_rate', 'batch_size', 'patience', 'validate_every')
 
 
-def prepare(net, objectives, train, valid, algo, settings, **options):
+def prepare(
+    net: Any, objectives: Any, train: Any, valid: Any, algo: Any, settings: Any, **options: Any
+) -> Any:
     """Check everything that training is asked to do, and return it as a `Trainer`.
 
     Parameters are those of `Network.itertrain`, `settings` a `Settings`, and `options` the
@@ -54,13 +59,15 @@ def prepare(net, objectives, train, valid, algo, settings, **options):
     seeds = net.rng.integers(2**63, size=2)
     sets[0].shuffle(generator(int(seeds[0])))
     reseed(objective.noises, generator(int(seeds[1])))
-    prepared = Trainer(net, objective, *sets, patience, settings, [*own, *callbacks], checkpoints)
+    prepared = Trainer(
+        net, objective, sets[0], sets[1], patience, settings, [*own, *callbacks], checkpoints
+    )
     if state is not None:
         prepared.set_state(state)
     return prepared
 
 
-def _sets(data_spec, train, valid, settings):
+def _sets(data_spec: Any, train: Any, valid: Any, settings: Any) -> Any:
     """The Datasets to train and to validate with; None for the latter if there is none."""
     fit, size = data_spec.fit, settings.batch_size
     sets = [('train', train, settings.train_batches), ('valid', valid, settings.valid_batches)]
@@ -70,7 +77,7 @@ def _sets(data_spec, train, valid, settings):
     ]
 
 
-def _checkpoints(settings):
+def _checkpoints(settings: Any) -> Any:
     """Where checkpoints go, if there are to be any."""
     if settings.save_progress is None:
         if settings.save_every or settings.resume is True:
@@ -82,7 +89,7 @@ def _checkpoints(settings):
     return Checkpoints(settings.save_progress, settings.save_every)
 
 
-def _resumed(settings):
+def _resumed(settings: Any) -> Any:
     """The state to go on from: of resume=path, or of save_progress if resume=True."""
     if settings.resume is True:
         there = os.path.exists(settings.save_progress)
@@ -90,7 +97,7 @@ def _resumed(settings):
     return None if settings.resume in (None, False) else checkpoints.read(settings.resume)
 
 
-def _watchers(net, settings, options):
+def _watchers(net: Any, settings: Any, options: Any) -> Any:
     """The callbacks that show training as it goes."""
     if not devices.is_first():
         return []
@@ -102,7 +109,7 @@ def _watchers(net, settings, options):
     return watchers
 
 
-def _callbacks(given):
+def _callbacks(given: Any) -> Any:
     """Keras callbacks as a list; one alone is taken too."""
     given = list(given) if isinstance(given, (list, tuple)) else [given]
     for callback in given:
@@ -113,7 +120,15 @@ def _callbacks(given):
     return given
 
 
-def evaluate(net, objectives, source, batch_size, built=(), watch=None, gradients=False):
+def evaluate(
+    net: Any,
+    objectives: Any,
+    source: Any,
+    batch_size: Any,
+    built: Any = (),
+    watch: Any = None,
+    gradients: bool = False,
+) -> Any:
     """The monitors over data, as a dict; noise among the regularizers is drawn."""
     objectives.models.check_losses()
     watched, metrics = monitors.build(watch)

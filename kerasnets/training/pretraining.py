@@ -4,7 +4,11 @@ Each part is a network of its own over the very layers of the whole one, so that
 whole at every moment: there is nothing to put back.
 """
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +24,16 @@ from kerasnets.losses import Loss
 EXAMPLES = 10_000
 
 
-def itertrain(net, make, algo, train, valid, subalgo, unlabelled=None, **keywords):
+def itertrain(
+    net: Any,
+    make: Any,
+    algo: Any,
+    train: Any,
+    valid: Any,
+    subalgo: Any,
+    unlabelled: Any = None,
+    **keywords: Any,
+) -> Any:
     """Yield (training, validation) monitors of one part after the other.
 
     Parameters
@@ -58,21 +71,21 @@ def itertrain(net, make, algo, train, valid, subalgo, unlabelled=None, **keyword
         train = unlabelled if unlabelled is not None else _inputs(train)
         valid = None if valid is None else _inputs(valid)
 
-    def start(part):
+    def start(part: Any) -> Any:
         return part.itertrain(train, valid, algo=subalgo, **keywords)
 
     first, *others = parts
     return _in_turn(start(first), map(start, others))
 
 
-def _in_turn(first, others):
+def _in_turn(first: Any, others: Any) -> Iterator[Any]:
     """Runs one after the other: the first is made ready, each other when its turn comes."""
     yield from first
     for run in others:
         yield from run
 
 
-def _layerwise(net, make):
+def _layerwise(net: Any, make: Any) -> Any:
     """Networks over ever more of the layers, the last of them the whole.
 
     Y. Bengio, P. Lamblin, D. Popovici, H. Larochelle (2006), "Greedy layer-wise training of
@@ -89,7 +102,7 @@ def _layerwise(net, make):
     return [*parts, net]
 
 
-def _tap(net, nodes):
+def _tap(net: Any, nodes: Any) -> Any:
     """A last layer like the network's own, after fewer others."""
     last = net.nodes[-1]
     size = last.output.shape[-1]
@@ -98,7 +111,7 @@ def _tap(net, nodes):
     return _added(net, nodes, entry)
 
 
-def _mirror(net, nodes):
+def _mirror(net: Any, nodes: Any) -> Any:
     """The nodes, and a tied layer for each of them, in the reverse order."""
     nodes, partners = list(nodes), list(nodes[:0:-1])
     for i, partner in enumerate(partners):
@@ -113,12 +126,12 @@ def _mirror(net, nodes):
     return nodes
 
 
-def _added(net, nodes, entry):
+def _added(net: Any, nodes: Any, entry: Any) -> Any:
     spec = parse(entry, len(nodes), previous=nodes[-1].name)
     return builder.add_node(nodes, spec, net.rng, net.INPUT_NDIM)
 
 
-def _shadow(net, make):
+def _shadow(net: Any, make: Any) -> Any:
     """Autoencoders over ever more of the hidden layers, each closed by tied ones."""
     hidden = net.nodes[:-1]
     if len(hidden) < 2:
@@ -131,7 +144,7 @@ def _shadow(net, make):
     ]
 
 
-def _inputs(source):
+def _inputs(source: Any) -> Any:
     """Training data without its targets."""
     if callable(source):
         return lambda: source()[:1]
@@ -140,7 +153,7 @@ def _inputs(source):
     return [batch[:1] for batch in source]
 
 
-def _sampled(net, train, valid, keywords):
+def _sampled(net: Any, train: Any, valid: Any, keywords: Any) -> Iterator[Any]:
     """Set the weights of dense layers to examples of what they read, each of length 1.
 
     The last layer of a network of values has examples of its targets. Yields once.
@@ -163,7 +176,7 @@ def _sampled(net, train, valid, keywords):
     yield monitors, monitors if valid is None else net.evaluate(valid, batch_size=size)
 
 
-def _drawn(rows, count, rng):
+def _drawn(rows: Any, count: Any, rng: Any) -> Any:
     """So many rows of an array, each scaled to length 1; disturbed where they are too few."""
     rows = np.reshape(rows, (-1, rows.shape[-1])).astype('float32')
     rows = rows[np.linalg.norm(rows, axis=1) > 0]

@@ -1,6 +1,9 @@
 """The keywords of training, checked."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import Any
 
 from kerasnets import optimizers, regularizers
 from kerasnets.errors import ConfigurationError, check_known, positive
@@ -31,7 +34,7 @@ class Settings:
     continue_: bool = False
     jit: object = 'auto'
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.epochs is not None:
             positive(self.epochs, 'epochs', least=0)
         if self.max_updates is not None:
@@ -41,7 +44,7 @@ class Settings:
             raise ConfigurationError(f"expected jit as 'auto', True or False, got {self.jit!r}.")
 
 
-def check_keywords(algo, keywords):
+def check_keywords(algo: Any, keywords: Any) -> None:
     """Refuse keywords that training with an algorithm does not take."""
     named = [field.name for field in dataclasses.fields(Settings)]
     known = [*optimizers.keywords(algo), *named, *regularizers.names()]

@@ -1,11 +1,15 @@
 """The training loop: `model.fit` an epoch at a time, with theanets' patience around it."""
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import logging
 import math
 import time
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 
@@ -42,22 +46,22 @@ class Trainer:
     checkpoints : Checkpoints or None
     """
 
-    net: object
+    net: Any
     objective: keras.Model
-    train: object
-    valid: object
+    train: Any
+    valid: Any
     patience: Patience
-    settings: object
-    callbacks: list
+    settings: Any
+    callbacks: list[Any]
     checkpoints: Checkpoints | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.model = self.net.model
         self.epoch = self.updates = 0  # that are done
-        self.validation = {}
+        self.validation: Any = {}
         self.best = backend.values(self.model.weights)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         """Yield (training, validation) monitors after each epoch.
 
         When the last epoch is done, or Ctrl-C ends it, the best parameters are restored. A
@@ -79,7 +83,7 @@ class Trainer:
         finally:
             callbacks.end()
 
-    def _epochs(self, callbacks):
+    def _epochs(self, callbacks: Any) -> Iterator[Any]:
         try:
             if not self.epoch:  # the parameters to begin with are candidates, as for theanets
                 self._validate()
@@ -103,14 +107,14 @@ class Trainer:
             log.warning('interrupted: training stops.')
             self._validate()
 
-    def _done(self):
+    def _done(self) -> Any:
         """Whether there is nothing left to do."""
         settings = self.settings
         spent = settings.max_updates is not None and self.updates >= settings.max_updates
         past = settings.epochs is not None and self.epoch >= settings.epochs
         return spent or past or self.patience.exhausted
 
-    def _last(self):
+    def _last(self) -> Any:
         """Whether the next epoch is sure to be the last."""
         last = self.settings.epochs is not None and self.epoch + 1 >= self.settings.epochs
         steps = self._steps()
@@ -120,10 +124,10 @@ class Trainer:
             and self.updates + steps >= self.settings.max_updates
         )
 
-    def _saves(self):
-        return self._done() or self.checkpoints.due(self.epoch)
+    def _saves(self) -> Any:
+        return self._done() or (self.checkpoints is not None and self.checkpoints.due(self.epoch))
 
-    def _steps(self):
+    def _steps(self) -> Any:
         """Updates in the next epoch, where that is known."""
         steps = self.train.batches
         if self.settings.max_updates is None:
@@ -131,7 +135,7 @@ class Trainer:
         left = self.settings.max_updates - self.updates
         return left if steps is None else min(left, steps)
 
-    def _fit(self, callbacks, check):
+    def _fit(self, callbacks: Any, check: Any) -> Any:
         """Train for an epoch, validating after it if asked; returns the training monitors."""
         validate = check and self.valid is not None
         before = self._iterations()
@@ -157,21 +161,21 @@ class Trainer:
             self._note({name: logs[f'val_{name}'] for name in training})
         return training
 
-    def _iterations(self):
+    def _iterations(self) -> Any:
         """Updates that the optimizer has made."""
         return int(backend.values([self.objective.optimizer.iterations])[0])
 
-    def _record(self, training, validated, seconds):
+    def _record(self, training: Any, validated: Any, seconds: Any) -> None:
         """Add a row to the history of the network."""
         valid = self.validation if validated and self.valid is not None else {}
         row = {'epoch': len(self.net.history) + 1, 'seconds': seconds, **training}
         self.net.history.append({**row, **{f'val_{k}': v for k, v in valid.items()}})
 
-    def _validate(self):
+    def _validate(self) -> None:
         if self.valid is not None:
             self._note(evaluate(self.objective, self.valid))
 
-    def _note(self, monitors, counts=True):
+    def _note(self, monitors: Any, counts: bool = True) -> None:
         """Keep the monitors, and the parameters if they are the best so far."""
         self.validation = monitors
         if self.patience.better(monitors['loss'], counts):
@@ -179,7 +183,7 @@ class Trainer:
 
     # To stop here and go on elsewhere
 
-    def _variables(self):
+    def _variables(self) -> Any:
         """All that changes in training, by the name it has in a checkpoint."""
         noises = [layer.seed_generator.state for layer in self.objective.noises]
         return {
@@ -188,7 +192,7 @@ class Trainer:
             'noises': noises,
         }
 
-    def state(self):
+    def state(self) -> Any:
         """What a checkpoint holds."""
         return {
             **{name: backend.values(vs) for name, vs in self._variables().items()},
@@ -203,7 +207,7 @@ class Trainer:
             else [],
         }
 
-    def set_state(self, state):
+    def set_state(self, state: Any) -> None:
         """Go on from what a checkpoint holds; on an error nothing has changed."""
         missing = {*self._variables(), *STATE} - set(state)
         if missing:
@@ -224,7 +228,7 @@ class Trainer:
             self.train.rng.bit_generator.state, self.net.rng = state['rngs'][0], rng
 
 
-def evaluate(objective, source):
+def evaluate(objective: Any, source: Any) -> Any:
     """The monitors over data, as a dict."""
     with reading(source):
         logs = objective.evaluate(source.feed(), steps=source.batches, verbose=0, return_dict=True)
@@ -232,19 +236,19 @@ def evaluate(objective, source):
 
 
 @contextlib.contextmanager
-def reading(*sources):
+def reading(*sources: Any) -> Iterator[Any]:
     """Raise what a data source raised, not the backend's wrapping of it.
 
     The end of a source whose length nobody knew is no cause for a warning.
     """
-    sources = [source for source in sources if source is not None]
+    given = [source for source in sources if source is not None]
     try:
         with warnings.catch_warnings():
-            if any(source.batches is None for source in sources):
+            if any(source.batches is None for source in given):
                 warnings.filterwarnings('ignore', message='Your input ran out of data')
             yield
     except Exception:
-        for source in sources:
+        for source in given:
             if source.error is not None:
                 cause, source.error = source.error, None
                 raise cause from None

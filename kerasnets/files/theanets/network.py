@@ -1,6 +1,9 @@
 """theanets' own files: pickles of its releases 0.6 to 0.8, opened without theanets or Theano."""
 
+from __future__ import annotations
+
 import warnings
+from typing import Any
 
 from kerasnets.errors import FileError
 from kerasnets.files.theanets.records import read
@@ -9,7 +12,7 @@ from kerasnets.layers import parts
 from kerasnets.losses import Loss
 
 
-def load(content, classes, max_params=None):
+def load(content: Any, classes: Any, max_params: Any = None) -> Any:
     """The network that a pickle of theanets describes.
 
     Parameters
@@ -53,7 +56,7 @@ def load(content, classes, max_params=None):
     return net
 
 
-def make(cls, records):
+def make(cls: Any, records: Any) -> Any:
     """A network of the class from its records."""
     net = cls(records.entries, loss=None)
     net.losses = [Loss(**fields) for fields in records.losses]
@@ -68,7 +71,7 @@ def make(cls, records):
     return net
 
 
-def _check_sizes(records, most):
+def _check_sizes(records: Any, most: Any) -> None:
     """Refuse layers that need more parameters than the file has, before they are made."""
     held = records.num_values
     most = held if most is None else most
@@ -84,7 +87,7 @@ def _check_sizes(records, most):
             )
 
 
-def _cell(net, name):
+def _cell(net: Any, name: str) -> Any:
     """The cell of a layer, or of half of one, by its name."""
     found = {
         part: inner for node in net.nodes for part, inner in parts(node.layer, node.name).items()

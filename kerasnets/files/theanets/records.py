@@ -4,7 +4,10 @@ In 0.6 a network's state is a dict, from 0.7 on the pair (layers, losses). Up to
 its size and inputs, in 0.8 the keywords it was made with.
 """
 
+from __future__ import annotations
+
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -76,20 +79,20 @@ class Records:
         The state of a random generator, as numpy has it.
     """
 
-    kind: tuple
-    entries: list
-    values: list
-    rates: list
-    losses: list
-    rng: dict | None
+    kind: tuple[Any, ...]
+    entries: list[Any]
+    values: list[Any]
+    rates: list[Any]
+    losses: list[Any]
+    rng: dict[str, Any] | None
 
     @property
-    def num_values(self):
+    def num_values(self) -> Any:
         """Number of learnable values."""
         return sum(array.size for found in self.values for array in found.values())
 
 
-def read(content):
+def read(content: Any) -> Any:
     """The `Records` in the bytes of a pickle, gzipped or not.
 
     Raises
@@ -118,7 +121,7 @@ def read(content):
         raise FileError(f'the network of theanets cannot be read: {error}') from error
 
 
-def _parts(record):
+def _parts(record: Any) -> Any:
     """Records of the layers, and fields of the losses, of a network of any release."""
     if isinstance(record.state, dict):
         form = EARLY_LOSSES.get(record.name, 'mse')
@@ -127,7 +130,7 @@ def _parts(record):
     return layers, [_loss(loss, layers) for loss in losses]
 
 
-def _entry(layer):
+def _entry(layer: Any) -> Any:
     """An entry of the language of layers from the record of a layer."""
     form = layer.name.lower()
     if form == 'input':
@@ -160,7 +163,7 @@ def _entry(layer):
     return _recurrent(layer, entry)
 
 
-def _recurrent(layer, entry):
+def _recurrent(layer: Any, entry: Any) -> Any:
     """The entry with what the recurrent forms need, said of the layer or of its halves."""
     kind = str(entry.get('worker') or layer.name).lower()
     inner = layer.get('forward') or layer
@@ -187,35 +190,35 @@ def _recurrent(layer, entry):
     return entry
 
 
-def _said(layer, key):
+def _said(layer: Any, key: Any) -> Any:
     """What a layer knows, or what it was made with."""
     found = layer.get(key)
     return (layer.get('kwargs') or {}).get(key) if found is None else found
 
 
-def _is_old(layer):
+def _is_old(layer: Any) -> Any:
     """Whether a layer is of theanets up to 0.7."""
     return 'size' in layer.state
 
 
-def _activation(layer):
+def _activation(layer: Any) -> Any:
     name = _said(layer, 'activation')
     return SLOPES.get(name, name) if _is_old(layer) else name
 
 
-def _own(layer):
+def _own(layer: Any) -> Any:
     """The last parts of the names of a layer's own parameters."""
     return [variable.get('name').rpartition('.')[2] for variable in layer.get('_params') or ()]
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """A keyword's value; an array as a list."""
     if isinstance(value, safe_unpickler.Record) and value.kind.startswith('numpy'):
         return safe_unpickler.array(value).tolist()
     return value
 
 
-def _loss(loss, layers):
+def _loss(loss: Any, layers: Any) -> Any:
     """The fields of a loss from its record."""
     if loss.name not in LOSSES:
         raise FileError(f'theanets has no loss {loss.name!r}.')
@@ -232,7 +235,7 @@ def _loss(loss, layers):
     }
 
 
-def _values(layer):
+def _values(layer: Any) -> Any:
     """Name -> array of all parameters in the record of a layer, and of its halves."""
     values = {}
     for half in ('forward', 'backward'):
@@ -245,10 +248,10 @@ def _values(layer):
     return _renamed(values, layer)
 
 
-def _renamed(values, layer):
+def _renamed(values: Any, layer: Any) -> Any:
     """The parameters of a layer under the names of 0.8, whichever release wrote them."""
     kind, own = layer.name.lower(), f'{layer.get("name")}.{{}}'.format
-    joined = {
+    joined: Any = {
         'gru': {'w': ('xh', 'xr', 'xz'), 'b': ('bh', 'br', 'bz')},
         'scrn': {'w': ('xh', 'xs')},
     }
@@ -266,7 +269,7 @@ def _renamed(values, layer):
     return values
 
 
-def _rng(layer):
+def _rng(layer: Any) -> Any:
     """The state of a layer's random generator; None if it has none."""
     record = layer.get('rng') or layer.get('nrng')
     state = getattr(record, 'state', None)
@@ -282,11 +285,11 @@ def _rng(layer):
     }
 
 
-def _is_variable(value):
+def _is_variable(value: Any) -> Any:
     return isinstance(value, safe_unpickler.Record) and value.name.endswith('SharedVariable')
 
 
-def _value(variable):
+def _value(variable: Any) -> Any:
     """The array in the record of a shared variable."""
     storage = variable.get('container').get('storage')
     return safe_unpickler.array(storage[0] if isinstance(storage, list) else storage)

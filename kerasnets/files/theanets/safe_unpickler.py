@@ -4,11 +4,14 @@ A pickle is a program, and may call whatever can be imported. Here all names tha
 to mention stand for `Record`, which does nothing but remember, and others are refused.
 """
 
+from __future__ import annotations
+
 import io
 import math
 import pickle
 import pickletools
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -53,41 +56,44 @@ class Record:
     """
 
     kind = ''
+    args: Any
+    state: Any
+    items: Any
 
-    def __new__(cls, *args, **kwargs):
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         record = object.__new__(cls)
         record.args, record.state, record.items = args, {}, []
         return record
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Any) -> None:
         self.state = state
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: Any, value: Any) -> None:
         self.items.append((key, value))
 
-    def append(self, item):
+    def append(self, item: Any) -> None:
         """Take an item."""
         self.items.append(item)
 
-    def extend(self, items):
+    def extend(self, items: Any) -> None:
         """Take several items."""
         self.items.extend(items)
 
     @property
-    def name(self):
+    def name(self) -> Any:
         """The last part of its kind."""
         return self.kind.rpartition('.')[2]
 
-    def get(self, key, default=None):
+    def get(self, key: Any, default: Any = None) -> Any:
         """A part of its state."""
         return self.state.get(key, default) if isinstance(self.state, dict) else default
 
 
 class _Reader(pickle.Unpickler):
-    def find_class(self, module, name):
+    def find_class(self, module: Any, name: str) -> Any:
         known = module.split('.')[0] in MODULES or name in NAMES.get(module, ())
         if not known:
             raise FileError(
@@ -96,11 +102,11 @@ class _Reader(pickle.Unpickler):
             )
         return type(name, (Record,), {'kind': f'{module}.{name}'})
 
-    def persistent_load(self, pid):
+    def persistent_load(self, pid: Any) -> None:
         raise FileError('the file refers to objects outside of it.')
 
 
-def read(content):
+def read(content: Any) -> Any:
     """The `Record` (or plain data) that a pickle describes, which may be gzipped.
 
     Raises
@@ -119,7 +125,7 @@ def read(content):
         raise FileError(f'the file is no whole pickle ({type(error).__name__}: {error}).') from None
 
 
-def _unzipped(content):
+def _unzipped(content: Any) -> Any:
     try:
         unzip = zlib.decompressobj(wbits=31)
         found = unzip.decompress(content, LARGEST)
@@ -132,17 +138,17 @@ def _unzipped(content):
     return found
 
 
-def _check(content):
+def _check(content: Any) -> None:
     """Refuse pickles that ask for memory which what they hold does not need."""
     for count, (operation, argument, _) in enumerate(pickletools.genops(content)):
         if count > OPERATIONS:
             raise FileError(f'the file has more than {OPERATIONS:,} operations.')
         puts = operation.name in ('PUT', 'BINPUT', 'LONG_BINPUT')
-        if puts and int(argument) > 2 * count + 1000:
+        if puts and int(argument or 0) > 2 * count + 1000:
             raise FileError('the file numbers its objects without need.')
 
 
-def array(record):
+def array(record: Any) -> Any:
     """A numpy array from its record; numbers are taken as they are.
 
     Raises
@@ -163,7 +169,8 @@ def array(record):
     raise FileError(f'expected an array, got {record.kind}.')
 
 
-def _array(shape, dtype, order, data):
+def _array(shape: Any, dtype: Any, order: Any, data: Any) -> Any:
+    byteorder: Any
     kind = str(dtype.args[0])
     byteorder = dtype.state[1] if isinstance(dtype.state, tuple) else '<'
     if kind not in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u4', 'u8', 'b1'):

@@ -3,6 +3,10 @@
 A cell is one step; ``keras.layers.RNN`` owns the loop, masks and direction.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -25,23 +29,23 @@ class Cell(keras.layers.Layer):
     carries more than its output, says so in `state_size`.
     """
 
-    def __init__(self, units, activation='tanh', **kwargs):
+    def __init__(self, units: Any, activation: Any = 'tanh', **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.activation = keras.activations.get(activation)
         self.output_size = units
 
     @property
-    def state_size(self):
+    def state_size(self) -> Any:
         """Widths of the states that go from step to step."""
         return [self.units]
 
-    def weight(self, name, *shape):
+    def weight(self, name: str, *shape: Any) -> Any:
         """A learnable weight: a matrix, or a vector that starts at 0."""
         initializer = 'glorot_uniform' if len(shape) > 1 else 'zeros'
         return self.add_weight(shape=shape, initializer=initializer, name=name)
 
-    def fixed_rates(self, kind):
+    def fixed_rates(self, kind: Any) -> Any:
         """Rates between 0 and 1 that are drawn and stay: evenly, or evenly in their logarithm."""
         low, high = (EPSILON, 1 - EPSILON) if kind == 'uniform' else (-6.0, -EPSILON)
         draw = keras.initializers.RandomUniform(low, high)
@@ -54,11 +58,11 @@ class Cell(keras.layers.Layer):
             name='rates',
         )
 
-    def get_initial_state(self, batch_size=None):
+    def get_initial_state(self, batch_size: Any = None) -> Any:
         """Zeros for each state."""
         return [ops.zeros((batch_size, size), self.compute_dtype) for size in self.state_size]
 
-    def get_config(self):
+    def get_config(self) -> Any:
         """What makes the cell again."""
         return {
             **super().get_config(),
@@ -67,7 +71,7 @@ class Cell(keras.layers.Layer):
         }
 
 
-def check_rate(rate, known):
+def check_rate(rate: Any, known: Any) -> None:
     """Refuse a kind of rate that is not known."""
     if rate not in known:
         raise ConfigurationError(
@@ -75,7 +79,7 @@ def check_rate(rate, known):
         )
 
 
-def form(cell, activation='custom'):
+def form(cell: Any, activation: Any = 'custom') -> Any:
     """The `Form` of a layer over a cell."""
     return Form(
         choose=lambda options: OverCell(cell),

@@ -16,6 +16,10 @@ modules are 1 - 10^-k for k evenly spaced from 10⁻⁴ to 6.
 J. Koutník, K. Greff, F. Gomez, J. Schmidhuber (2014), "A clockwork RNN", arXiv:1402.3511.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -32,22 +36,22 @@ class ModularCell(Cell):
     slow_first = False
 
     @property
-    def state_size(self):
+    def state_size(self) -> Any:
         return [self.units, self.units]
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         n = self.units
         self.xh, self.hh = self.weight('xh', shape[-1], n), self.weight('hh', n, n)
         self.b = self.weight('b', n)
 
     @property
-    def mask(self):
+    def mask(self) -> Any:
         """Which units read which, (units, units)."""
         each = self.units // self.modules
         among = np.triu if self.slow_first else np.tril
         return np.kron(among(np.ones((self.modules,) * 2)), np.ones((each, each)))
 
-    def check_modules(self, count, what):
+    def check_modules(self, count: Any, what: str) -> None:
         """Units must fall into modules of one size."""
         if self.units % count:
             raise ConfigurationError(
@@ -55,7 +59,7 @@ class ModularCell(Cell):
                 f'got {self.units}.'
             )
 
-    def candidate(self, x, h):
+    def candidate(self, x: Any, h: Any) -> Any:
         """The sum at the units, were all of them updated."""
         hh = self.hh * ops.cast(self.mask, self.compute_dtype)
         return project(x, self.xh, self.b) + project(h, hh)
@@ -79,7 +83,14 @@ class ClockworkCell(ModularCell):
     (2, 4)
     """
 
-    def __init__(self, units, activation='relu', periods=(1, 2), slow_first=False, **kwargs):
+    def __init__(
+        self,
+        units: Any,
+        activation: Any = 'relu',
+        periods: Any = (1, 2),
+        slow_first: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(units, activation, **kwargs)
         if not isinstance(periods, (tuple, list)) or not periods:
             raise ConfigurationError(f'expected periods as a list of int, got {periods!r}.')
@@ -90,25 +101,25 @@ class ClockworkCell(ModularCell):
         self.modules = len(self.periods)
 
     @property
-    def state_size(self):
+    def state_size(self) -> Any:
         return [self.units, self.units, 1]
 
     @property
-    def period(self):
+    def period(self) -> Any:
         """The period of each unit."""
         return np.repeat(self.periods, self.units // self.modules)
 
-    def due(self, t):
+    def due(self, t: Any) -> Any:
         """Which units are updated at a step."""
         return ops.equal(ops.mod(t, ops.cast(self.period, t.dtype)), 0)
 
-    def call(self, x, states):
+    def call(self, x: Any, states: Any) -> Any:
         h, p, t = states
         p = ops.where(self.due(t), self.candidate(x, h), p)
         h = self.activation(p)
         return h, [h, p, t + 1]
 
-    def get_config(self):
+    def get_config(self) -> Any:
         own = {'periods': self.periods, 'slow_first': self.slow_first}
         return {**super().get_config(), **own}
 
@@ -128,34 +139,36 @@ class BCRNNCell(ModularCell):
     (2, 4)
     """
 
-    def __init__(self, units, activation='relu', num_modules=2, **kwargs):
+    def __init__(
+        self, units: Any, activation: Any = 'relu', num_modules: Any = 2, **kwargs: Any
+    ) -> None:
         super().__init__(units, activation, **kwargs)
         self.modules = positive(num_modules, 'num_modules')
         self.check_modules(self.modules, 'modules')
 
     @property
-    def rates(self):
+    def rates(self) -> Any:
         """The rate of each unit."""
         rates = 1 - np.logspace(-1e-4, -6, self.modules)
         return np.repeat(rates, self.units // self.modules).astype('float32')
 
-    def call(self, x, states):
+    def call(self, x: Any, states: Any) -> Any:
         h, p = states
         r = ops.cast(self.rates, self.compute_dtype)
         p = (1 - r) * self.candidate(x, h) + r * p
         h = self.activation(p)
         return h, [h, p]
 
-    def get_config(self):
+    def get_config(self) -> Any:
         return {**super().get_config(), 'num_modules': self.modules}
 
 
-def _clockwork_pre(run):
+def _clockwork_pre(run: Any) -> Any:
     """p at all steps: each unit's newest candidate."""
     cell = run.cell
     candidates = cell.candidate(run.x, run.before)
 
-    def step(states, candidate):
+    def step(states: Any, candidate: Any) -> Any:
         p, t = states
         return ops.where(cell.due(t), candidate, p), t + 1
 
@@ -163,13 +176,13 @@ def _clockwork_pre(run):
     return run.scan(step, (ops.zeros_like(like), ops.zeros_like(like[:, :1])), candidates)[0]
 
 
-def _bcrnn_pre(run):
+def _bcrnn_pre(run: Any) -> Any:
     """p at all steps: a moving average of the candidates."""
     cell = run.cell
     candidates = cell.candidate(run.x, run.before)
     r = ops.cast(cell.rates, cell.compute_dtype)
 
-    def step(p, candidate):
+    def step(p: Any, candidate: Any) -> Any:
         return (1 - r) * candidate + r * p
 
     return run.scan(step, ops.zeros_like(candidates[:, 0]), candidates)

@@ -6,7 +6,10 @@ I. Sutskever, J. Martens, G. Hinton (2011), "Generating text with recurrent neur
 ICML.
 """
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import keras
 
@@ -30,27 +33,29 @@ class MRNNCell(Cell):
     (2, 3)
     """
 
-    def __init__(self, units, activation='relu', factors=None, **kwargs):
+    def __init__(
+        self, units: Any, activation: Any = 'relu', factors: Any = None, **kwargs: Any
+    ) -> None:
         super().__init__(units, activation, **kwargs)
         self.factors = math.ceil(math.sqrt(units)) if factors is None else factors
         positive(self.factors, 'factors')
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         n, f = self.units, self.factors
         self.xh, self.xf = self.weight('xh', shape[-1], n), self.weight('xf', shape[-1], f)
         self.hf, self.fh = self.weight('hf', n, f), self.weight('fh', f, n)
         self.b = self.weight('b', n)
 
-    def before(self, x, h):
+    def before(self, x: Any, h: Any) -> Any:
         """The sum at the units."""
         factors = project(x, self.xf) * project(h, self.hf)
         return project(factors, self.fh) + project(x, self.xh, self.b)
 
-    def call(self, x, states):
+    def call(self, x: Any, states: Any) -> Any:
         h = self.activation(self.before(x, states[0]))
         return h, [h]
 
-    def get_config(self):
+    def get_config(self) -> Any:
         return {**super().get_config(), 'factors': self.factors}
 
 

@@ -12,6 +12,10 @@ R. Jozefowicz, W. Zaremba, I. Sutskever (2015), "An empirical exploration of rec
 architectures", ICML, page 7.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -34,37 +38,39 @@ class MUT1Cell(Cell):
     (2, 3)
     """
 
-    def __init__(self, units, activation='tanh', outer_bias=False, **kwargs):
+    def __init__(
+        self, units: Any, activation: Any = 'tanh', outer_bias: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(units, activation, **kwargs)
         self.outer_bias = outer_bias
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         n = self.units
         self.xh, self.xr, self.xz = (self.weight(k, shape[-1], n) for k in ('xh', 'xr', 'xz'))
         self.hh, self.hr = self.weight('hh', n, n), self.weight('hr', n, n)
         self.bh, self.br, self.bz = (self.weight(k, n) for k in ('bh', 'br', 'bz'))
 
-    def before(self, x, h):
+    def before(self, x: Any, h: Any) -> Any:
         """The sum at the units."""
         r = ops.sigmoid(project(x, self.xr, self.br) + project(h, self.hr))
         inner, outer = (0, self.bh) if self.outer_bias else (self.bh, 0)
         return self.activation(project(x, self.xh, inner)) + outer + project(r * h, self.hh)
 
-    def rates_for(self, x):
+    def rates_for(self, x: Any) -> Any:
         """The update gate for some inputs."""
         return ops.sigmoid(project(x, self.xz, self.bz))
 
-    def call(self, x, states):
+    def call(self, x: Any, states: Any) -> Any:
         (h,) = states
         z = self.rates_for(x)
         h = (1 - z) * h + z * self.activation(self.before(x, h))
         return h, [h]
 
-    def get_config(self):
+    def get_config(self) -> Any:
         return {**super().get_config(), 'outer_bias': self.outer_bias}
 
 
-def _pre(run):
+def _pre(run: Any) -> Any:
     return run.cell.before(run.x, run.before)
 
 

@@ -12,6 +12,10 @@ networks", arXiv:1212.0901; H. Jaeger et al. (2007), "Optimization and applicati
 networks with leaky-integrator neurons", Neural Networks 20(3).
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -35,12 +39,14 @@ class RRNNCell(Cell):
     (2, 3)
     """
 
-    def __init__(self, units, activation='relu', rate='matrix', **kwargs):
+    def __init__(
+        self, units: Any, activation: Any = 'relu', rate: Any = 'matrix', **kwargs: Any
+    ) -> None:
         super().__init__(units, activation, **kwargs)
         check_rate(rate, RATES)
         self.rate = rate
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         n = self.units
         self.xh, self.hh = self.weight('xh', shape[-1], n), self.weight('hh', n, n)
         self.b = self.weight('b', n)
@@ -51,32 +57,32 @@ class RRNNCell(Cell):
         if self.rate in ('uniform', 'log'):
             self.rates = self.fixed_rates(self.rate)
 
-    def rates_for(self, x):
+    def rates_for(self, x: Any) -> Any:
         """The rates for some inputs (…, variables): (…, units) or (units,)."""
         if self.rate == 'matrix':
             return ops.sigmoid(project(x, self.xr, self.r))
         return ops.sigmoid(self.r) if self.rate == 'vector' else self.rates
 
-    def call(self, x, states):
+    def call(self, x: Any, states: Any) -> Any:
         (h,) = states
         r = self.rates_for(x)
         h = (1 - r) * h + r * self.activation(project(x, self.xh, self.b) + project(h, self.hh))
         return h, [h]
 
-    def get_config(self):
+    def get_config(self) -> Any:
         return {**super().get_config(), 'rate': self.rate}
 
 
-def _pre(run):
+def _pre(run: Any) -> Any:
     cell = run.cell
     return project(run.x, cell.xh, cell.b) + project(run.before, cell.hh)
 
 
-def _hid(run):
+def _hid(run: Any) -> Any:
     return run.cell.activation(_pre(run))
 
 
-def _rate(run):
+def _rate(run: Any) -> Any:
     return ops.broadcast_to(run.cell.rates_for(run.x), ops.shape(run.y))
 
 

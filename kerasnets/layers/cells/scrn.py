@@ -12,6 +12,10 @@ T. Mikolov, A. Joulin, S. Chopra, M. Mathieu, M. Ranzato (2015), "Learning longe
 recurrent neural networks", arXiv:1412.7753. The bias is theanets'.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -41,18 +45,23 @@ class SCRNCell(Cell):
     """
 
     def __init__(
-        self, units, activation='relu', rate='vector', output_activation='linear', **kwargs
-    ):
+        self,
+        units: Any,
+        activation: Any = 'relu',
+        rate: Any = 'vector',
+        output_activation: Any = 'linear',
+        **kwargs: Any,
+    ) -> None:
         super().__init__(units, activation, **kwargs)
         check_rate(rate, RATES)
         self.rate = rate
         self.output_activation = keras.activations.get(activations.get(output_activation))
 
     @property
-    def state_size(self):
+    def state_size(self) -> Any:
         return [self.units, self.units]
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         n = self.units
         self.w = self.weight('w', shape[-1], 2 * n)
         self.sh, self.hh, self.ho, self.so = (
@@ -64,42 +73,42 @@ class SCRNCell(Cell):
         else:
             self.rates = self.fixed_rates(self.rate)
 
-    def current_rates(self):
+    def current_rates(self) -> Any:
         """The rates, (units,)."""
         return ops.sigmoid(self.r) if self.rate == 'vector' else self.rates
 
-    def advance(self, x, h, s):
+    def advance(self, x: Any, h: Any, s: Any) -> Any:
         """The next states."""
         xh, xs = ops.split(project(x, self.w), 2, axis=-1)
         r = self.current_rates()
         s = (1 - r) * s + r * xs
         return self.activation(xh + project(h, self.hh) + project(s, self.sh)), s
 
-    def sum_of(self, h, s):
+    def sum_of(self, h: Any, s: Any) -> Any:
         """The sum at the output for some states."""
         return project(h, self.ho, self.b) + project(s, self.so)
 
-    def call(self, x, states):
+    def call(self, x: Any, states: Any) -> Any:
         h, s = self.advance(x, *states)
         return self.output_activation(self.sum_of(h, s)), [h, s]
 
-    def get_config(self):
+    def get_config(self) -> Any:
         function = keras.activations.serialize(self.output_activation)
         return {**super().get_config(), 'rate': self.rate, 'output_activation': function}
 
 
-def _states(run):
+def _states(run: Any) -> Any:
     """h and s at all steps: the output does not tell them, so the steps are run again."""
     cell, x = run.cell, run.x
     like = project(x[:, 0], cell.w)[:, : cell.units]
 
-    def step(states, x):
+    def step(states: Any, x: Any) -> Any:
         return cell.advance(x, *states)
 
     return run.scan(step, (run.start(0, like), run.start(1, like)), x)
 
 
-def _rate(run):
+def _rate(run: Any) -> Any:
     h, _ = _states(run)
     return ops.broadcast_to(run.cell.current_rates(), ops.shape(h))
 

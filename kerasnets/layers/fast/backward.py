@@ -9,7 +9,10 @@ P. J. Werbos (1990), "Backpropagation through time: what it does and how to do i
 the IEEE 78(10).
 """
 
+from __future__ import annotations
+
 import functools
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,22 +29,22 @@ SLOPES = {
 }
 
 
-def _at(sequence, t):
+def _at(sequence: Any, t: Any) -> Any:
     """Step t of a sequence (time, examples, units)."""
     return ops.slice(sequence, (t, 0, 0), (1, *sequence.shape[1:]))[0]
 
 
-def _put(sequence, t, values):
+def _put(sequence: Any, t: Any, values: Any) -> Any:
     return ops.slice_update(sequence, (t, 0, 0), values[None])
 
 
-def _loop(steps, step, state, at_once=1):
+def _loop(steps: Any, step: Any, state: Any, at_once: Any = 1) -> Any:
     """The state after so many steps, each ``step(t, state)``, with some of them in each round.
 
     Where steps are short, a round costs as much as they do.
     """
 
-    def rounds(k, state):
+    def rounds(k: Any, state: Any) -> Any:
         for i in range(at_once):
             state = step(k * at_once + i, state)
         return state
@@ -52,26 +55,26 @@ def _loop(steps, step, state, at_once=1):
     return state
 
 
-def _late(sequence):
+def _late(sequence: Any) -> Any:
     """A sequence one step late, zeros first."""
     return ops.concatenate([ops.zeros_like(sequence[:1]), sequence[:-1]], axis=0)
 
 
-def _rows(sequence):
+def _rows(sequence: Any) -> Any:
     return ops.reshape(sequence, (-1, sequence.shape[-1]))
 
 
-def _product(before, after):
+def _product(before: Any, after: Any) -> Any:
     """The gradient of a matrix, from what it read and the gradient of what it put out."""
     return ops.matmul(ops.transpose(_rows(before)), _rows(after))
 
 
-def _turned(kernel, blocks):
+def _turned(kernel: Any, blocks: Any) -> Any:
     """The blocks of a recurrent kernel, each transposed."""
     return [ops.transpose(block) for block in ops.split(kernel, blocks, axis=-1)]
 
 
-def _by_hand(forward, backward):
+def _by_hand(forward: Any, backward: Any) -> Any:
     """A function of (sums, *weights), with a gradient that is written out.
 
     Parameters
@@ -84,11 +87,11 @@ def _by_hand(forward, backward):
         and of the weights.
     """
 
-    @ops.custom_gradient
-    def loop(*args):
+    @ops.custom_gradient  # type: ignore[untyped-decorator]
+    def loop(*args: Any) -> Any:
         hs, kept = forward(*args)
 
-        def grad(*given, upstream=None):
+        def grad(*given: Any, upstream: Any = None) -> Any:
             upstream = given[-1] if upstream is None else upstream
             return backward(upstream, hs, kept, *args[1:])
 
@@ -97,18 +100,18 @@ def _by_hand(forward, backward):
     return loop
 
 
-def _lstm(cell, x):
+def _lstm(cell: Any, x: Any) -> Any:
     """Outputs (time, examples, units) of an LSTM."""
     sums = project(x, cell.kernel, cell.bias)
     return _by_hand(_lstm_ahead, _lstm_back)(sums, ops.convert_to_tensor(cell.recurrent_kernel))
 
 
-def _lstm_ahead(sums, kernel):
+def _lstm_ahead(sums: Any, kernel: Any) -> Any:
     units = kernel.shape[0]
     scales = [0.5, 0.5, 1.0, 0.5]  # inside and outside of the tanh of i, f, g, o
     scaled = kernel * np.repeat(scales, units).astype('f')
 
-    def step(t, state):
+    def step(t: Any, state: Any) -> Any:
         h, c, *gates, hs, cs = state  # the gates take the place of the sums
         inner = ops.split(ops.matmul(h, scaled), 4, axis=-1)
         found = [ops.tanh(_at(x, t) + y) * s + (1 - s) for x, y, s in zip(gates, inner, scales)]
@@ -124,14 +127,14 @@ def _lstm_ahead(sums, kernel):
     return hs, (gates, cs)
 
 
-def _lstm_back(upstream, hs, kept, kernel):
+def _lstm_back(upstream: Any, hs: Any, kept: Any, kernel: Any) -> Any:
     (i, f, g, o), cs = kept
     tanh = ops.tanh(cs)
     factors = [g * i * (1 - i), _late(cs) * f * (1 - f), i * (1 - g * g), tanh * o * (1 - o)]
     factors, between = ops.concatenate(factors, axis=-1), o * (1 - tanh * tanh)
     turned = ops.transpose(kernel)
 
-    def step(k, state):
+    def step(k: Any, state: Any) -> Any:
         dh, dc, found = state
         t = hs.shape[0] - 1 - k
         dh = dh + _at(upstream, t)
@@ -144,7 +147,7 @@ def _lstm_back(upstream, hs, kept, kernel):
     return found, _product(_late(hs), found)
 
 
-def _gru(cell, x):
+def _gru(cell: Any, x: Any) -> Any:
     """Outputs (time, examples, units) of a GRU."""
     kernel = ops.convert_to_tensor(cell.recurrent_kernel)
     slope = SLOPES[cell.activation]
@@ -160,11 +163,11 @@ def _gru(cell, x):
     return _by_hand(forward, backward)(project(x, cell.kernel, first), kernel, inner)
 
 
-def _gru_ahead(activation, sums, kernel):
+def _gru_ahead(activation: Any, sums: Any, kernel: Any) -> Any:
     units = kernel.shape[0]
     gates, last = kernel[:, : 2 * units] * 0.5, kernel[:, 2 * units :]
 
-    def step(t, state):
+    def step(t: Any, state: Any) -> Any:
         h, zrs, gs, hs = state
         zr = ops.tanh(_at(zrs, t) + ops.matmul(h, gates)) * 0.5 + 0.5
         z, r = ops.split(zr, 2, axis=-1)
@@ -175,7 +178,7 @@ def _gru_ahead(activation, sums, kernel):
     return _gru_loop(step, sums, units)
 
 
-def _gru_loop(step, sums, units):
+def _gru_loop(step: Any, sums: Any, units: Any) -> Any:
     """Outputs, and the gates zr and g of each step; step(t, (h, zrs, gs, hs)) -> the same."""
     empty = ops.zeros((*sums.shape[:2], units))
     state = (empty[0], sums[:, :, : 2 * units] * 0.5, sums[:, :, 2 * units :], empty)
@@ -183,13 +186,13 @@ def _gru_loop(step, sums, units):
     return hs, kept
 
 
-def _gru_back(slope, upstream, hs, kept, kernel):
+def _gru_back(slope: Any, upstream: Any, hs: Any, kept: Any, kernel: Any) -> Any:
     (z, r), g = ops.split(kept[0], 2, axis=-1), kept[1]
     before, empty = _late(hs), ops.zeros_like(hs)
     of_z, of_r, of_g = (before - g) * z * (1 - z), before * r * (1 - r), (1 - z) * slope(g)
     by_z, by_r, by_g = _turned(kernel, 3)
 
-    def step(k, state):
+    def step(k: Any, state: Any) -> Any:
         dh, dhs, dinner = state  # inner: r h, of which the third block makes a product
         t = hs.shape[0] - 1 - k
         dh = dh + _at(upstream, t)
@@ -204,12 +207,12 @@ def _gru_back(slope, upstream, hs, kept, kernel):
     return ops.concatenate([zr, last], axis=-1), dkernel
 
 
-def _reset_after_ahead(activation, sums, kernel, bias):
+def _reset_after_ahead(activation: Any, sums: Any, kernel: Any, bias: Any) -> Any:
     units = kernel.shape[0]
     scale = np.repeat([0.5, 0.5, 1.0], units).astype('f')
     scaled, bias = kernel * scale, bias * scale
 
-    def step(t, state):
+    def step(t: Any, state: Any) -> Any:
         h, zrs, gs, hs = state
         inner = ops.matmul(h, scaled) + bias
         zr = ops.tanh(_at(zrs, t) + inner[:, : 2 * units]) * 0.5 + 0.5
@@ -221,7 +224,7 @@ def _reset_after_ahead(activation, sums, kernel, bias):
     return _gru_loop(step, sums, units)
 
 
-def _reset_after_back(slope, upstream, hs, kept, kernel, bias):
+def _reset_after_back(slope: Any, upstream: Any, hs: Any, kept: Any, kernel: Any, bias: Any) -> Any:
     units = kernel.shape[0]
     (z, r), g = ops.split(kept[0], 2, axis=-1), kept[1]
     before = _late(hs)
@@ -230,7 +233,7 @@ def _reset_after_back(slope, upstream, hs, kept, kernel, bias):
     factors = [(before - g) * z * (1 - z), of_g * inner * r * (1 - r), of_g * r]
     blocks, empty = _turned(kernel, 3), ops.zeros_like(hs)
 
-    def step(k, state):
+    def step(k: Any, state: Any) -> Any:
         dh, dhs = state
         t = hs.shape[0] - 1 - k
         dh = dh + _at(upstream, t)
@@ -247,7 +250,7 @@ def _reset_after_back(slope, upstream, hs, kept, kernel, bias):
     return outer, _product(before, inner), ops.sum(inner, axis=(0, 1))
 
 
-def _rnn(cell, x):
+def _rnn(cell: Any, x: Any) -> Any:
     """Outputs (time, examples, units) of a simple recurrent layer."""
     forward = functools.partial(_rnn_ahead, cell.activation)
     backward = functools.partial(_rnn_back, SLOPES[cell.activation])
@@ -255,8 +258,8 @@ def _rnn(cell, x):
     return _by_hand(forward, backward)(sums, ops.convert_to_tensor(cell.recurrent_kernel))
 
 
-def _rnn_ahead(activation, sums, kernel):
-    def step(t, state):
+def _rnn_ahead(activation: Any, sums: Any, kernel: Any) -> Any:
+    def step(t: Any, state: Any) -> Any:
         h, hs = state
         h = activation(_at(hs, t) + ops.matmul(h, kernel))
         return h, _put(hs, t, h)
@@ -265,10 +268,10 @@ def _rnn_ahead(activation, sums, kernel):
     return hs, None
 
 
-def _rnn_back(slope, upstream, hs, kept, kernel):
+def _rnn_back(slope: Any, upstream: Any, hs: Any, kept: Any, kernel: Any) -> Any:
     (turned,), slopes, empty = _turned(kernel, 1), slope(hs), ops.zeros_like(hs)
 
-    def step(k, state):
+    def step(k: Any, state: Any) -> Any:
         dh, found = state
         t = hs.shape[0] - 1 - k
         change = (dh + _at(upstream, t)) * _at(slopes, t)

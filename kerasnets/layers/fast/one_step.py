@@ -6,7 +6,10 @@ LSTM or GRU share one tanh, by logistic(z) = ½ tanh(z/2) + ½ with the ½ insid
 takes longer over a logistic on a CPU.
 """
 
+from __future__ import annotations
+
 import inspect
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,7 +18,7 @@ from keras import ops
 from kerasnets.layers.form import project
 
 
-def stepper(layer, classes=None):
+def stepper(layer: Any, classes: Any = None) -> Any:
     """A function (x, states) -> (output, states) that makes one step of a recurrent layer.
 
     Parameters
@@ -38,21 +41,21 @@ def stepper(layer, classes=None):
         return make(cell, classes)
     keywords = {'training': False} if 'training' in inspect.signature(cell.call).parameters else {}
 
-    def step(x, states):
+    def step(x: Any, states: Any) -> Any:
         x = ops.one_hot(x, classes) if classes else x
         return cell(x, states, **keywords)
 
     return step
 
 
-def _is_usual(cell):
+def _is_usual(cell: Any) -> Any:
     """Whether a cell of Keras has the activations and the precision that it has by default."""
     gates = getattr(cell, 'recurrent_activation', keras.activations.sigmoid)
     usual = cell.activation is keras.activations.tanh and gates is keras.activations.sigmoid
     return usual and cell.compute_dtype == 'float32'
 
 
-def _reading(kernel, bias, classes):
+def _reading(kernel: Any, bias: Any, classes: Any) -> Any:
     """The function x -> x·kernel + bias, of labels or of vectors."""
     if classes:
         table = kernel if bias is None else kernel + bias
@@ -60,18 +63,18 @@ def _reading(kernel, bias, classes):
     return lambda x: project(x, kernel, bias)
 
 
-def _halved(units, gates):
+def _halved(units: Any, gates: Any) -> Any:
     """What the blocks of a gated layer are multiplied by, where `gates` says which are gates."""
     return np.repeat(np.where(gates, 0.5, 1.0), units).astype('f')
 
 
-def _lstm(cell, classes):
+def _lstm(cell: Any, classes: Any) -> Any:
     scale = _halved(cell.units, [True, True, False, True])
     bias = cell.bias * scale if cell.use_bias else None
     read = _reading(cell.kernel * scale, bias, classes)
     recurrent = cell.recurrent_kernel * scale
 
-    def step(x, states):
+    def step(x: Any, states: Any) -> Any:
         h, c = states
         i, f, g, o = ops.split(
             ops.tanh(read(x) + project(h, recurrent)) * scale + (1 - scale), 4, axis=-1
@@ -83,7 +86,7 @@ def _lstm(cell, classes):
     return step
 
 
-def _gru(cell, classes):
+def _gru(cell: Any, classes: Any) -> Any:
     units, scale = cell.units, _halved(cell.units, [True, True, False])
     before, after = cell.bias, None
     if cell.use_bias and cell.reset_after:
@@ -92,7 +95,7 @@ def _gru(cell, classes):
     recurrent = cell.recurrent_kernel * scale
     gates, rest = recurrent[:, : 2 * units], recurrent[:, 2 * units :]
 
-    def step(x, states):
+    def step(x: Any, states: Any) -> Any:
         (h,) = states
         x = read(x)
         inner = project(h, recurrent, after) if cell.reset_after else project(h, gates)
@@ -105,10 +108,10 @@ def _gru(cell, classes):
     return step
 
 
-def _rnn(cell, classes):
+def _rnn(cell: Any, classes: Any) -> Any:
     read = _reading(cell.kernel, cell.bias if cell.use_bias else None, classes)
 
-    def step(x, states):
+    def step(x: Any, states: Any) -> Any:
         h = ops.tanh(read(x) + project(states[0], cell.recurrent_kernel))
         return h, [h]
 

@@ -1,5 +1,9 @@
 """Recurrent layers as training runs them: by `backward` where XLA compiles the step."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -18,30 +22,30 @@ class FastRecurrent(keras.layers.Layer):
         One for which `knows` holds.
     """
 
-    def __init__(self, layer):
+    def __init__(self, layer: Any) -> None:
         super().__init__(dtype=layer.dtype_policy)
         self.supports_masking = True
         self.layer = layer
         self.built = True
 
-    def call(self, x, mask=None, training=None):
+    def call(self, x: Any, mask: Any = None, training: Any = None) -> Any:
         if mask is not None or None in x.shape or not backend.under_xla():
             return self.layer(x, mask=mask, training=training)
         return outputs(self.layer, x)
 
-    def compute_mask(self, x, mask=None):
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
         return self.layer.compute_mask(x, mask)
 
-    def compute_output_spec(self, x, mask=None, training=None):
+    def compute_output_spec(self, x: Any, mask: Any = None, training: Any = None) -> Any:
         return self.layer.compute_output_spec(x)
 
 
-def as_trained(layer):
+def as_trained(layer: Any) -> Any:
     """The layer as it is trained: a `FastRecurrent` of it, or itself where there is no such."""
     return FastRecurrent(layer) if knows(layer) else layer
 
 
-def knows(layer):
+def knows(layer: Any) -> Any:
     """Whether a layer is one of the stock ones, and used as `outputs` runs it."""
     if type(layer) is keras.layers.Bidirectional:
         halves = [layer.forward_layer, layer.backward_layer]
@@ -57,7 +61,7 @@ def knows(layer):
     return plain and dry and usual and layer.compute_dtype == 'float32'
 
 
-def fused(layer):
+def fused(layer: Any) -> Any:
     """Whether Keras runs a recurrent layer by one kernel of cuDNN here, instead of a loop.
 
     On TensorFlow it is then not for XLA; on JAX, Keras has the common LSTM so.
@@ -70,7 +74,7 @@ def fused(layer):
     return common and jax.default_backend() == 'gpu'
 
 
-def gains_by_xla(layer):
+def gains_by_xla(layer: Any) -> Any:
     """Whether a layer was seen to train faster under XLA on a CPU, and not to hold others up.
 
     benchmarks/NOTES.md has the figures.
@@ -78,7 +82,7 @@ def gains_by_xla(layer):
     return knows(layer) or type(layer) in GAIN
 
 
-def outputs(layer, x):
+def outputs(layer: Any, x: Any) -> Any:
     """What the layer puts out for x (examples, time, variables), from states of zeros."""
     if isinstance(layer, keras.layers.Bidirectional):
         there, back = (outputs(half, x) for half in (layer.forward_layer, layer.backward_layer))
