@@ -174,7 +174,7 @@ def _function(name: str, also: Any = ()) -> Any:
         return OWN[name]
     if name.partition(':')[0] in LEARNED:
         raise ConfigurationError(
-            f'{name!r} has parameters to learn: it stands alone, not in a sum. Use a '
+            f'{name!r} has learned parameters, so it cannot be part of a sum. Use a '
             'layer of its own for the rest.'
         )
     if name not in names():

@@ -1,4 +1,4 @@
-"""Functions of tensors compiled by whichever backend Keras runs on."""
+"""Compilation and gradients on TensorFlow, JAX and PyTorch."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _under_xla = contextvars.ContextVar('under_xla', default=False)
 
 
 def under_xla() -> Any:
-    """Whether XLA compiles what runs now, a training step and all around it."""
+    """Return whether the code that runs now is compiled by XLA."""
     return keras.backend.backend() == 'jax' or _under_xla.get()
 
 
 @contextlib.contextmanager
 def for_xla() -> Iterator[Any]:
-    """What is traced here will be compiled by XLA, whichever the backend."""
+    """Mark what is traced in this context as compiled by XLA."""
     token = _under_xla.set(True)
     try:
         yield
@@ -81,7 +81,7 @@ def compiled(function: Any, variables: Any, signature: Any = None, xla: bool = T
 
 
 def gradients(function: Any, variables: Any) -> Any:
-    """The gradients of a scalar function of nothing by variables that it reads: a list."""
+    """Return the gradients of a scalar function without arguments with respect to variables."""
     backend = keras.backend.backend()
     if backend == 'tensorflow':
         import tensorflow as tf
@@ -108,9 +108,7 @@ def gradients(function: Any, variables: Any) -> Any:
         with torch.enable_grad():
             found = torch.autograd.grad(function(), values, allow_unused=True, retain_graph=True)
         return [torch.zeros_like(v) if g is None else g for v, g in zip(values, found)]
-    raise ConfigurationError(
-        f'gradients are not to be watched on {backend}. Leave out monitor_gradients.'
-    )
+    raise ConfigurationError(f'monitor_gradients is not supported on {backend}. Leave it out.')
 
 
 def squared_jacobian(function: Any, x: Any) -> Any:
@@ -141,7 +139,7 @@ def squared_jacobian(function: Any, x: Any) -> Any:
         jacobian = torch.func.vmap(torch.func.jacrev(lambda one: function(one[None])[0]))(x)
     else:
         raise ConfigurationError(
-            f'contractive penalties are not to be had on {backend}. Leave out contractive.'
+            f'contractive penalties are not supported on {backend}. Leave out contractive.'
         )
     total = keras.ops.sum(keras.ops.square(jacobian))
     return total / keras.ops.cast(keras.ops.shape(x)[0], total.dtype)

@@ -1,4 +1,4 @@
-"""Keras callbacks to watch training by: a progress bar and TensorBoard logs."""
+"""Keras callbacks that show training: a progress bar and TensorBoard logs."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ SEED, SAMPLE = 40, 200
 
 
 def progress(verbose: Any) -> list[Any]:
-    """The callbacks that show progress: a bar at 1, a line an epoch at 2; 'auto' is a bar in a
-    terminal."""
+    """Return the callbacks that show progress.
+
+    1 is a bar, 2 a line per epoch, 'auto' a bar in a terminal."""
     if verbose not in ('auto', 0, 1, 2):
         raise ConfigurationError(f"expected verbose as 'auto', 0, 1 or 2, got {verbose!r}.")
     if verbose == 'auto':
@@ -43,7 +44,7 @@ class Rate(ProgressColumn):
 
 
 class OnConsole(keras.callbacks.Callback):
-    """What is shown on a console, which is standard error unless another is given.
+    """Base of the callbacks that print to a console, standard error by default.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Several devices and several processes that share each batch.
+"""Training on several devices and in several processes.
 
 On TensorFlow a ``tf.distribute`` strategy shares batches among the devices of a machine, on JAX
 `distribute` does so among those of many. The batch that is shared is the one that was asked for:
@@ -36,7 +36,7 @@ def distribute(
 ) -> None:
     """Share each batch of training and prediction among processes, or this machine's devices.
 
-    To be called first, in every process, before a network is made. All of them then run the same
+    Call this first, in every process, before building a network. All of them then run the same
     program on the same data: each trains on its share of every batch, and the first of them
     writes files and logs. A folder for checkpoints is one that all of them see.
 
@@ -184,7 +184,7 @@ def _pipeline(items: Callable[[], Iterator[Any]], signature: Any) -> Any:
 
 
 def together(what: str) -> None:
-    """Wait until all processes are here."""
+    """Wait for all processes."""
     if processes() > 1:
         from jax.experimental import multihost_utils
 
@@ -193,7 +193,7 @@ def together(what: str) -> None:
 
 @contextlib.contextmanager
 def watching() -> Iterator[None]:
-    """Say in our words that another process is lost, which the engine says in its own."""
+    """Raise `ProcessError` where the engine reports a lost process in its own words."""
     try:
         yield
     except (ValueError, RuntimeError) as error:
@@ -201,8 +201,8 @@ def watching() -> Iterator[None]:
         if ours or not any(word in str(error) for word in LOST):
             raise
         raise ProcessError(
-            f'another of {processes()} processes is lost: {" ".join(str(error).split())[:200]}. '
-            'Start all of them again with resume=True, to go on from the last checkpoint.'
+            f'one of {processes()} processes was lost: {" ".join(str(error).split())[:200]}. '
+            'Restart all of them with resume=True to continue from the last checkpoint.'
         ) from error
 
 

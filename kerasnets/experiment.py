@@ -68,7 +68,7 @@ class Experiment:
     def itertrain(
         self, train: Data, valid: Data | None = None, optimize: Any = None, **keywords: Any
     ) -> Iterator[tuple[Monitors, Monitors]]:
-        """Train with one algorithm after the other; yields what `Network.itertrain` yields.
+        """Train with one algorithm after another; yield what `Network.itertrain` yields.
 
         Keywords of the call come before those of the experiment.
         """
@@ -90,7 +90,7 @@ class Experiment:
         self.network.save(path)
 
     def load(self, path: Path) -> Network:
-        """Put a saved network in the place of this one, and return it."""
+        """Replace this network by a saved one, and return it."""
         self.network = models.load(path)
         return self.network
 

@@ -140,7 +140,7 @@ def _r2(y: Array, p: Array, w: Array) -> float:
     """R² of each output, averaged."""
     y, p, w = (a.reshape(-1, a.shape[-1]) for a in (y, p, w))
     if not (w.sum(0) > 0).all():
-        raise DataError('weights add up to 0. Give at least one example some weight.')
+        raise DataError('weights add up to 0. Give at least one example a positive weight.')
     left = (w * (y - p) ** 2).sum(0)
     spread = (w * (y - np.average(y, axis=0, weights=w)) ** 2).sum(0)
     still = spread == 0
@@ -208,7 +208,7 @@ class Classifier(Network):
         return super().predict(x, **regularizers)
 
     def predict_logit(self, x: Data, **regularizers: Any) -> Found:
-        """What the softmax of the output is taken of: array (examples, classes).
+        """Return the logits, the inputs of the output's softmax: array (examples, classes).
 
         Raises
         ------

@@ -183,7 +183,8 @@ class Loss:
                 raise ConfigurationError(f'expected {key} as the name of an output, got {name!r}.')
         if self.weighted and self.whole:
             raise ConfigurationError(
-                f'{self.name!r} is of a batch as a whole: it has no weights. Leave out weighted.'
+                f'{self.name!r} is computed over a whole batch and takes no '
+                'weights. Leave out weighted.'
             )
         if self.kind.variance != (self.covar_name is not None):
             raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""All models that a user names, and how one is read from a file whatever its class."""
+"""`load`: a network of any class from a file."""
 
 from __future__ import annotations
 

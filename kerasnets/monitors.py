@@ -1,4 +1,4 @@
-"""What is watched in training beside the loss: patterns of outputs and parameters, and metrics."""
+"""Monitors: patterns of outputs and parameters, and metrics, by their names."""
 
 from __future__ import annotations
 

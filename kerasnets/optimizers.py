@@ -191,7 +191,7 @@ def _rprop(
 def _esgd(rms_halflife: Any = 14, rms_regularizer: float = 1e-8, **common: Any) -> Any:
     if keras.backend.backend() != 'tensorflow':
         raise ConfigurationError(
-            "'esgd' needs second derivatives, which only TensorFlow gives it. Use 'rmsprop'."
+            "'esgd' needs second derivatives, which only TensorFlow provides. Use 'rmsprop'."
         )
     return Esgd(rho=_kept(rms_halflife), epsilon=rms_regularizer, **common)
 

@@ -145,7 +145,9 @@ def sequence(target: Any, predicted: Any, axes: Any = None) -> Figure:
     """
     target, predicted = (np.asarray(part).reshape(len(part), -1) for part in (target, predicted))
     if target.shape != predicted.shape:
-        raise DataError(f'expected two sequences alike, got {target.shape}, {predicted.shape}.')
+        raise DataError(
+            f'expected two sequences of the same shape, got {target.shape}, {predicted.shape}.'
+        )
     axes = _axes(axes)
     for i, (want, got) in enumerate(zip(target.T, predicted.T)):
         color = f'C{i}'

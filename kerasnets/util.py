@@ -1,4 +1,4 @@
-"""What theanets kept in its `util`: random values, and finding things by patterns of names."""
+"""theanets' `util`: random values, and outputs and parameters by patterns of names."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 
 class _Group(click.Group):
-    """Commands whose errors are told in a line, since they are ours and say what to do."""
+    """A group of commands that prints our errors as one line, without a traceback."""
 
     def invoke(self, context: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""What the commands that train have in common: options, and how they say what came of it."""
+"""What the training commands share: options, and how results are printed."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def check_output(path: Any) -> None:
 
 
 def fit(net: Any, data: Any, valid: Any, options: Any, **more: Any) -> Any:
-    """Train a network, save it, and return what came of it as a dict."""
+    """Train a network, save it, and return the results as a dict."""
     given = {
         'input_noise': options['noise'],
         'hidden_dropout': options['dropout'],

@@ -1,4 +1,4 @@
-"""``kerasnets inspect`` and ``kerasnets convert``: what can be done with any model file."""
+"""``kerasnets inspect`` and ``kerasnets convert``, for any model file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kerasnets.cli import common
 @click.argument('file', type=click.Path())
 @click.option('--json', 'as_json', is_flag=True, help='Print it as JSON.')
 def inspect(file: Any, as_json: Any) -> None:
-    """Tell what is in FILE, without making the model.
+    """Print the contents of FILE without building the model.
 
     FILE is a model of kerasnets, of Keras (.keras, .h5, .weights.h5) or of theanets (a pickle).
     """

@@ -1,4 +1,4 @@
-"""``kerasnets train`` and ``kerasnets predict``: from the columns of a CSV file to one of them."""
+"""``kerasnets train`` and ``kerasnets predict``: one column of a CSV file from the others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def train(
 ) -> None:
     """Learn to predict a column of DATA, a CSV file with a line of names, from the others.
 
-    Columns of numbers are scaled, those of words are spread into one variable for each word. A
+    Numeric columns are standardized and text columns one-hot encoded. A
     target of words makes a classifier, one of numbers a regressor. All of it is kept in the model
     file for `kerasnets predict`.
     """
@@ -74,13 +74,13 @@ def predict(model: Any, data: Any, output: Any, proba: Any, as_json: Any) -> Non
     common.import_keras()
     net: Any = kerasnets.load(model)
     if net.table is None:
-        raise DataError(f'{model} says nothing of columns. Make it with `kerasnets train`.')
+        raise DataError(f'{model} has no columns. Train it with `kerasnets train`.')
     columns, target = read(data), net.table.target
     x = net.table.inputs(columns)
     found = {f'predicted {target.name}': net.table.readable(net.predict(x))}
     if proba:
         if target.words is None:
-            raise click.UsageError('--proba is for classes; the model gives values.')
+            raise click.UsageError('--proba needs a classifier; this model predicts values.')
         odds = net.predict_proba(x).T.tolist()
         found |= {f'p({word})': p for word, p in zip(target.words, odds)}
     _write({**columns, **found}, output, as_json)

@@ -1,4 +1,4 @@
-"""``kerasnets text``: learn to write as some text is written, and write; ``kerasnets demo``."""
+"""``kerasnets text``: train on a text and generate more of it; ``kerasnets demo``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HELD_OUT = 0.1  # of the text, to validate with
 
 @click.group()
 def text() -> None:
-    """Learn to write from a text, a character at a time."""
+    """Train on a text and generate text, one character at a time."""
 
 
 @text.command()
@@ -30,14 +30,14 @@ def text() -> None:
 @click.option('--min-count', default=10, show_default=True, help='What is often enough.')
 @common.training(epochs=10, rate=0.02, batch=64)
 def train(corpus: Any, **options: Any) -> None:
-    """Learn to write like CORPUS, text files in UTF-8.
+    """Train a text model on CORPUS, text files in UTF-8.
 
     Training ends after `--epochs`, or when `--patience` with the last tenth of the text runs out.
     """
     try:
         read = [pathlib.Path(path).read_text(encoding='utf-8') for path in corpus]
     except UnicodeDecodeError as error:
-        raise DataError(f'expected a corpus of text in UTF-8, got other bytes: {error}.') from None
+        raise DataError(f'expected a corpus in UTF-8, got other bytes: {error}.') from None
     _net, found = _learn('\n'.join(read), options)
     common.tell(found, options['as_json'])
 
@@ -63,7 +63,7 @@ def sample(
     rng: Any,
     as_json: Any,
 ) -> None:
-    """Write with a MODEL that `kerasnets text train` made."""
+    """Generate text with a MODEL from `kerasnets text train`."""
     common.import_keras()
     net: Any = kerasnets.load(model)
     alphabet = getattr(net, 'text', None)
@@ -90,7 +90,7 @@ def sample(
 @click.option('-o', '--output', default='demo.keras', show_default=True, type=click.Path())
 @click.option('--epochs', default=4, show_default=True)
 def demo(output: Any, epochs: Any) -> None:
-    """Learn from the language reference that every Python ships, and write, in about a minute."""
+    """Train on Python's language reference and generate text, in about a minute."""
     corpus = '\n'.join(pydoc_data.topics.topics.values())
     click.echo(f'Learning from {len(corpus):,} characters of the Python language reference.')
     typed = [pydoc_data.topics.__file__, '--output', output, '--epochs', str(epochs)]

@@ -1,4 +1,4 @@
-"""`ArraySpec`: one array that a network takes, and what may be put there.
+"""`ArraySpec`: what one array of the data must be.
 
 Arrays are checked, never copied: what does not fit is refused before it is used. Sequences of
 differing length (`Ragged`) and SciPy's sparse matrices stay as they are until a batch of them
@@ -15,12 +15,12 @@ import numpy as np
 
 from kerasnets.errors import DataError
 
-#: Values that a check looks at in one go, so that it needs no memory to speak of.
+#: Values that one step of a check reads, which bounds its memory.
 CHUNK = 2**22
 
 
 class Ragged:
-    """Sequences of differing length, each an array (time, …)."""
+    """Sequences of different lengths, each an array (time, …)."""
 
     def __init__(self, sequences: Any) -> None:
         self.sequences = sequences
@@ -61,7 +61,7 @@ class ArraySpec:
     dtype : str
         Of the batches.
     ragged : bool
-        Whether it takes sequences of differing length.
+        Whether it takes sequences of different lengths.
     masked : bool
         Whether a mask of the padding goes with each batch of such sequences.
     """
@@ -148,8 +148,8 @@ class ArraySpec:
         except ValueError:
             raise DataError(
                 f'{self.name}: expected rows of one length, got rows that differ. '
-                'Sequences of differing length are given as a list of arrays, to a recurrent '
-                'network; pad others yourself.'
+                'For a recurrent network, pass sequences of different lengths as a list of '
+                'arrays; pad others yourself.'
             ) from None
         if array.dtype.kind in 'fiub':
             return array
@@ -182,7 +182,7 @@ class ArraySpec:
     def _check_values(self, array: Any, row: Any = 'row') -> None:
         if array.dtype.kind == 'f':
             for start, rows in _chunks(array):
-                # one sum is cheaper than a flag for every value; it is not finite if any is not
+                # a sum is cheaper than a flag per value, and not finite if any value is not
                 with np.errstate(all='ignore'):
                     clean = np.isfinite(rows.sum())
                 if not clean:
@@ -209,7 +209,7 @@ class ArraySpec:
             first = np.argwhere(wrong)[0]
             raise DataError(
                 f'{self.name}: expected {expected}, got {rows[tuple(first)]} '
-                f'in {row} {start + first[0]}. Mend or drop that {row}.'
+                f'in {row} {start + first[0]}. Fix or remove that {row}.'
             )
 
 
@@ -251,13 +251,13 @@ def length(data: Any) -> Any:
 
 
 def end_to_end(data: Any) -> Any:
-    """An array as it is; a list of sequences, or `Ragged`, end to end in one."""
+    """Return an array unchanged; concatenate a list of sequences or a `Ragged`."""
     sequences = data.sequences if isinstance(data, Ragged) else data
     return np.concatenate(sequences) if isinstance(sequences, list) else sequences
 
 
 def fill(specs: Any, arrays: Any, what: Any = 'data') -> Any:
-    """The arrays, checked against their specs and against each other.
+    """Check arrays against their specs and against each other, and return them.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Data for a network: checked against what the network takes, then handed out in batches."""
+"""Datasets: data checked against the network's specs and returned in batches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kerasnets.errors import ConfigurationError, DataError, positive
 #: Batches of a callable that make an epoch, where nobody says. theanets' number.
 CALLABLE_BATCHES = 100
 
-#: Bytes of a block of batches that is handed to TensorFlow in one go.
+#: Bytes of a block of batches that is passed to TensorFlow at once.
 BLOCK = 2**24
 
 
@@ -70,7 +70,7 @@ class Dataset:
         self.shape: Any = None
 
     def shuffle(self, rng: Any) -> None:
-        """Draw arrays in another order each epoch; they stay in theirs until this is called."""
+        """Shuffle the rows of arrays each epoch. Without this call they keep their order."""
         self.rng = rng
 
     def epoch(self) -> Any:
@@ -79,7 +79,7 @@ class Dataset:
         return self._batches()
 
     def _renew(self) -> None:
-        """Get ready for another epoch."""
+        """Prepare for another epoch."""
 
     def _raw(self) -> Iterator[Any]:
         """Yield the checked arrays and the rows of each batch."""
@@ -114,7 +114,7 @@ class Dataset:
 
 
 class Arrays(Dataset):
-    """Batches by row from arrays that are held whole, and never copied whole."""
+    """Batches of rows from arrays in memory, which are never copied as a whole."""
 
     def __init__(self, arrays: Any, fit: Any, what: str, batch_size: Any, batches: Any) -> None:
         super().__init__(fit, what)
@@ -135,7 +135,7 @@ class Arrays(Dataset):
             self.shape = row[0].shape[1:]
 
     def feed(self) -> Any:
-        self._renew()  # here and not as it is read: Keras may begin to read an epoch twice
+        self._renew()  # now, not when it is read: Keras may start reading an epoch twice
         if self.ragged or keras.backend.backend() != 'tensorflow' or devices.devices() > 1:
             return super().feed()
         if self._feed is None:
@@ -145,8 +145,8 @@ class Arrays(Dataset):
     def blocks(self, batches: Any) -> Iterator[Any]:
         """Yield so many batches at a time, as a list of (tuple of arrays, rows of a batch).
 
-        Here that is one pair. The arrays are the same each time. A caller copies what is to stay:
-        new memory would cost more than what is written there.
+        Here that is one pair. The arrays are reused each time. The caller must copy what it keeps:
+        allocating new memory costs more than the copy.
         """
         self._renew()
         size = min(self.count, batches * self.batch_size)
@@ -182,7 +182,7 @@ class Arrays(Dataset):
             starts = tf.data.Dataset.range(0, tf.shape(block[0], 'int64')[0], self.batch_size)
             return starts.map(lambda i: (tuple(b[i : i + self.batch_size] for b in block),))
 
-        def blocks() -> Iterator[Any]:  # in new arrays, since several are under way at a time
+        def blocks() -> Iterator[Any]:  # in new arrays, since several are in flight
             for arrays, rows in self._cut(_in_block(self._row(), self.batch_size)):
                 yield tuple(p for s, a in zip(self.specs, arrays) for p in s.batch(a, rows))
 
@@ -272,7 +272,7 @@ class Stream(Dataset):
             raise DataError(
                 f'{self.what}: {self.name} ended after {self.drawn} batches, of which an '
                 f'epoch has {self.batches}. Say {self.what}_batches={self.drawn or 1} for '
-                'shorter epochs, and pass what does not end.'
+                'shorter epochs, or pass a source that does not end.'
             ) from None
         self.drawn += 1
         return batch
@@ -290,7 +290,7 @@ class Stream(Dataset):
             specs, batch = self.fit(batch)
             batch = fill(specs, batch, self.what)
         except DataError as cause:
-            raise DataError(f'{cause} (That is of a batch from {self.name}.)') from None
+            raise DataError(f'{cause} (In a batch from {self.name}.)') from None
         if self.specs is None:
             self.specs = specs
         elif [(s.kind, s.ragged) for s in specs] != [(s.kind, s.ragged) for s in self.specs]:

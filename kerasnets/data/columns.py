@@ -1,4 +1,4 @@
-"""Tables of columns, such as CSV files, as arrays for a network: numbers scaled, words one-hot."""
+"""Columns of a CSV file as arrays: numbers standardized, text one-hot encoded."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class Columns:
             _column(data, name)
         names = [name for name in data if name != target and name not in drop]
         if not names:
-            raise DataError('no column is left to predict from. Drop fewer.')
+            raise DataError('no column is left to predict from. Drop fewer columns.')
         aim = Column.of(target, data[target], words=bool(classes))
         if classes is False and aim.words is not None:
             raise DataError(
@@ -189,7 +189,9 @@ class Columns:
             columns = tuple(_described(column) for column in about['columns'])
             return cls(columns, _described(about['target']))
         except (KeyError, TypeError, ValueError) as error:
-            raise FileError(f'the file describes its table wrongly: {error!r}.') from None
+            raise FileError(
+                f'the description of the columns in the file is invalid: {error!r}.'
+            ) from None
 
 
 def read(path: Path) -> dict[str, list[str]]:

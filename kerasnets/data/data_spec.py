@@ -1,4 +1,4 @@
-"""What a network takes: specs for arrays on one side, the tensors they become on the other."""
+"""`DataSpec`: maps the arrays a user passes to the tensors the network consumes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class DataSpec:
         return data
 
     def fit(self, data: Any) -> Any:
-        """Slots for the data that training takes, and the data as a flat list for them."""
+        """Return the specs of the training data, and the data as a flat list."""
         data = self.spread(data)
         inputs = self.specs(data)
         specs = list(inputs)
@@ -100,14 +100,14 @@ class DataSpec:
         return dataclasses.replace(loss, target='that of another', weighted=weighted)
 
     def specs(self, arrays: Any) -> Any:
-        """Slots for the inputs, as the arrays for them ask: labels or values, ragged or not."""
+        """Return the specs of the inputs for these arrays: labels or values, ragged or not."""
         return [
             self._input(name, tensor, arrays[i] if i < len(arrays) else ())
             for i, (name, tensor) in enumerate(self.inputs.items())
         ]
 
     def specs_of(self, loss: Any, inputs: Any, data: Any, rest: Any) -> Any:
-        """Slots for the target and the weights of a loss."""
+        """Return the specs of the target and the weights of a loss."""
         output = find_output(self.nodes, loss.output_name)
         exact = self._exact(output, inputs, data)
         shapes = loss.target_shape(exact), loss.target_shape(output.shape)
@@ -148,7 +148,7 @@ class DataSpec:
         if not y.size:
             raise DataError('expected at least one example to score, got none.')
         if w and not w[0].any():
-            raise DataError('weights add up to 0. Give at least one example some weight.')
+            raise DataError('weights add up to 0. Give at least one example a positive weight.')
         return y, w[0] if w else np.ones(1)
 
     @staticmethod
@@ -209,7 +209,7 @@ class DataSpec:
         return self._sized(ArraySpec(called, static, static=static, dtype=values.dtype), x)
 
     def _sized(self, spec: Any, x: Any) -> Any:
-        """The spec, for sequences of differing length if that is what has come."""
+        """The spec, for sequences of different lengths if that is what has come."""
         free = len(spec.shape) > 1 and spec.shape[1] is None
         if not free or not is_ragged(x, len(spec.shape)):
             return spec

@@ -23,7 +23,7 @@ def compute(
     """The named outputs for some inputs: a dict of arrays.
 
     Noise and dropout among the regularizers are drawn as a numpy generator decides.
-    Sequences of differing length give lists of arrays, a sequence each, where the output
+    Sequences of different lengths give lists of arrays, a sequence each, where the output
     has steps. With `start`, the array stands for that layer's output, in the place of the
     inputs.
 
@@ -64,7 +64,7 @@ def _in_batches(function: Any, arrays: Any, specs: Any) -> Any:
 
 
 def _in_ragged_batches(function: Any, arrays: Any, specs: Any) -> Any:
-    """The same for sequences of differing length, those of like length together."""
+    """The same for sequences of different lengths, grouped by length."""
     longest = np.max([a.lengths for a in arrays if isinstance(a, Ragged)], axis=0)
     order = np.argsort(longest, kind='stable')
     found: Any = {}
@@ -80,7 +80,7 @@ def _in_ragged_batches(function: Any, arrays: Any, specs: Any) -> Any:
 
 
 def _width(specs: Any, arrays: Any) -> Any:
-    """Values that a row of the inputs has, a step of it for sequences of differing length."""
+    """Values that a row of the inputs has, a step of it for sequences of different lengths."""
     shapes = [s.shape[1:] if isinstance(a, Ragged) else a.shape[1:] for s, a in zip(specs, arrays)]
     widths = [
         np.prod([n or 1 for n in shape]) * (s.classes or 1) for s, shape in zip(specs, shapes)

@@ -1,4 +1,4 @@
-"""Networks as scikit-learn knows estimators: `fit`, `predict`, `score`, in pipelines and searches.
+"""Networks as scikit-learn estimators: `fit`, `predict`, `score`, in pipelines and searches.
 
 ``layers`` are the hidden ones; the sizes of input and output come from the data. Every keyword of
 `Network.itertrain` is a parameter, so that ``GridSearchCV`` can look for the best of any.

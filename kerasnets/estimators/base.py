@@ -1,4 +1,4 @@
-"""What the estimators share: their parameters, and how a network is trained for them."""
+"""The base of the estimators: parameters and training."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def weights_of(sample_weight: Data, x: Data) -> Any:
         raise DataError(f'expected sample_weight of one axis, got {sample_weight.shape}.')
     if not sample_weight.any():
         raise DataError(
-            'sample_weight is zero for all rows. Give at least one of them some weight.'
+            'sample_weight is zero for all rows. Give at least one row a positive weight.'
         )
     return sample_weight
 

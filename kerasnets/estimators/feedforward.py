@@ -53,7 +53,7 @@ class NetClassifier(Classifying, Estimator):
     def partial_fit(
         self, X: Data, y: Data, classes: Any = None, sample_weight: Data = None
     ) -> Self:
-        """Go on training for an epoch; `classes` names all there are, at the first call."""
+        """Train for one more epoch. The first call needs `classes`, all class labels."""
         first = not hasattr(self, 'net_')
         X, y = self._check(X, y, reset=first)
         if not first:
@@ -114,7 +114,7 @@ class NetRegressor(base.MultiOutputMixin, base.RegressorMixin, Estimator):
         return self._learn(X, y, sample_weight)
 
     def partial_fit(self, X: Data, y: Data, sample_weight: Data = None) -> Self:
-        """Go on training for an epoch."""
+        """Train for one more epoch."""
         again = hasattr(self, 'net_')
         X, y = self._check(X, y, not again)
         return self._learn(X, y, sample_weight, again, epochs=1)
@@ -165,7 +165,7 @@ class NetAutoencoder(base.ClassNamePrefixFeaturesOutMixin, base.TransformerMixin
         return self._learn(validate_data(self, X, accept_sparse='csr'))
 
     def partial_fit(self, X: Data, y: Data = None) -> Self:
-        """Go on training for an epoch."""
+        """Train for one more epoch."""
         again = hasattr(self, 'net_')
         X = validate_data(self, X, accept_sparse='csr', reset=not again)
         return self._learn(X, again, epochs=1)

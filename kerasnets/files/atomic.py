@@ -1,4 +1,4 @@
-"""Files on disk: written whole or not at all, sealed, and told apart by their first bytes."""
+"""Atomic writing, checksums, and formats recognized by their first bytes."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def reading(source: Any) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def replacing(target: Any) -> Iterator[Any]:
-    """A path beside the target, for a file or a folder, which takes its place if all goes well.
+    """Yield a path next to the target, a file or a folder, which replaces it on success.
 
     It is on disk, as far as the system can say, before the target is touched. If anything goes
     wrong, the target is as it was, and nothing is left beside it.
@@ -169,7 +169,7 @@ def check_seal(path: Any) -> None:
         handle.seek(whole)
         end = handle.read()
     if end.startswith(SEAL) and end[len(SEAL) :] != _digest(path, whole):
-        raise FileError('the file is damaged: its contents are not those that were written.')
+        raise FileError('the file is damaged: its contents changed after it was written.')
 
 
 def _digest(path: Any, size: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What lies in a Keras file: read from its own metadata, with neither Keras nor a model.
+"""The contents of a Keras file, read from its metadata without Keras.
 
 Whatever a file could do to who reads it is refused here: members of an archive that would land
 elsewhere or unfold to more than they are, links out of HDF5 files, arrays that are not stored.
@@ -84,7 +84,7 @@ def read(path: Any) -> Any:
     path = pathlib.Path(path)
     size, suffix = path.stat().st_size, atomic.format_of(path)
     if suffix not in ('.keras', '.h5'):
-        raise FileError('the file is no .keras or .h5 file, nor a pickle of theanets.')
+        raise FileError('the file is not a .keras or .h5 file, nor a theanets pickle.')
     try:
         if suffix == '.keras':
             with zipfile.ZipFile(path) as archive:
@@ -96,7 +96,7 @@ def read(path: Any) -> Any:
         raise
     except Exception as error:  # a broken file raises anything at all
         raise FileError(
-            f'the file is broken ({type(error).__name__}: {" ".join(str(error).split())}).'
+            f'the file is damaged ({type(error).__name__}: {" ".join(str(error).split())}).'
         ) from None
 
 
@@ -126,7 +126,7 @@ def _of_archive(archive: Any, size: Any) -> Any:
     names = members(archive, size)
     for name in (CONFIG, METADATA, WEIGHTS):
         if name not in names:
-            raise FileError(f'the file has no {name!r}: it is no model of Keras.')
+            raise FileError(f'the file has no {name!r}: it is not a Keras model.')
     for name in names:
         if name not in (CONFIG, METADATA, WEIGHTS, MEMBER):
             _read_through(archive, name)
@@ -158,7 +158,7 @@ def members(archive: Any, size: Any) -> Any:
     Raises
     ------
     FileError
-        If one would land elsewhere, or they would unfold to more than they can be.
+        If one would land elsewhere, or they would expand to more than they can be.
     """
     infos = archive.infolist()
     names = [info.filename for info in infos]
@@ -168,7 +168,7 @@ def members(archive: Any, size: Any) -> Any:
         parts = info.filename.replace('\\', '/').split('/')
         outside = '..' in parts or parts[0] == '' or ':' in parts[0] or '\\' in info.filename
         if outside or (info.external_attr >> 28) == 0o12:
-            raise FileError(f'the member {info.filename!r} would land outside of the file.')
+            raise FileError(f'the member {info.filename!r} would be extracted outside its folder.')
     _check_unfolded(sum(info.file_size for info in infos), size)
     return names
 
@@ -235,7 +235,7 @@ def _json(text: Any, name: str) -> Any:
         raise FileError(f'{name!r} has {len(text):,} bytes, more than {JSON_BYTES:,}.')
     found = json.loads(text)
     if not isinstance(found, dict):
-        raise FileError(f'{name!r} is no description of a model.')
+        raise FileError(f'{name!r} is not a description of a model.')
     return found
 
 
@@ -249,12 +249,12 @@ def _arrays(file: Any, size: Any) -> Any:
         prefix, group = stack.pop()
         address = h5py.h5o.get_info(group.id).addr
         if address in seen or prefix.count('/') > DEPTH or len(seen) + len(found) > COUNT:
-            raise FileError(f'the groups of the file go round, or too deep, at {prefix!r}.')
+            raise FileError(f'the groups of the file are cyclic or too deep at {prefix!r}.')
         seen.add(address)
         for key in group:
             name = f'{prefix}{key}'
             if type(group.get(key, getlink=True)) is not h5py.HardLink:
-                raise FileError(f'{name!r} is a link to elsewhere.')
+                raise FileError(f'{name!r} is a link to another file.')
             item = group[key]
             if isinstance(item, h5py.Group):
                 stack.append((f'{name}/', item))
@@ -275,10 +275,10 @@ def _stored(name: str, item: Any) -> Any:
         raise FileError(f'{name!r} is no array of numbers.')
     made = item.id.get_create_plist()
     if not {made.get_filter(i)[0] for i in range(made.get_nfilters())} <= FILTERS:
-        raise FileError(f'{name!r} is compressed in a way that is not known here.')
+        raise FileError(f'{name!r} is compressed with an unknown filter.')
     return math.prod(item.shape) * item.dtype.itemsize
 
 
 def _check_unfolded(total: Any, size: Any) -> None:
     if total > max(EXPANSION * size, FLOOR):
-        raise FileError(f'the file of {size:,} bytes would unfold to {total:,}.')
+        raise FileError(f'the file of {size:,} bytes would expand to {total:,}.')

@@ -1,4 +1,4 @@
-"""What is in a file, told from what it says of itself: no model is made, Keras is not needed."""
+"""The contents of a model file. No model is built and Keras is not imported."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Inspection:
 
 
 def inspect(filename_or_handle: File) -> Inspection:
-    """Tell what is in a model file, without making the model.
+    """Return the contents of a model file without building the model.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Networks as Keras files: what Keras needs, and beside it what kerasnets needs.
+"""Networks as Keras files, with kerasnets' own metadata in the same file.
 
 A `.keras` file is a zip in which Keras reads the members that it knows; an `.h5` file is HDF5
 in which Keras reads the group that it knows. The description of the network, a JSON text, is a
@@ -38,7 +38,7 @@ SUFFIXES = ('.weights.h5', '.keras', '.h5')
 def save(net: Any, target: Any, members: Any = MappingProxyType({})) -> None:
     """Write a network to a path ending in .keras, .h5 or .weights.h5, or to a binary file.
 
-    The file is written beside its target, read back, and then put in its place. `members` are
+    The file is written next to its target, read back, and then replaces it. `members` are
     further ones of a .keras file, as bytes by name.
     """
     if hasattr(target, 'write'):
@@ -59,7 +59,7 @@ def save(net: Any, target: Any, members: Any = MappingProxyType({})) -> None:
     if suffix == '.h5' and shares_weights(net.model):
         raise FileError(
             f'cannot write {str(target)!r}: layers of this network share weights, which an .h5 '
-            f'file cannot say. Try {str(target.with_suffix(".keras"))!r}.'
+            f'file cannot store. Try {str(target.with_suffix(".keras"))!r}.'
         )
     if devices.is_first():
         with atomic.replacing(target) as path, devices.alone():
@@ -82,7 +82,7 @@ def load(source: Any, cls: Any, max_params: Any = None) -> Any:
         found = contents.read(path)
         if found.config is None:
             raise FileError(
-                'the file holds weights alone. Make the network and load_weights() them.'
+                'the file holds only weights. Build the network and call its load_weights().'
             )
         policy.check(found, max_params)
         with _named(path, suffix) as link:
@@ -119,7 +119,7 @@ def _named(path: Any, suffix: Any) -> Iterator[Any]:
 
 
 def _write(net: Any, path: Any, suffix: Any, members: Any) -> None:
-    """Write a network, then see that it is there."""
+    """Write a network, then check what was written."""
     about = json.dumps(metadata.describe(net))
     if suffix == '.keras':
         net.model.save(path)
@@ -136,7 +136,8 @@ def _write(net: Any, path: Any, suffix: Any, members: Any) -> None:
     kept = {contents.digest(keras.ops.convert_to_numpy(w)) for w in net.model.weights}
     if json.dumps(found.about) != about or not kept <= contents.digests(path):
         raise FileError(
-            f'cannot write {str(path)!r}: it reads other than it was written. Try another disk.'
+            f'cannot write {str(path)!r}: what was read back differs from what was written. '
+            'Try another disk.'
         )
 
 

@@ -1,4 +1,4 @@
-"""Models that Keras made, as networks: their layers stand for themselves in the list."""
+"""Keras models as networks: their layers are the entries of the list."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def _check_all_described(specs: Any, model: Any) -> None:
     names = {spec.name for spec in specs}
     for layer in [] if model.name in names else model.layers:
         if not isinstance(layer, (keras.layers.InputLayer, Probe)) and layer.name not in names:
-            raise FileError(f'the file has a layer {layer.name!r} and does not describe it.')
+            raise FileError(f'the file has a layer {layer.name!r} without a description.')
 
 
 def _loss(loss: Any) -> Any:
@@ -82,7 +82,8 @@ def _unloss(fields: Any) -> Any:
     form = fields['form']
     if isinstance(form, dict) and 'function' in form:
         log.warning(
-            'the loss %s is a function, which no file holds: set_loss() it.', *form.values()
+            'the loss %s is a function, which cannot be saved. Set it again with set_loss().',
+            *form.values(),
         )
         return None
     if isinstance(form, dict):

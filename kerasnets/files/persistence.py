@@ -1,4 +1,4 @@
-"""`Persistent`: how a network is kept: in files, in pickles, over models of Keras."""
+"""`Persistent`: networks in files and pickles, and over Keras models."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Persistent:
-    """What a `Network` has for being kept and brought back."""
+    """The methods of a `Network` that save and load it."""
 
     rng: np.random.Generator
     losses: list[Loss]
@@ -28,7 +28,7 @@ class Persistent:
     def save(self, filename_or_handle: File) -> None:
         """Write the network to a ``.keras`` or ``.h5`` file that plain Keras opens.
 
-        A file that is there is replaced when the new one is whole and on disk, not before.
+        An existing file is replaced only after the new one is complete and on disk.
 
         Parameters
         ----------
@@ -99,7 +99,7 @@ class Persistent:
     def load(cls, filename_or_handle: File, max_params: int | None = None) -> Self:
         """Read a network that `save` wrote, a model that Keras saved, or a pickle of theanets.
 
-        Nothing in a file is run: see `guard` and `inert`.
+        Nothing in a file is executed: see `policy` and `theanets.safe_unpickler`.
 
         Parameters
         ----------

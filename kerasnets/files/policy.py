@@ -1,4 +1,4 @@
-"""What a Keras file may ask for when it is opened, decided before Keras sees it.
+"""The policy of what a Keras file may contain, checked before Keras reads it.
 
 A file names classes, functions and sizes. Here the classes are a closed list, whatever Keras'
 own settings say, and the sizes must be those of the arrays that the file holds.
@@ -72,7 +72,7 @@ UNROLLED = 2**12
 
 
 def check(contents: Any, max_params: Any = None) -> None:
-    """Refuse a file that asks for what it should not.
+    """Refuse a file that violates the policy.
 
     Parameters
     ----------
@@ -95,8 +95,8 @@ def check(contents: Any, max_params: Any = None) -> None:
     made = sum(math.prod(weight.shape) for weight in model.weights)  # without seeds
     if made > (2 * held + FREE if max_params is None else max_params):
         raise FileError(
-            f'the layers of the file have {made:,} parameters, and it holds {held:,}. If it is '
-            'meant to be so, say max_params=.'
+            f'the layers of the file have {made:,} parameters, and it holds {held:,}. If this is '
+            'intended, pass max_params=.'
         )
     compare(model, contents.weights)
 
@@ -124,7 +124,7 @@ def skeleton(config: Any, objects: Any = MappingProxyType({})) -> Any:
             return threads.submit(_without_values, copy.deepcopy(config), objects).result()
     except Exception as error:  # what a file says may go wrong in any way
         raise FileError(
-            f'the model of the file cannot be made: {" ".join(str(error).split())[:500]}'
+            f'the model of the file cannot be built: {" ".join(str(error).split())[:500]}'
         ) from None
     finally:
         random.setstate(state)
@@ -205,7 +205,7 @@ def _registered(value: Any, owner: Any) -> Any:
     found = {word: known for word, known in found.items() if known is not None}
     if not found:
         raise FileError(
-            f'{owner} names {module or "no module"}: {name!r}, which is not known here. If it is '
+            f'{owner} names {module or "no module"}: {name!r}, which is unknown here. If it is '
             'yours, import what defines it, with @keras.saving.register_keras_serializable(), '
             'and load again.'
         )
@@ -230,7 +230,7 @@ def _check_value(key: Any, value: Any, owner: Any, limit: Any) -> None:
     if key in SIZES and any(number ** SIZES[key] > limit for number in _numbers(value)):
         raise FileError(
             f'{owner} has {key}={value}, for which the values that the file holds are too few. '
-            'If it is meant to be so, say max_params=.'
+            'If this is intended, pass max_params=.'
         )
     if key in ('vocabulary', 'idf_weights') and isinstance(value, str):
         raise FileError(f'{owner} would read the file {value!r}.')

@@ -1,4 +1,4 @@
-"""From specs to Keras layers, and from layers to models over them.
+"""Builds Keras layers from specs, and the network's model from layers.
 
 `add_node` makes the layers, once, and `assemble` the network's own model of them. Any other
 model over the same layers comes from `nodes.connect`.
@@ -121,7 +121,7 @@ def assemble(nodes: Any) -> Any:
     ends = [node for node in nodes[::-1] if node.name not in read]
     for node in ends:
         if node.spec.form == 'input':
-            raise node.spec.error('no layer reads it. Name it among the inputs of a layer.')
+            raise node.spec.error('no layer reads it. Add it to the inputs of a layer.')
     outputs = [node.output for node in ends]
     return keras.Model(list(inputs_of(nodes).values()), outputs if ends[1:] else outputs[0])
 
@@ -202,7 +202,7 @@ def _initialise(layer: Any, spec: Any, rng: Any) -> None:
         if not params or (param and param not in params):
             raise ConfigurationError(
                 f'{setting!r} sets no parameter of this layer.{suggest(param, params)} '
-                f'It has: {", ".join(params) or "none that can be set so"}.'
+                f'It has: {", ".join(params) or "none of this kind"}.'
             )
     settings = {k: spec.options[k] for k in asked}
     for name, param in params.items():

@@ -1,4 +1,4 @@
-"""`LayerList`: a list of layers as a Keras model, and what can be asked about it."""
+"""`LayerList`: a list of layers as a Keras model."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LayerList:
             raise ConfigurationError(f'expected a list of layers, got {layers!r}. Try [10, 20, 3].')
         self.rng = generator(rng)
         self._nodes: list[Any] = []
-        self._model: Any = None  # made when first asked for, of the layers of that time
+        self._model: Any = None  # built on first use
         self._made: dict[str, Any] = {}  # built from the layers, on first use
         layers = list(layers)
         for i, layer in enumerate(layers):

@@ -31,7 +31,7 @@ from kerasnets.regularizers import (
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """What is asked of a graph beside the losses."""
+    """What a graph computes in addition to the losses."""
 
     regularizers: tuple[Any, ...] = ()
     noisy: bool = False  # whether there is noise outside of training too
@@ -65,7 +65,7 @@ class Graph:
 
     @property
     def loss(self) -> Any:
-        """The losses and the penalties added up: what training makes small."""
+        """The losses and the penalties added up: what training minimizes."""
         return self.err + sum(weight * value for weight, value in self.penalties)
 
 
@@ -95,7 +95,7 @@ def build(
         (loss, outputs, target, weights) -> dict of further quantities, for the first loss.
     asked : Asked
     padded : bool
-        Whether the inputs are sequences of differing length, with their masks.
+        Whether the inputs are sequences of different lengths, with their masks.
 
     Raises
     ------
@@ -164,8 +164,8 @@ def _weigh(
         return target, hidden(masks.Steps()(output), weights, ndim)
     if padded:
         raise ConfigurationError(
-            f'{loss.name!r} is of a batch as a whole: padding would count. '
-            'Give sequences of one length.'
+            f'{loss.name!r} is computed over a whole batch, so padding would count. '
+            'Pass sequences of equal length.'
         )
     return target, weights
 
@@ -182,7 +182,7 @@ def _penalty(nodes: Any, regularizer: Any, found: Any, sources: Any, padded: Any
         hidden = [node for node in hidden if len(node.output.shape) == 3]
         if not hidden and regularizer.pattern is None:
             raise ConfigurationError(
-                f'{type(regularizer).__name__}: no hidden layer puts out sequences. Leave it out.'
+                f'{type(regularizer).__name__}: no hidden layer outputs sequences. Leave it out.'
             )
     chosen = regularizer.select(list(found), [f'{node.name}:out' for node in hidden])
     if not chosen:
@@ -208,7 +208,9 @@ def _of_weights(nodes: Any, regularizer: Any, anchor: Any) -> Any:
 
 def _contraction(nodes: Any, regularizer: Any, chosen: Any, sources: Any, padded: Any) -> Any:
     if padded:
-        raise ConfigurationError('contractive: expected sequences of one length, got padded ones.')
+        raise ConfigurationError(
+            'contractive: expected sequences of equal length, got padded ones.'
+        )
     fresh = {
         name: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype)
         for name, tensor in sources.items()

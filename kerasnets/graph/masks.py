@@ -16,7 +16,7 @@ LOSING = (keras.layers.Embedding, keras.layers.RMSNormalization)
 
 
 class Padded(keras.layers.Layer):
-    """Lets a mask go along with a tensor (examples, time, …)."""
+    """Attaches a mask to a tensor (examples, time, …)."""
 
     def __init__(self) -> None:
         super().__init__(dtype='float32', autocast=False)
@@ -66,20 +66,20 @@ def run(layer: Any, x: Any, **kwargs: Any) -> Any:
 
 
 def check(nodes: Any) -> None:
-    """Refuse networks in which padding would be taken for data."""
+    """Refuse networks that would treat padding as data."""
     for node in nodes:
         layer, reads = node.layer, [s for s in nodes if f'{s.name}:out' in node.spec.inputs]
         if not any(len(s.output.shape) > 2 or 'int' in s.output.dtype for s in reads):
             continue
         if getattr(layer, 'go_backwards', False) and layer.return_sequences:
             raise node.spec.error(
-                'it puts out its sequence backwards, the padding first. Give sequences of one '
-                "length, or use a 'bidirectional' layer, which keeps the order of time."
+                'it outputs its sequence backwards, with the padding first. Pass sequences of '
+                "equal length, or use a 'bidirectional' layer, which keeps the order of time."
             )
         if not (layer.supports_masking or _is_stepwise(layer)):
             raise node.spec.error(
-                f'{type(layer).__name__} layers cannot tell padding from data. Give sequences of '
-                'one length.'
+                f'{type(layer).__name__} layers do not support masks, so padding would count. Pass '
+                'sequences of equal length.'
             )
 
 

@@ -1,4 +1,4 @@
-"""Quantities that are watched in training, as symbolic scalars of a graph."""
+"""Monitors and gradient norms as symbolic scalars of a graph."""
 
 from __future__ import annotations
 

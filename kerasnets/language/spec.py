@@ -133,7 +133,7 @@ def check_names(specs: Any) -> None:
         if spec.name in seen:
             raise spec.error(
                 f'the name {spec.name!r} is taken by layer {seen[spec.name]}. '
-                'Give one of the two another with dict(name=...).'
+                'Give one of them another name with dict(name=...).'
             )
         seen[spec.name] = spec.place
 
@@ -234,7 +234,7 @@ def _name(typed: Any, default: Any) -> Any:
     name = default if typed is None else typed
     if not isinstance(name, str) or not name or set(name) & set(':./'):
         raise ConfigurationError(
-            f"expected a name without ':', '.' or '/', got {name!r}. Names like 'hid1' will do."
+            f"expected a name without ':', '.' or '/', got {name!r}. Use a name such as 'hid1'."
         )
     return name
 

@@ -40,7 +40,7 @@ class Form:
     join: Callable[..., Any] | None = None
     partner: bool = False  # whether it shares the weights of another layer
     of_labels: bool = False  # whether it is made for a number of labels, ``input_dim``
-    build: Callable[..., Any] | None = None  # (spec) -> layer, in the place of all the above
+    build: Callable[..., Any] | None = None  # (spec) -> layer, instead of all the above
 
     def make(self, spec: Any, **given: Any) -> Any:
         """The Keras layer for a spec, not yet built; `given` are further keywords.

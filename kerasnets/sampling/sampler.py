@@ -1,4 +1,4 @@
-"""Sampling sequences of labels: one compiled loop that carries the states of the layers.
+"""Sampling of label sequences in one compiled loop that carries the layers' states.
 
 Reading the seed and writing the sample are the same loop: at each step the network reads a
 label and the next one is either given or drawn. A step costs the same however long the
@@ -249,7 +249,7 @@ def _alphabet(nodes: Any) -> Any:
         )
     if reads != output[-1]:
         raise ConfigurationError(
-            'a sequence is written by reading what was written: expected as many outputs as '
+            'sampling feeds outputs back as inputs: expected as many outputs as '
             f'inputs, got {output[-1]} and {reads}.'
         )
     return reads
@@ -261,13 +261,13 @@ def _check_stepwise(node: Any) -> None:
     if isinstance(layer, keras.layers.RNN):
         if layer.go_backwards:
             raise node.spec.error(
-                'it reads the sequence backwards: there is no next step. Use a forward layer.'
+                'it reads the sequence backwards, so there is no next step. Use a forward layer.'
             )
         return
     axes = getattr(layer, 'axis', -1)
     if kind not in STEPWISE or axes not in (-1, len(node.output.shape) - 1, [-1], [2]):
         whole = 'bidirectional' if kind == 'Bidirectional' else kind
         raise node.spec.error(
-            f'{whole} layers look at the whole sequence; it cannot be written a step at a time. '
-            'Use forward recurrent layers and layers that treat each step by itself.'
+            f'{whole} layers read the whole sequence, so they cannot be sampled step by step. '
+            'Use forward recurrent layers and layers that compute each step independently.'
         )

@@ -61,7 +61,7 @@ class Checkpoints:
         return self.every > 0 and epochs % self.every == 0
 
     def save(self, net: Any, state: Any) -> None:
-        """Write a checkpoint, in the place of one that is there."""
+        """Write a checkpoint, replacing an existing one."""
         path = pathlib.Path(self.path.format(int(time.time())))
         keras_files.save(net, path, {MEMBER: pack(state)})
         self.last = time.monotonic()
@@ -110,7 +110,8 @@ def read(path: Any) -> Any:
     path = atomic.local(path)
     if not path.is_file():
         raise FileError(
-            f'cannot resume from {str(path)!r}: there is no such file. Leave out resume to begin.'
+            f'cannot resume from {str(path)!r}: there is no such file. '
+            'Leave out resume to start from the beginning.'
         )
     try:
         contents.read(path)  # refuses what would harm

@@ -1,4 +1,4 @@
-"""When compiling pays: an estimate of the training time, from sizes alone."""
+"""Estimates the training time from sizes, to decide whether compiling pays."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from kerasnets import layers
 
-#: Seconds of training, as `seconds` guesses them, from which on it is worth while to compile.
+#: Estimated seconds of training above which compiling pays.
 WORTH = 0.75
 
-#: What `seconds` reckons with: seconds that an update takes whatever it does, seconds that each
-#: step through time adds to it, and operations a second.
+#: The constants of the estimate: seconds per update, additional seconds per time step of a
+#: recurrent layer, and operations per second.
 EACH, IN_TIME, SPEED = 3e-4, 6e-5, 1e11
 
 
@@ -28,7 +28,7 @@ def compiles(models: Any, source: Any, settings: Any) -> Any:
 
 
 def seconds(models: Any, source: Any, settings: Any) -> Any:
-    """A guess at how long all training will take: by size alone, and in no hurry."""
+    """Estimate the seconds of training from sizes, as a lower bound."""
     epochs = settings.epochs
     if epochs is None:  # so many at least, with a validation that never gets better
         epochs = settings.validate_every * (settings.patience + 1)

@@ -8,7 +8,7 @@ import keras
 
 
 class Epochs(keras.callbacks.CallbackList):
-    """Lets several calls of ``fit`` look like one to the callbacks.
+    """Makes several calls of ``fit`` look like one to the callbacks.
 
     The callbacks are given the network's own model, so that they save and change that one;
     when they stop its training, the objective's is stopped.

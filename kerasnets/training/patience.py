@@ -11,12 +11,12 @@ from kerasnets.errors import number, positive
 
 @dataclasses.dataclass
 class Patience:
-    """Remembers the best validation so far, and when to stop waiting for a better one.
+    """Tracks the best validation loss, and decides when training stops.
 
     Attributes
     ----------
     patience : int
-        Validations without progress that are put up with.
+        Number of validations without improvement before training stops.
     min_improvement : float
         Fraction of the best loss by which another must be below it to count as progress.
     """
@@ -31,7 +31,7 @@ class Patience:
         number(self.min_improvement, 'min_improvement', lambda v: 0 <= v < 1, 'of 0 to under 1')
 
     def better(self, loss: Any, counts: bool = True) -> Any:
-        """Take note of a loss; True if it is the best so far, else a failure if it counts."""
+        """Record a loss. Return True if it is the best; else count a failure, if `counts`."""
         margin = abs(self.best) * self.min_improvement if math.isfinite(self.best) else 0.0
         if self.best - loss > margin:
             self.best, self.failures = loss, 0

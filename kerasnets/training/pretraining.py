@@ -1,4 +1,4 @@
-"""Training a part of a network at a time, to begin with.
+"""Layerwise training and pretraining: one part of a network at a time.
 
 Each part is a network of its own over the very layers of the whole one, so that the network is
 whole at every moment: there is nothing to put back.
@@ -58,7 +58,7 @@ def itertrain(
     """
     if not is_chain(net.nodes):
         raise ConfigurationError(
-            f'{algo!r} needs a chain of layers; this network branches. Train it with another.'
+            f'{algo!r} needs a chain of layers; this network branches. Use another algorithm.'
         )
     if unlabelled is not None and algo != 'pretrain':
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""A learning rate, found by trying ever larger ones.
+"""The search for a learning rate by increasing it step by step.
 
 L. Smith (2017), "Cyclical learning rates for training neural networks", WACV.
 """
@@ -28,7 +28,7 @@ BLOWN = 4.0
 
 @dataclasses.dataclass(frozen=True)
 class RateCurve:
-    """What each learning rate did.
+    """The loss at each learning rate.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ def find(
     losses = np.array(losses)
     finite = losses[np.isfinite(losses)]
     if len(finite) < 3:
-        raise ConfigurationError(f'the loss blew up at once. Try low={low / 1000:g}.')
+        raise ConfigurationError(f'the loss diverged immediately. Try low={low / 1000:g}.')
     steepest = int(np.argmin(np.gradient(finite, np.log(rates[: len(finite)]))))
     return RateCurve(rates[: len(losses)], losses, float(rates[steepest]))
 

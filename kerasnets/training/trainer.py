@@ -1,4 +1,4 @@
-"""The training loop: `model.fit` an epoch at a time, with theanets' patience around it."""
+"""The training loop: `model.fit` for one epoch at a time, with patience and checkpoints."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Trainer:
         Compiled with the optimizer.
     train, valid : data.Dataset
         `valid` may be None: then the training loss is watched, and its monitors are
-        returned in the place of the validation's.
+        returned instead.
     patience : Patience
     settings : training.Settings
     callbacks : list of keras.callbacks.Callback
@@ -212,7 +212,7 @@ class Trainer:
         missing = {*self._variables(), *STATE} - set(state)
         if missing:
             raise FileError(
-                f'the checkpoint says nothing of {", ".join(sorted(missing))}. Train anew.'
+                f'the checkpoint lacks {", ".join(sorted(missing))}. Train from the beginning.'
             )
         for name, variables in self._variables().items():
             checkpoints.check(variables, state[name], name)

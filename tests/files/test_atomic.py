@@ -146,7 +146,7 @@ def test_a_folder_that_lets_nobody_in():
     with tempfile.TemporaryDirectory() as folder:  # tmp_path is for this user alone
         os.chmod(folder, 0o555)
         said = run(DENIED, f'{folder}/net.keras')
-    assert f'the folder {folder!r} does not let this user make files' in said
+    assert f'the folder {folder!r} is not writable for this user' in said
 
 
 @pytest.mark.parametrize('suffix', SUFFIXES)

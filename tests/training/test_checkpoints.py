@@ -174,7 +174,7 @@ def test_what_is_no_checkpoint(tmp_path):
         keras_files.save(net, tmp_path / f'{name}.keras', {checkpoints.MEMBER: member})
     for name, says in [
         ('algo.keras', 'another network or algorithm: expected optimizer of shapes'),
-        ('nothing.keras', 'the checkpoint says nothing of best, epoch'),
+        ('nothing.keras', 'the checkpoint lacks best, epoch'),
         ('noise.keras', 'expected a checkpoint'),
         ('zeros.keras', 'expected a checkpoint.*would unfold'),
         ('hollow.keras', 'expected a checkpoint'),

@@ -38,19 +38,19 @@ def load(content: Any, classes: Any, max_params: Any = None) -> Any:
     records = read(content)
     kind = '.'.join(records.kind)
     if kind not in classes:
-        raise FileError(f'the file holds a {kind}, which is no network of theanets.')
+        raise FileError(f'the file holds a {kind}, which is not a network of theanets.')
     _check_sizes(records, max_params)
     try:
         net = make(classes[kind], records)
     except FileError:
         raise
     except Exception as error:  # what a broken file describes may be anything at all
-        raise FileError(f'the network of theanets cannot be made again: {error}') from error
+        raise FileError(f'the theanets network cannot be rebuilt: {error}') from error
     if any(entry['form'] == 'bidirectional' for entry in records.entries):
         warnings.warn(
             'theanets left the backward half of a bidirectional layer reversed in time: its '
-            'output at the first step had read the last step alone. Here both halves are '
-            'aligned, so predictions differ. Train the network on.',
+            'output at the first step depends on the last step only. Here both halves are '
+            'aligned, so predictions differ. Train the network again.',
             stacklevel=2,
         )
     return net

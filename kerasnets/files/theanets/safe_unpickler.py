@@ -97,8 +97,8 @@ class _Reader(pickle.Unpickler):
         known = module.split('.')[0] in MODULES or name in NAMES.get(module, ())
         if not known:
             raise FileError(
-                f'the file names {module}.{name}, which is no part of a model of theanets. '
-                'It may do harm; it was not run.'
+                f'the file names {module}.{name}, which is not part of a theanets model. '
+                'It may be harmful; it was not executed.'
             )
         return type(name, (Record,), {'kind': f'{module}.{name}'})
 
@@ -122,7 +122,7 @@ def read(content: Any) -> Any:
     except FileError:
         raise
     except Exception as error:  # a broken pickle raises anything at all
-        raise FileError(f'the file is no whole pickle ({type(error).__name__}: {error}).') from None
+        raise FileError(f'the pickle is damaged ({type(error).__name__}: {error}).') from None
 
 
 def _unzipped(content: Any) -> Any:
@@ -130,11 +130,11 @@ def _unzipped(content: Any) -> Any:
         unzip = zlib.decompressobj(wbits=31)
         found = unzip.decompress(content, LARGEST)
     except zlib.error as error:
-        raise FileError(f'the file is no whole gzip file ({error}).') from None
+        raise FileError(f'the gzip file is damaged ({error}).') from None
     if unzip.unconsumed_tail:
-        raise FileError(f'the file unfolds to more than {LARGEST:,} bytes.')
+        raise FileError(f'the file expands to more than {LARGEST:,} bytes.')
     if not unzip.eof:
-        raise FileError('the file is no whole gzip file: it ends too soon.')
+        raise FileError('the gzip file is truncated.')
     return found
 
 
@@ -145,7 +145,7 @@ def _check(content: Any) -> None:
             raise FileError(f'the file has more than {OPERATIONS:,} operations.')
         puts = operation.name in ('PUT', 'BINPUT', 'LONG_BINPUT')
         if puts and int(argument or 0) > 2 * count + 1000:
-            raise FileError('the file numbers its objects without need.')
+            raise FileError('the file uses object numbers that it does not need.')
 
 
 def array(record: Any) -> Any:
@@ -174,7 +174,7 @@ def _array(shape: Any, dtype: Any, order: Any, data: Any) -> Any:
     kind = str(dtype.args[0])
     byteorder = dtype.state[1] if isinstance(dtype.state, tuple) else '<'
     if kind not in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u4', 'u8', 'b1'):
-        raise FileError(f'expected an array of numbers, got one of {kind!r}.')
+        raise FileError(f'expected an array of numbers, got dtype {kind!r}.')
     dtype = np.dtype(kind).newbyteorder(byteorder)
     if isinstance(data, Record) and data.name == 'encode':  # bytes, as Python 2 wrote them
         data = data.args[0]

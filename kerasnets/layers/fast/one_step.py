@@ -1,7 +1,7 @@
-"""Recurrent layers a step at a time, as sampling takes them.
+"""Recurrent layers one step at a time, for sampling.
 
 What does not change from step to step is computed before the first: a label's row of the input
-weights, bias included, is read in the place of a product with a one-hot vector. The gates of an
+weights, bias included, is read instead of a product with a one-hot vector. The gates of an
 LSTM or GRU share one tanh, by logistic(z) = ½ tanh(z/2) + ½ with the ½ inside in the weights: XLA
 takes longer over a logistic on a CPU.
 """
@@ -26,7 +26,7 @@ def stepper(layer: Any, classes: Any = None) -> Any:
     layer : keras.layers.RNN
         Built. Its weights are read when the function is made.
     classes : int, optional
-        If given, x are labels (streams,) below it, in the place of one-hot vectors.
+        If given, x are labels (streams,) below it, instead of one-hot vectors.
 
     >>> layer = keras.layers.LSTM(3)
     >>> y = layer(np.eye(4, dtype='f')[[[2]]])

@@ -12,7 +12,7 @@ from kerasnets.layers.fast.backward import LOOPS, SLOPES
 
 
 class FastRecurrent(keras.layers.Layer):
-    """Does what a recurrent layer does, faster where a whole training step is compiled by XLA.
+    """Computes a recurrent layer faster where XLA compiles the whole training step.
 
     Elsewhere, and for data with a mask, the layer itself is called.
 
@@ -75,7 +75,7 @@ def fused(layer: Any) -> Any:
 
 
 def gains_by_xla(layer: Any) -> Any:
-    """Whether a layer was seen to train faster under XLA on a CPU, and not to hold others up.
+    """Return whether a layer trains faster under XLA on a CPU, as measured.
 
     benchmarks/NOTES.md has the figures.
     """
