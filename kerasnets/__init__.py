@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
         plots,
         recurrent,
         regularizers,
+        spec,
         util,
     )
     from kerasnets.callbacks import TensorBoard
@@ -67,14 +68,10 @@ _NAMES = {
     'load': 'models',
     'register': 'layers',
 }
-#: Public module -> where it is.
-_MODULES = {
-    name: name
-    for name in (
-        'activations callbacks convolution errors estimators feedforward initializers layers '
-        'losses plots recurrent regularizers util'
-    ).split()
-} | {'spec': 'language.spec'}
+_MODULES = (
+    'activations callbacks convolution errors estimators feedforward initializers layers losses '
+    'plots recurrent regularizers spec util'
+).split()
 
 __all__ = [
     'Autoencoder',
@@ -121,7 +118,7 @@ def _find(name: str) -> Any:
     if name in _NAMES:
         value = getattr(importlib.import_module(f'kerasnets.{_NAMES[name]}'), name)
     elif name in _MODULES:
-        value = importlib.import_module(f'kerasnets.{_MODULES[name]}')
+        value = importlib.import_module(f'kerasnets.{name}')
     else:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     globals()[name] = value

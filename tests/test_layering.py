@@ -14,9 +14,9 @@ PAGE = paths.ROOT / 'docs/design.md'
 #: What `docs/design.md` draws, a floor a line; folders end with a slash.
 PICTURE = """
     cli/ estimators/ plots
-    models experiment util
+    models experiment util spec persistence
     feedforward recurrent convolution
-    network persistence
+    network
     files/ training/ sampling/
     graph/ data/
     layers/

@@ -265,7 +265,7 @@ def test_class_weights_are_factors():
         ('gll', {'mean_name': 3, 'covar_name': 'a'}, 'output_name as the name of an output'),
         ('gll', {'covar_name': 3}, 'covar_name as the name of an output, got 3'),
         ('hubert', {}, "Did you mean 'huber'"),
-        ('mmd', {'weighted': True}, 'a batch as a whole'),
+        ('mmd', {'weighted': True}, 'over a whole batch'),
     ],
 )
 def test_what_else_cannot_be(form, kwargs, says):

@@ -70,7 +70,7 @@ def test_a_sequence_and_its_target():
     target, predicted = RNG.normal(size=(7, 2)), RNG.normal(size=(7, 2))
     (axes,) = plots.sequence(target, predicted).axes
     np.testing.assert_array_equal(axes.lines[3].get_ydata(), predicted[:, 1])
-    with pytest.raises(DataError, match='two sequences alike'):
+    with pytest.raises(DataError, match='two sequences of the same shape'):
         plots.sequence(target, predicted[:3])
 
 

@@ -123,7 +123,7 @@ def test_penalties_of_sequences(name):
     np.testing.assert_allclose(gap, 0.5 * want[0], rtol=1e-3, atol=1e-6)
     one = [x[:, :1], y[:, :1]]  # a sequence of one step, which does not change
     assert net.evaluate(one, **{name: 0.5}) == net.evaluate(one)
-    with pytest.raises(ConfigurationError, match='no hidden layer puts out sequences'):
+    with pytest.raises(ConfigurationError, match='no hidden layer outputs sequences'):
         kerasnets.Classifier([4, 5, 3]).evaluate([X, Y], **{name: 1})
 
 

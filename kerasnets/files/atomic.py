@@ -58,7 +58,7 @@ def format_of(path: Any) -> Any:
 
 
 #: What to do about a file that is refused, where the reason does not say it.
-REMEDY = 'Get another copy of it, from where you trust.'
+REMEDY = 'Restore it from a backup that you trust.'
 
 
 @contextlib.contextmanager

@@ -7,12 +7,12 @@ from typing import Any
 
 from kerasnets import layers
 
-#: Estimated seconds of training above which compiling pays.
+#: Estimated seconds of training above which compiling pays: what XLA takes for a small network.
 WORTH = 0.75
 
-#: The constants of the estimate: seconds per update, additional seconds per time step of a
-#: recurrent layer, and operations per second.
-EACH, IN_TIME, SPEED = 3e-4, 6e-5, 1e11
+#: The constants of the estimate: seconds per epoch and per update without XLA, additional seconds
+#: per time step of a recurrent layer, and operations per second.
+EPOCH, UPDATE, STEP, SPEED = 0.05, 3e-4, 6e-5, 1e11
 
 
 def compiles(models: Any, source: Any, settings: Any) -> Any:
@@ -37,5 +37,5 @@ def seconds(models: Any, source: Any, settings: Any) -> Any:
     values = sum(math.prod(v.shape) for v in models.model.trainable_variables)
     operations = 6 * values * source.batch_size * positions  # 2 ahead, 4 back
     recurrent = sum(hasattr(node.layer, 'return_sequences') for node in models.nodes)
-    update = EACH + IN_TIME * recurrent * positions + operations / SPEED
-    return epochs * source.batches * update
+    update = UPDATE + STEP * recurrent * positions + operations / SPEED
+    return epochs * (EPOCH + source.batches * update)

@@ -59,7 +59,7 @@ def test_it_is_saved_with_the_network(tmp_path):
 def test_a_file_that_says_nonsense(change):
     about = json.loads(json.dumps(Columns.of(DATA, 'kind').as_dict()))
     assert Columns.from_dict(about) == Columns.of(DATA, 'kind')
-    with pytest.raises(FileError, match='describes its table wrongly'):
+    with pytest.raises(FileError, match='description of the columns'):
         Columns.from_dict({**about, **change})
 
 

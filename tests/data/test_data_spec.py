@@ -229,8 +229,8 @@ def test_wrong_sequences(given, says):
 @pytest.mark.parametrize(
     ('entry', 'says'),
     [
-        (dict(form='conv1', size=5, filter_size=2), 'Conv1D layers cannot tell padding'),
-        (dict(form='rnn', size=5, direction='backwards'), 'puts out its sequence backwards'),
+        (dict(form='conv1', size=5, filter_size=2), 'Conv1D layers do not support masks'),
+        (dict(form='rnn', size=5, direction='backwards'), 'outputs its sequence backwards'),
     ],
 )
 def test_layers_that_would_take_padding_for_data(entry, says):

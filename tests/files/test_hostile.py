@@ -39,7 +39,7 @@ for suffix in ('.keras', '.h5'):
 found, before = dict.fromkeys(files, ''), memory()
 for ambient in (lambda: None, keras.config.enable_unsafe_deserialization):
     ambient()
-    for name, content in atomic.items():
+    for name, content in files.items():
         path.write_bytes(content)
         try:
             kerasnets.load(path)
@@ -72,17 +72,17 @@ def test_the_canary_is_one(tmp_path):
     ('name', 'says'),
     [
         ('lambda', "the layer '.*' is a Lambda, which runs code .* from_keras"),
-        ('import', "the layer 'hid1' names os: 'system', which is not known here"),
+        ('import', "the layer 'hid1' names os: 'system', which is unknown here"),
         ('unknown class', "the layer 'hid1' names mine: 'Mine'.*register_keras_serializable"),
         ('wide', "the layer 'hid1' has units=20000000, for which .*max_params="),
         ('wide and wider', 'have 3,600,360,000 parameters, and it holds 43'),
         ('other table', r"the weight 'hid1/kernel' is of shape \(6, 5\) .* \(4, 5\) in the file"),
         ('h5 other weights', r"the weight 'hid1/kernel' is of shape \(4, 7\) .* \(4, 5\) in the"),
-        ('half', r'the file is broken \(BadZipFile'),
-        ('empty', 'the file is no .keras or .h5 file'),
+        ('half', r'the file is damaged \(BadZipFile'),
+        ('empty', 'the file is not a .keras or .h5 file'),
         ('h5 flipped in the weights', 'the file is damaged'),
-        ('h5 weights alone', 'weights alone. Make the network and load_weights'),
-        ('traversal', 'would land outside of the file'),
+        ('h5 weights alone', 'only weights. Build the network and call its load_weights'),
+        ('traversal', 'would be extracted outside'),
     ],
 )
 def test_what_is_said(name, says, tmp_path):
@@ -149,7 +149,7 @@ def test_what_is_registered_may_be_named(tmp_path):
     with keras.saving.custom_object_scope({'Trebling': Trebling}):
         keras.Sequential([keras.Input((4,)), Trebling()]).save(tmp_path / 'b.keras')
         np.testing.assert_allclose(kerasnets.load(tmp_path / 'b.keras').predict(X), 3 * X)
-    with pytest.raises(FileError, match="'Trebling', which is not known here"):
+    with pytest.raises(FileError, match="'Trebling', which is unknown here"):
         kerasnets.load(tmp_path / 'b.keras')
 
 

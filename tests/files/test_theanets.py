@@ -220,8 +220,8 @@ def test_units_must_have_their_parameters(monkeypatch):
     ('content', 'says'),
     [
         (b'', 'no .keras or .h5'),
-        (b'\x80\x02', 'no whole pickle'),
-        (b'\x1f\x8b\x08', 'no whole gzip'),
+        (b'\x80\x02', 'the pickle is damaged'),
+        (b'\x1f\x8b\x08', 'gzip file is'),
         (pickle.dumps([1, 2]), 'holds a list, not a network'),
         (pickle.dumps({'layers': 3}), 'holds a dict, not a network'),
         (b'\x80\x02ctheanets.layers.base\nInput\n)\x81.', 'not a network of theanets'),

@@ -176,7 +176,7 @@ def test_what_is_no_checkpoint(tmp_path):
         ('algo.keras', 'another network or algorithm: expected optimizer of shapes'),
         ('nothing.keras', 'the checkpoint lacks best, epoch'),
         ('noise.keras', 'expected a checkpoint'),
-        ('zeros.keras', 'expected a checkpoint.*would unfold'),
+        ('zeros.keras', 'expected a checkpoint.*would expand'),
         ('hollow.keras', 'expected a checkpoint'),
         ('none.keras', 'there is no such file'),
         ('net.keras', 'expected a checkpoint'),

@@ -259,7 +259,7 @@ def test_a_second_training_compiles_nothing():
 
 
 class _Labels:
-    slots = [type('ArraySpec', (), {'kind': 'values', 'masked': False})]  # noqa: RUF012
+    specs = [type('ArraySpec', (), {'kind': 'values', 'masked': False})]  # noqa: RUF012
 
 
 def test_what_is_no_callback():
