@@ -44,8 +44,8 @@ def local(path: Any) -> Any:
         raise FileError(f'expected a path or an open binary file, got {path!r}.') from None
     if re.match(r'[A-Za-z][A-Za-z0-9+.-]+:/', text):
         raise FileError(
-            f'{text!r} is an address: kerasnets reads and writes files of this machine alone. '
-            'Fetch the file first, then give its path.'
+            f'{text!r} is a URL: kerasnets reads and writes local files only. '
+            'Download the file first, then pass its path.'
         )
     return pathlib.Path(text)
 
@@ -131,8 +131,8 @@ def replacing(target: Any) -> Iterator[Any]:
         _sync(target.parent)
     except PermissionError as error:
         raise FileError(
-            f'cannot write {str(target)!r}: the folder {str(target.parent)!r} does not let this '
-            f'user make files ({error.strerror}).'
+            f'cannot write {str(target)!r}: the folder {str(target.parent)!r} is not '
+            f'writable for this user ({error.strerror}).'
         ) from error
     except OSError as error:
         if isinstance(error, FileError):

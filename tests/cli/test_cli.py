@@ -64,7 +64,7 @@ def test_a_warning_and_errors_are_told(tmp_path):
         (('inspect', tmp_path / 'none'), 'there is no such file'),
         (('convert', old, tmp_path / 'a.pkl'), 'networks are saved as .keras or .h5'),
         (('convert', old, tmp_path / 'b.keras', '--max-params', 3), 'more than max_params=3'),
-        (('convert', 'hf://a/b', tmp_path / 'b.keras'), 'is an address'),
+        (('convert', 'hf://a/b', tmp_path / 'b.keras'), 'is a URL'),
         (('inspcet', old), 'No such command'),
     ]:
         done = call(*arguments)

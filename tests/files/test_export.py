@@ -81,7 +81,7 @@ def test_what_cannot_be(tmp_path, monkeypatch):
     net = NETS['dense']()
     with pytest.raises(FileError, match=r"net.pb': expected a folder .* or .* .onnx or .tflite"):
         net.export(tmp_path / 'net.pb')
-    with pytest.raises(FileError, match='is an address'):
+    with pytest.raises(FileError, match='is a URL'):
         net.export('gs://bucket/net')
     if BACKEND != 'torch':
         with pytest.raises(FileError, match='there is no folder'):

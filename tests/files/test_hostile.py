@@ -97,7 +97,7 @@ def test_what_is_said(name, says, tmp_path):
 def test_addresses_are_no_paths(path):
     net = kerasnets.Classifier([4, 3])
     for call in (kerasnets.load, net.save, net.load_weights):
-        with pytest.raises(FileError, match='is an address: kerasnets reads and writes files of'):
+        with pytest.raises(FileError, match='is a URL: kerasnets reads and writes local files'):
             call(path)
 
 

@@ -219,7 +219,7 @@ def test_units_must_have_their_parameters(monkeypatch):
 @pytest.mark.parametrize(
     ('content', 'says'),
     [
-        (b'', 'no .keras or .h5'),
+        (b'', 'not a .keras or .h5'),
         (b'\x80\x02', 'the pickle is damaged'),
         (b'\x1f\x8b\x08', 'gzip file is'),
         (pickle.dumps([1, 2]), 'holds a list, not a network'),

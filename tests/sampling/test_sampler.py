@@ -261,7 +261,7 @@ def test_wrong_arguments_are_refused_at_once(kwargs, error, says):
         ([6, (7, 'rnn'), 5], 'as many outputs as inputs, got 5 and 6'),
         (
             [6, keras.layers.Bidirectional(keras.layers.LSTM(3, return_sequences=True)), 6],
-            'layer 1 .*bidirectional layers look at the whole sequence',
+            'bidirectional layers read the whole sequence',
         ),
         ([6, dict(form='rnn', size=3, go_backwards=True), 6], 'reads the sequence backwards'),
         ([6, dict(form='Conv1D', size=3, kernel_size=2, padding='causal'), 6], 'Conv1D layers'),
