@@ -235,8 +235,8 @@ def test_files_that_cannot_be_read(tmp_path):
     for name, says in [
         ('none.keras', 'there is no such file'),
         ('cut.keras', 'cannot read'),
-        ('empty.keras', 'no .keras or .h5 file'),
-        ('text.keras', 'no .keras or .h5 file'),
+        ('empty.keras', 'not a .keras or .h5 file'),
+        ('text.keras', 'not a .keras or .h5 file'),
     ]:
         with pytest.raises(FileError, match=says):
             kerasnets.load(tmp_path / name)
