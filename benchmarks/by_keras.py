@@ -35,10 +35,37 @@ def dense_256():
     return _dense(256)
 
 
-def _recurrent(layer):
+def short_32():
+    return _dense(32, 30_000)
+
+
+def short_256():
+    return _dense(256, 30_000)
+
+
+def predict_1():
+    """The model called as a function."""
+    x, _ = work.rows(1)
+    model = _dense_model()
+    return lambda: [np.asarray(model(x)) for _ in range(1000)]
+
+
+def short_lstm():
+    return _recurrent('LSTM', 30 * work.BATCH)
+
+
+def short_gru():
+    return _recurrent('GRU', 30 * work.BATCH)
+
+
+def short_rnn():
+    return _recurrent('SimpleRNN', 30 * work.BATCH)
+
+
+def _recurrent(layer, count=work.SEQUENCES):
     import keras
 
-    x, y = work.letters()
+    x, y = work.letters(count)
     x = work.one_hot(x)
     model = _compiled(
         keras.Sequential(

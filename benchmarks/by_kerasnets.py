@@ -1,5 +1,7 @@
 """The works as kerasnets does them, by its defaults."""
 
+import sys
+
 import work
 
 
@@ -19,10 +21,83 @@ def dense_256():
     return _dense(256)
 
 
-def _recurrent(form):
+def short_32():
+    return _dense(32, 30_000)
+
+
+def short_256():
+    return _dense(256, 30_000)
+
+
+def _small(x, y, layers, epochs):
+    """A new network for each run; the import of Keras is done before."""
     import kerasnets
 
-    data = list(work.letters())
+    kerasnets.Classifier([2, 2])
+
+    def run():
+        net = kerasnets.Classifier(layers)
+        net.train([x, y], algo='adam', learning_rate=1e-3, batch_size=32, epochs=epochs)
+
+    return run
+
+
+def small():
+    return _small(*work.few(), [13, 100, 3], 200)
+
+
+def small_first():
+    return small()
+
+
+def digits():
+    return _small(*work.digits(), [64, 100, 10], 30)
+
+
+def search():
+    from sklearn.model_selection import GridSearchCV
+
+    from kerasnets.estimators import NetClassifier
+
+    x, y = work.digits()
+    grid = {'learning_rate': [1e-3, 3e-3, 1e-2], 'weight_l2': [1e-4, 1e-3]}
+    model = NetClassifier([100], algo='adam', batch_size=200, epochs=5)
+    return lambda: GridSearchCV(model, grid, cv=5).fit(x, y)
+
+
+def folds():
+    from sklearn.model_selection import cross_val_score
+
+    from kerasnets.estimators import NetClassifier
+
+    x, y = work.cancer()
+    return lambda: print(cross_val_score(NetClassifier(), x, y, cv=10).mean(), file=sys.stderr)
+
+
+def predict_1():
+    import kerasnets
+
+    x, _ = work.rows(1)
+    net = kerasnets.Classifier([work.VARIABLES, work.HIDDEN, work.CLASSES])
+    return lambda: [net.predict_proba(x) for _ in range(1000)]
+
+
+def short_lstm():
+    return _recurrent('lstm', 30 * work.BATCH)
+
+
+def short_gru():
+    return _recurrent('gru', 30 * work.BATCH)
+
+
+def short_rnn():
+    return _recurrent('rnn', 30 * work.BATCH)
+
+
+def _recurrent(form, count=work.SEQUENCES):
+    import kerasnets
+
+    data = list(work.letters(count))
     net = kerasnets.recurrent.Classifier([work.LETTERS, (work.UNITS, form), work.LETTERS])
     return lambda: net.train(data, epochs=1, batch_size=work.BATCH)
 

@@ -26,8 +26,8 @@ def _dense_model():
     )
 
 
-def _dense(batch_size):
-    x, y = map(torch.from_numpy, work.rows())
+def _dense(batch_size, rows=work.ROWS):
+    x, y = map(torch.from_numpy, work.rows(rows))
     return _loop(_dense_model(), x, y, batch_size)
 
 
@@ -37,6 +37,14 @@ def dense_32():
 
 def dense_256():
     return _dense(256)
+
+
+def short_32():
+    return _dense(32, 30_000)
+
+
+def short_256():
+    return _dense(256, 30_000)
 
 
 class Letters(nn.Module):
@@ -52,8 +60,20 @@ class Letters(nn.Module):
         return self.dense(y) if self.training else (self.dense(y), state)
 
 
-def _recurrent(layer):
-    x, y = work.letters()
+def short_lstm():
+    return _recurrent(nn.LSTM, 30 * work.BATCH)
+
+
+def short_gru():
+    return _recurrent(nn.GRU, 30 * work.BATCH)
+
+
+def short_rnn():
+    return _recurrent(nn.RNN, 30 * work.BATCH)
+
+
+def _recurrent(layer, count=work.SEQUENCES):
+    x, y = work.letters(count)
     return _loop(Letters(layer), torch.from_numpy(work.one_hot(x)), torch.from_numpy(y), work.BATCH)
 
 

@@ -23,18 +23,32 @@ from work import WORKS, keep
 HERE = pathlib.Path(__file__).parent
 FEW = {**os.environ, 'TF_CPP_MIN_LOG_LEVEL': '3', 'OMP_NUM_THREADS': '2'}
 
-#: Work -> the ratio that is to be reached over plain Keras, PyTorch and theanets.
+#: Those that kerasnets is compared with, in the order of the goals.
+PEERS = ('keras', 'torch', 'sklearn', 'theanets')
+
+#: Work -> the ratio to reach over plain Keras, PyTorch, scikit-learn and theanets.
 GOALS = {
-    'dense_32': (0.5, 1.0, 0.35),
-    'dense_256': (0.8, 1.2, 0.45),
-    'lstm': (0.8, 1.25, 0.3),
-    'gru': (0.6, 1.0, 0.5),
-    'rnn': (0.8, 1.0, 0.5),
-    'predict': (0.3, 1.2, None),
-    'sample_1': (0.05, 0.25, 0.002),
-    'sample_64': (None, 0.5, None),
-    'first': (1.1, None, 0.3),
-    'memory': (1.0, None, None),
+    'dense_32': (0.5, 1.0, None, 0.35),
+    'dense_256': (0.8, 1.2, None, 0.45),
+    'lstm': (0.8, 1.25, None, 0.3),
+    'gru': (0.6, 1.0, None, 0.5),
+    'rnn': (0.8, 1.0, None, 0.5),
+    'predict': (0.3, 0.9, None, None),
+    'sample_1': (0.05, 0.25, None, 0.002),
+    'sample_64': (None, 0.5, None, None),
+    'small': (None, None, 0.3, None),
+    'small_first': (None, None, 4.0, None),
+    'digits': (None, None, 0.5, None),
+    'search': (None, None, 0.7, None),
+    'folds': (None, None, 1.5, None),
+    'short_32': (0.35, 0.7, None, None),
+    'short_256': (0.6, 1.0, None, None),
+    'short_lstm': (0.7, 1.15, None, None),
+    'short_gru': (0.5, 0.55, None, None),
+    'short_rnn': (0.6, 0.6, None, None),
+    'predict_1': (0.3, None, 3.0, None),
+    'first': (1.1, None, None, 0.3),
+    'memory': (1.0, None, None, None),
 }
 
 
@@ -45,6 +59,10 @@ def peers():
         found['torch'] = sys.executable
     else:
         absent.append('PyTorch is not installed: its column is empty.')
+    if importlib.util.find_spec('sklearn'):
+        found['sklearn'] = sys.executable
+    else:
+        absent.append('scikit-learn is not installed: its column is empty.')
     theanets = os.environ.get('KERASNETS_BENCH_THEANETS')
     if theanets:
         found['theanets'] = theanets
@@ -72,7 +90,7 @@ def show(found, columns):
         ours = times['kerasnets']
         unit = f'{ours / 2**20:.2f} GB' if work == 'memory' else f'{ours:.4g} s'
         cells = []
-        for name, goal in zip(('keras', 'torch', 'theanets'), GOALS[work]):
+        for name, goal in zip(PEERS, GOALS[work]):
             if name in columns:
                 ratio = ours / times[name] if times.get(name) else None
                 mark = '' if goal is None or ratio is None else f' (≤ {goal})'
@@ -91,7 +109,7 @@ def draw(found, path):
     for i, name in enumerate(names):
         places = [p for p, times in enumerate(found.values()) if times.get(name)]
         ratios = [t['kerasnets'] / t[name] for t in found.values() if t.get(name)]
-        axes.scatter(ratios, places, label=f'over {name}', marker='osD'[i])
+        axes.scatter(ratios, places, label=f'over {name}', marker='osDv'[i])
     axes.axvline(1, color='grey', linewidth=0.8)
     axes.set(xscale='log', xlabel="kerasnets' time over the peer's", yticks=range(len(found)))
     axes.set_yticklabels(list(found))

@@ -27,6 +27,17 @@ WORKS = {
     'predict': 'probabilities of 100,000 rows, dense',
     'sample_1': 'sampling, one stream, 1,000 steps',
     'sample_64': 'sampling, 64 streams, 1,000 steps',
+    'small': '178 rows, 13-100-3, Adam, batch 32, 200 epochs, a further network',
+    'small_first': 'the same, the first network of a process',
+    'digits': 'digits, 1,797 rows, 64-100-10, Adam, batch 32, 30 epochs',
+    'search': 'grid search on digits: 3 rates × 2 penalties × 5 folds, 5 epochs',
+    'folds': 'cross_val_score on breast cancer, 10 folds, defaults',
+    'short_32': 'dense 784-256-10, 30,000 rows, batch 32, one epoch',
+    'short_256': 'the same, batch 256',
+    'short_lstm': 'LSTM, 30 batches of 32×100, one epoch, labels as inputs',
+    'short_gru': 'GRU, the same',
+    'short_rnn': 'simple RNN, the same',
+    'predict_1': 'probabilities of one row, 1,000 times',
     'first': 'from import to the end of a first epoch, LSTM',
     'memory': 'peak memory, training on an array of 1 GB',
 }
@@ -38,9 +49,33 @@ def rows(count=ROWS):
     return rng.random((count, VARIABLES), dtype='f'), rng.integers(CLASSES, size=count)
 
 
-def letters():
+def few():
+    """A few rows with classes that can be learned."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(178, 13)).astype('f')
+    return x, x[:, :3].argmax(axis=1)
+
+
+def digits():
+    """Images of 8×8 pixels between 0 and 1, and their digits."""
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    return (x / 16).astype('f'), y
+
+
+def cancer():
+    """Standardized measurements of cells, and whether they are benign."""
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.preprocessing import StandardScaler
+
+    x, y = load_breast_cancer(return_X_y=True)
+    return StandardScaler().fit_transform(x), y
+
+
+def letters(count=SEQUENCES):
     """Labels to read and labels to write, (sequences, steps)."""
-    labels = np.random.default_rng(1).integers(LETTERS, size=(SEQUENCES, STEPS + 1))
+    labels = np.random.default_rng(1).integers(LETTERS, size=(count, STEPS + 1))
     return labels[:, :-1], labels[:, 1:]
 
 
@@ -62,6 +97,11 @@ def main(peer):
     start = time.perf_counter()
     work = sys.argv[1]
     run = peer[work]()
+    if work == 'small_first':
+        start = time.perf_counter()
+        run()
+        print(json.dumps([time.perf_counter() - start]))
+        return
     if work in ('first', 'memory'):
         run()
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
