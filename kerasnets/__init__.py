@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
     from kerasnets.experiment import Experiment
     from kerasnets.feedforward import Autoencoder, Classifier, Regressor
     from kerasnets.files.inspection import inspect
+    from kerasnets.graph.cache import clear_cache
     from kerasnets.layers import register
     from kerasnets.losses import Loss
     from kerasnets.models import load
@@ -63,6 +64,7 @@ _NAMES = {
     'ProcessError': 'errors',
     'Regressor': 'feedforward',
     'TensorBoard': 'callbacks',
+    'clear_cache': 'graph.cache',
     'distribute': 'devices',
     'inspect': 'files.inspection',
     'load': 'models',
@@ -88,6 +90,7 @@ __all__ = [
     'TensorBoard',
     'activations',
     'callbacks',
+    'clear_cache',
     'convolution',
     'distribute',
     'errors',

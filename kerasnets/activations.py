@@ -186,7 +186,7 @@ def _function(name: str, also: Any = ()) -> Any:
 
 
 def get(activation: str, also: Any = ()) -> Any:
-    """What to hand to a Keras layer for an activation named as in theanets.
+    """Return the activation to pass to a Keras layer for one of theanets' names.
 
     Parameters
     ----------

@@ -21,9 +21,9 @@ def under_xla() -> Any:
 
 
 @contextlib.contextmanager
-def for_xla() -> Iterator[Any]:
-    """Mark what is traced in this context as compiled by XLA."""
-    token = _under_xla.set(True)
+def for_xla(compiled: bool = True) -> Iterator[Any]:
+    """Mark what is traced in this context as compiled by XLA, or not."""
+    token = _under_xla.set(compiled)
     try:
         yield
     finally:
@@ -38,7 +38,7 @@ def compiled(function: Any, variables: Any, signature: Any = None, xla: bool = T
     function : callable
         Of arrays or tensors, nested in lists as need be.
     variables : list of keras.Variable
-        All that the function reads. It sees their values at each call.
+        All that the function reads.
     signature : list of KerasTensor, optional
         Shapes and dtypes of the arguments, with None for any length. With it TensorFlow
         traces the function once for all lengths.
@@ -48,36 +48,41 @@ def compiled(function: Any, variables: Any, signature: Any = None, xla: bool = T
     Returns
     -------
     callable
+        Of the values of the variables, a list, and the arguments. What the function changes in
+        variables is lost.
     """
     backend = keras.backend.backend()
-    if backend == 'tensorflow':
-        import tensorflow as tf
-
-        function = tf.function(function, jit_compile=xla, autograph=False)
-        if signature is None:
-            return function
-        traced = function.get_concrete_function(
-            *(tf.TensorSpec(tuple(t.shape), t.dtype) for t in signature)
-        )
-        return lambda *args: traced(*map(tf.convert_to_tensor, args))
-    if backend == 'jax':
-        import jax
-
-        def pure(values: Any, *args: Any) -> Any:
-            with keras.StatelessScope(state_mapping=list(zip(variables, values))):
-                return function(*args)
-
-        pure = jax.jit(pure)
-        return lambda *args: pure([v.value for v in variables], *args)
     if backend == 'torch':
         import torch
 
-        def without_gradients(*args: Any) -> Any:
+        def without_gradients(values: Any, *args: Any) -> Any:
             with torch.no_grad():
                 return function(*keras.tree.map_structure(keras.ops.convert_to_tensor, args))
 
         return without_gradients
-    return function
+
+    def stateless(values: Any, *args: Any) -> Any:
+        with keras.StatelessScope(state_mapping=list(zip(variables, values))):
+            return function(*args)
+
+    if backend == 'jax':
+        import jax
+
+        return jax.jit(stateless)
+    if backend != 'tensorflow':
+        return stateless
+    import tensorflow as tf
+
+    traced = tf.function(stateless, jit_compile=xla, autograph=False)
+    if signature is None:
+        return lambda values, *args: traced([tf.convert_to_tensor(v) for v in values], *args)
+    concrete = traced.get_concrete_function(
+        [tf.TensorSpec(v.shape, v.dtype) for v in variables],
+        *(tf.TensorSpec(tuple(t.shape), t.dtype) for t in signature),
+    )
+    return lambda values, *args: concrete(
+        [tf.convert_to_tensor(v) for v in values], *map(tf.convert_to_tensor, args)
+    )
 
 
 def gradients(function: Any, variables: Any) -> Any:
@@ -154,3 +159,10 @@ def restore(variables: Any, arrays: Any) -> None:
     """Set Keras variables from arrays."""
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
+
+
+def copy(pairs: Any) -> None:
+    """Set Keras variables to the values of others, given as pairs (from, to)."""
+    for source, target in pairs:
+        if source is not target:
+            target.assign(source.value)

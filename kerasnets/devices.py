@@ -85,7 +85,7 @@ def distribute(
 
 
 def _who(address: str, **told: Any) -> dict[str, Any]:
-    """What JAX is told of the processes, from the call or else from the launcher."""
+    """Return the addresses and numbers of the processes, from the call or the environment."""
     for name, value in told.items():
         said = os.environ.get(f'{LAUNCHER}{name.upper()}', '')
         told[name] = int(said) if value is None and said.isdigit() else value
@@ -106,6 +106,15 @@ def replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
+def shared() -> bool:
+    """Whether a strategy of TensorFlow or a distribution of Keras shares batches here."""
+    if keras.backend.backend() != 'tensorflow':
+        return keras.distribution.distribution() is not None
+    import tensorflow as tf
+
+    return tf.distribute.has_strategy()
+
+
 def total(value: Any) -> Any:
     """The sum of a value over the devices that share a batch, of which there are several."""
     import tensorflow as tf
@@ -114,13 +123,13 @@ def total(value: Any) -> Any:
 
 
 def devices() -> int:
-    """How many devices share a batch, of all processes."""
+    """Return the number of devices that share a batch, in all processes."""
     shared = keras.distribution.distribution()
     return replicas() if shared is None else shared.num_model_replicas
 
 
 def processes() -> int:
-    """How many processes share a batch."""
+    """Return the number of processes that share a batch."""
     return _jax().process_count() if keras.distribution.distribution() is not None else 1
 
 
@@ -130,7 +139,7 @@ def is_first() -> bool:
 
 
 def own(batch: tuple[Array, ...]) -> tuple[Any, ...]:
-    """What Keras on JAX is handed for a batch: this process' part of it.
+    """Return this process' part of a batch, as Keras on JAX expects it.
 
     All devices get equally many rows, the last once more where they do not go round. With them
     goes an array whose shape tells the rows of the batch, for `whole` to leave out the rest.
@@ -144,7 +153,7 @@ def own(batch: tuple[Array, ...]) -> tuple[Any, ...]:
 
 
 def whole(data: Any) -> Any:
-    """What a step trains on: the rows of all devices, each once, of what `own` handed out."""
+    """Return the rows of all devices without the padding that `own` added."""
     batch, rows, _ = keras.utils.unpack_x_y_sample_weight(data)
     if rows is None or keras.backend.backend() != 'jax':
         return data
@@ -208,7 +217,7 @@ def watching() -> Iterator[None]:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """What is done here is done by this process for itself."""
+    """Run the code of this context in this process only."""
     shared = keras.distribution.distribution()
     keras.distribution.set_distribution(None)
     try:

@@ -54,7 +54,7 @@ def check_known(given: Any, known: Any, what: str) -> None:
 
 
 def matching(pattern: str, names: Iterable[str], what: str) -> list[str]:
-    """Those names that a pattern, in the manner of a shell, matches.
+    """Return the names that a shell-style pattern matches.
 
     Raises ConfigurationError if there are none, naming the nearest.
     """

@@ -67,7 +67,7 @@ def settings(options: Any, param: str) -> dict[str, Any]:
 
 
 def squares(shape: tuple[int, ...], size: int) -> int:
-    """How many square matrices of a size, side by side, have a shape; 0 if none have.
+    """Return how many square matrices next to each other form a shape; 0 if it has none.
 
     >>> squares((5, 5), 5), squares((5, 20), 5), squares((20, 5), 5)
     (1, 4, 0)

@@ -37,7 +37,7 @@ def cross_entropy(target: Tensor, output: Tensor, logits: Tensor | None = None) 
 
 
 def hinge(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
-    """How far the best wrong class is above the target: max(0, max_{k≠t} p_k - p_t).
+    """Return the margin of the best wrong class over the target: max(0, max_{k≠t} p_k - p_t).
 
     Shapes as for `cross_entropy`. The multi-class hinge of theanets, whose margin is 0.
     """
@@ -104,7 +104,7 @@ def _of_target(output: Tensor, target: Tensor) -> Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """What there is to know of a form of loss."""
+    """The properties of a form of loss."""
 
     error: Callable[..., Tensor]  # (target, output, logits) -> errors
     keras_loss: Any = None  # the same loss in Keras, for the saved model
@@ -215,7 +215,7 @@ class Loss:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The name of the loss in messages."""
         return (
             self.form
             if isinstance(self.form, str)
@@ -338,9 +338,9 @@ def _wrapped(loss: Any) -> Any:
 
 
 def hidden(mask: Tensor | None, weights: Tensor | None, ndim: int) -> Tensor | None:
-    """Weights of so many axes that are 0 where the mask (examples, time) is False."""
+    """Weights of so many axes that are 0 where the mask, of the first axes, is False."""
     mask = ops.cast(mask, 'float32')
-    for _ in range(2, ndim):
+    for _ in range(len(mask.shape), ndim):
         mask = ops.expand_dims(mask, -1)
     return mask if weights is None else mask * weights
 

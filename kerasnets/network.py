@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -20,6 +20,7 @@ from kerasnets.losses import Loss
 from kerasnets.regularizers import build as build_regularizers
 from kerasnets.training import prepare, pretraining, rate_search
 from kerasnets.training.objectives import Objectives
+from kerasnets.training.run import Run
 from kerasnets.training.settings import Settings, check_keywords
 from kerasnets.typing import Data, Found, Layers, Monitors, Path, Seed, Tensor
 
@@ -162,7 +163,7 @@ class Network(Persistent, LayerList):
         return self._output(x, 'out', regularizers)
 
     def _output(self, x: Data, part: str, regularizers: Any) -> Found:
-        """One output of the last layer for `x`."""
+        """Return one output of the last layer for `x`."""
         name = f'{self._nodes[-1].name}:{part}'
         return self._compute(x, [name], regularizers)[name]
 
@@ -229,7 +230,7 @@ class Network(Persistent, LayerList):
         subalgo: Any = 'rmsprop',
         unlabelled: Data | None = None,
         **options: Any,
-    ) -> Iterator[tuple[Monitors, Monitors]]:
+    ) -> Run:
         """Train, and yield (training, validation) monitors after each epoch.
 
         The parameters of the best validation are restored when training ends, also after Ctrl-C.
@@ -287,8 +288,9 @@ class Network(Persistent, LayerList):
         continue_ : bool
             Keep the optimizer state of the last training with the same algorithm.
         jit : 'auto' or bool
-            Whether XLA compiles the training. 'auto' decides by the sizes of the network and
-            the data, never by a clock. Random noise differs with and without XLA.
+            Whether XLA compiles the training. 'auto' decides by the sizes of the network and the
+            data, and uses what has been compiled for a network of the same structure. Random
+            noise differs with and without XLA.
         subalgo : str
             The algorithm that 'layerwise' and 'pretrain' train with.
         unlabelled : list of arrays or callable, optional
@@ -312,9 +314,7 @@ class Network(Persistent, LayerList):
             return pretraining.itertrain(self, self._over, algo, train, valid, subalgo, **more)
         check_keywords(algo, options)
         settings = Settings(**chosen)
-        return iter(
-            prepare.prepare(self, self._objectives, train, valid, algo, settings, **options)
-        )
+        return prepare.prepare(self, self._objectives, train, valid, algo, settings, **options)
 
     def find_learning_rate(
         self,
@@ -358,7 +358,9 @@ class Network(Persistent, LayerList):
             The monitors of the last epoch.
         """
         monitors: tuple[Monitors, Monitors] = {}, {}
-        for monitors in self.itertrain(*args, **kwargs):  # noqa: B007
+        run = self.itertrain(*args, **kwargs)
+        run.each = False
+        for monitors in run:  # noqa: B007
             pass
         return monitors
 

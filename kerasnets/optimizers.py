@@ -72,7 +72,7 @@ class Rprop(keras.optimizers.Optimizer):
         self.assign_sub(variable, ops.sign(gradient) * moved)
 
     def get_config(self) -> Any:
-        """What makes the optimizer again."""
+        """Return the settings of the optimizer."""
         own = {k: getattr(self, k) for k in ('increase', 'decrease', 'min_step', 'max_step')}
         return {**super().get_config(), **own}
 
@@ -134,7 +134,7 @@ class Esgd(keras.optimizers.Optimizer):
         self.assign_sub(variable, ops.cast(learning_rate, gradient.dtype) * gradient / scale)
 
     def get_config(self) -> Any:
-        """What makes the optimizer again."""
+        """Return the settings of the optimizer."""
         return {**super().get_config(), 'rho': self.rho, 'epsilon': self.epsilon}
 
 
@@ -197,7 +197,7 @@ def _esgd(rms_halflife: Any = 14, rms_regularizer: float = 1e-8, **common: Any) 
 
 
 def _kept(halflife: Any) -> Any:
-    """What is kept of a running average at each step, for it to halve in so many."""
+    """Return the decay of a running average from its half-life in steps."""
     number(halflife, 'rms_halflife', lambda h: h > 0, 'above 0')
     return math.exp(-math.log(2) / halflife)
 
@@ -300,7 +300,7 @@ def keywords(algo: Any) -> Any:
 
 
 def _maker(algo: Any) -> Any:
-    """What makes an optimizer by its name."""
+    """Return the function that builds an optimizer, by name."""
     if not isinstance(algo, str):
         raise ConfigurationError(
             f'unknown algorithm {algo!r}: expected a name, or an optimizer of Keras.'

@@ -103,7 +103,7 @@ def plot_weights(
 
 
 def confusion(net: Any, x: Data, y: Data, names: Any = None, axes: Any = None) -> Figure:
-    """How often each class is taken for each: rows are true classes, columns predicted ones.
+    """Plot the confusion matrix: rows are true classes, columns are predicted classes.
 
     Parameters
     ----------

@@ -136,7 +136,7 @@ class Classifier(feedforward.Classifier):
         return self._sampler().sample(labels, steps, streams, rng, temperature, top_k, top_p)
 
     def explain_text(self, text: str) -> explained.Explained:
-        """How probable the network finds each character of a text, from those before it.
+        """Compute the probability of each character of a text given those before it.
 
         Returns
         -------

@@ -60,7 +60,7 @@ class Regularizer:
         raise NotImplementedError
 
     def select(self, names: Any, default: Any) -> list[str]:
-        """Those names that it is about.
+        """Return the names that the regularizer applies to.
 
         Raises
         ------
@@ -116,9 +116,16 @@ class HiddenL1(WeightL1):
 
 
 def _pairs(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Which pairs of successive steps count, of which a sequence of one step has none."""
-    mask = ops.ones_like(values[:, :, 0], dtype='bool') if mask is None else mask
-    return ops.logical_and(mask[:, 1:], mask[:, :-1])
+    """Return which steps have a step before them that counts: (examples, time).
+
+    Arrays keep their length: TensorFlow may crash on those without elements.
+    """
+    ones = ops.ones_like(values[:, :, 0], dtype='float32')
+    later = ops.cumsum(ones, axis=1) > 1
+    if mask is None:
+        return later
+    mask = ops.cast(mask, 'bool')
+    return ops.logical_and(later, ops.logical_and(mask, ops.roll(mask, 1, axis=1)))
 
 
 class RecurrentState(Regularizer):
@@ -127,7 +134,7 @@ class RecurrentState(Regularizer):
     of = 'sequences'
 
     def penalty(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
-        return mean(ops.square(values[:, 1:] - values[:, :-1]), _pairs(values, mask))
+        return mean(ops.square(values - ops.roll(values, 1, axis=1)), _pairs(values, mask))
 
 
 class RecurrentNorm(Regularizer):
@@ -137,7 +144,7 @@ class RecurrentNorm(Regularizer):
 
     def penalty(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
         norms = ops.sum(ops.square(values), axis=-1)
-        return mean(norms[:, :-1] - norms[:, 1:], _pairs(values, mask))
+        return mean(ops.roll(norms, 1, axis=1) - norms, _pairs(values, mask))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,7 +184,7 @@ class Dropout(Noise):
         check_pattern(self.pattern)
 
     def layer(self, seed: int) -> Any:
-        return keras.layers.Dropout(self.weight, seed=seed)
+        return Omitted(self.weight, seed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,20 +268,55 @@ def _of_keyword(name: str, value: Any) -> list[Regularizer]:
     return [kind(**options)]
 
 
-class Gaussian(keras.layers.Layer):
+class Factor(keras.layers.Layer):
+    """Multiplies by a number that is a variable, so that no other number needs compiling."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.factor = self.add_weight(
+            shape=(), initializer='zeros', trainable=False, dtype='float32', name='factor'
+        )
+        self.factor.assign(value)
+
+    def call(self, x: Tensor) -> Tensor:
+        return ops.cast(self.factor, x.dtype) * x
+
+    def compute_output_spec(self, x: Tensor) -> Tensor:
+        return keras.KerasTensor(x.shape, dtype=x.dtype)
+
+
+class Omitted(Factor):
+    """Dropout whose rate is a variable; Keras' own layer has a fixed one."""
+
+    def __init__(self, rate: float, seed: int) -> None:
+        super().__init__(rate)
+        self.supports_masking = True
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, x: Data, training: bool = False) -> Tensor:
+        if not training:
+            return x
+        rate = ops.cast(self.factor, x.dtype)
+        drawn = keras.random.uniform(ops.shape(x), dtype=x.dtype, seed=self.seed_generator)
+        return ops.where(drawn >= rate, x / (1 - rate), ops.zeros_like(x))
+
+    def compute_output_spec(self, x: Data, training: bool = False) -> Tensor:
+        return keras.KerasTensor(x.shape, dtype=x.dtype)
+
+
+class Gaussian(Factor):
     """Adds normal noise in training; Keras' own layer has it up to a deviation of 1 only."""
 
     def __init__(self, deviation: float, seed: int) -> None:
-        super().__init__()
+        super().__init__(deviation)
         self.supports_masking = True
-        self.deviation = deviation
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, x: Data, training: bool = False) -> Tensor:
         if not training:
             return x
         noise = keras.random.normal(ops.shape(x), dtype=x.dtype, seed=self.seed_generator)
-        return x + self.deviation * noise
+        return x + ops.cast(self.factor, x.dtype) * noise
 
     def compute_output_spec(self, x: Data, training: bool = False) -> Tensor:
         return keras.KerasTensor(x.shape, dtype=x.dtype)
@@ -290,8 +332,13 @@ class Always(keras.layers.Layer):
 
     @property
     def seed_generator(self) -> Any:
-        """What the layer draws from."""
+        """The seed generator of the layer."""
         return self.layer.seed_generator
+
+    @property
+    def factor(self) -> Any:
+        """The variable that says how strongly the layer changes data."""
+        return self.layer.factor
 
     def call(self, x: Data) -> Tensor:
         return self.layer(x, training=True)

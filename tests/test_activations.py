@@ -75,7 +75,7 @@ def test_slopes_and_their_logarithms(rng):
         np.testing.assert_allclose(as_logarithm(x), want, rtol=1e-6)
 
 
-def test_what_keras_has_stays_stock():
+def test_stock_layers_stay_stock_layers():
     for name in ('linear', 'logistic', 'rect:max', 'tanh', 'gelu', 'softmax'):
         assert activations.get(name) == {'logistic': 'sigmoid', 'rect:max': 'relu'}.get(name, name)
     assert activations.get(np.tanh) is np.tanh

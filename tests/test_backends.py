@@ -47,13 +47,14 @@ print('done')
 """
 
 
-#: Tests that are run on JAX every time; all of them: ``tox -e py-jax``.
-SMOKE = 'recurrent util'.split()
+#: Tests that are run on JAX by ``pytest -m slow``; all of them: ``tox -e py-jax``.
+SMOKE = 'test_recurrent test_util training/test_engine'.split()
 
 
+@pytest.mark.slow
 def test_a_smoke_set_passes_on_jax():
     pytest.importorskip('jax')
-    files = [f'tests/test_{name}.py' for name in SMOKE]
+    files = [f'tests/{name}.py' for name in SMOKE]
     command = [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *files]
     env = {k: v for k, v in os.environ.items() if not k.startswith('PYTEST_')}
     env |= {'KERAS_BACKEND': 'jax', 'PYTHONPATH': str(ROOT)}
@@ -62,7 +63,7 @@ def test_a_smoke_set_passes_on_jax():
 
 
 @pytest.mark.parametrize('backend', ['jax', 'torch'])
-def test_files_cross_over_and_back_where_there_is_no_tensorflow(backend, tmp_path, monkeypatch):
+def test_files_are_portable_between_backends(backend, tmp_path, monkeypatch):
     pytest.importorskip(backend)
     monkeypatch.chdir(tmp_path)
     np.save('x.npy', X)

@@ -119,7 +119,7 @@ def test_a_server_shows_what_was_written(tmp_path):
             url = next(filter(None, (re.search(r'http://\S+', line) for line in server.stderr)))[0]
             check_server(url, tmp_path, training)
         finally:
-            server.terminate()
+            server.kill()
 
 
 def check_server(url, folder, training):
@@ -169,7 +169,7 @@ def test_logs_are_closed_when_training_is_left(tmp_path):
         (dict(histograms=True), "expected a 'path'"),
     ],
 )
-def test_what_cannot_be_logged(asked, says, tmp_path, monkeypatch):
+def test_invalid_tensorboard_arguments(asked, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     net = kerasnets.Classifier([4, 5, 3])
     with pytest.raises(ConfigurationError, match=says):

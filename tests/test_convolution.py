@@ -95,6 +95,6 @@ def test_the_model_is_stock_keras_and_learns(tmp_path):
         (dict(form='pool2', size=3), 'takes no size'),
     ],
 )
-def test_what_cannot_be(entry, says):
+def test_invalid_arguments(entry, says):
     with pytest.raises(ConfigurationError, match=says):
         kerasnets.convolution.Classifier([(9, 8, 2), entry, 'flat', 3])

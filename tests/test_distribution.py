@@ -92,7 +92,7 @@ def test_processes(count, tmp_path, one):
 
 @pytest.mark.distributed
 @pytest.mark.parametrize('lost', [0, 1])
-def test_a_lost_process_ends_the_run_and_another_number_goes_on(lost, tmp_path, one):
+def test_a_lost_process_ends_training_and_fewer_resume(lost, tmp_path, one):
     processes = together(tmp_path, 4, 2, lost)
     _, err = processes[1 - lost].communicate(timeout=300)
     assert processes[1 - lost].returncode != 0
@@ -107,7 +107,7 @@ def test_a_lost_process_ends_the_run_and_another_number_goes_on(lost, tmp_path, 
 
 
 @pytest.mark.distributed
-def test_a_launcher_says_by_variables_who_is_who(tmp_path, one):
+def test_environment_variables_set_the_processes(tmp_path, one):
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
@@ -173,6 +173,7 @@ print('the same')
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != 'tensorflow', reason='a strategy of TensorFlow')
 def test_a_mirrored_strategy(tmp_path):
     env = {**os.environ, 'PYTHONPATH': str(HERE.parent), 'TF_CPP_MIN_LOG_LEVEL': '3'}
@@ -188,7 +189,7 @@ def test_other_backends_say_what_to_do():
         kerasnets.distribute()
 
 
-def test_without_a_distribution_all_is_ones_own():
+def test_without_a_distribution_batches_are_not_split():
     assert devices.devices() == devices.processes() == 1
     assert devices.is_first()
     batch = (np.arange(7),)
@@ -205,6 +206,6 @@ def test_without_a_distribution_all_is_ones_own():
         (2, 2, 'expected process as one of 0 to 1, got 2'),
     ],
 )
-def test_who_is_who_must_be_said(processes, process, says):
+def test_processes_must_be_specified(processes, process, says):
     with pytest.raises(kerasnets.ConfigurationError, match=says):
         devices._who('127.0.0.1:1', num_processes=processes, process_id=process)

@@ -45,6 +45,6 @@ def test_files(tmp_path):
         ((kerasnets.Classifier([4, 3]), 5), {}, 'for a network that is made, got'),
     ],
 )
-def test_what_cannot_be(args, keywords, says):
+def test_invalid_arguments(args, keywords, says):
     with pytest.raises(ConfigurationError, match=says):
         kerasnets.Experiment(*args, **keywords)

@@ -33,7 +33,7 @@ def test_diagonal(rng):
     ('shape', 'options'),
     [((3, 4), {'radius': 1}), ((3,), {'diagonal': 1}), ((3, 3), {'sparsity': 1})],
 )
-def test_what_cannot_be(shape, options, rng):
+def test_invalid_arguments(shape, options, rng):
     with pytest.raises(ConfigurationError):
         weights(shape, rng, **options)
 

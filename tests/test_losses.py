@@ -113,7 +113,7 @@ def test_build():
         ('xe', {'weight': float('nan')}, 'weight of a loss'),
     ],
 )
-def test_what_cannot_be(form, kwargs, says):
+def test_invalid_arguments(form, kwargs, says):
     with pytest.raises(ConfigurationError, match=says):
         Loss.build(form, **kwargs)
 
@@ -268,7 +268,7 @@ def test_class_weights_are_factors():
         ('mmd', {'weighted': True}, 'over a whole batch'),
     ],
 )
-def test_what_else_cannot_be(form, kwargs, says):
+def test_other_invalid_arguments(form, kwargs, says):
     with pytest.raises(ConfigurationError, match=says):
         Loss.build(form, **kwargs)
 

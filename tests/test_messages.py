@@ -20,8 +20,9 @@ OF_FILES = ('files/', 'data/columns', 'initializers')
 #: Words that tell what to do, at the start of a sentence or after a colon; or what there is.
 REMEDIES = re.compile(
     r'\bexpected\b|(Known|There are|It has|With parameters there are):|pip install|'
-    r'(^|[.:;,}] )(Add|Ask|Build|Call|Choose|Close|Decode|Download|Drop|Find|Fix|Give|If it is|If this is|Keep|Leave|'
-    r'Make|Name|Open|Pass|Put|Restart|Restore|Save|Say|Set|Start|Take|Train|Try|Upgrade|Use|Write)\b'
+    r'(^|[.:;,}] )(Add|Ask|Build|Call|Choose|Close|Decode|Download|Drop|Find|Fix|Give|'
+    r'If it is|If this is|Keep|Leave|Make|Name|Open|Pass|Put|Restart|Restore|Save|Say|Set|Start|'
+    r'Take|Train|Try|Upgrade|Use|Write)\b'
 )
 
 
@@ -73,7 +74,7 @@ def test_the_messages_are_found():
 
 
 @pytest.mark.parametrize('place', MESSAGES)
-def test_a_message_says_what_came_and_what_to_do(place):
+def test_messages_say_what_is_wrong_and_what_to_do(place):
     text, of_file = MESSAGES[place]
     wrapped = (of_file and place.startswith(OF_FILES)) or re.search(r'\{[^}]*\bcause\b', text)
     assert text[0] in "'{" or text[0].islower(), text
@@ -88,14 +89,14 @@ NOTHING_CAME = re.compile(
 )
 
 
-def test_a_file_is_named_with_what_to_do(tmp_path):
+def test_messages_name_the_file_and_a_remedy(tmp_path):
     path = tmp_path / 'net.keras'
     path.write_bytes(b'not a model')
     with pytest.raises(kerasnets.FileError, match=r'net\.keras.*Restore it from a backup'):
         kerasnets.load(path)
 
 
-def test_a_remedy_in_the_reason_stands_alone(tmp_path):
+def test_a_remedy_is_not_repeated(tmp_path):
     kerasnets.Classifier([2, 3]).save(tmp_path / 'net.weights.h5')
     with pytest.raises(kerasnets.FileError, match='Build the network') as caught:
         kerasnets.load(tmp_path / 'net.weights.h5')

@@ -91,7 +91,7 @@ def test_gradients_are_watched(form):
         ([3], 'a pattern with its levels, or a Keras metric, got 3'),
     ],
 )
-def test_what_cannot_be(net, asked, says):
+def test_invalid_arguments(net, asked, says):
     for call in (net.train, net.evaluate):
         with pytest.raises(ConfigurationError, match=says):
             call([X, Y], monitors=asked)

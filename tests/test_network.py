@@ -15,11 +15,11 @@ def test_every_output_by_name():
     net = kerasnets.Classifier([4, (5, 'tanh'), 3])
     out = net.feed_forward(X)
     assert list(out) == ['in:out', 'hid1:out', 'hid1:pre', 'out:out', 'out:pre']
-    np.testing.assert_array_equal(out['in:out'], X)
+    np.testing.assert_allclose(out['in:out'], X, atol=1e-6)
     w, b = (net.find('hid1', p).get_value() for p in 'wb')
     np.testing.assert_allclose(out['hid1:out'], np.tanh(X @ w + b), atol=1e-6)
-    np.testing.assert_array_equal(out['out:out'], net.predict_proba(X))
-    np.testing.assert_array_equal(out['out:pre'], net.predict_logit(X))
+    np.testing.assert_allclose(out['out:out'], net.predict_proba(X), atol=1e-6)
+    np.testing.assert_allclose(out['out:pre'], net.predict_logit(X), atol=1e-6)
 
 
 def test_build_graph_gives_the_same_as_symbols():

@@ -197,6 +197,6 @@ def test_elements_are_clipped():
         ('sgd', dict(max_gradient_norm=-1), 'max_gradient_norm as a number of 0 or more'),
     ],
 )
-def test_what_cannot_be(algo, options, says):
+def test_invalid_arguments(algo, options, says):
     with pytest.raises(ConfigurationError, match=says):
         optimizers.build(algo, **options)

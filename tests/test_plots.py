@@ -74,7 +74,7 @@ def test_a_sequence_and_its_target():
         plots.sequence(target, predicted[:3])
 
 
-def test_on_axes_that_are_there(net):
+def test_only_existing_axes(net):
     from matplotlib.figure import Figure
 
     axes = Figure().subplots()

@@ -98,7 +98,7 @@ def test_weights_hide_time_steps():
     assert net.evaluate([ONE_HOT, TARGETS, 0 * w])['loss'] == 0
 
 
-def test_text_rides_along():
+def test_the_text_is_saved_with_the_network():
     text = kerasnets.recurrent.Text('abcabc', min_count=1)
     net = Classifier([text.classes, (5, 'lstm'), text.classes], text=text)
     assert net.text is text

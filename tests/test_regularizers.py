@@ -99,7 +99,7 @@ def test_the_network_itself_stays_clean(net, tmp_path):
         (dict(hidden_l1=dict(weight=1, pattern='hid9:out')), 'matches nothing'),
     ],
 )
-def test_what_cannot_be(net, keywords, says):
+def test_invalid_arguments(net, keywords, says):
     for call in (net.train, net.evaluate):
         with pytest.raises(ConfigurationError, match=says):
             call([X, Y], **keywords)
@@ -251,7 +251,7 @@ def test_penalties_of_ones_own(net):
         np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-5)
 
 
-def test_a_penalty_of_ones_own_is_a_scalar(net):
+def test_a_custom_penalty_must_be_a_scalar(net):
     with pytest.raises(ConfigurationError, match=r'to give a scalar, got shape .None, 5.'):
         net.evaluate([X, Y], regularizers=[lambda outputs: outputs['hid1:out']])
 
@@ -288,7 +288,7 @@ def test_penalties_pass_over_padding():
         (dict(regularizers={'weight_l3': 1}), "Did you mean 'weight_l1'|Did you mean 'weight_l2'"),
     ],
 )
-def test_what_no_noise_can_be(net, keywords, says):
+def test_invalid_noise(net, keywords, says):
     calls = (
         lambda: net.train([X, Y], **keywords),
         lambda: net.evaluate([X, Y], **keywords),

@@ -25,7 +25,7 @@ def test_given_alphabet_and_unknown():
 
 
 @given(st.text(min_size=1).filter(lambda t: '\0' not in t))
-def test_any_unicode_comes_back(string):
+def test_any_unicode_is_restored(string):
     text = Text(string, min_count=1)
     assert text.decode(text.encode(string)) == string == text.text
 
@@ -51,12 +51,12 @@ def test_astral_characters_and_lone_surrogates():
         (dict(text='abcabc', min_count='x'), ConfigurationError, 'min_count as an int'),
     ],
 )
-def test_what_cannot_be(kwargs, error, says):
+def test_invalid_arguments(kwargs, error, says):
     with pytest.raises(error, match=says):
         Text(**kwargs)
 
 
-def test_decoding_what_is_no_label():
+def test_decoding_invalid_labels():
     for labels in ([3], [-1], [0, 9]):
         with pytest.raises(DataError, match='labels of 0 to 2'):
             Text('ab', alpha='ab').decode(labels)
@@ -104,6 +104,6 @@ def test_batches_cut_all_arrays_at_the_same_places(rng):
         (dict(arrays=[np.zeros(9)], steps=3, rng='x'), ConfigurationError),
     ],
 )
-def test_batches_that_cannot_be(kwargs, error):
+def test_invalid_batches(kwargs, error):
     with pytest.raises(error):
         batches(**kwargs)

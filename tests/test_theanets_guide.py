@@ -68,7 +68,7 @@ def test_sparse_and_denoising_autoencoders():
         assert net.score(X) <= 1
 
 
-def test_training_in_turns_with_ever_smaller_steps():
+def test_repeated_training_with_smaller_rates():
     net = theanets.Regressor([10, (20, 'tanh'), 2])
     losses = []
     for e in (-2, -3, -4):
@@ -138,7 +138,7 @@ def test_recurrent_models_and_text():
         assert net.predict(x).shape == (8, 6, 2)
 
 
-def test_a_layer_and_a_penalty_of_ones_own():
+def test_a_custom_layer_and_penalty():
     import keras
 
     @theanets.register('guide_scaled')
@@ -172,6 +172,6 @@ def test_the_graph_as_symbols():
     )
 
 
-def test_a_word_that_theanets_swallowed_is_an_error():
+def test_a_keyword_that_theanets_ignored_is_an_error():
     with pytest.raises(theanets.ConfigurationError, match="Did you mean 'momentum'"):
         theanets.Classifier([10, 20, 5]).train(TRAIN, algo='sgd', momentun=0.9)

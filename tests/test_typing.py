@@ -39,7 +39,7 @@ def test_the_lazy_names_are_those_that_a_checker_sees():
     assert importlib.metadata.version('kerasnets') == kerasnets.__version__
 
 
-def test_the_package_loads_no_engine_before_it_is_needed():
+def test_keras_is_imported_only_when_needed():
     command = 'import sys, kerasnets; print({"keras", "tensorflow", "jax"} & set(sys.modules))'
     done = subprocess.run([sys.executable, '-c', command], capture_output=True, text=True)
     assert done.stdout == 'set()\n', done.stderr

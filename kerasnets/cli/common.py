@@ -1,4 +1,4 @@
-"""What the training commands share: options, and how results are printed."""
+"""Options of the training commands, and the printing of their results."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What an array must be, and arrays as batches."""
+"""Specifications of arrays, and batches of them."""

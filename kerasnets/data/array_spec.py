@@ -38,14 +38,14 @@ class Ragged:
         return padded
 
     def mask(self, rows: Any) -> Any:
-        """Which steps are those of a sequence: bool (rows, time), of one step at least."""
+        """Return a mask of the steps that are not padding: bool (rows, time), at least one step."""
         lengths = self.lengths[rows]
         return np.arange(max(1, lengths.max())) < lengths[:, None]
 
 
 @dataclasses.dataclass(frozen=True)
 class ArraySpec:
-    """One array that the network takes.
+    """The specification of one array that the network accepts.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class ArraySpec:
         return [np.asarray(part, dtype=self.dtype)]
 
     def copy(self, data: Any, rows: Any, room: Any) -> Any:
-        """The same for an array or a sparse matrix, written into an array that is there."""
+        """Copy rows of an array or a sparse matrix into an existing array."""
         room = room[: len(rows)]
         if isinstance(data, np.ndarray) and data.dtype == room.dtype:
             return np.take(data, rows, axis=0, out=room, mode='clip')
@@ -129,7 +129,7 @@ class ArraySpec:
         return [whole, ((None, None), 'bool')] if self.masked else [whole]
 
     def _sequence(self, i: Any, data: Any) -> Any:
-        """One sequence of a ragged spec."""
+        """Check one sequence of a ragged spec."""
         one = dataclasses.replace(
             self, name=f'{self.name}, sequence {i}', shape=self.shape[1:], ragged=False
         )

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 from kerasnets import devices
-from kerasnets.data.array_spec import ArraySpec, Ragged, fill, length
+from kerasnets.data import blocks
+from kerasnets.data.array_spec import Ragged, fill, length
 from kerasnets.errors import ConfigurationError, DataError, positive
 
 #: Batches of a callable that make an epoch, where nobody says. theanets' number.
@@ -54,7 +55,7 @@ def dataset(
 
 
 class Dataset:
-    """What `dataset` returns: `epoch` gives batches, `feed` the same for Keras."""
+    """Batches of data: `epoch` yields them, `feed` passes them to Keras."""
 
     def __init__(self, fit: Any, what: str) -> None:
         self.fit = fit
@@ -63,9 +64,9 @@ class Dataset:
         self.batches: Any = None  # in an epoch, where that is known
         self.error: Exception | None = None  # what the source raised while Keras was reading it
         self._feed: Any = None
-        # Batches of one shape that can be handed over together, at most; None if it is not known
-        # that they have one. Their rows, and the shape of a row of the first input.
-        self.block: Any = None
+        # Whether most batches have one shape, so that they can be handed over together as blocks.
+        # Their rows, and the shape of a row of the first input.
+        self.block = False
         self.batch_size: Any = None
         self.shape: Any = None
 
@@ -129,10 +130,10 @@ class Arrays(Dataset):
         self.rng = None
         self.order = np.arange(self.count)  # of the rows, in this epoch
         self.ragged = any(isinstance(array, Ragged) for array in self.arrays)  # padded by batches
-        if not self.ragged and self.count >= batch_size:
-            row = self._row()
-            self.block = min(self.batches, _in_block(row, batch_size))
-            self.shape = row[0].shape[1:]
+        if not self.ragged:
+            self._first = [p for s, a in zip(self.specs, self.arrays) for p in s.batch(a, slice(1))]
+            self.block = True
+            self.shape = self._first[0].shape[1:]
 
     def feed(self) -> Any:
         self._renew()  # now, not when it is read: Keras may start reading an epoch twice
@@ -142,22 +143,21 @@ class Arrays(Dataset):
             self._feed = self._tf_feed()
         return self._feed
 
-    def blocks(self, batches: Any) -> Iterator[Any]:
-        """Yield so many batches at a time, as a list of (tuple of arrays, rows of a batch).
-
-        Here that is one pair. The arrays are reused each time. The caller must copy what it keeps:
-        allocating new memory costs more than the copy.
-        """
+    def pieces(self, batches: Any, free: Any) -> Iterator[Any]:
+        """Yield the rows of the next epoch, see `blocks.index`, and those of each batch."""
         self._renew()
-        size = min(self.count, batches * self.batch_size)
-        room = [np.empty((size, *part.shape[1:]), part.dtype) for part in self._row()]
-        for arrays, rows in self._cut(batches):
-            block = map(ArraySpec.copy, self.specs, arrays, itertools.repeat(rows), room)
-            yield [(tuple(block), self.batch_size)]
+        order = self.order[: (batches or self.batches) * self.batch_size]
+        return blocks.index(order, self.batch_size, free)
 
-    def _row(self) -> Any:
+    def write(self, items: Any, size: int, room: Any) -> None:
+        """Copy the rows of some pieces into the beginning of other arrays."""
+        order = np.concatenate([blocks.filled(item, size) for item in items or [self.order[:0]]])
+        for spec, array, space in zip(self.specs, self.arrays, room):
+            spec.copy(array, order, space)
+
+    def row(self, items: Any = None) -> Any:
         """The first row of each array, as it is in a batch."""
-        return [part for s, a in zip(self.specs, self.arrays) for part in s.batch(a, slice(1))]
+        return self._first
 
     def _renew(self) -> None:
         """Draw the order of the next epoch."""
@@ -183,7 +183,7 @@ class Arrays(Dataset):
             return starts.map(lambda i: (tuple(b[i : i + self.batch_size] for b in block),))
 
         def blocks() -> Iterator[Any]:  # in new arrays, since several are in flight
-            for arrays, rows in self._cut(_in_block(self._row(), self.batch_size)):
+            for arrays, rows in self._cut(_in_block(self.row(), self.batch_size)):
                 yield tuple(p for s, a in zip(self.specs, arrays) for p in s.batch(a, rows))
 
         return (
@@ -230,18 +230,23 @@ class Stream(Dataset):
         self.first = self._check(self.first)
         if self.draws and not any(spec.ragged for spec in self.specs):
             self.batch_size, *self.shape = self.first[0].shape
-            row = [spec.batch(a, slice(1))[0] for spec, a in zip(self.specs, self.first)]
-            self.block = min(self.batches, _in_block(row, self.batch_size))
+            self._first = [s.batch(a, slice(1))[0] for s, a in zip(self.specs, self.first)]
+            self.block = True
 
-    def blocks(self, batches: Any) -> Iterator[Any]:
-        """Yield so many batches at a time, as a list of (tuple of arrays, rows of a batch).
+    def pieces(self, batches: Any, free: Any) -> Iterator[Any]:
+        """Yield the batches of the next epoch, each with its number of rows."""
+        for batch in itertools.islice(self.epoch(), batches):
+            yield batch, [len(batch[0])]
 
-        Those that follow each other and have one shape are a pair.
-        """
-        epoch = self.epoch()
-        while some := list(itertools.islice(epoch, batches)):
-            alike = itertools.groupby(some, key=lambda batch: [part.shape for part in batch])
-            yield [(tuple(map(np.concatenate, zip(*group))), shape[0][0]) for shape, group in alike]
+    def write(self, items: Any, size: int, room: Any) -> None:
+        """Copy some batches into the beginning of other arrays."""
+        for space, *parts in zip(room, *items) if items else ():
+            whole = [blocks.filled(part, size) for part in parts]
+            np.concatenate(whole, out=space[: sum(map(len, whole))])
+
+    def row(self, items: Any = None) -> Any:
+        """The first row of each array of a batch. Default: of the first one."""
+        return self._first if items is None else [part[:1] for part in items]
 
     def _raw(self) -> Iterator[Any]:
         if not self.draws:

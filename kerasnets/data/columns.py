@@ -22,7 +22,7 @@ WORDS = 100
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """One column: what its texts stand for.
+    """The encoding of one column.
 
     Attributes
     ----------

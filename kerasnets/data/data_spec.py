@@ -153,7 +153,7 @@ class DataSpec:
 
     @staticmethod
     def way(specs: Any) -> Any:
-        """What of the specs the tensors depend on: a key for `entry` and `tensors`."""
+        """Return a key of the specs for `entry` and `tensors`."""
         return tuple((spec.kind, spec.masked) for spec in specs)
 
     def usual(self) -> Any:

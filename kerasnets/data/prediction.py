@@ -41,8 +41,10 @@ def compute(
         specs = [ArraySpec(f'outputs of {start!r}', tuple(output.shape), dtype=output.dtype)]
     arrays = fill(specs, arrays, 'inputs')
     noisy = tuple(r for r in regularizers if isinstance(r, Noise))
-    function, noises = models.function(tuple(names), models.data_spec.way(specs), start, noisy)
+    way = models.data_spec.way(specs)
+    _, noises = models.function(tuple(names), way, start, noisy)
     reseed(noises, rng)
+    function, _ = models.function(tuple(names), way, start, noisy)
     results = _in_batches(function, arrays, specs)
     return {name: results[name] for name in names}
 
@@ -64,7 +66,7 @@ def _in_batches(function: Any, arrays: Any, specs: Any) -> Any:
 
 
 def _in_ragged_batches(function: Any, arrays: Any, specs: Any) -> Any:
-    """The same for sequences of different lengths, grouped by length."""
+    """Compute outputs for sequences of different lengths, grouped by length."""
     longest = np.max([a.lengths for a in arrays if isinstance(a, Ragged)], axis=0)
     order = np.argsort(longest, kind='stable')
     found: Any = {}

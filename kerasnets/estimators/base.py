@@ -73,7 +73,7 @@ def constructor(**defaults: Any) -> Callable[..., None]:
 
 
 class Estimator(base.BaseEstimator):
-    """What the estimators share.
+    """Base class of the estimators.
 
     Parameters
     ----------

@@ -151,7 +151,7 @@ def _sync(path: Any) -> None:
 
 
 def seal(content: Any) -> Any:
-    """What to add to the end of a file, where readers of HDF5 do not look."""
+    """Return the bytes to append to a file, which readers of HDF5 ignore."""
     return SEAL + hashlib.blake2b(content, digest_size=DIGEST).digest()
 
 

@@ -38,7 +38,7 @@ FILTERS = {1, 2, 3, 32000}
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """What is in a file.
+    """The contents of a file.
 
     Attributes
     ----------

@@ -38,7 +38,7 @@ class Layer:
 
 @dataclasses.dataclass(frozen=True)
 class Inspection:
-    """What `inspect` finds.
+    """The contents of a file, as returned by `inspect`.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a network is beyond its Keras model, as plain data: what ``kerasnets.json`` holds."""
+"""The parts of a network that its Keras model lacks, as plain data for ``kerasnets.json``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VERSION = 1
 
 
 def describe(net: Any) -> Any:
-    """What a network is beyond its Keras model, as plain data for JSON."""
+    """Return the parts of a network that its Keras model lacks, as plain data for JSON."""
     text = getattr(net, 'text', None)
     return {
         'version': VERSION,
@@ -157,7 +157,7 @@ def _unspec(fields: Any, model: Any) -> Any:
 
 
 def class_name(cls: Any) -> Any:
-    """What a file calls a class of networks: 'recurrent.Classifier'."""
+    """Return the name of a network class in files, such as 'recurrent.Classifier'."""
     return f'{cls.__module__.rpartition(".")[2]}.{cls.__name__}'
 
 

@@ -177,7 +177,7 @@ def _name(value: Any) -> Any:
 
 
 def _registered(value: Any, owner: Any) -> Any:
-    """What an object names that was registered with Keras, by name; nothing for Keras' own.
+    """Return the registered names that an object refers to; nothing for Keras' own.
 
     Refuses what is not known, or known to do more than compute.
     """

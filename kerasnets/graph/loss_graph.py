@@ -21,17 +21,12 @@ from kerasnets.graph.noise import Noises
 from kerasnets.graph.parameters import Value
 from kerasnets.graph.watched import GradientNorms, computed
 from kerasnets.losses import hidden
-from kerasnets.regularizers import (
-    Contraction,
-    Contractive,
-    Function,
-    Noise,
-)
+from kerasnets.regularizers import Contraction, Contractive, Factor, Function, Noise
 
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """What a graph computes in addition to the losses."""
+    """The quantities that a graph computes in addition to the losses."""
 
     regularizers: tuple[Any, ...] = ()
     noisy: bool = False  # whether there is noise outside of training too
@@ -39,23 +34,28 @@ class Asked:
     gradients: bool = False  # whether to watch the gradient of each parameter
     class_weight: tuple[Any, ...] | None = None  # a factor for each class, for losses of labels
     curvature: bool = False  # whether the optimizer is one that looks at it
+    rows: bool = False  # whether the data says of each row if it counts: batches are filled up
 
 
 @dataclasses.dataclass(frozen=True)
 class Graph:
-    """What is computed from inputs, targets and weights.
+    """Symbolic results computed from inputs, targets and weights.
 
     Each quantity is a pair of symbolic scalars, its mean over a batch and the mass of the
     batch (Σw, or a count): means of batches are averaged by mass, so that an epoch's figure
     is Σwe/Σw over all of its data.
     """
 
-    variables: list[Any]  # KerasTensors: inputs, then the target and weights of each loss
+    # KerasTensors: inputs, then the target and weights of each loss; last, if it was asked for,
+    # for each row a 1 if it counts or else a 0
+    variables: list[Any]
     losses: list[Any]  # (coefficient, mean, mass) for each loss
     monitors: dict[str, Any]  # name -> (mean, mass)
-    penalties: list[Any]  # (weight, value) for each regularizer
+    penalties: list[Any]  # the weighted value of each regularizer that is a penalty
     noises: list[Any]  # Keras layers that draw at random
     compared: tuple[Any, ...]  # target, output and weights of the first loss; weights may be None
+    # (variable, which of the regularizers has its value as its weight)
+    factors: list[Any] = dataclasses.field(default_factory=list)
     curvature: tuple[Any, ...] = ()  # variables, and the product of the Hessian with noise for each
 
     @property
@@ -66,7 +66,7 @@ class Graph:
     @property
     def loss(self) -> Any:
         """The losses and the penalties added up: what training minimizes."""
-        return self.err + sum(weight * value for weight, value in self.penalties)
+        return self.err + sum(self.penalties)
 
 
 def build(
@@ -102,6 +102,7 @@ def build(
     ConfigurationError
         If an output cannot have the loss that is about it, or a pattern matches nothing.
     """
+    counts = keras.Input((), dtype='float32', name='rows') if asked.rows else None
     noise = Noises(nodes, asked.regularizers, asked.noisy)
     found = Flow(nodes, sources, padded, noise.change, swift=not asked.curvature)
     terms, compared = [], []
@@ -112,20 +113,25 @@ def build(
         if isinstance(loss.target, str):  # what the data holds, before any noise
             data = [Flow(nodes, sources)[full_name(nodes, loss.target)], *data]
         target, weights = _weigh(loss, found[name], asked.class_weight, padded, *data)
+        if counts is not None:
+            weights = hidden(counts, weights, len(loss.weights_shape(found[name].shape)))
         variance = loss.covar_name and found[full_name(nodes, loss.covar_name)]
         terms.append((loss.weight, *loss.value(found[name], logits, target, weights, variance)))
         compared.append((target, found[name] if logits is None else logits, weights))
-    penalties = [
-        (r.weight, scalar(_penalty(nodes, r, found, sources, padded), type(r).__name__))
-        for r in asked.regularizers
-        if not isinstance(r, Noise)
-    ]
+    penalties, factors = [], []
+    for i, r in enumerate(asked.regularizers):
+        if not isinstance(r, Noise):
+            value = scalar(_penalty(nodes, r, found, sources, padded, counts), type(r).__name__)
+            factors.append((Factor(r.weight), i))
+            penalties.append(factors[-1][0](value))
     target, output, weights = compared[0]
     watched = monitors(losses[0], output, target, weights)
     watched.update(computed(asked.monitors, nodes, found, inputs[0]))
     data = list({id(tensor): tensor for tensors in targets for tensor in tensors}.values())
     first = target, found[full_name(nodes, losses[0].output_name)], weights
-    made = Graph([*inputs, *data], terms, watched, penalties, noise.layers, first)
+    data += [] if counts is None else [counts]
+    factors = [(layer.factor, i) for layer, i in [*factors, *zip(noise.layers, noise.indices)]]
+    made = Graph([*inputs, *data], terms, watched, penalties, noise.layers, first, factors)
     if asked.gradients:
         watched.update(_gradients(nodes, made))
     if asked.curvature:
@@ -170,7 +176,9 @@ def _weigh(
     return target, weights
 
 
-def _penalty(nodes: Any, regularizer: Any, found: Any, sources: Any, padded: Any) -> Any:
+def _penalty(
+    nodes: Any, regularizer: Any, found: Any, sources: Any, padded: Any, counts: Any
+) -> Any:
     """The value of a penalty, as a symbolic scalar."""
     if isinstance(regularizer, Function):
         function: Any = regularizer.function
@@ -189,11 +197,18 @@ def _penalty(nodes: Any, regularizer: Any, found: Any, sources: Any, padded: Any
         return ops.sum(ops.zeros_like(next(iter(sources.values()))))
     if isinstance(regularizer, Contractive):
         return _contraction(nodes, regularizer, chosen, sources, padded)
-    steps = {
-        name: masks.Steps()(found[name]) if padded and len(found[name].shape) > 2 else None
-        for name in chosen
-    }
+    steps = {name: _counted(found[name], padded, counts) for name in chosen}
     return sum(regularizer.penalty(found[name], steps[name]) for name in chosen) / len(chosen)
+
+
+def _counted(tensor: Any, padded: bool, counts: Any) -> Any:
+    """A mask of the rows or of the steps of an output that count; None if all do."""
+    if counts is None:
+        return masks.Steps()(tensor) if padded and len(tensor.shape) > 2 else None
+    if len(tensor.shape) < 3:
+        return ops.cast(counts, 'bool')
+    steps = ops.cast(masks.Steps()(tensor), 'float32')
+    return ops.cast(ops.expand_dims(counts, 1) * steps, 'bool')
 
 
 def _of_weights(nodes: Any, regularizer: Any, anchor: Any) -> Any:

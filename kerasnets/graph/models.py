@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -9,7 +10,8 @@ from keras import ops
 
 from kerasnets.backend import compiled
 from kerasnets.errors import ConfigurationError
-from kerasnets.graph import loss_graph, masks
+from kerasnets.graph import loss_graph, masks, structure
+from kerasnets.graph.cache import FUNCTIONS, Function
 from kerasnets.graph.nodes import connect, find_output
 from kerasnets.graph.noise import Noises
 
@@ -76,31 +78,50 @@ class Models:
         return self._graphs[key]
 
     def function(self, names: Any, way: Any, start: Any, regularizers: Any) -> Any:
-        """A compiled function of a batch, and the layers in it that draw at random."""
+        """A compiled function of a batch, and the layers in it that draw at random.
+
+        Networks of equal layers share one, unless there is noise in it.
+        """
         key = names, way, start, regularizers
         if key not in self._functions:
-            if start is None:
-                tensors, sources = self.data_spec.entry(way)
+            layers = None if regularizers else structure.of_nodes(self.nodes)
+            if layers is None:
+                self._functions[key] = self._function(*key)
             else:
-                output = find_output(self.nodes, start)
-                tensors = [keras.Input(batch_shape=output.shape, dtype=output.dtype)]
-                sources = {start: tensors[0]}
-            padded = any(masked for _, masked in way)
-            noise = Noises(self.nodes, regularizers, noisy=True)
-            outputs = connect(self.nodes, sources, names, padded, noise.change)
-            steps = {}
-            for name in names if padded else ():
-                if len(outputs[name].shape) > 2:
-                    steps[name] = masks.Steps()(outputs[name])
-            model = keras.Model(tensors, {'outputs': outputs, 'steps': steps})
-            function = compiled(
-                lambda *xs: keras.tree.map_structure(_full, model(list(xs), training=False)),
-                model.variables,
-                model.inputs,
-                xla=model.jit_compile,
-            )
-            self._functions[key] = function, noise.layers
-        return self._functions[key]
+                whole = 'outputs', layers, self.data_spec.takes_labels, key
+                found = FUNCTIONS.find(whole, lambda: Function(self._function(*key)[0]))
+                self._functions[key] = found.call, []
+        call, noises = self._functions[key]
+        drawn = [layer.seed_generator.state for layer in noises]
+        factors = [layer.factor for layer in noises]
+        values = [v.value for v in [*structure.layer_variables(self.nodes), *drawn, *factors]]
+        return functools.partial(call, values), noises
+
+    def _function(self, names: Any, way: Any, start: Any, regularizers: Any) -> Any:
+        """Return the function with the values of all variables as its first argument."""
+        if start is None:
+            tensors, sources = self.data_spec.entry(way)
+        else:
+            output = find_output(self.nodes, start)
+            tensors = [keras.Input(batch_shape=output.shape, dtype=output.dtype)]
+            sources = {start: tensors[0]}
+        padded = any(masked for _, masked in way)
+        noise = Noises(self.nodes, regularizers, noisy=True)
+        outputs = connect(self.nodes, sources, names, padded, noise.change)
+        steps = {}
+        for name in names if padded else ():
+            if len(outputs[name].shape) > 2:
+                steps[name] = masks.Steps()(outputs[name])
+        model = keras.Model(tensors, {'outputs': outputs, 'steps': steps})
+        drawn = [layer.seed_generator.state for layer in noise.layers]
+        factors = [layer.factor for layer in noise.layers]
+        function = compiled(
+            lambda *xs: keras.tree.map_structure(_full, model(list(xs), training=False)),
+            [*structure.layer_variables(self.nodes), *drawn, *factors],
+            model.inputs,
+            xla=model.jit_compile,
+        )
+        return function, noise.layers
 
 
 def _full(tensor: Any) -> Any:

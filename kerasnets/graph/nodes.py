@@ -204,7 +204,7 @@ def connect(nodes: Any, inputs: Any, wanted: Any, padded: bool = False, change: 
 
 
 def _read(layer: Any, spec: Any, tensor: Any) -> Any:
-    """What a layer reads, one tensor or a list of several, and the states it starts from.
+    """Return the tensors that a layer reads, and its initial states.
 
     `tensor` finds an output by its name.
     """

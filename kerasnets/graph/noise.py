@@ -28,15 +28,17 @@ class Noises:
         }
         self.noisy = noisy
         self.layers: Any = []
+        self.indices: list[int] = []  # which of the regularizers made each layer
         self.changed: Any = {}
-        for regularizer in regularizers:
+        for i, regularizer in enumerate(regularizers):
             if isinstance(regularizer, Noise):
                 for name in regularizer.select(names, places.get(regularizer.where or '', ())):
-                    self.changed.setdefault(name, []).append(regularizer)
+                    self.changed.setdefault(name, []).append((i, regularizer))
 
     def change(self, name: str, tensor: Any) -> Any:
         """The output of that name as others are to read it."""
-        for regularizer in self.changed.get(name, ()):
+        for i, regularizer in self.changed.get(name, ()):
+            self.indices.append(i)
             layer = regularizer.layer(seed=len(self.layers))
             self.layers.append(Always(layer) if self.noisy else layer)
             tensor = self.layers[-1](tensor)
@@ -47,4 +49,9 @@ def reseed(noises: Any, rng: Any) -> None:
     """Have layers that draw at random draw what a numpy generator decides."""
     for layer in noises:
         state = layer.seed_generator.state
-        state.assign(rng.integers(2**32, size=state.shape, dtype='uint32'))
+        state.assign(seed(rng))
+
+
+def seed(rng: Any) -> Any:
+    """The state of a Keras seed generator, as a numpy generator decides."""
+    return rng.integers(2**32, size=2, dtype='uint32')

@@ -1,1 +1,1 @@
-"""What a user types: entries of the list of layers, parsed to plain data."""
+"""The language of layers: entries of the list, parsed to plain data."""

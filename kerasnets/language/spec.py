@@ -25,7 +25,7 @@ KEYS = ('form', 'name', 'size', 'shape', 'activation', 'inputs', *STATES)
 
 @dataclasses.dataclass(frozen=True)
 class LayerSpec:
-    """One layer of a network, as asked for."""
+    """The specification of one layer."""
 
     form: str  # a form of kerasnets, the name of a class of keras.layers, or 'keras'
     name: str  # unique in its network

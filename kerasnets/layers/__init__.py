@@ -1,4 +1,4 @@
-"""What each form of layer becomes in Keras, and how its insides are read.
+"""The Keras layer of each form, and access to its inner quantities.
 
 A file per family; `form` holds the two kinds of table that the others fill.
 """

@@ -27,7 +27,7 @@ CUSTOM = 'custom'
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-    """How an entry of a list of layers becomes a Keras layer."""
+    """Builds a Keras layer from an entry of the list."""
 
     #: Takes the options, may pop its own from them, returns a class of layers.
     choose: Any
@@ -78,7 +78,7 @@ class Form:
         return cls(name=spec.name, **kwargs)
 
     def activation_of(self, spec: Any) -> Any:
-        """What the entry says, or else the form, or the network's custom."""
+        """Return the activation of the entry, or else the default of the form or the network."""
         if spec.activation is not None:
             return spec.activation
         return spec.default_activation if self.activation == CUSTOM else self.activation
@@ -114,7 +114,7 @@ def _backwards(direction: Any) -> Any:
 
 
 def initial_settings(options: Any, known: Any) -> Any:
-    """Those keys of `options` that set initial values: 'std', 'std_hh', unless Keras knows them."""
+    """Return the keys of `options` that set initial values, such as 'std_hh'."""
     return [k for k in options if k.split('_')[0] in initializers.SETTINGS and k not in known]
 
 
@@ -142,7 +142,7 @@ class OverCell:
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Where a parameter of theanets lies in a variable of Keras.
+    """The position of a theanets parameter in a Keras variable.
 
     Both arrays have the same axes but the last, which the variable holds in `of` blocks of
     equal width; `blocks` are the parameter's among them, in its order, and `signs` what they
@@ -203,7 +203,7 @@ class Output:
 
 @dataclasses.dataclass(frozen=True)
 class Pass:
-    """What went into a layer and came out of it, for reading what went on inside."""
+    """The inputs and outputs of a layer, from which inner quantities are computed."""
 
     layer: Any
     given: Any  # a tensor, or a list of several
@@ -258,7 +258,7 @@ class Pass:
 
 @dataclasses.dataclass(frozen=True)
 class Anatomy:
-    """What theanets calls the insides of one class of Keras layers."""
+    """theanets' names for the parameters and outputs of a class of Keras layers."""
 
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # name -> Layout
     outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # name -> Output

@@ -1,4 +1,4 @@
-"""How probable a network finds each character of a text: colours in a terminal, and HTML."""
+"""The probability of each character of a text, in colours in a terminal or as HTML."""
 
 from __future__ import annotations
 

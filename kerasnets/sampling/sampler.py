@@ -7,6 +7,7 @@ sequence is, and one compiled loop serves any number of steps.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,8 @@ from keras import ops
 
 from kerasnets.backend import compiled
 from kerasnets.errors import ConfigurationError, DataError, number, positive
+from kerasnets.graph import structure
+from kerasnets.graph.cache import FUNCTIONS, Function
 from kerasnets.initializers import generator
 from kerasnets.layers.fast.one_step import stepper
 
@@ -54,6 +57,7 @@ class Sampler:
     """
 
     def __init__(self, nodes: Any, logits: Any = None) -> None:
+        self.nodes = nodes
         self.layers = [node.layer for node in nodes[1:]]
         self.logits = logits
         self.classes = _alphabet(nodes)
@@ -139,14 +143,18 @@ class Sampler:
         return labels.astype('int32')
 
     def _loop(self, filtered: Any) -> Any:
+        """The compiled loop, which all networks of equal layers share."""
         if filtered not in self.loops:
-            variables = [v for layer in self.layers for v in layer.variables]
 
-            def loop(*args: Any) -> Any:
-                return self._steps(filtered, *args)
+            def make() -> Any:
+                steps = functools.partial(self._steps, filtered)
+                return Function(compiled(steps, structure.layer_variables(self.nodes)))
 
-            self.loops[filtered] = compiled(loop, variables)
-        return self.loops[filtered]
+            layers = structure.of_nodes(self.nodes)
+            key = 'sample', layers, self.logits is None, filtered
+            self.loops[filtered] = make() if layers is None else FUNCTIONS.find(key, make)
+        values = [v.value for v in structure.layer_variables(self.nodes)]
+        return functools.partial(self.loops[filtered].call, values)
 
     def _steps(
         self,
@@ -174,7 +182,7 @@ class Sampler:
         return label, record, states
 
     def _advance(self) -> Any:
-        """One step of all layers: a function of labels (streams,) and states to logits and states.
+        """Return a function of labels (streams,) and states to logits and states: one step.
 
         What does not change from step to step is computed now.
         """

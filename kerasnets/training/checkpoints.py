@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasnets.data.blocks import EPOCHS
 from kerasnets.errors import ConfigurationError, FileError
 from kerasnets.files import atomic, contents, keras_files
 
@@ -60,6 +61,12 @@ class Checkpoints:
             return 0 < self.every * 60 <= time.monotonic() - self.last
         return self.every > 0 and epochs % self.every == 0
 
+    def ahead(self, epochs: int) -> int:
+        """Return the number of epochs that can run before the next save may be due."""
+        if isinstance(self.every, float):
+            return 1 if self.every else EPOCHS
+        return self.every - epochs % self.every if self.every else EPOCHS
+
     def save(self, net: Any, state: Any) -> None:
         """Write a checkpoint, replacing an existing one."""
         path = pathlib.Path(self.path.format(int(time.time())))
@@ -84,7 +91,7 @@ def pack(state: Any) -> Any:
 
 
 def unpack(content: Any) -> Any:
-    """What `pack` packed."""
+    """Return the dict that `pack` stored."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         contents.members(archive, len(content))
     with np.load(io.BytesIO(content), allow_pickle=False) as found:

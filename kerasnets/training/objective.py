@@ -10,7 +10,6 @@ from keras import ops
 from kerasnets import devices
 from kerasnets.devices import replicas, total
 from kerasnets.monitors import metric
-from kerasnets.training.engine import Blocks
 
 
 class Objective(keras.Model):
@@ -21,8 +20,11 @@ class Objective(keras.Model):
     """
 
     @classmethod
-    def over(cls, graph: Any, metrics: Any = ()) -> Any:
-        """The Objective of a `Graph`, with Keras metrics of its first loss."""
+    def over(cls, graph: Any, metrics: Any = (), rows: bool = False) -> Any:
+        """The Objective of a `Graph`, with Keras metrics of its first loss.
+
+        With `rows`, the last of the variables says which rows count.
+        """
         outputs = {
             'loss': graph.loss,
             'losses': [(mean, mass) for _, mean, mass in graph.losses],
@@ -45,59 +47,29 @@ class Objective(keras.Model):
         objective.monitor_means = {name: keras.metrics.Mean(name=name) for name in graph.monitors}
         objective.keras_metrics = [metric(asked) for asked in metrics]
         objective.noises = graph.noises
+        objective.factors = graph.factors
+        objective.told = None
+        objective.counts = rows
         objective.compile()
         return objective
 
-    def use(self, optimizer: Any, block: Any = None, **settings: Any) -> None:
-        """Train with this optimizer from now on, with settings of ``compile``.
-
-        With a `block`, a number of batches and the rows of each, XLA compiles training by such
-        blocks, see `engine.Blocks`.
-        """
-        if self.optimizer is not optimizer or self._used != (block, settings):
+    def use(self, optimizer: Any, **settings: Any) -> None:
+        """Train with this optimizer from now on, with settings of ``compile``."""
+        if self.optimizer is not optimizer or self._used != settings:
             self.compile(optimizer=optimizer, **settings)
-            self._used = block, settings
-        elif block and self.train_function is not None:
-            self.train_function.shape = None  # other data may have another
+            self._used = settings
 
-    _used: Any = (None, None)
-    train_function: Any
+    _used: Any = None
 
-    @property
-    def block(self) -> Any:
-        """Batches that one call of ``train_function`` trains on, and their rows; or None."""
-        return self._used[0]
+    #: What ``fit`` calls in the place of the function that Keras makes; None for that one.
+    runs: Any = None
 
     def make_train_function(self, force: bool = False) -> None:
-        """Make what ``fit`` calls for each step, or for each block of them."""
-        if force or self.train_function is None:
+        """Make what ``fit`` calls."""
+        if self.runs is None:
             super().make_train_function(force)
-            if self.block:
-                self.train_function = Blocks(
-                    self, self.block[0], self.block[1], self.train_function
-                )
-
-    def feed(self, source: Any) -> Any:
-        """An epoch of a Dataset for ``fit``: its batches, or as many numbers as it has blocks.
-
-        The blocks themselves go straight to the function that trains on them: through a
-        pipeline of TensorFlow they would take six times as long.
-        """
-        if not self.block:
-            return source.feed()
-        import tensorflow as tf
-
-        self.make_train_function()
-        self.train_function.source = source.blocks(self.block[0])
-        return tf.data.Dataset.range(self.calls(source.batches))
-
-    def calls(self, updates: Any) -> Any:
-        """How often ``fit`` calls for so many updates; None for an unknown number of them."""
-        return -(-updates // self.block[0]) if self.block else updates
-
-    def updates(self, calls: Any) -> Any:
-        """The updates that so many calls make, at most."""
-        return calls * self.block[0] if self.block else calls
+        else:
+            self.train_function = self.runs
 
     @property
     def names(self) -> Any:
@@ -140,7 +112,7 @@ class Objective(keras.Model):
 
         for kept, (mean, mass) in zip(self.means, y_pred['losses']):
             kept.update_state(mean, sample_weight=counted(mass))
-        rows = ops.shape(x[0])[0]
+        rows = ops.sum(x[-1]) if self.counts else ops.shape(x[0])[0]
         self.penalty.update_state(y_pred['penalty'], sample_weight=counted(rows))
         for name, (mean, mass) in y_pred['monitors'].items():
             self.monitor_means[name].update_state(mean, sample_weight=counted(mass))
@@ -152,6 +124,9 @@ class Objective(keras.Model):
         return self.get_metrics_result()
 
     def get_metrics_result(self) -> Any:
+        """Monitors from the state of the metrics, or what an engine told that they were."""
+        if self.told is not None:
+            return self.told
         results = [mean.result() for mean in self.means]
         err = sum(c * r for c, r in zip(self.coefficients, results))
         monitors = {name: mean.result() for name, mean in self.monitor_means.items()}

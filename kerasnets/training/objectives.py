@@ -1,4 +1,4 @@
-"""What training compiles for a network: objectives, and the optimizers that minimize them."""
+"""The objectives of a network, and the optimizers that minimize them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Objectives:
 
     def __init__(self, models: Any) -> None:
         self.models = models
+        self.engines: dict[Any, Any] = {}  # those that no other network can use
         self._objectives: Any = {}
         self._optimizers: Any = {}
 
@@ -77,12 +78,11 @@ class Objectives:
             optimizer.learning_rate = float(ops.convert_to_numpy(fresh.learning_rate))
         return optimizer
 
-    def compile(self, objective: Any, optimizer: Any, **settings: Any) -> None:
-        """Compile an objective, and the network's own model beside it, with an optimizer.
+    def announce(self, optimizer: Any) -> None:
+        """Compile the network's own model with an optimizer, whose state goes into its files.
 
-        Callbacks and saved files see the network's model, with the optimizer's state.
+        Callbacks see this model too.
         """
-        objective.use(optimizer, **settings)
         if getattr(self.models.model, 'optimizer', None) is not optimizer:
             single = len(self.models.losses) == 1 and len(self.models.model.outputs) == 1
             self.models.model.compile(

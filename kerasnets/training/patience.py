@@ -30,14 +30,23 @@ class Patience:
         positive(self.patience, 'patience', least=0)
         number(self.min_improvement, 'min_improvement', lambda v: 0 <= v < 1, 'of 0 to under 1')
 
-    def better(self, loss: Any, counts: bool = True) -> Any:
-        """Record a loss. Return True if it is the best; else count a failure, if `counts`."""
+    def note(self, loss: float, better: bool | None = None, counts: bool = True) -> bool:
+        """Record a loss. Return True if it is the best; else count a failure, if `counts`.
+
+        Whether it is better than the best is decided here, or has been by who computed it.
+        """
         margin = abs(self.best) * self.min_improvement if math.isfinite(self.best) else 0.0
-        if self.best - loss > margin:
+        better = self.best - loss > margin if better is None else better
+        if better:
             self.best, self.failures = loss, 0
             return True
         self.failures += counts
         return False
+
+    @property
+    def left(self) -> int:
+        """The number of further failures after which training stops."""
+        return self.patience + 1 - self.failures
 
     @property
     def exhausted(self) -> Any:

@@ -12,10 +12,9 @@ from kerasnets.callbacks import TensorBoard, progress
 from kerasnets.data.batches import dataset
 from kerasnets.errors import ConfigurationError
 from kerasnets.graph.loss_graph import Asked
-from kerasnets.graph.noise import reseed
 from kerasnets.initializers import generator
 from kerasnets.optimizers import Esgd
-from kerasnets.training import checkpoints, engine, trainer
+from kerasnets.training import checkpoints, choice, fits, trainer
 from kerasnets.training.checkpoints import Checkpoints
 from kerasnets.training.patience import Patience
 from kerasnets.training.settings import check_keywords
@@ -27,7 +26,13 @@ SHOWN = ('epochs', 'max_updates', 'learning_rate', 'batch_size', 'patience', 'va
 
 
 def prepare(
-    net: Any, objectives: Any, train: Any, valid: Any, algo: Any, settings: Any, **options: Any
+    net: Any,
+    objectives: Any,
+    train: Any,
+    valid: Any,
+    algo: Any,
+    settings: Any,
+    **options: Any,
 ) -> Any:
     """Check everything that training is asked to do, and return it as a `Trainer`.
 
@@ -52,15 +57,25 @@ def prepare(
     optimizer = objectives.optimizer(algo, settings.learning_rate, settings.continue_, **options)
     curved = isinstance(optimizer, Esgd)
     asked = Asked(built, False, watched, settings.monitor_gradients, factors, curved)
-    objective = objectives.find(sets[0], asked, metrics)
     state = _resumed(settings)
-    chosen = engine.choose(objectives.models, sets[0], settings, callbacks, curved)
-    objectives.compile(objective, optimizer, **chosen)
+    how = choice.choose(objectives.models, sets[0], settings, callbacks, optimizer)
+    fit = fits.build(objectives, sets[0], asked, metrics, optimizer, how)
+    objectives.announce(optimizer)
     seeds = net.rng.integers(2**63, size=2)
     sets[0].shuffle(generator(int(seeds[0])))
-    reseed(objective.noises, generator(int(seeds[1])))
+    fit.reseed(generator(int(seeds[1])))
+    watched = [*own, *callbacks]
     prepared = Trainer(
-        net, objective, sets[0], sets[1], patience, settings, [*own, *callbacks], checkpoints
+        net,
+        fit,
+        optimizer,
+        sets[0],
+        sets[1],
+        patience,
+        settings,
+        watched,
+        checkpoints,
+        bool(watched),
     )
     if state is not None:
         prepared.set_state(state)
@@ -78,7 +93,7 @@ def _sets(data_spec: Any, train: Any, valid: Any, settings: Any) -> Any:
 
 
 def _checkpoints(settings: Any) -> Any:
-    """Where checkpoints go, if there are to be any."""
+    """Return the Checkpoints that were requested, or None."""
     if settings.save_progress is None:
         if settings.save_every or settings.resume is True:
             raise ConfigurationError(
@@ -134,7 +149,8 @@ def evaluate(
     watched, metrics = monitors.build(watch)
     source = dataset(source, objectives.models.data_spec.fit, batch_size=batch_size)
     noisy = any(isinstance(r, regularizers.Noise) for r in built)
-    objective = objectives.find(source, Asked(built, noisy, watched, gradients), metrics)
+    asked = Asked(built, noisy, watched, gradients)
+    fit = fits.build(objectives, source, asked, metrics, None, choice.evaluates(source))
     if noisy:
-        reseed(objective.noises, net.rng)
-    return trainer.evaluate(objective, source)
+        fit.reseed(net.rng)
+    return trainer.evaluate(fit, source)

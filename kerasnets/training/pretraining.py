@@ -19,6 +19,7 @@ from kerasnets.graph.nodes import is_chain
 from kerasnets.initializers import generator
 from kerasnets.language.spec import parse
 from kerasnets.losses import Loss
+from kerasnets.training.run import InTurn, Once
 
 #: Examples that 'sample' looks at, at most.
 EXAMPLES = 10_000
@@ -65,7 +66,7 @@ def itertrain(
             f"unlabelled data is for algo='pretrain', got {algo!r}. Leave it out."
         )
     if algo == 'sample':
-        return _sampled(net, train, valid, keywords)
+        return Once(_sampled(net, train, valid, keywords))
     parts = {'layerwise': _layerwise, 'pretrain': _shadow}[algo](net, make)
     if algo == 'pretrain':
         train = unlabelled if unlabelled is not None else _inputs(train)
@@ -75,14 +76,7 @@ def itertrain(
         return part.itertrain(train, valid, algo=subalgo, **keywords)
 
     first, *others = parts
-    return _in_turn(start(first), map(start, others))
-
-
-def _in_turn(first: Any, others: Any) -> Iterator[Any]:
-    """Runs one after the other: the first is made ready, each other when its turn comes."""
-    yield from first
-    for run in others:
-        yield from run
+    return InTurn(start(first), map(start, others))
 
 
 def _layerwise(net: Any, make: Any) -> Any:
@@ -177,7 +171,7 @@ def _sampled(net: Any, train: Any, valid: Any, keywords: Any) -> Iterator[Any]:
 
 
 def _drawn(rows: Any, count: Any, rng: Any) -> Any:
-    """So many rows of an array, each scaled to length 1; disturbed where they are too few."""
+    """Return random rows of an array, scaled to length 1; noise is added to repeated rows."""
     rows = np.reshape(rows, (-1, rows.shape[-1])).astype('float32')
     rows = rows[np.linalg.norm(rows, axis=1) > 0]
     if not len(rows):

@@ -1,4 +1,4 @@
-"""The training loop: `model.fit` for one epoch at a time, with patience and checkpoints."""
+"""The training loop: `model.fit` up to the next event, with patience and checkpoints."""
 
 from __future__ import annotations
 
@@ -12,31 +12,35 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerasnets import backend, devices
+from kerasnets.data.blocks import EPOCHS
 from kerasnets.errors import FileError
 from kerasnets.initializers import restored
 from kerasnets.training import checkpoints
+from kerasnets.training.callback_list import EpochCallbacks
 from kerasnets.training.checkpoints import Checkpoints
-from kerasnets.training.epochs import Epochs
+from kerasnets.training.compiled.engine import Epochs
 from kerasnets.training.patience import Patience
+from kerasnets.training.run import Run
 
 log = logging.getLogger(__name__)
 
 #: What a checkpoint says beside the values of variables.
-STATE = ('best', 'epoch', 'updates', 'validation', 'patience', 'history', 'rngs')
+STATE = ('noises', 'best', 'epoch', 'updates', 'validation', 'patience', 'history', 'rngs')
 
 
 @dataclasses.dataclass
-class Trainer:
+class Trainer(Run):
     """One training run of a network.
 
     Attributes
     ----------
     net : Network
         Whose model's weights are kept and restored, and whose history is written.
-    objective : objective.Objective
-        Compiled with the optimizer.
+    fit : fits.KerasFit or fits.EngineFit
+    optimizer : keras.optimizers.Optimizer
     train, valid : data.Dataset
         `valid` may be None: then the training loss is watched, and its monitors are
         returned instead.
@@ -44,16 +48,20 @@ class Trainer:
     settings : training.Settings
     callbacks : list of keras.callbacks.Callback
     checkpoints : Checkpoints or None
+    alone : bool
+        Whether epochs are to be run one at a time in any case.
     """
 
     net: Any
-    objective: keras.Model
+    fit: Any
+    optimizer: keras.optimizers.Optimizer
     train: Any
     valid: Any
     patience: Patience
     settings: Any
     callbacks: list[Any]
     checkpoints: Checkpoints | None = None
+    alone: bool = False
 
     def __post_init__(self) -> None:
         self.model = self.net.model
@@ -61,15 +69,14 @@ class Trainer:
         self.validation: Any = {}
         self.best = backend.values(self.model.weights)
 
-    def __iter__(self) -> Iterator[Any]:
-        """Yield (training, validation) monitors after each epoch.
+    def run(self) -> Iterator[Any]:
+        """Yield (training, validation) monitors after each epoch, or some of them.
 
         When the last epoch is done, or Ctrl-C ends it, the best parameters are restored. A
         caller who leaves early keeps those of the moment.
         """
-        callbacks = Epochs(
+        callbacks = EpochCallbacks(
             self.callbacks,
-            self.objective,
             self.model,
             epochs=self.settings.epochs,
             steps=self.train.batches,
@@ -78,24 +85,22 @@ class Trainer:
         callbacks.begin()
         try:
             with devices.watching():
-                yield from self._epochs(callbacks)
+                yield from self._until_done(callbacks)
                 backend.restore(self.model.weights, self.best)
         finally:
             callbacks.end()
 
-    def _epochs(self, callbacks: Any) -> Iterator[Any]:
+    def _until_done(self, callbacks: Any) -> Iterator[Any]:
         try:
             if not self.epoch:  # the parameters to begin with are candidates, as for theanets
                 self._validate()
             while not self._done():
-                check = (self.epoch + 1) % self.settings.validate_every == 0 or self._last()
-                start = time.perf_counter()
-                training = self._fit(callbacks, check)
+                training = self._fit(callbacks)
                 finite = math.isfinite(training['loss'])
                 stop = self.model.stop_training or not finite
-                if stop and not check:
+                if stop and not self._checked(self.epoch):
                     self._validate()
-                self._record(training, check or stop, time.perf_counter() - start)
+                    self._show_validation()
                 if self.checkpoints and finite and (stop or self._saves()):
                     self.checkpoints.save(self.net, self.state())
                 yield training, dict(self.validation)
@@ -114,88 +119,112 @@ class Trainer:
         past = settings.epochs is not None and self.epoch >= settings.epochs
         return spent or past or self.patience.exhausted
 
-    def _last(self) -> Any:
-        """Whether the next epoch is sure to be the last."""
-        last = self.settings.epochs is not None and self.epoch + 1 >= self.settings.epochs
-        steps = self._steps()
-        return last or (
-            self.settings.max_updates is not None
-            and steps is not None
-            and self.updates + steps >= self.settings.max_updates
-        )
+    def _checked(self, epoch: int) -> bool:
+        """Whether a validation comes after so many epochs."""
+        settings = self.settings
+        spent = settings.max_updates is not None and self.updates >= settings.max_updates
+        return epoch % settings.validate_every == 0 or epoch == settings.epochs or spent
+
+    def _ahead(self) -> list[Any]:
+        """The updates in each of the epochs that come before the next event."""
+        settings, steps = self.settings, self.train.batches
+        every = settings.validate_every
+        alone = self.each or self.alone or not self.fit.many or steps is None
+        ahead = [1 if alone else EPOCHS]
+        if settings.epochs is not None:
+            ahead.append(settings.epochs - self.epoch)
+        # until the next validation, or as often as patience lasts
+        checks = 1 if self.valid is not None else self.patience.left
+        ahead.append((self.epoch // every + checks) * every - self.epoch)
+        if self.checkpoints is not None:
+            ahead.append(self.checkpoints.ahead(self.epoch))
+        if settings.max_updates is None:
+            return [steps] * min(ahead)
+        left = settings.max_updates - self.updates
+        if steps is None:
+            return [left]
+        return [min(steps, left - i * steps) for i in range(min(*ahead, -(-left // steps)))]
 
     def _saves(self) -> Any:
         return self._done() or (self.checkpoints is not None and self.checkpoints.due(self.epoch))
 
-    def _steps(self) -> Any:
-        """Updates in the next epoch, where that is known."""
-        steps = self.train.batches
-        if self.settings.max_updates is None:
-            return steps
-        left = self.settings.max_updates - self.updates
-        return left if steps is None else min(left, steps)
+    def _fit(self, callbacks: Any) -> Any:
+        """Train up to the next event; returns the training monitors of the last epoch."""
+        updates, ran = self._ahead(), Epochs()
+        before, start = self._iterations(), time.perf_counter()
+        last = self.epoch + len(updates)
+        spent = self.settings.max_updates is not None and None not in updates
+        spent = spent and self.updates + sum(updates) >= (self.settings.max_updates or 0)
+        check = self._checked(last) or spent
+        # with validation data, losses of training are not compared
+        best = self.patience.best if self.valid is None else math.nan
+        try:
+            with reading(self.train, self.valid):
+                self.fit.train(
+                    self.train,
+                    self.valid if check else None,
+                    updates,
+                    self.epoch,
+                    callbacks,
+                    ran,
+                    best=best,
+                    margin=self.patience.min_improvement,
+                )
+        finally:
+            self.updates += self._iterations() - before
+            self._absorb(ran, time.perf_counter() - start)
+        return ran.logs[-1]
 
-    def _fit(self, callbacks: Any, check: Any) -> Any:
-        """Train for an epoch, validating after it if asked; returns the training monitors."""
-        validate = check and self.valid is not None
-        before = self._iterations()
-        with reading(self.train, self.valid):
-            history = self.objective.fit(
-                self.objective.feed(self.train),
-                steps_per_epoch=self.objective.calls(self._steps()),
-                initial_epoch=self.epoch,
-                epochs=self.epoch + 1,
-                validation_data=self.valid.feed() if validate else None,
-                validation_steps=self.valid.batches if validate else None,
-                callbacks=callbacks,
-                verbose=0,
-                shuffle=False,
-            ).history
-        logs = {name: float(values[-1]) for name, values in history.items()}
-        training = {name: logs[name] for name in self.objective.names}
-        self.epoch += 1
-        self.updates += self._iterations() - before
-        if self.valid is None:
-            self._note(training, check)
-        elif validate:
-            self._note({name: logs[f'val_{name}'] for name in training})
-        return training
+    def _absorb(self, ran: Epochs, seconds: float) -> None:
+        """Note what some epochs gave."""
+        for i, training in enumerate(ran.logs):
+            self.epoch += 1
+            check = self._checked(self.epoch)
+            row = {'epoch': len(self.net.history) + 1, 'seconds': seconds / len(ran.logs)}
+            self.net.history.append({**row, **training})
+            if self.valid is None:
+                self.validation = training
+                known = ran.better[i] if ran.better else None
+                better = self.patience.note(training['loss'], known, check)
+                if better and known is None:
+                    self.best = backend.values(self.model.weights)
+        if ran.best is not None:
+            self.best = ran.best
+        if ran.validation is not None:
+            self._note(ran.validation)
+            self._show_validation()
 
     def _iterations(self) -> Any:
         """Updates that the optimizer has made."""
-        return int(backend.values([self.objective.optimizer.iterations])[0])
+        return int(backend.values([self.optimizer.iterations])[0])
 
-    def _record(self, training: Any, validated: Any, seconds: Any) -> None:
-        """Add a row to the history of the network."""
-        valid = self.validation if validated and self.valid is not None else {}
-        row = {'epoch': len(self.net.history) + 1, 'seconds': seconds, **training}
-        self.net.history.append({**row, **{f'val_{k}': v for k, v in valid.items()}})
+    def _show_validation(self) -> None:
+        """Add the validation to the last row of the history."""
+        if self.valid is not None:
+            found = {f'val_{name}': value for name, value in self.validation.items()}
+            self.net.history[-1].update(found)
 
     def _validate(self) -> None:
         if self.valid is not None:
-            self._note(evaluate(self.objective, self.valid))
+            self._note(evaluate(self.fit, self.valid))
 
-    def _note(self, monitors: Any, counts: bool = True) -> None:
-        """Keep the monitors, and the parameters if they are the best so far."""
+    def _note(self, monitors: Any) -> None:
+        """Keep the monitors of a validation, and the parameters if they are the best so far."""
         self.validation = monitors
-        if self.patience.better(monitors['loss'], counts):
+        if self.patience.note(monitors['loss']):
             self.best = backend.values(self.model.weights)
 
     # To stop here and go on elsewhere
 
     def _variables(self) -> Any:
-        """All that changes in training, by the name it has in a checkpoint."""
-        noises = [layer.seed_generator.state for layer in self.objective.noises]
-        return {
-            'parameters': self.model.variables,
-            'optimizer': self.objective.optimizer.variables,
-            'noises': noises,
-        }
+        """Return the variables that training changes, by their names in a checkpoint."""
+        return {'parameters': self.model.variables, 'optimizer': self.optimizer.variables}
 
     def state(self) -> Any:
-        """What a checkpoint holds."""
+        """Return the contents of a checkpoint."""
         return {
             **{name: backend.values(vs) for name, vs in self._variables().items()},
+            'noises': [np.array(value) for value in self.fit.seeds],
             'best': self.best,
             'epoch': self.epoch,
             'updates': self.updates,
@@ -216,9 +245,11 @@ class Trainer:
             )
         for name, variables in self._variables().items():
             checkpoints.check(variables, state[name], name)
+        checkpoints.check(self.fit.seeds, state['noises'], 'noises')
         rng = restored(state['rngs'][1]) if state['rngs'] else None
         for name, variables in self._variables().items():
             backend.restore(variables, state[name])
+        self.fit.seeds = state['noises']
         self.best = state['best']
         self.epoch, self.updates = state['epoch'], state['updates']
         self.validation = state['validation']
@@ -228,11 +259,11 @@ class Trainer:
             self.train.rng.bit_generator.state, self.net.rng = state['rngs'][0], rng
 
 
-def evaluate(objective: Any, source: Any) -> Any:
+def evaluate(fit: Any, source: Any) -> Any:
     """The monitors over data, as a dict."""
     with reading(source):
-        logs = objective.evaluate(source.feed(), steps=source.batches, verbose=0, return_dict=True)
-    return {name: float(logs[name]) for name in objective.names}
+        logs = fit.evaluate(source)
+    return {name: float(logs[name]) for name in fit.names}
 
 
 @contextlib.contextmanager

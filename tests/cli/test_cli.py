@@ -55,7 +55,7 @@ def test_other_formats(new, tmp_path):
     assert (tmp_path / new).exists()
 
 
-def test_a_warning_and_errors_are_told(tmp_path):
+def test_warnings_and_errors_are_reported(tmp_path):
     old = PICKLES / '0.6.2-rec_bidirectional.theanets.pkl.gz'
     assert (
         'Warning: theanets left the backward half' in call('convert', old, tmp_path / 'a.h5').output
@@ -186,7 +186,7 @@ def test_from_a_csv_to_values(tmp_path):
     assert call('predict', model, data, '--proba').exit_code == 2
 
 
-def test_what_is_wrong_is_told_in_a_line(tmp_path):
+def test_errors_are_one_line(tmp_path):
     data = tmp_path / 'flowers.csv'
     data.write_text(FLOWERS, encoding='utf-8')
     broken = tmp_path / 'broken.csv'
@@ -246,7 +246,7 @@ def test_help_needs_no_keras():
 @pytest.mark.skipif(
     keras.backend.backend() != 'tensorflow', reason='Keras loads TensorFlow when it saves, too'
 )
-def test_a_command_says_on_standard_error_what_it_means_to_say(tmp_path):
+def test_messages_of_a_command_go_to_standard_error(tmp_path):
     """In a process of its own, where the engine is loaded and may talk."""
     (tmp_path / 'old.keras').write_bytes(hostile.honest('.keras'))
     command = [sys.executable, '-m', 'kerasnets', 'convert', 'old.keras', 'new.h5']

@@ -22,6 +22,6 @@ def test_checks_look_at_all_chunks(monkeypatch):
         ArraySpec('y', (None,), 'labels', 9).take(put(np.zeros(9, 'i'), 7, 9))
 
 
-def test_a_large_sum_is_not_taken_for_infinity():
+def test_an_overflowing_sum_is_not_an_infinite_value():
     x = np.full((9, 2), 3e38, 'f')
     assert ArraySpec('x', (None, 2)).take(x) is x

@@ -131,7 +131,7 @@ def test_nothing_to_predict_gives_nothing(net, rnet):
 @pytest.mark.parametrize(
     'kind', [list, np.ndarray, 'float32', 'float16', 'int8', bool, 'pandas-like']
 )
-def test_whatever_has_plain_meaning_is_taken(net, kind):
+def test_unambiguous_data_is_accepted(net, kind):
     x = np.sign(X) > 0
     want = net.predict_proba(x.astype('f'))
 
@@ -301,7 +301,7 @@ def test_a_callable_that_returns_no_list(net):
         net.train(no_list, epochs=1)
 
 
-def test_what_a_callable_raises_comes_through(net):
+def test_errors_of_a_callable_are_raised(net):
     def broken():
         if broken.calls:
             raise KeyError('mine')
@@ -316,7 +316,7 @@ def test_what_a_callable_raises_comes_through(net):
 # Further sources
 
 
-def test_a_generator_is_drawn_from_epoch_after_epoch():
+def test_a_generator_continues_over_epochs():
     def draws():
         for n in range(7):
             yield [np.full((2, 2), n), np.zeros(2)]

@@ -31,7 +31,7 @@ def test_numbers_are_scaled_and_words_spread():
     assert table.inputs(unknown)[0, 1:].tolist() == [0, 0, 0]
 
 
-def test_values_come_back():
+def test_values_are_restored():
     table = Columns.of(DATA, 'price')
     np.testing.assert_allclose(table.readable(table.targets(DATA)), [10, 20, 30, 40], atol=1e-5)
     assert Columns.of(DATA, 'price', classes=True).target.words == ('10', '20', '30', '40')
@@ -56,7 +56,7 @@ def test_it_is_saved_with_the_network(tmp_path):
         {'target': None},
     ],
 )
-def test_a_file_that_says_nonsense(change):
+def test_invalid_descriptions_in_a_file(change):
     about = json.loads(json.dumps(Columns.of(DATA, 'kind').as_dict()))
     assert Columns.from_dict(about) == Columns.of(DATA, 'kind')
     with pytest.raises(FileError, match='description of the columns'):
@@ -71,12 +71,12 @@ def test_a_file_that_says_nonsense(change):
         ({**DATA, 'size': [''] * 4}, 'kind', "'size' holds no value"),
     ],
 )
-def test_what_makes_no_table(data, target, says):
+def test_invalid_csv_files(data, target, says):
     with pytest.raises(DataError, match=says):
         Columns.of(data, target)
 
 
-def test_many_words_are_no_column():
+def test_a_column_of_many_words_is_rejected():
     data = {'id': [f'w{i}' for i in range(101)], 'kind': ['a', *'b' * 100]}
     with pytest.raises(DataError, match="'id' holds 101 different words"):
         Columns.of(data, 'kind')
@@ -99,7 +99,7 @@ def test_new_data_that_does_not_fit():
         (b'\xff\xfe\x00', 'expected a CSV file in UTF-8'),
     ],
 )
-def test_files_that_are_none(content, says, tmp_path):
+def test_files_of_other_kinds(content, says, tmp_path):
     path = tmp_path / 'data.csv'
     path.write_bytes(content)
     with pytest.raises(DataError, match=says):

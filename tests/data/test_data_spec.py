@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse
 
 import kerasnets
-from kerasnets.data import batches, prediction
+from kerasnets.data import batches, blocks, prediction
 from kerasnets.errors import ConfigurationError, DataError
 
 recurrent = kerasnets.recurrent
@@ -86,7 +86,7 @@ def test_wrong_inputs(two, given, says):
         two.predict(given)
 
 
-def test_an_input_that_nobody_reads():
+def test_an_unused_input():
     with pytest.raises(ConfigurationError, match=r"layer 1 \('b'\).*no layer reads it"):
         _ = kerasnets.Classifier(
             [4, dict(form='input', size=3, name='b'), dict(size=3, inputs='in')]
@@ -198,7 +198,7 @@ def test_a_masking_layer_hides_steps_from_the_loss():
 
 
 @pytest.mark.parametrize('form', ['lstm', 'gru', 'rnn', 'bidirectional'])
-def test_a_sequence_of_nothing_weighs_nothing(form):
+def test_an_empty_sequence_has_no_weight(form):
     """Row 24: a sequence that is padding alone gives no nan."""
     net = recurrent.Classifier([4, (6, form), 3])
     x, y = [*SEQUENCES, SEQUENCES[0][:0]], [*LABELS, LABELS[0][:0]]
@@ -233,7 +233,7 @@ def test_wrong_sequences(given, says):
         (dict(form='rnn', size=5, direction='backwards'), 'outputs its sequence backwards'),
     ],
 )
-def test_layers_that_would_take_padding_for_data(entry, says):
+def test_layers_without_mask_support_are_rejected(entry, says):
     net = recurrent.Classifier([4, entry, 3])
     with pytest.raises(ConfigurationError, match=rf"layer 1 \('hid1'\).*{says}"):
         net.predict(SEQUENCES)
@@ -262,7 +262,7 @@ def test_sparse_rows_are_dense_by_the_batch_only(kind, monkeypatch):
         type(x.tocsr()), 'toarray', lambda self, *a: sizes.append(self.shape) or whole(self, *a)
     )
     monkeypatch.setattr(prediction, 'BATCH_VALUES', 1000)
-    monkeypatch.setattr(batches, 'BLOCK', 1000)
+    monkeypatch.setattr(blocks, 'BYTES', 4096)
     p = net.predict_proba(x)
     net.train([x, y], algo='sgd', learning_rate=0.1, epochs=2, batch_size=16)
     assert max(rows for rows, _ in sizes) <= 33
@@ -274,7 +274,7 @@ def test_sparse_rows_are_dense_by_the_batch_only(kind, monkeypatch):
     assert net.score(x, y) == other.score(dense, y)
 
 
-def test_what_is_not_sparse():
+def test_invalid_sparse_inputs():
     with pytest.raises(ConfigurationError, match="sparse as 'csr' or 'csc', got 'crs'"):
         kerasnets.Classifier([dict(form='input', size=3, sparse='crs'), 2])
     with pytest.raises(DataError, match='sparse matrix'):

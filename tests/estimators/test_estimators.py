@@ -196,7 +196,7 @@ def test_sequences_with_a_class_at_each_step():
         (NetClassifier([8], validation_fraction=1.5), 'validation_fraction as a number'),
     ],
 )
-def test_what_cannot_be_is_said_at_fit(model, says):
+def test_invalid_parameters_are_rejected_in_fit(model, says):
     with pytest.raises(ConfigurationError, match=says):
         model.fit(X, Y)
 
@@ -213,7 +213,7 @@ def test_every_keyword_of_training_is_a_parameter():
 
 @pytest.mark.distributed
 @pytest.mark.filterwarnings('ignore')  # of dask with others
-def test_a_search_over_a_cluster_of_dask(tmp_path, monkeypatch):
+def test_a_search_on_a_dask_cluster(tmp_path, monkeypatch):
     """Many small networks outgrow a machine by going to others."""
     dask = pytest.importorskip('dask.distributed')
     x, y = load_iris(return_X_y=True)

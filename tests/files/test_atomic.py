@@ -90,11 +90,13 @@ def folders(tmp_path):
     return tmp_path
 
 
-def test_killed_at_a_hundred_moments(folders):
-    for found in of_each(KILLS, folders):
-        assert found['killed'] >= 31  # the number of calls is not quite the same each time
-        assert found['old'] + found['new'] == 34
-        assert found['old'] > 17  # the new one comes in at the end
+@pytest.mark.parametrize('moments', [8, pytest.param(34, marks=pytest.mark.slow)])
+def test_a_process_killed_while_saving_leaves_a_whole_file(moments, folders):
+    for found in of_each(KILLS.replace('range(34)', f'range({moments})'), folders):
+        # the number of calls is not quite the same each time
+        assert found['killed'] >= moments - max(1, moments // 10)
+        assert found['old'] + found['new'] == moments
+        assert found['old'] > moments // 2  # the new one comes in at the end
 
 
 FULL = (
@@ -142,7 +144,7 @@ except kerasnets.FileError as error:
 """
 
 
-def test_a_folder_that_lets_nobody_in():
+def test_a_folder_without_write_permission():
     with tempfile.TemporaryDirectory() as folder:  # tmp_path is for this user alone
         os.chmod(folder, 0o555)
         said = run(DENIED, f'{folder}/net.keras')
@@ -168,7 +170,7 @@ def test_an_error_within_leaves_the_old_file_and_nothing_else(suffix, tmp_path, 
 
 
 @pytest.mark.parametrize('suffix', SUFFIXES)
-def test_what_reads_other_than_it_was_written_is_no_save(suffix, tmp_path, monkeypatch):
+def test_files_are_verified_after_writing(suffix, tmp_path, monkeypatch):
     net = kerasnets.Classifier([4, 3])
     path = tmp_path / f'net{suffix}'
     net.save(path)
@@ -231,7 +233,7 @@ def test_weights_alone(tmp_path):
         np.testing.assert_array_equal(a, b.get_value())
 
 
-def test_a_seal_tells_of_any_change(tmp_path):
+def test_a_checksum_detects_any_change(tmp_path):
     path = pathlib.Path(tmp_path, 'a')
     for content in (b'', b'x', b'kerasnet' * 100_000 + bytes(40)):
         path.write_bytes(content)

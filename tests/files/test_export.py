@@ -77,7 +77,7 @@ def test_onnx(name, tmp_path):
     np.testing.assert_allclose(session.run(None, {given.name: x})[0], wanted(net, x), atol=1e-5)
 
 
-def test_what_cannot_be(tmp_path, monkeypatch):
+def test_invalid_arguments(tmp_path, monkeypatch):
     net = NETS['dense']()
     with pytest.raises(FileError, match=r"net.pb': expected a folder .* or .* .onnx or .tflite"):
         net.export(tmp_path / 'net.pb')

@@ -53,7 +53,7 @@ print(json.dumps([found, memory() - before]))
 """
 
 
-def test_a_corpus_of_hostile_and_broken_files(tmp_path):
+def test_hostile_and_broken_files(tmp_path):
     found, grown = json.loads(run(OPEN, tmp_path).splitlines()[-1])
     assert len(found) >= 70
     assert {name: what for name, what in found.items() if what} == {}
@@ -85,7 +85,7 @@ def test_the_canary_is_one(tmp_path):
         ('traversal', 'would be extracted outside'),
     ],
 )
-def test_what_is_said(name, says, tmp_path):
+def test_messages_for_hostile_files(name, says, tmp_path):
     with pytest.raises(FileError, match=says):
         kerasnets.load(io.BytesIO(hostile.corpus(tmp_path / 'canary')[name]))
 
@@ -94,7 +94,7 @@ def test_what_is_said(name, says, tmp_path):
     'path',
     ['hf://keras/bert', 'https://example.org/net.keras', 'gs://a/net.keras', 'file:///net.h5'],
 )
-def test_addresses_are_no_paths(path):
+def test_urls_are_not_paths(path):
     net = kerasnets.Classifier([4, 3])
     for call in (kerasnets.load, net.save, net.load_weights):
         with pytest.raises(FileError, match='is a URL: kerasnets reads and writes local files'):
@@ -120,7 +120,7 @@ def test_max_params():
         kerasnets.load(PICKLE.parent / '0.7.3-ff_classifier.theanets.pkl', max_params=7)
 
 
-def test_a_skeleton_takes_no_room():
+def test_building_a_skeleton_takes_no_memory():
     """Whatever Keras does with variables that wait for their values, these get none."""
     model = keras.Sequential([keras.Input((10**6,)), keras.layers.Dropout(0.5)])
     config = keras.saving.serialize_keras_object(model)
@@ -138,7 +138,7 @@ class Doubling(keras.layers.Layer):
         return 2 * x
 
 
-def test_what_is_registered_may_be_named(tmp_path):
+def test_registered_names_are_allowed(tmp_path):
     keras.Sequential([keras.Input((4,)), Doubling()]).save(tmp_path / 'a.keras')
     np.testing.assert_allclose(kerasnets.load(tmp_path / 'a.keras').predict(X), 2 * X)
 
@@ -242,7 +242,7 @@ def test_files_of_keras_that_are_not_sealed(tmp_path):
     check()
 
 
-def test_an_hdf5_file_that_others_change_loses_its_seal(tmp_path):
+def test_an_hdf5_file_changed_by_others_loses_its_checksum(tmp_path):
     """A seal says that a file is as we wrote it; who writes to it with h5py takes it off."""
     (tmp_path / 'net.h5').write_bytes(hostile.hdf5(lambda file: file.attrs.update(note='mine')))
     assert kerasnets.load(tmp_path / 'net.h5').num_params == 43

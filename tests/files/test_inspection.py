@@ -60,7 +60,7 @@ def test_files_of_keras(tmp_path):
             assert found.losses == ['kl_divergence']
 
 
-def test_a_loss_of_ones_own_and_a_printed_table(tmp_path):
+def test_a_custom_loss_and_the_summary(tmp_path):
     net = kerasnets.recurrent.Regressor([4, (6, 'lstm'), 2])
     net.set_loss(keras.losses.LogCosh())
     net.save(tmp_path / 'net.keras')
@@ -73,7 +73,7 @@ def test_a_loss_of_ones_own_and_a_printed_table(tmp_path):
     assert len(found.losses) == 1
 
 
-def test_nothing_is_made_and_keras_is_not_imported(tmp_path):
+def test_inspecting_builds_nothing_and_needs_no_keras(tmp_path):
     code = """
 import sys, kerasnets
 for path in sys.argv[1:]:
@@ -86,7 +86,7 @@ print([name for name in ('keras', 'tensorflow', 'jax') if name in sys.modules])
     assert run(code, *paths).strip() == '[]'
 
 
-def test_hostile_files_harm_nobody_here_either(tmp_path):
+def test_hostile_keras_files_are_rejected(tmp_path):
     canary = tmp_path / 'canary'
     for name, content in hostile.corpus(canary).items():
         try:
@@ -99,7 +99,7 @@ def test_hostile_files_harm_nobody_here_either(tmp_path):
         kerasnets.inspect(tmp_path / 'none')
 
 
-def test_sizes_of_what_is_wide_are_told():
+def test_the_widest_sizes_are_reported():
     """A file that `load` refuses can be looked at."""
     found = kerasnets.inspect(io.BytesIO(hostile.option(units=20_000_000)))
     assert found.num_params == 43

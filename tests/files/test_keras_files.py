@@ -70,7 +70,7 @@ def test_plain_keras_opens_it_where_kerasnets_is_not(tmp_path):
 
 @pytest.mark.parametrize('suffix', SUFFIXES)
 @pytest.mark.parametrize('kind', LISTS)
-def test_everything_comes_back(kind, suffix, tmp_path):
+def test_everything_is_restored(kind, suffix, tmp_path):
     net, x, y = make(kind)
     net.save(str(tmp_path / f'net{suffix}'))
     again = kerasnets.load(tmp_path / f'net{suffix}')
@@ -209,7 +209,7 @@ def test_a_saved_file_has_the_usual_permissions(tmp_path):
     assert modes[0] == modes[1]
 
 
-def test_paths_that_cannot_be_written(tmp_path):
+def test_paths_without_write_access(tmp_path):
     net, _, _ = make('feedforward', trained=False)
     for path, says in [
         (tmp_path / 'net.pkl', r"not as .pkl. Try '.*net.keras'"),
@@ -259,7 +259,7 @@ def test_a_file_of_a_newer_kerasnets(tmp_path, monkeypatch):
         kerasnets.load(tmp_path / 'net.keras')
 
 
-def test_a_class_of_the_users_own(tmp_path):
+def test_a_custom_class(tmp_path):
     class Mine(kerasnets.Classifier):
         pass
 

@@ -60,7 +60,7 @@ def test_files_of_keras_open_as_networks(name, suffix, tmp_path):
     np.testing.assert_allclose(again.predict(x), net.predict(x), atol=1e-6)
 
 
-def test_what_is_inside_a_model_of_keras():
+def test_inspecting_a_keras_model():
     model = MODELS['feedforward.Classifier']()
     net = kerasnets.Classifier.from_keras(model)
     assert net.model is model
@@ -109,7 +109,7 @@ def states():
 
 
 @pytest.mark.parametrize('make', [operations, twice, nested, attention, states])
-def test_models_that_are_no_list_of_layers(make, tmp_path):
+def test_models_that_are_not_lists_of_layers(make, tmp_path):
     """One layer of the network is then the model."""
     model = make()
     model.save(tmp_path / 'model.keras')
@@ -139,7 +139,7 @@ def test_the_first_output_of_several_is_predicted():
     assert {'x:out', 'y:out'} < set(net.feed_forward(X))
 
 
-def test_models_that_are_no_network():
+def test_models_that_cannot_be_networks():
     a = keras.Input((4,))
     with pytest.raises(ConfigurationError, match='expected a built Sequential or functional'):
         kerasnets.Regressor.from_keras(keras.Sequential([L.Dense(3)]))

@@ -44,7 +44,7 @@ def test_predictions_are_those_of_theanets(path):
 
 
 @pytest.mark.parametrize('path', BOTH_WAYS, ids=lambda path: path.name)
-def test_the_backward_half_is_turned_and_said_so(path, recwarn):
+def test_the_backward_half_is_reversed(path, recwarn):
     net = kerasnets.load(path)
     said = [str(warning.message) for warning in recwarn if warning.category is UserWarning]
     assert ['backward half of a bidirectional layer reversed in time' in text for text in said] == [
@@ -75,7 +75,7 @@ def test_losses_of_releases_that_had_none():
 
 @pytest.mark.parametrize('path', FOUND, ids=lambda path: path.name)
 @pytest.mark.filterwarnings('ignore:theanets left the backward half')
-def test_the_random_generator_comes_across(path, recwarn):
+def test_the_random_generator_is_converted(path, recwarn):
     """It draws what the last layer's would have drawn, were it still there."""
     record = safe_unpickler.read(path.read_bytes())
     layers = record.get('layers') if isinstance(record.state, dict) else record.state[0]
@@ -111,7 +111,7 @@ def test_converted_files_open_in_a_fresh_process(tmp_path):
     assert max(gaps) < 1e-5
 
 
-def test_ways_to_open_and_to_go_on():
+def test_loading_and_resuming():
     path = FOLDER / '0.7.3-ff_classifier.theanets.pkl'
     net = kerasnets.Classifier.load(str(path))
     with open(path, 'rb') as handle:
@@ -162,7 +162,7 @@ def hostile(canary):
     return found
 
 
-def test_nothing_in_a_pickle_is_run(tmp_path):
+def test_nothing_in_a_pickle_is_executed(tmp_path):
     canary = tmp_path / 'canary'
     files = hostile(canary)
     assert len(files) > 15
@@ -227,6 +227,6 @@ def test_units_must_have_their_parameters(monkeypatch):
         (b'\x80\x02ctheanets.layers.base\nInput\n)\x81.', 'not a network of theanets'),
     ],
 )
-def test_what_is_no_network(content, says):
+def test_files_that_are_not_networks(content, says):
     with pytest.raises(FileError, match=says):
         kerasnets.load(io.BytesIO(content))

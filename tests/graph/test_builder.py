@@ -160,7 +160,7 @@ def test_one_seed_one_network_and_no_two_layers_equal():
         (dict(form='rnn', size=3, radius_xh=1), 'radius: expected a square matrix'),
     ],
 )
-def test_what_cannot_be_built_names_place_and_entry(entry, says):
+def test_errors_of_building_name_the_layer_and_entry(entry, says):
     with pytest.raises(ConfigurationError, match=says) as error:
         recurrent.Classifier([4, entry, 3])
     assert str(error.value).startswith("layer 1 ('hid1'), ")

@@ -93,7 +93,7 @@ def test_a_softmax_layer_of_its_own_has_logits_too(last, rng):
     np.testing.assert_allclose(net.evaluate([x, y])['loss'], want, rtol=1e-3)
 
 
-def test_a_linear_output_is_no_distribution():
+def test_a_linear_output_is_not_a_distribution():
     net = kerasnets.Classifier([4, (3, 'linear')])
     with pytest.raises(ConfigurationError, match=r"layer 1 \('out'\).*linear.*softmax"):
         net.train([np.zeros((2, 4)), [0, 1]])

@@ -26,7 +26,7 @@ def test_names_shapes_and_layouts_are_theanets_own():
 
 
 @pytest.mark.parametrize('form', ['ff', 'rnn', 'lstm', 'gru'])
-def test_what_is_set_is_what_is_got_and_nothing_else_changes(form, rng):
+def test_set_value_changes_one_parameter_only(form, rng):
     net = net_of((5, form))
     values = {p.name: rng.normal(size=p.shape).astype('f') for p in net.params}
     for param in net.params:
@@ -75,7 +75,7 @@ def test_find_by_place_and_by_name():
             net.find(which, param)
 
 
-def test_layers_that_theanets_had_not_go_by_keras_names():
+def test_other_layers_use_the_names_of_keras():
     layer = keras.layers.TimeDistributed(keras.layers.Dense(3))
     net = net_of(dict(form='TimeDistributed', layer=layer.layer), 'BatchNormalization')
     names = [p.name for p in net.params if p.name.startswith('hid')]

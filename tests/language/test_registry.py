@@ -39,7 +39,7 @@ class Scale(keras.layers.Layer):
         return {**super().get_config(), 'start': self.start}
 
 
-def test_a_layer_of_ones_own_is_a_form_like_any_other(tmp_path):
+def test_a_registered_layer_is_a_form(tmp_path):
     net = kerasnets.Classifier([4, 'scale', dict(form='scale', start=3.0, name='s'), 3])
     assert [type(layer) for layer in net.model.layers[:2]] == [Scale, Scale]
     assert (net.find('s', 'scale').get_value() == 3).all()
@@ -54,7 +54,7 @@ def test_a_layer_of_ones_own_is_a_form_like_any_other(tmp_path):
         kerasnets.Classifier([4, 'scales', 3])
 
 
-def test_what_cannot_be_registered():
+def test_invalid_registrations():
     with pytest.raises(ConfigurationError, match="'lstm' is taken"):
         kerasnets.register('lstm')(Scale)
     with pytest.raises(ConfigurationError, match="'scale' is taken"):

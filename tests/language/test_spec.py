@@ -48,7 +48,7 @@ def test_the_first_entry_is_the_input():
     assert parse(10, 0).inputs == ()
 
 
-def test_a_dict_says_all_by_name():
+def test_a_dict_gives_all_options():
     spec = parse(dict(form='rnn', size=3, name='a', inputs='in', std=0.1, go_backwards=True), 1)
     assert (spec.name, spec.inputs) == ('a', ('in:out',))
     assert spec.options == {'std': 0.1, 'go_backwards': True}

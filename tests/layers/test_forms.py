@@ -98,7 +98,7 @@ def test_a_tied_layer_without_a_size_learns_its_activation(tmp_path):
         ([4, 3, (4, 'tied'), (4, 'tied')], 'there is none'),
     ],
 )
-def test_ties_that_cannot_be(entries, says):
+def test_invalid_ties(entries, says):
     with pytest.raises(ConfigurationError, match=says):
         kerasnets.Autoencoder(entries)
 
@@ -179,7 +179,7 @@ def test_activations_learn_their_parameters(name, form, tmp_path):
         np.testing.assert_allclose(again.predict(x), net.predict(x), atol=1e-6)
 
 
-def test_activations_that_cannot_be():
+def test_invalid_activations():
     for name in ('maxout', 'maxout:0', 'prelu:2', 'maxout:x', 'prelu+tanh'):
         with pytest.raises(ConfigurationError, match='parameters'):
             kerasnets.Classifier([4, (5, name), 3])

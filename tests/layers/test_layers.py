@@ -216,7 +216,7 @@ def test_rates_are_drawn_from_the_one_seed_and_lie_between_0_and_1():
         (dict(form='clockwork', size=4, period=[1]), "Did you mean 'periods'"),
     ],
 )
-def test_what_cannot_be(entry, says):
+def test_invalid_arguments(entry, says):
     with pytest.raises(ConfigurationError, match=says):
         recurrent.Classifier([4, entry, 3])
 

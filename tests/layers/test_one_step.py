@@ -58,6 +58,6 @@ def test_steps(name, labels):
     np.testing.assert_allclose(keras.ops.convert_to_numpy(y), want, rtol=1e-5, atol=1e-6)
 
 
-def test_stock_cells_have_steps_of_their_own():
+def test_stock_cells_have_fast_steps():
     for layer in (L.LSTM(2), L.GRU(2), L.SimpleRNN(2)):
         assert type(layer.cell) in STEPS

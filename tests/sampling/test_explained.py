@@ -26,7 +26,7 @@ def test_probabilities_are_those_of_the_network(net):
     assert str(found) == f'4 characters, {found.bits:.2f} bits each, perplexity {2**found.bits:.1f}'
 
 
-def test_colours_of_what_is_probable_and_what_is_not(net):
+def test_colours_by_probability(net):
     html = net.explain_text('abca<').html()
     spans = html.split('<span')[1:]
     assert ' style' not in spans[0]
@@ -42,7 +42,7 @@ def test_colours_of_what_is_probable_and_what_is_not(net):
     assert '#1a9850' in console.export_html()
 
 
-def test_what_cannot_be_explained(net):
+def test_invalid_texts_to_explain(net):
     with pytest.raises(DataError, match='two characters or more'):
         net.explain_text('a')
     with pytest.raises(DataError, match='has no alphabet'):

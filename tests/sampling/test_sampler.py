@@ -188,7 +188,8 @@ def test_a_long_seed_is_read_in_pieces():
 
 
 @pytest.mark.skipif(keras.backend.backend() == 'torch', reason='it runs step by step, untraced')
-def test_nothing_is_traced_anew(monkeypatch):
+def test_the_loop_is_traced_once(monkeypatch):
+    kerasnets.clear_cache()
     net = Classifier(CHAINS['lstm'])
     sampler = net._sampler()
     traces = []
@@ -200,6 +201,11 @@ def test_nothing_is_traced_anew(monkeypatch):
     for k, p in [(3, None), (2, 0.5), (None, 0.9)]:
         list(net.predict_sequence([0], 5, top_k=k, top_p=p))
     assert len(traces) == 2
+    other = Classifier(CHAINS['lstm'], rng=3)
+    monkeypatch.setattr(other._sampler(), '_steps', lambda *a: traces.append(1) or steps(*a))
+    other.find('out', 'b').set_value(99 * np.eye(6)[4])
+    assert list(other.predict_sequence([0], 9)) == [4] * 9
+    assert len(traces) == 2  # layers of one structure share the loop
 
 
 def test_a_step_costs_the_same_however_long_the_sequence():
@@ -268,7 +274,7 @@ def test_wrong_arguments_are_refused_at_once(kwargs, error, says):
         ([6, dict(size=6, name='a'), dict(size=6, inputs='in')], 'a chain of layers'),
     ],
 )
-def test_networks_that_cannot_write(entries, says):
+def test_networks_that_cannot_be_sampled(entries, says):
     net = Classifier(entries)
     with pytest.raises(ConfigurationError, match=says):
         net.predict_sequence([0], 3)

@@ -42,7 +42,7 @@ def assert_same(a, b):
 
 
 @pytest.mark.parametrize('stop', [1, 2, 5])
-def test_a_run_that_was_left_goes_on_as_if_it_never_was(stop, tmp_path):
+def test_resuming_equals_training_without_interruption(stop, tmp_path):
     whole, path = fresh(), tmp_path / 'run.keras'
     whole.train([X, Y], VALID, epochs=8, **OPTIONS)
     broken = fresh()
@@ -137,13 +137,13 @@ def kill_and_resume(times, tmp_path, folder):
             np.testing.assert_array_equal(found[key], param.get_value())
 
 
-def test_a_killed_process_goes_on(tmp_path, request):
+def test_a_killed_process_resumes(tmp_path, request):
     """Row 14."""
     kill_and_resume(1, tmp_path, request.path.parent)
 
 
 @pytest.mark.slow
-def test_ten_times_killed_at_random_moments(tmp_path, request):
+def test_killed_ten_times_at_random(tmp_path, request):
     kill_and_resume(10, tmp_path, request.path.parent)
 
 
@@ -155,7 +155,7 @@ def squeezed(content):
     return handle.getvalue()
 
 
-def test_what_is_no_checkpoint(tmp_path):
+def test_invalid_checkpoints(tmp_path):
     net = fresh()
     with pytest.raises(FileError, match='there is no folder'):  # before any training
         net.train([X, Y], epochs=1, save_progress=tmp_path / 'none' / 'a.keras')
@@ -199,7 +199,7 @@ def test_what_is_no_checkpoint(tmp_path):
             net.train([X, Y], epochs=1, **wrong)
 
 
-def test_a_generator_of_another_kind_goes_on_too(tmp_path):
+def test_a_legacy_generator_continues_too(tmp_path):
     """Such as that of an old pickle, in a network that has its own by default."""
 
     def mine():

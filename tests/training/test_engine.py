@@ -1,15 +1,18 @@
-"""Training by blocks that XLA compiles: the same numbers, and only where it pays."""
+"""The engine: the numbers of single steps, compiled once for all networks of a structure."""
 
 import logging
+import threading
 
 import keras
 import numpy as np
 import pytest
 
 import kerasnets
-from kerasnets.data import batches
+from kerasnets import backend
+from kerasnets.data import batches, blocks
+from kerasnets.graph import cache
 from kerasnets.layers.fast import recurrent as fast_layers
-from kerasnets.training import engine
+from kerasnets.training import choice, fits
 from kerasnets.training.settings import Settings
 
 RNG = np.random.default_rng(4)
@@ -37,7 +40,7 @@ def weights(net):
 @not_torch
 @pytest.mark.parametrize('make', [dense, recurrent])
 def test_blocks_give_the_numbers_of_single_steps(make, monkeypatch):
-    monkeypatch.setattr(engine, 'STEPS', 2)  # several blocks, the last of them not full
+    monkeypatch.setattr(blocks, 'BATCHES', 2)  # several blocks, the last of them not full
     nets = []
     for jit in (True, False):
         net, rows = make()
@@ -75,20 +78,48 @@ def test_one_seed_draws_the_same_noise_in_blocks():
         assert not np.array_equal(a, start)
 
 
-@tensorflow_only
+@not_torch
 def test_float64_and_sparse_rows_are_copied_as_they_should_be():
     sparse = pytest.importorskip('scipy.sparse').csr_matrix(X)
     net = kerasnets.Classifier([4, 6, 3])
     for x in (X, X.astype('f'), sparse):
         source = batches.dataset([x, Y], net.data_spec.fit, batch_size=8)
-        blocks = [[np.array(part) for part in block] for [(block, _)] in source.blocks(2)]
-        assert [len(block[0]) for block in blocks] == [16, 16, 16, 2]
-        np.testing.assert_allclose(np.concatenate([b[0] for b in blocks]), X, atol=1e-6)
-        np.testing.assert_array_equal(np.concatenate([b[1] for b in blocks]), Y)
+        found = []
+        for block in blocks.pack(source, [None], 4, 2, True):
+            count = block.ends[block.epochs]
+            assert [list(block.rows[:count]), block.open] in (
+                [[8, 8], True],
+                [[8], True],
+                [[2], True],
+                [[], False],
+                [[2], False],
+            )
+            found += [
+                [part[i * 8 : i * 8 + n].copy() for part in block.parts]
+                for i, n in enumerate(block.rows[:count])
+            ]
+        np.testing.assert_allclose(np.concatenate([b[0] for b in found]), X, atol=1e-6)
+        np.testing.assert_array_equal(np.concatenate([b[1] for b in found]), Y)
+
+
+@not_torch
+def test_a_block_holds_several_epochs_and_an_epoch_several_blocks():
+    net = kerasnets.Classifier([4, 6, 3])
+    source = batches.dataset([X, Y], net.data_spec.fit, batch_size=20)
+    (block,) = blocks.pack(source, [None, None, 2], 16, 16, True)
+    assert list(block.ends[:4]) == [0, 3, 6, 8]
+    assert (block.epochs, block.open) == (3, False)
+    assert list(block.rows[:9]) == [20, 20, 10, 20, 20, 10, 20, 20, 0]
+    parts = [
+        (list(b.ends[: b.epochs + 1]), b.open) for b in blocks.pack(source, [None] * 2, 4, 2, True)
+    ]
+    assert parts == [([0, 2], True), ([0, 1, 2], True), ([0, 2], True), ([0, 0], False)]
+    odd = [(list(b.rows), b.odd) for b in blocks.pack(source, [None], 2, 2, False)]
+    assert odd == [([20, 20], False), ([10], True), ([0, 0], False)]
 
 
 @tensorflow_only
-def test_what_xla_refuses_is_trained_without_it(caplog):
+def test_layers_that_xla_cannot_compile_are_trained_without_it(caplog):
     import tensorflow as tf
 
     class Slow(keras.layers.Layer):
@@ -104,24 +135,26 @@ def test_what_xla_refuses_is_trained_without_it(caplog):
         np.testing.assert_array_equal(a, b)
 
 
-def choice(net, rows, **settings):
-    """What is chosen for some training, by `engine.choose`."""
+def chosen(net, rows, algo='rmsprop', **settings):
+    """What is chosen for some training, by `choice.choose`."""
     source = batches.dataset(rows, net.data_spec.fit, batch_size=settings.get('batch_size', 32))
-    return engine.choose(net._models, source, Settings(**settings), settings.get('callbacks', ()))
+    optimizer = kerasnets.optimizers.build(algo)
+    callbacks = settings.get('callbacks', ())
+    return choice.choose(net._models, source, Settings(**settings), callbacks, optimizer)
 
 
 @tensorflow_only
 def test_xla_is_for_long_training_of_layers_that_gain_by_it():
     net, rows = dense()
-    assert 'block' not in choice(net, rows, epochs=10)
-    assert choice(net, rows, epochs=10_000)['block'] == (2, 32)
-    assert choice(net, rows, epochs=10, jit=True, batch_size=1)['block'] == (32, 1)
-    assert 'block' not in choice(net, rows, epochs=10_000, jit=False)
+    assert chosen(net, rows, epochs=10) == 'auto'
+    assert chosen(net, rows, epochs=10_000) is True
+    assert chosen(net, rows, epochs=10, jit=True, batch_size=1)
+    assert chosen(net, rows, epochs=10_000, jit=False) is False
     own = kerasnets.recurrent.Classifier([5, dict(form='clockwork', size=6, periods=(1, 2)), 5])
     labels = [LABELS[:, :-1], LABELS[:, 1:]]
-    assert 'block' not in choice(own, labels, epochs=10_000)
-    assert 'block' in choice(recurrent()[0], labels, epochs=10_000, batch_size=8)
-    assert 'block' not in choice(recurrent()[0], labels, epochs=10_000)  # no whole batch
+    assert not chosen(own, labels, epochs=10_000)
+    assert chosen(recurrent()[0], labels, epochs=10_000, batch_size=8) is True
+    assert chosen(recurrent()[0], labels, epochs=10_000) is True  # no whole batch
 
 
 @pytest.fixture
@@ -143,32 +176,27 @@ def test_on_a_gpu_xla_compiles_what_cudnn_does_not_take(gpu):
     taken, others = [(6, 'lstm'), after, both], [(6, 'gru'), (6, 'rnn'), (6, 'scrn'), (6, 'tanh')]
     for entry in (*taken, *others):
         net = kerasnets.recurrent.Classifier([5, entry, 5])
-        chosen = choice(net, [LABELS[:, :-1], LABELS[:, 1:]], epochs=1, batch_size=8)
+        xla = chosen(net, [LABELS[:, :-1], LABELS[:, 1:]], epochs=1, batch_size=8)
         layer = net.model.layers[0]
+        assert xla == net.model.jit_compile == (entry in others)  # `predict` goes by it too
         if entry in taken:
-            assert chosen == {'jit_compile': 'auto', 'steps_per_execution': 32}
-            assert not net.model.jit_compile  # by which `predict` goes
             assert fast_layers.as_trained(layer) is layer
-        else:
-            assert chosen['block'] == (3, 8)
-            assert net.model.jit_compile
 
 
 @tensorflow_only
-def test_who_hears_of_steps_hears_of_each():
+def test_callbacks_of_steps_see_every_step():
     net, rows = dense()
     one = {'jit_compile': 'auto', 'steps_per_execution': 1}
     steps = keras.callbacks.LambdaCallback(on_train_batch_end=print)
     epochs = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)
-    assert choice(net, rows, epochs=10_000, callbacks=[epochs, steps]) == one
-    assert choice(net, rows, max_updates=10_000) == one
-    assert 'block' in choice(net, rows, epochs=10_000, callbacks=[epochs])
+    assert chosen(net, rows, epochs=10_000, callbacks=[epochs, steps]) == one
+    assert chosen(net, rows, epochs=10_000, callbacks=[epochs]) is True
 
 
 @not_torch
 @pytest.mark.parametrize('ragged', [False, True])
 def test_batches_that_are_drawn_are_trained_on_one_by_one(ragged, monkeypatch):
-    monkeypatch.setattr(engine, 'STEPS', 3)
+    monkeypatch.setattr(blocks, 'BATCHES', 4)
     sizes = [4, 4, 6, 3, 4, 4, 4, 10] if ragged else [4] * 8
 
     def batches():
@@ -193,24 +221,176 @@ def test_progress_counts_batches_where_fit_counts_blocks(monkeypatch):
         'kerasnets.callbacks.Progress.on_train_batch_end',
         lambda self, batch, logs=None: seen.append((batch, sorted(logs))),
     )
-    monkeypatch.setattr(engine, 'STEPS', 4)
+    monkeypatch.setattr(blocks, 'BATCHES', 4)
     net, rows = dense()
     net.train(rows, jit=True, batch_size=5, epochs=1, verbose=1)
-    if keras.backend.backend() == 'tensorflow':
-        assert [batch for batch, _ in seen] == [3, 7, 9]
+    assert [batch for batch, _ in seen] == [3, 7, 9]
     assert all(names == ['acc', 'err', 'loss'] for _, names in seen)
 
 
-@tensorflow_only
-def test_other_data_is_compiled_anew():
-    net, (x, y) = recurrent()
-    net.train([x, y], jit=True, batch_size=8, epochs=1)
-    objective = net._objectives.find(batches.dataset([x, y], net.data_spec.fit))
-    blocks = objective.train_function
-    net.train([x[:, :4], y[:, :4]], jit=True, batch_size=8, epochs=1)
-    assert objective.train_function is blocks
-    assert blocks.shape == [8, (4,), (4,)]
-    assert blocks.many.experimental_get_tracing_count() == 2
+# Compiled once for a structure
+
+
+@pytest.fixture
+def engines(monkeypatch):
+    """An empty cache of engines."""
+    monkeypatch.setattr(fits, 'ENGINES', cache.Cache())
+    return fits.ENGINES
+
+
+def compiled(engines):
+    """How many functions have been traced by the engines in a cache."""
+    if keras.backend.backend() == 'jax':
+        count = lambda f: f._cache_size()  # noqa: E731
+    else:
+        count = lambda f: f.experimental_get_tracing_count()  # noqa: E731
+    loops = [engine.loop for rest in engines._idle.values() for engine in rest]
+    return [sum(count(f) for f in (loop._train, loop._test)) for loop in loops]
+
+
+@not_torch
+def test_networks_of_one_structure_share_a_compiled_function(engines):
+    for rate, decay, seed in ((0.1, 0.1, 1), (0.01, 0.5, 2), (0.2, 0.3, 3)):
+        net = kerasnets.Classifier([4, 6, 3], rng=seed)
+        rows = [X[: 40 + seed], Y[: 40 + seed]]
+        keywords = dict(learning_rate=rate, weight_l2=decay, input_dropout=decay)
+        net.train(rows, algo='sgd', epochs=2, jit=True, **keywords)
+    assert compiled(engines) == [1]
+    net.train(
+        [X, Y], [X[:9], Y[:9]], algo='sgd', epochs=3, jit=True, weight_l2=1, input_dropout=0.1
+    )
+    assert compiled(engines) == [2]  # and now the validation
+    kerasnets.Classifier([4, 7, 3]).train([X, Y], algo='sgd', epochs=1, jit=True)
+    assert compiled(engines) == [2, 1]
+
+
+@not_torch
+def test_what_is_compiled_is_used_where_it_would_not_pay_to_compile(engines):
+    for jit in ('auto', True, 'auto'):
+        net, rows = dense()
+        net.train(rows, epochs=1, jit=jit)
+        net.evaluate(rows)
+    made = [engine for rest in engines._idle.values() for engine in rest]
+    trained = [engine.xla for engine in made if engine.optimizer is not None]
+    assert trained == [False, True] or keras.backend.backend() == 'jax'
+
+
+@not_torch
+def test_factors_are_values(engines):
+    def trained(**keywords):
+        net = kerasnets.Classifier([4, (6, 'tanh'), 3])
+        net.train([X, Y], algo='sgd', learning_rate=0.1, epochs=3, jit=True, **keywords)
+        return weights(net)
+
+    shared = [trained(weight_l2=factor, hidden_l1=factor) for factor in (0.01, 3.0)]
+    assert compiled(engines) == [1]
+    engines.clear()
+    for a, b in zip(shared[1], trained(weight_l2=3.0, hidden_l1=3.0)):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(shared[0][0], shared[1][0])
+
+
+@not_torch
+def test_an_epoch_at_a_time_and_many_give_the_same_numbers():
+    nets = [dense()[0] for _ in range(3)]
+    keywords = dict(algo='adam', learning_rate=0.1, batch_size=8, jit=True, input_noise=0.3)
+    nets[0].train([X, Y], epochs=30, patience=2, **keywords)
+    for _ in nets[1].itertrain([X, Y], epochs=30, patience=2, **keywords):
+        pass
+    heard = []
+    hear = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: heard.append(logs))
+    nets[2].train([X, Y], epochs=30, patience=2, callbacks=[hear], **keywords)
+    first, *others = [[{**row, 'seconds': 0} for row in net.history] for net in nets]
+    assert others == [first, first]
+    assert [logs['loss'] for logs in heard] == [row['loss'] for row in first]
+    for net in nets[1:]:
+        for a, b in zip(weights(net), weights(nets[0])):
+            np.testing.assert_array_equal(a, b)
+
+
+@not_torch
+@pytest.mark.parametrize('error', [KeyboardInterrupt, ValueError])
+def test_parameters_are_copied_back_when_training_ends_early(error):
+    def leave(epoch, logs):
+        seen.append(weights(net))
+        if epoch == 2:
+            raise error
+
+    seen = []
+    net, rows = dense()
+    stop = keras.callbacks.LambdaCallback(on_epoch_end=leave)
+    keywords = dict(algo='sgd', learning_rate=0.1, jit=True)
+    if error is KeyboardInterrupt:
+        net.train(rows, epochs=9, callbacks=[stop], **keywords)
+    else:
+        with pytest.raises(error):
+            net.train(rows, epochs=9, callbacks=[stop], **keywords)
+    for a, b in zip(weights(net), seen[-1]):
+        np.testing.assert_array_equal(a, b)
+    whole = dense()[0]
+    whole.train(rows, epochs=3, **keywords)
+    for a, b in zip(weights(net), weights(whole)):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@not_torch
+def test_two_threads_train_networks_of_one_structure(engines):
+    def trained(net):
+        net.train([X, Y], algo='adam', learning_rate=0.05, epochs=20, jit=True)
+
+    alone = [kerasnets.Classifier([4, 6, 3], rng=seed) for seed in (1, 2)]
+    for net in alone:
+        trained(net)
+    together = [kerasnets.Classifier([4, 6, 3], rng=seed) for seed in (1, 2)]
+    threads = [threading.Thread(target=trained, args=[net]) for net in together]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for a, b in zip(alone, together):
+        for one, other in zip(weights(a), weights(b)):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_the_cache_is_bounded_and_can_be_cleared():
+    class Sized:
+        bytes = 40
+
+    kept = cache.Cache(limit=100)
+    for key in 'abcb':
+        kept.give_back(key, kept.lend(key, Sized))
+    assert [key in kept for key in 'abc'] == [False, True, True]
+    assert kept.made == 3
+    kept.clear()
+    assert 'b' not in kept
+    kerasnets.clear_cache()
+
+
+@not_torch
+def test_unknown_structures_are_not_shared(engines):
+    class Twice(keras.layers.Layer):
+        def call(self, x):
+            return 2 * x
+
+    for net in (
+        kerasnets.Classifier([4, Twice(), 3]),
+        kerasnets.Classifier([4, dict(size=5, activation=lambda x: x), 3]),
+        kerasnets.Regressor([4, 3], loss=lambda t, y: (t - y) ** 2),
+    ):
+        targets = Y if isinstance(net, kerasnets.Classifier) else np.eye(3)[Y]
+        net.train([X, targets], algo='sgd', epochs=1)
+    assert not engines._idle
+
+
+@not_torch
+def test_batches_of_a_layer_that_mixes_rows_are_not_padded():
+    nets = []
+    for jit in (True, False):
+        net = kerasnets.Classifier([4, keras.layers.BatchNormalization(), 3])
+        net.train([X, Y], jit=jit, algo='sgd', learning_rate=0.1, epochs=2, batch_size=20)
+        nets.append(net)
+    for a, b in zip(*(backend.values(net.model.variables) for net in nets)):
+        np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 @pytest.mark.skipif(keras.backend.backend() != 'torch', reason='of PyTorch')

@@ -51,7 +51,7 @@ def test_pretraining_goes_through_an_autoencoder():
     assert moved == {'hid1.w', 'hid1.b', 'hid2.w', 'hid2.b'}
 
 
-def test_pretraining_on_unlabelled_data_of_its_own():
+def test_pretraining_on_unlabelled_data():
     nets = [kerasnets.Classifier([4, (6, 'tanh'), 3]) for _ in range(3)]
     other = RNG.normal(size=(60, 4))
     nets[0].train([X, Y], algo='pretrain', **OPTIONS)
@@ -61,7 +61,7 @@ def test_pretraining_on_unlabelled_data_of_its_own():
     assert (values(nets[2])['hid1.w'] != values(nets[0])['hid1.w']).any()
 
 
-def test_a_pretraining_that_is_left_leaves_the_network_whole(tmp_path):
+def test_leaving_pretraining_keeps_the_network_intact(tmp_path):
     for algo in ('layerwise', 'pretrain'):
         net = kerasnets.Classifier([4, (6, 'tanh'), (5, 'tanh'), 3])
         for _ in net.itertrain([X, Y], algo=algo, **OPTIONS):
@@ -103,7 +103,7 @@ def test_sample_sets_weights_to_examples():
         ([4, 5, 3], dict(algo='layerwise', momentun=1), "Did you mean 'momentum'"),
     ],
 )  # fmt: skip
-def test_what_cannot_be(layers, keywords, says):
+def test_invalid_arguments(layers, keywords, says):
     with pytest.raises(ConfigurationError, match=says):
         kerasnets.Classifier(layers).train([X, Y], epochs=1, **keywords)
 

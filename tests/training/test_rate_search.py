@@ -35,7 +35,7 @@ def test_a_learning_rate_is_found_and_the_network_stays_as_it_was():
         (dict(low=1e20, high=1e30), 'diverged immediately'),
     ],
 )
-def test_what_cannot_be(keywords, says):
+def test_invalid_arguments(keywords, says):
     net = kerasnets.Regressor([4, 8, 3])
     with pytest.raises(ConfigurationError, match=says):
         net.find_learning_rate([X, X[:, :3]], 'sgd', **keywords)

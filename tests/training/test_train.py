@@ -25,9 +25,9 @@ def same(a, b):
 
 def test_patience():
     patience = Patience(1, 0.1)
-    assert [patience.better(loss) for loss in (10, 9.5, 8.9, 8.8)] == [True, False, True, False]
+    assert [patience.note(loss) for loss in (10, 9.5, 8.9, 8.8)] == [True, False, True, False]
     assert not patience.exhausted
-    patience.better(8.7)
+    patience.note(8.7)
     assert patience.exhausted
 
 
@@ -132,7 +132,7 @@ def test_one_seed_one_history():
     assert history(1) != history(2)
 
 
-def test_leaving_early_leaves_the_network_whole():
+def test_leaving_early_keeps_the_network_intact():
     net = kerasnets.Classifier([4, 5, 3])
     steps = net.itertrain([X, Y], VALID, epochs=50, learning_rate=0.05)
     next(steps)
@@ -231,7 +231,7 @@ def test_keras_callbacks_work(tmp_path):
     assert len((tmp_path / 'log.csv').read_text().splitlines()) == 3
 
 
-def test_each_training_starts_its_optimizer_anew():
+def test_each_training_resets_the_optimizer():
     def twice(algo):
         net = kerasnets.Classifier([4, 5, 3])
         first = values(net)
@@ -262,7 +262,7 @@ class _Labels:
     specs = [type('ArraySpec', (), {'kind': 'values', 'masked': False})]  # noqa: RUF012
 
 
-def test_what_is_no_callback():
+def test_invalid_callbacks():
     net = kerasnets.Classifier([4, 3])
     for wrong in (3, [3], None):
         with pytest.raises(ConfigurationError, match=r'list of keras\.callbacks\.Callback'):
@@ -280,7 +280,7 @@ def test_what_is_no_callback():
         (dict(algo='adam', momentum=0.5), "unknown keyword of training 'momentum'"),
     ],
 )
-def test_misspelt_keywords(kwargs, says):
+def test_misspelled_keywords(kwargs, says):
     net = kerasnets.Classifier([4, 3])
     for call in (net.train, net.itertrain):
         with pytest.raises(ConfigurationError, match=says):
@@ -307,7 +307,7 @@ def test_steps_follow_the_gradient_exactly():
     np.testing.assert_allclose(net.find('out', 'b').get_value(), b, atol=1e-5)
 
 
-def test_so_many_updates_and_no_more():
+def test_max_updates():
     counts = []
     for updates in (0, 1, 4, 7):
         net = kerasnets.Classifier([4, 5, 3])

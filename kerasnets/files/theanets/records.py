@@ -1,4 +1,4 @@
-"""What a pickle of theanets says of a network, of releases 0.6 to 0.8: read without Keras.
+"""Read the network described by a pickle of theanets 0.6 to 0.8, without Keras.
 
 In 0.6 a network's state is a dict, from 0.7 on the pair (layers, losses). Up to 0.7 a layer knows
 its size and inputs, in 0.8 the keywords it was made with.
@@ -191,7 +191,7 @@ def _recurrent(layer: Any, entry: Any) -> Any:
 
 
 def _said(layer: Any, key: Any) -> Any:
-    """What a layer knows, or what it was made with."""
+    """Return an attribute of a layer, or a keyword it was built with."""
     found = layer.get(key)
     return (layer.get('kwargs') or {}).get(key) if found is None else found
 

@@ -41,7 +41,7 @@ OPERATIONS = 2**24
 
 
 class Record:
-    """What a pickle says of one object.
+    """The contents of one object in a pickle.
 
     Attributes
     ----------

@@ -63,7 +63,7 @@ class Cell(keras.layers.Layer):
         return [ops.zeros((batch_size, size), self.compute_dtype) for size in self.state_size]
 
     def get_config(self) -> Any:
-        """What makes the cell again."""
+        """Return the settings of the cell."""
         return {
             **super().get_config(),
             'units': self.units,

@@ -30,7 +30,7 @@ from kerasnets.layers.form import Anatomy, Layout, Output, project
 
 
 class ModularCell(Cell):
-    """What the two cells share: modules of equal size, and the mask between them."""
+    """Base of the two cells: modules of equal size, and the mask between them."""
 
     modules = 1
     slow_first = False
@@ -46,7 +46,7 @@ class ModularCell(Cell):
 
     @property
     def mask(self) -> Any:
-        """Which units read which, (units, units)."""
+        """Return which units read which, an array (units, units)."""
         each = self.units // self.modules
         among = np.triu if self.slow_first else np.tril
         return np.kron(among(np.ones((self.modules,) * 2)), np.ones((each, each)))
@@ -110,7 +110,7 @@ class ClockworkCell(ModularCell):
         return np.repeat(self.periods, self.units // self.modules)
 
     def due(self, t: Any) -> Any:
-        """Which units are updated at a step."""
+        """Return which units are updated at a step."""
         return ops.equal(ops.mod(t, ops.cast(self.period, t.dtype)), 0)
 
     def call(self, x: Any, states: Any) -> Any:

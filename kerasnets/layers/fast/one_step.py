@@ -64,7 +64,7 @@ def _reading(kernel: Any, bias: Any, classes: Any) -> Any:
 
 
 def _halved(units: Any, gates: Any) -> Any:
-    """What the blocks of a gated layer are multiplied by, where `gates` says which are gates."""
+    """Return the factors of the blocks of a gated layer; `gates` marks the gates."""
     return np.repeat(np.where(gates, 0.5, 1.0), units).astype('f')
 
 

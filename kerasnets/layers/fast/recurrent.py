@@ -83,7 +83,7 @@ def gains_by_xla(layer: Any) -> Any:
 
 
 def outputs(layer: Any, x: Any) -> Any:
-    """What the layer puts out for x (examples, time, variables), from states of zeros."""
+    """Return the output of a layer for x (examples, time, variables), from zero states."""
     if isinstance(layer, keras.layers.Bidirectional):
         there, back = (outputs(half, x) for half in (layer.forward_layer, layer.backward_layer))
         back = ops.flip(back, axis=1) if layer.return_sequences else back

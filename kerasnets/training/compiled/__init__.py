@@ -1,0 +1,1 @@
+"""Training that is compiled once for all networks of a structure."""
