@@ -288,9 +288,8 @@ class Network(Persistent, LayerList):
         continue_ : bool
             Keep the optimizer state of the last training with the same algorithm.
         jit : 'auto' or bool
-            Whether XLA compiles the training. 'auto' decides by the sizes of the network and the
-            data, and uses what has been compiled for a network of the same structure. Random
-            noise differs with and without XLA.
+            Whether XLA compiles the training, which changes random noise. 'auto' decides by the
+            sizes of network and data, and by what is compiled for the same structure already.
         subalgo : str
             The algorithm that 'layerwise' and 'pretrain' train with.
         unlabelled : list of arrays or callable, optional
