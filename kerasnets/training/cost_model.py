@@ -11,7 +11,7 @@ from kerasnets import layers
 
 #: Estimated seconds of training above which compiling pays: the additional time that XLA takes to
 #: compile a small network.
-WORTH = 0.5
+WORTH = 0.3
 
 #: The constants of the estimate: seconds per update without XLA, additional seconds per time step
 #: of a recurrent layer, and operations per second.
