@@ -52,14 +52,6 @@ def compiled(function: Any, variables: Any, signature: Any = None, xla: bool = T
         variables is lost.
     """
     backend = keras.backend.backend()
-    if backend == 'torch':
-        import torch
-
-        def without_gradients(values: Any, *args: Any) -> Any:
-            with torch.no_grad():
-                return function(*keras.tree.map_structure(keras.ops.convert_to_tensor, args))
-
-        return without_gradients
 
     def stateless(values: Any, *args: Any) -> Any:
         with keras.StatelessScope(state_mapping=list(zip(variables, values))):
@@ -69,6 +61,15 @@ def compiled(function: Any, variables: Any, signature: Any = None, xla: bool = T
         import jax
 
         return jax.jit(stateless)
+    if backend == 'torch':
+        import torch
+
+        def without_gradients(values: Any, *args: Any) -> Any:
+            with torch.no_grad():
+                tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, args)
+                return stateless(values, *tensors)
+
+        return without_gradients
     if backend != 'tensorflow':
         return stateless
     import tensorflow as tf

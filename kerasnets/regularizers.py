@@ -285,41 +285,39 @@ class Factor(keras.layers.Layer):
         return keras.KerasTensor(x.shape, dtype=x.dtype)
 
 
-class Omitted(Factor):
+class Random(Factor):
+    """Changes data at random in training, as strongly as the factor says."""
+
+    def __init__(self, value: float, seed: int) -> None:
+        super().__init__(value)
+        self.supports_masking = True
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, x: Data, training: bool = False) -> Tensor:
+        return self.change(x, ops.cast(self.factor, x.dtype)) if training else x
+
+    def change(self, x: Tensor, factor: Tensor) -> Tensor:
+        """Return changed data."""
+        raise NotImplementedError
+
+    def compute_output_spec(self, x: Data, training: bool = False) -> Tensor:
+        return super().compute_output_spec(x)
+
+
+class Omitted(Random):
     """Dropout whose rate is a variable; Keras' own layer has a fixed one."""
 
-    def __init__(self, rate: float, seed: int) -> None:
-        super().__init__(rate)
-        self.supports_masking = True
-        self.seed_generator = keras.random.SeedGenerator(seed)
-
-    def call(self, x: Data, training: bool = False) -> Tensor:
-        if not training:
-            return x
-        rate = ops.cast(self.factor, x.dtype)
+    def change(self, x: Tensor, factor: Tensor) -> Tensor:
         drawn = keras.random.uniform(ops.shape(x), dtype=x.dtype, seed=self.seed_generator)
-        return ops.where(drawn >= rate, x / (1 - rate), ops.zeros_like(x))
-
-    def compute_output_spec(self, x: Data, training: bool = False) -> Tensor:
-        return keras.KerasTensor(x.shape, dtype=x.dtype)
+        return ops.where(drawn >= factor, x / (1 - factor), ops.zeros_like(x))
 
 
-class Gaussian(Factor):
-    """Adds normal noise in training; Keras' own layer has it up to a deviation of 1 only."""
+class Gaussian(Random):
+    """Adds normal noise; Keras' own layer has it up to a deviation of 1 only."""
 
-    def __init__(self, deviation: float, seed: int) -> None:
-        super().__init__(deviation)
-        self.supports_masking = True
-        self.seed_generator = keras.random.SeedGenerator(seed)
-
-    def call(self, x: Data, training: bool = False) -> Tensor:
-        if not training:
-            return x
+    def change(self, x: Tensor, factor: Tensor) -> Tensor:
         noise = keras.random.normal(ops.shape(x), dtype=x.dtype, seed=self.seed_generator)
-        return x + ops.cast(self.factor, x.dtype) * noise
-
-    def compute_output_spec(self, x: Data, training: bool = False) -> Tensor:
-        return keras.KerasTensor(x.shape, dtype=x.dtype)
+        return x + factor * noise
 
 
 class Always(keras.layers.Layer):

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 import kerasnets
+from kerasnets.data import prediction
 from kerasnets.errors import ConfigurationError
 from kerasnets.regularizers import Regularizer
 
@@ -298,3 +299,21 @@ def test_invalid_noise(net, keywords, says):
     for call in calls:
         with pytest.raises(ConfigurationError, match=says):
             call()
+
+
+def test_each_batch_of_a_prediction_has_noise_of_its_own(monkeypatch):
+    monkeypatch.setattr(prediction, 'BATCH_VALUES', 1)
+    net = kerasnets.Regressor([4, 3])
+    same = np.ones((2 * prediction.BATCH_ROWS, 4))
+    first, second = np.split(net.feed_forward(same, input_noise=1.0)['in:out'], 2)
+    assert not np.array_equal(first, second)
+
+
+def test_networks_of_one_structure_predict_by_their_own_weights():
+    nets = [kerasnets.Classifier([4, 5, 3], rng=seed) for seed in (1, 2)]
+    found = [net.predict_proba(X) for net in nets]
+    for net, p in zip(nets, found):
+        h = np.maximum(0, X @ net.find('hid1', 'w').get_value() + net.find('hid1', 'b').get_value())
+        z = h @ net.find('out', 'w').get_value() + net.find('out', 'b').get_value()
+        want = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(p, want, atol=1e-5)

@@ -182,12 +182,12 @@ class Arrays(Dataset):
             starts = tf.data.Dataset.range(0, tf.shape(block[0], 'int64')[0], self.batch_size)
             return starts.map(lambda i: (tuple(b[i : i + self.batch_size] for b in block),))
 
-        def blocks() -> Iterator[Any]:  # in new arrays, since several are in flight
+        def several() -> Iterator[Any]:  # in new arrays, since several are in flight
             for arrays, rows in self._cut(_in_block(self.row(), self.batch_size)):
                 yield tuple(p for s, a in zip(self.specs, arrays) for p in s.batch(a, rows))
 
         return (
-            tf.data.Dataset.from_generator(blocks, output_signature=self._spec())
+            tf.data.Dataset.from_generator(several, output_signature=self._spec())
             .prefetch(1)
             .flat_map(cut)
             .prefetch(2)

@@ -41,16 +41,18 @@ def compute(
         specs = [ArraySpec(f'outputs of {start!r}', tuple(output.shape), dtype=output.dtype)]
     arrays = fill(specs, arrays, 'inputs')
     noisy = tuple(r for r in regularizers if isinstance(r, Noise))
-    way = models.data_spec.way(specs)
-    _, noises = models.function(tuple(names), way, start, noisy)
-    reseed(noises, rng)
-    function, _ = models.function(tuple(names), way, start, noisy)
-    results = _in_batches(function, arrays, specs)
+    function, noises = models.function(tuple(names), models.data_spec.way(specs), start, noisy)
+
+    def run(batch: Any) -> Any:
+        reseed(noises, rng)  # a compiled function keeps no state
+        return devices.run(function, batch)
+
+    results = _in_batches(run, arrays, specs)
     return {name: results[name] for name in names}
 
 
 def _in_batches(function: Any, arrays: Any, specs: Any) -> Any:
-    """A compiled function of a batch, over all rows of some arrays."""
+    """A function of a batch, over all rows of some arrays."""
     if any(isinstance(array, Ragged) for array in arrays):
         return _in_ragged_batches(function, arrays, specs)
     count = length(arrays[0])
@@ -96,5 +98,5 @@ def _run(function: Any, specs: Any, arrays: Any, rows: Any) -> Any:
         batch = [part for s, a in zip(specs, arrays) for part in s.batch(a, rows)]
     else:  # one row of nothing tells the shapes of no rows
         batch = [np.zeros((1, *a.shape[1:]), s.dtype) for s, a in zip(specs, arrays)]
-    found = devices.run(function, batch)
+    found = function(batch)
     return found['outputs'], found['steps']

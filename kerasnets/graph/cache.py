@@ -44,15 +44,17 @@ class Cache:
 
     def __contains__(self, key: Hashable) -> bool:
         with self._lock:
-            return bool(self._idle.get(key))
+            return key in self._idle
 
     def lend(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """An engine for a key, a new one if there is none at rest."""
         with self._lock:
-            rest = self._idle.get(key)
-            if rest:
-                self._idle.move_to_end(key)
-                return rest.pop()
+            if key in self._idle:
+                rest = self._idle[key]
+                found = rest.pop()
+                if not rest:
+                    del self._idle[key]
+                return found
             self.made += 1
         return make()
 
@@ -69,7 +71,7 @@ class Cache:
             self._idle.move_to_end(key)
             while self._idle and self._bytes() > self.limit:
                 first = next(iter(self._idle))
-                self._idle[first].pop(0) if self._idle[first] else None
+                self._idle[first].pop(0)
                 if not self._idle[first]:
                     del self._idle[first]
 
@@ -88,7 +90,7 @@ FUNCTIONS = Cache()
 
 
 def clear_cache() -> None:
-    """Forget the compiled training of all networks, and free its memory.
+    """Forget the compiled functions of all networks. TensorFlow may keep part of the memory.
 
     kerasnets keeps compiled functions for the next network of the same structure: up to 512 MB
     for training, and up to 512 MB for prediction and sampling.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import keras
@@ -86,16 +85,14 @@ class Models:
         if key not in self._functions:
             layers = None if regularizers else structure.of_nodes(self.nodes)
             if layers is None:
-                self._functions[key] = self._function(*key)
+                call, noises = self._function(*key)
             else:
                 whole = 'outputs', layers, self.data_spec.takes_labels, key
                 found = FUNCTIONS.find(whole, lambda: Function(self._function(*key)[0]))
-                self._functions[key] = found.call, []
-        call, noises = self._functions[key]
-        drawn = [layer.seed_generator.state for layer in noises]
-        factors = [layer.factor for layer in noises]
-        values = [v.value for v in [*structure.layer_variables(self.nodes), *drawn, *factors]]
-        return functools.partial(call, values), noises
+                call, noises = found.call, []
+            variables = self._read(noises)
+            self._functions[key] = lambda *xs: call([v.value for v in variables], *xs), noises
+        return self._functions[key]
 
     def _function(self, names: Any, way: Any, start: Any, regularizers: Any) -> Any:
         """Return the function with the values of all variables as its first argument."""
@@ -113,15 +110,19 @@ class Models:
             if len(outputs[name].shape) > 2:
                 steps[name] = masks.Steps()(outputs[name])
         model = keras.Model(tensors, {'outputs': outputs, 'steps': steps})
-        drawn = [layer.seed_generator.state for layer in noise.layers]
-        factors = [layer.factor for layer in noise.layers]
         function = compiled(
             lambda *xs: keras.tree.map_structure(_full, model(list(xs), training=False)),
-            [*structure.layer_variables(self.nodes), *drawn, *factors],
+            self._read(noise.layers),
             model.inputs,
             xla=model.jit_compile,
         )
         return function, noise.layers
+
+    def _read(self, noises: Any) -> Any:
+        """Return the variables that a function reads: of the layers, and of the noise in it."""
+        drawn = [layer.seed_generator.state for layer in noises]
+        factors = [layer.factor for layer in noises]
+        return [*structure.layer_variables(self.nodes), *drawn, *factors]
 
 
 def _full(tensor: Any) -> Any:

@@ -44,23 +44,20 @@ class UnknownError(Exception):
     """Raised for an object that its settings do not describe completely."""
 
 
-def of_models(models: Any) -> Hashable:
+def of_models(models: Any, nodes: Hashable) -> Hashable:
     """Return a key that is equal for networks of equal layers and losses; None if unknown.
 
-    Initial values, seeds and names of Keras' own do not matter.
+    Initial values, seeds and names of Keras' own do not matter. `nodes` is the key of the layers.
     """
-    try:
-        nodes = of_nodes(models.nodes)
-        losses = tuple(models.losses)
-        if nodes is None or not all(isinstance(loss.form, str) for loss in losses):
-            return None
-        kind = getattr(models.monitors, '__self__', None)
-        if not _known(type(kind)):
-            return None
-        order = tuple(_place(models, v) for v in models.model.trainable_variables)
-        return nodes, losses, type(kind), models.data_spec.takes_labels, order
-    except UnknownError:
+    losses = tuple(models.losses)
+    if nodes is None or not all(isinstance(loss.form, str) for loss in losses):
         return None
+    kind = type(getattr(models.monitors, '__self__', None))
+    places = {id(v): i for i, v in enumerate(layer_variables(models.nodes))}
+    order = tuple(places.get(id(v)) for v in models.model.trainable_variables)
+    if not _known(kind) or None in order:
+        return None
+    return nodes, losses, kind, models.data_spec.takes_labels, order
 
 
 def of_nodes(nodes: Any) -> Hashable:
@@ -92,13 +89,15 @@ def of_asked(asked: Any) -> Any:
     return dataclasses.replace(asked, regularizers=plain)
 
 
-def fills_up(models: Any, asked: Any) -> bool:
-    """Whether rows that do not count can be left out of all that is computed."""
+def fills_up(models: Any, asked: Any, nodes: Hashable) -> bool:
+    """Whether rows that do not count can be left out of all that is computed.
+
+    `nodes` is the key of the layers.
+    """
     if asked.monitors or asked.curvature or asked.gradients:
         return False
     if any(loss.whole or not isinstance(loss.form, str) for loss in models.losses):
         return False
-    nodes = of_nodes(models.nodes)
     if nodes is None or 'BatchNormalization' in str(nodes):
         return False
     return all(type(r) in BY_ROWS for r in asked.regularizers)
@@ -124,14 +123,6 @@ def twin(models: Any) -> Any:
 def layer_variables(nodes: Any) -> list[Any]:
     """All variables of the layers, in their order."""
     return [v for node in nodes for v in node.layer.variables]
-
-
-def _place(models: Any, variable: Any) -> int:
-    """Return the position of a variable among those of the layers."""
-    found = [i for i, v in enumerate(layer_variables(models.nodes)) if v is variable]
-    if not found:
-        raise UnknownError
-    return found[0]
 
 
 def _node(node: Any) -> Hashable:

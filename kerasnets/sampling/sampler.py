@@ -144,17 +144,16 @@ class Sampler:
 
     def _loop(self, filtered: Any) -> Any:
         """The compiled loop, which all networks of equal layers share."""
+        variables = structure.layer_variables(self.nodes)
         if filtered not in self.loops:
 
             def make() -> Any:
-                steps = functools.partial(self._steps, filtered)
-                return Function(compiled(steps, structure.layer_variables(self.nodes)))
+                return Function(compiled(functools.partial(self._steps, filtered), variables))
 
             layers = structure.of_nodes(self.nodes)
             key = 'sample', layers, self.logits is None, filtered
             self.loops[filtered] = make() if layers is None else FUNCTIONS.find(key, make)
-        values = [v.value for v in structure.layer_variables(self.nodes)]
-        return functools.partial(self.loops[filtered].call, values)
+        return functools.partial(self.loops[filtered].call, [v.value for v in variables])
 
     def _steps(
         self,

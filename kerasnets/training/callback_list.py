@@ -17,6 +17,7 @@ class EpochCallbacks(keras.callbacks.CallbackList):
 
     def __init__(self, callbacks: Any, model: Any, **params: Any) -> None:
         self.history = keras.callbacks.History()
+        self.watched = bool(callbacks)  # whether anybody hears of the steps
         model.stop_training = False
         super().__init__([self.history, *callbacks], model=model, **params)
 

@@ -10,7 +10,7 @@ import keras
 from kerasnets import backend, devices
 from kerasnets.graph import structure
 from kerasnets.graph.cache import ENGINES
-from kerasnets.graph.noise import seed
+from kerasnets.graph.noise import reseed, seed
 from kerasnets.training import cost_model
 from kerasnets.training.compiled.engine import Engine, Epochs
 from kerasnets.training.objective import Objective
@@ -34,16 +34,16 @@ class KerasFit:
 
     def reseed(self, rng: Any) -> None:
         """Have random layers draw what a numpy generator decides."""
-        self.seeds = [seed(rng) for _ in self.objective.noises]
+        reseed(self.objective.noises, rng)
 
     @property
     def seeds(self) -> Any:
         """The state of what random layers draw from."""
-        return backend.values([layer.seed_generator.state for layer in self.objective.noises])
+        return backend.values(self.objective.seeds)
 
     @seeds.setter
     def seeds(self, values: Any) -> None:
-        backend.restore([n.seed_generator.state for n in self.objective.noises], values)
+        backend.restore(self.objective.seeds, values)
 
     def train(
         self,
@@ -125,9 +125,10 @@ class EngineFit:
 
     def __post_init__(self) -> None:
         self.way = self.models.data_spec.way(self.source.specs[: len(self.models.data_spec.inputs)])
-        rows = structure.fills_up(self.models, self.asked)
+        layers = structure.of_nodes(self.models.nodes)
+        rows = structure.fills_up(self.models, self.asked, layers)
         self.asked = dataclasses.replace(self.asked, rows=rows)
-        key = self._key()
+        key = self._key(layers)
         self.shared = key is not None
         if not self.shared:
             key = self.way, self.asked, self.metrics, id(self.optimizer)
@@ -136,12 +137,12 @@ class EngineFit:
         self.key = key, self.xla
         engine = self._lend()
         self.names = engine.names
-        self.seeds = backend.values(engine.seeds)
+        self.seeds = backend.values(engine.objective.seeds)
         self._give_back(engine)
 
-    def _key(self) -> Any:
+    def _key(self, layers: Any) -> Any:
         """Return the key of the compiled training; None if unknown."""
-        parts = [structure.of_models(self.models), structure.of_asked(self.asked)]
+        parts = [structure.of_models(self.models, layers), structure.of_asked(self.asked)]
         if self.optimizer is not None:
             parts.append(structure.of_optimizer(self.optimizer))
         if None in parts or not all(isinstance(m, str) for m in self.metrics):
@@ -170,7 +171,7 @@ class EngineFit:
         """
         engine = self._lend()
         lent, objective = [engine], engine.objective
-        most = cost_model.at_once(self.models, self.source, bool(callbacks.callbacks[1:]))
+        most = cost_model.at_once(self.models, self.source, callbacks.watched)
 
         def run(*args: Any) -> Any:
             """Train; called by ``fit`` instead of its own function, on JAX with the state."""
@@ -215,7 +216,7 @@ class EngineFit:
             self._load(engine)
             return engine.evaluate(source)
         finally:
-            self.seeds = backend.values(engine.seeds)
+            self.seeds = backend.values(engine.objective.seeds)
             self._give_back(engine)
 
     # An engine, and the values of the network in it
@@ -251,7 +252,7 @@ class EngineFit:
         """Set the engine's variables to the values of the network."""
         if self.shared:
             backend.copy(zip(self._variables(), engine.variables(), strict=True))
-        backend.restore(engine.seeds, self.seeds)
+        backend.restore(engine.objective.seeds, self.seeds)
         for variable, i in engine.objective.factors:
             variable.assign(self.asked.regularizers[i].weight)
 
@@ -261,7 +262,7 @@ class EngineFit:
             engine = lent.pop()
             if self.shared:
                 backend.copy(zip(engine.variables(), self._variables(), strict=True))
-            self.seeds = backend.values(engine.seeds)
+            self.seeds = backend.values(engine.objective.seeds)
 
 
 def _validated(engine: Any, valid: Any, callbacks: Any) -> Any:

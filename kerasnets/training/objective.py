@@ -72,6 +72,11 @@ class Objective(keras.Model):
             self.train_function = self.runs
 
     @property
+    def seeds(self) -> Any:
+        """Variables that random layers draw from."""
+        return [layer.seed_generator.state for layer in self.noises]
+
+    @property
     def names(self) -> Any:
         """Names of the monitors: 'loss', 'err', and 'acc' for a classifier."""
         return ['loss', 'err', *self.monitor_means, *(m.name for m in self.keras_metrics)]

@@ -98,7 +98,7 @@ class Trainer(Run):
                 training = self._fit(callbacks)
                 finite = math.isfinite(training['loss'])
                 stop = self.model.stop_training or not finite
-                if stop and not self._checked(self.epoch):
+                if stop and not self._checked(self.epoch, self._spent(self.updates)):
                     self._validate()
                     self._show_validation()
                 if self.checkpoints and finite and (stop or self._saves()):
@@ -114,15 +114,16 @@ class Trainer(Run):
 
     def _done(self) -> Any:
         """Whether there is nothing left to do."""
-        settings = self.settings
-        spent = settings.max_updates is not None and self.updates >= settings.max_updates
-        past = settings.epochs is not None and self.epoch >= settings.epochs
-        return spent or past or self.patience.exhausted
+        past = self.settings.epochs is not None and self.epoch >= self.settings.epochs
+        return self._spent(self.updates) or past or self.patience.exhausted
 
-    def _checked(self, epoch: int) -> bool:
-        """Whether a validation comes after so many epochs."""
+    def _spent(self, updates: int) -> bool:
+        """Whether so many updates are all."""
+        return self.settings.max_updates is not None and updates >= self.settings.max_updates
+
+    def _checked(self, epoch: int, spent: bool) -> bool:
+        """Whether a validation comes after so many epochs, or because all updates are made."""
         settings = self.settings
-        spent = settings.max_updates is not None and self.updates >= settings.max_updates
         return epoch % settings.validate_every == 0 or epoch == settings.epochs or spent
 
     def _ahead(self) -> list[Any]:
@@ -152,10 +153,8 @@ class Trainer(Run):
         """Train up to the next event; returns the training monitors of the last epoch."""
         updates, ran = self._ahead(), Epochs()
         before, start = self._iterations(), time.perf_counter()
-        last = self.epoch + len(updates)
-        spent = self.settings.max_updates is not None and None not in updates
-        spent = spent and self.updates + sum(updates) >= (self.settings.max_updates or 0)
-        check = self._checked(last) or spent
+        spent = None not in updates and self._spent(self.updates + sum(updates))
+        check = self._checked(self.epoch + len(updates), spent)
         # with validation data, losses of training are not compared
         best = self.patience.best if self.valid is None else math.nan
         try:
@@ -179,7 +178,8 @@ class Trainer(Run):
         """Note what some epochs gave."""
         for i, training in enumerate(ran.logs):
             self.epoch += 1
-            check = self._checked(self.epoch)
+            last = i == len(ran.logs) - 1
+            check = self._checked(self.epoch, last and self._spent(self.updates))
             row = {'epoch': len(self.net.history) + 1, 'seconds': seconds / len(ran.logs)}
             self.net.history.append({**row, **training})
             if self.valid is None:

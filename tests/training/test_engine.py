@@ -135,6 +135,21 @@ def test_layers_that_xla_cannot_compile_are_trained_without_it(caplog):
         np.testing.assert_array_equal(a, b)
 
 
+@tensorflow_only
+def test_a_validation_that_xla_refuses_runs_without_it(caplog):
+    import tensorflow as tf
+
+    class Same(keras.layers.Layer):
+        def call(self, x):
+            return tf.ensure_shape(tf.numpy_function(lambda v: v, [x], tf.float32), x.shape)
+
+    net = kerasnets.Classifier([4, Same(), 3])
+    with caplog.at_level(logging.WARNING):
+        _, found = net.train([X, Y], [X, Y], jit=True, algo='sgd', epochs=1)
+    assert 'XLA does not compile' in caplog.text
+    assert found['loss'] == pytest.approx(net.evaluate([X, Y])['loss'], abs=1e-6)
+
+
 def chosen(net, rows, algo='rmsprop', **settings):
     """What is chosen for some training, by `choice.choose`."""
     source = batches.dataset(rows, net.data_spec.fit, batch_size=settings.get('batch_size', 32))

@@ -63,7 +63,7 @@ class Engine:
     Attributes
     ----------
     model : keras.Model
-        Its variables, and those of the optimizer and `seeds` and `factors`, are trained.
+        Its variables and those of the optimizer are trained.
     """
 
     def __init__(self, models: Any, objective: Any, optimizer: Any, xla: bool) -> None:
@@ -74,17 +74,9 @@ class Engine:
         self.xla = xla
         self.loop = loops.build(objective, self.model, xla)
         self.loose: Any = None  # for single batches of other shapes
-
-    @property
-    def seeds(self) -> list[Any]:
-        """Variables that random layers draw from."""
-        return [layer.seed_generator.state for layer in self.objective.noises]
-
-    @property
-    def bytes(self) -> int:
-        """Estimated memory of the variables, the optimizer, the best values and the code."""
         values = sum(int(np.prod(v.shape)) for v in self.model.variables)
-        return LOOPS + 4 * 5 * values
+        #: Estimated memory of the variables, the optimizer, the best values and the code.
+        self.bytes = LOOPS + 4 * 5 * values
 
     def train(
         self, source: Any, updates: list[Any], most: int, best: float, margin: float
@@ -127,23 +119,26 @@ class Engine:
         return *block.parts, counts.astype('float32').ravel()
 
     def _run(self, block: Any, best: float, margin: float) -> Any:
-        self.objective.told = None
-        parts = self._parts(block)
         compared = np.float32(best), np.float32(margin)
         args = block.ends, block.epochs, block.open, len(block.rows), *compared
+        return self._compute(block, lambda loop: loop.train(self._parts(block), *args))
+
+    def _compute(self, block: Any, run: Any) -> Any:
+        """Run a loop over a block: without XLA where it refuses, or the batch has another shape."""
+        self.objective.told = None
         if block.odd and self.xla and self.loop.loose:
             if self.loose is None:
                 self.loose = loops.build(self.objective, self.model, False, self.loop.beginning)
-            return self.loose.train(parts, *args)
+            return run(self.loose)
         try:
-            return self.loop.train(parts, *args)
+            return run(self.loop)
         except loops.refusals() as error:
             if not self.xla or self.loop.ran:
                 raise
             log.warning('XLA does not compile this training: %s', loops.said(error))
             self.xla = False
-            self.loop = loops.build(self.objective, self.model, False)
-            return self.loop.train(parts, *args)
+            self.loop = loops.build(self.objective, self.model, False, self.loop.beginning)
+            return run(self.loop)
 
     def evaluate(self, source: Any) -> dict[str, float]:
         """The monitors over data."""
@@ -152,8 +147,10 @@ class Engine:
         self.objective.reset_metrics()
         results: Any = None
         for block in pack(source, [source.batches], capacity(source), 2**30, pads):
-            count = block.ends[block.epochs]
-            results = self.loop.test(self._parts(block), count, len(block.rows))
+            args = block.ends[block.epochs], len(block.rows)
+            results = self._compute(
+                block, lambda loop, b=block, args=args: loop.test(self._parts(b), *args)
+            )
         self.objective.reset_metrics()
         return dict(zip(self.names, map(float, results)))
 
