@@ -21,9 +21,8 @@ MB = 2**10  # of what Linux counts memory in
 PICKLE = TESTS / 'pickles' / '0.7.3-ff_classifier.theanets.pkl'
 X = np.random.default_rng(2).normal(size=(3, 4)).astype('f')
 
-OPEN = f"""
+OPEN = """
 import sys
-sys.path.insert(0, {str(TESTS)!r})
 import json, pathlib, resource
 import hostile, keras, kerasnets
 

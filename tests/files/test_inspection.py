@@ -6,7 +6,7 @@ import hostile
 import keras
 import numpy as np
 import pytest
-from fresh import run
+from fresh import bare
 from paths import TESTS
 
 import kerasnets
@@ -83,7 +83,7 @@ print([name for name in ('keras', 'tensorflow', 'jax') if name in sys.modules])
     for suffix in ('.keras', '.h5'):
         (tmp_path / f'net{suffix}').write_bytes(hostile.honest(suffix))
     paths = [*tmp_path.iterdir(), PICKLES[0]]
-    assert run(code, *paths).strip() == '[]'
+    assert bare(code, *paths).strip() == '[]'
 
 
 def test_hostile_keras_files_are_rejected(tmp_path):

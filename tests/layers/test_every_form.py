@@ -73,11 +73,10 @@ def test_every_form_is_here():
 
 LOAD = """
 import sys, numpy as np, kerasnets
-sys.path.insert(0, sys.argv[1])
 from test_every_form import FORMS, data
 for form in FORMS:
-    net = kerasnets.load(f'{sys.argv[2]}/{form}.keras')
-    want = np.load(f'{sys.argv[2]}/{form}.npz')
+    net = kerasnets.load(f'{sys.argv[1]}/{form}.keras')
+    want = np.load(f'{sys.argv[1]}/{form}.npz')
     out = net.feed_forward(data(form))
     assert list(out) == list(want['names']), form
     for i, name in enumerate(out):
@@ -86,7 +85,7 @@ for form in FORMS:
 """
 
 
-def test_a_fresh_process_opens_what_another_saved(tmp_path, request):
+def test_a_fresh_process_opens_what_another_saved(tmp_path):
     for form in FORMS:
         net = make(form)
         for param in net.params:  # biases too, so that none is lost unseen
@@ -94,7 +93,7 @@ def test_a_fresh_process_opens_what_another_saved(tmp_path, request):
         net.save(tmp_path / f'{form}.keras')
         out = net.feed_forward(data(form))
         np.savez(tmp_path / form, *out.values(), names=list(out), net=repr(net))
-    lines = run(LOAD, request.path.parent, tmp_path).split('\n')
+    lines = run(LOAD, tmp_path).split('\n')
     assert [line for line in lines if line] == [f'{form} True' for form in FORMS]
 
 

@@ -1,15 +1,14 @@
 """A run that was broken off ends with the numbers of one that never was."""
 
 import io
+import os
 import random
-import signal
-import subprocess
-import sys
 import time
 import zipfile
 
 import numpy as np
 import pytest
+from fresh import start
 
 import kerasnets
 from kerasnets.errors import ConfigurationError, FileError
@@ -108,28 +107,27 @@ np.savez(sys.argv[2], *[p.get_value() for p in net.params])
 """
 
 
-def killed(path, out, epochs, delay, folder):
+def killed(path, out, epochs, delay):
     """Whether a training process was killed, some moments after so many epochs."""
-    child = subprocess.Popen(
-        [sys.executable, '-c', CHILD, str(path), str(out)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder,
-    )  # fmt: skip
-    for _ in range(epochs):
-        child.stdout.readline()
-    try:
-        child.wait(delay)
-    except subprocess.TimeoutExpired:
-        child.send_signal(signal.SIGKILL)
-    child.stdout.close()
-    return child.wait() != 0
+    said = f'{out}.said'
+    os.mkfifo(said)
+    child = start(CHILD, path, out, out=said)
+    with open(said) as lines:
+        for _ in range(epochs):
+            lines.readline()
+        child.join(delay)
+        child.kill()
+        child.join()
+    os.remove(said)
+    return child.exitcode != 0
 
 
-def kill_and_resume(times, tmp_path, folder):
+def kill_and_resume(times, tmp_path):
     path, out = tmp_path / 'run.keras', tmp_path / 'end.npz'
     draw = random.Random(3)
     for _ in range(times):
-        killed(path, out, draw.randint(1, 2), draw.random() * 0.15, folder)
-    assert not killed(path, out, 99, 300, folder)
+        killed(path, out, draw.randint(1, 2), draw.random() * 0.15)
+    assert not killed(path, out, 99, 300)
     whole = fresh()
     whole.train([X, Y], VALID, epochs=12, **OPTIONS)
     with np.load(out) as found:
@@ -137,14 +135,14 @@ def kill_and_resume(times, tmp_path, folder):
             np.testing.assert_array_equal(found[key], param.get_value())
 
 
-def test_a_killed_process_resumes(tmp_path, request):
+def test_a_killed_process_resumes(tmp_path):
     """Row 14."""
-    kill_and_resume(1, tmp_path, request.path.parent)
+    kill_and_resume(1, tmp_path)
 
 
 @pytest.mark.slow
-def test_killed_ten_times_at_random(tmp_path, request):
-    kill_and_resume(10, tmp_path, request.path.parent)
+def test_killed_ten_times_at_random(tmp_path):
+    kill_and_resume(10, tmp_path)
 
 
 def squeezed(content):
