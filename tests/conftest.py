@@ -1,3 +1,5 @@
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,20 @@ if keras.backend.backend() == 'torch':  # tests compare its tensors as they do t
         return np.asarray(tensor.detach().cpu().numpy(), dtype)
 
     torch.Tensor.__array__ = _array
+
+
+# tests trace many functions: no time for short tracebacks, nor for garbage that imports made
+keras.config.disable_traceback_filtering()
+if keras.backend.backend() == 'tensorflow':
+    import tensorflow as tf
+
+    tf.debugging.disable_traceback_filtering()
+
+
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)

@@ -104,17 +104,23 @@ class Models:
             sources = {start: tensors[0]}
         padded = any(masked for _, masked in way)
         noise = Noises(self.nodes, regularizers, noisy=True)
-        outputs = connect(self.nodes, sources, names, padded, noise.change)
-        steps = {}
-        for name in names if padded else ():
-            if len(outputs[name].shape) > 2:
-                steps[name] = masks.Steps()(outputs[name])
-        model = keras.Model(tensors, {'outputs': outputs, 'steps': steps})
+
+        def run(sources: Any) -> Any:
+            outputs = connect(self.nodes, sources, names, padded, noise.change)
+            deep = {name: y for name, y in outputs.items() if padded and len(y.shape) > 2}
+            return {
+                'outputs': outputs,
+                'steps': {name: masks.Steps()(y) for name, y in deep.items()},
+            }
+
+        entry: Any = keras.Function(tensors, sources)
+        if regularizers:  # a model makes the layers of the noise once, before anything is compiled
+            run, entry = keras.Model(tensors, run(sources)), list
         function = compiled(
-            lambda *xs: keras.tree.map_structure(_full, model(list(xs), training=False)),
+            lambda *xs: keras.tree.map_structure(_full, run(entry(list(xs)))),
             self._read(noise.layers),
-            model.inputs,
-            xla=model.jit_compile,
+            tensors,
+            xla=self.model.jit_compile,
         )
         return function, noise.layers
 

@@ -66,6 +66,12 @@ class Probe(keras.layers.Layer):
         self.layer = layer
         self.part = part
 
+    def compute_output_spec(self, x: Any, *after: Any, **kwargs: Any) -> Any:
+        output = layers.anatomy(self.layer).outputs[self.part]
+        if output.after:
+            return super().compute_output_spec(x, *after, **kwargs)
+        return output.read(Pass(self.layer, x))  # Keras infers the shape without tracing it
+
     def call(
         self, x: Any, y: Any = None, states: Any = (), mask: Any = None, x_mask: Any = None
     ) -> Any:

@@ -59,6 +59,11 @@ def test_hostile_and_broken_files(tmp_path):
     assert grown < 64 * MB
 
 
+@pytest.fixture(scope='module')
+def hostile_files(tmp_path_factory):
+    return hostile.corpus(tmp_path_factory.mktemp('hostile') / 'canary')
+
+
 def test_the_canary_is_one(tmp_path):
     """Keras runs the same file when it is told that it may."""
     canary = tmp_path / 'canary'
@@ -84,9 +89,9 @@ def test_the_canary_is_one(tmp_path):
         ('traversal', 'would be extracted outside'),
     ],
 )
-def test_messages_for_hostile_files(name, says, tmp_path):
+def test_messages_for_hostile_files(name, says, hostile_files):
     with pytest.raises(FileError, match=says):
-        kerasnets.load(io.BytesIO(hostile.corpus(tmp_path / 'canary')[name]))
+        kerasnets.load(io.BytesIO(hostile_files[name]))
 
 
 @pytest.mark.parametrize(
