@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
         spec,
         util,
     )
+    from kerasnets.activations import Activation
     from kerasnets.callbacks import TensorBoard
     from kerasnets.devices import distribute
     from kerasnets.errors import (
@@ -42,10 +43,12 @@ if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
     from kerasnets.feedforward import Autoencoder, Classifier, Regressor
     from kerasnets.files.inspection import inspect
     from kerasnets.graph.cache import clear_cache
-    from kerasnets.layers import register
+    from kerasnets.layers import Layer, register
     from kerasnets.losses import Loss
     from kerasnets.models import load
     from kerasnets.network import Network
+    from kerasnets.regularizers import Regularizer
+    from kerasnets.util import enable_default_logging, log
 
 __version__ = '0.1.0'
 
@@ -57,6 +60,11 @@ _NAMES = {
     'ConfigurationError': 'errors',
     'DataError': 'errors',
     'Experiment': 'experiment',
+    'Activation': 'activations',
+    'Layer': 'layers',
+    'Regularizer': 'regularizers',
+    'enable_default_logging': 'util',
+    'log': 'util',
     'FileError': 'errors',
     'KerasnetsError': 'errors',
     'Loss': 'losses',
@@ -76,6 +84,7 @@ _MODULES = (
 ).split()
 
 __all__ = [
+    'Activation',
     'Autoencoder',
     'Classifier',
     'ConfigurationError',
@@ -83,16 +92,19 @@ __all__ = [
     'Experiment',
     'FileError',
     'KerasnetsError',
+    'Layer',
     'Loss',
     'Network',
     'ProcessError',
     'Regressor',
+    'Regularizer',
     'TensorBoard',
     'activations',
     'callbacks',
     'clear_cache',
     'convolution',
     'distribute',
+    'enable_default_logging',
     'errors',
     'estimators',
     'feedforward',
@@ -100,6 +112,7 @@ __all__ = [
     'inspect',
     'layers',
     'load',
+    'log',
     'losses',
     'plots',
     'recurrent',

@@ -7,12 +7,15 @@ layer where they have parameters to learn: ``prelu``, ``lgrelu``, ``elu`` and ``
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
+from kerasnets import deprecated
 from kerasnets.errors import ConfigurationError, suggest
 from kerasnets.typing import Data, Tensor
 
@@ -35,6 +38,8 @@ def _std(x: Tensor) -> Tensor:
 OWN = {
     'rect:min': lambda x: ops.minimum(x, 1.0),
     'rect:minmax': lambda x: ops.clip(x, 0.0, 1.0),
+    'trec': lambda x: ops.where(x > 1, x, ops.zeros_like(x)),
+    'tlin': lambda x: ops.where(ops.abs(x) > 1, x, ops.zeros_like(x)),
     'norm:mean': lambda x: ops.subtract(x, _mean(x)),
     'norm:max': lambda x: ops.divide(x, ops.max(ops.abs(x), axis=-1, keepdims=True) + EPSILON),
     'norm:std': lambda x: ops.divide(x, _std(x)),
@@ -185,6 +190,13 @@ def _function(name: str, also: Any = ()) -> Any:
     return keras.activations.get(STOCK.get(name, name))
 
 
+def _of_today(name: str) -> str:
+    today = deprecated.ACTIVATIONS.get(name)
+    if today is not None:
+        deprecated.warn(repr(name), f'write {today!r}')
+    return today or name
+
+
 def get(activation: str, also: Any = ()) -> Any:
     """Return the activation to pass to a Keras layer for one of theanets' names.
 
@@ -209,9 +221,76 @@ def get(activation: str, also: Any = ()) -> Any:
         raise ConfigurationError(
             f"expected an activation by name or as a callable, got {activation!r}. Try 'tanh'."
         )
+    activation = '+'.join(map(_of_today, activation.split('+')))
     if activation.partition(':')[0] in LEARNED and '+' not in activation:
         return LearnedActivation(activation)
     if '+' in activation or activation in OWN:
         return Activation(activation)
     _function(activation, also)
     return STOCK.get(activation, activation)
+
+
+@dataclasses.dataclass(frozen=True)
+class Built:
+    """An activation for a layer: a callable, with a name and parameters as theanets has them.
+
+    Attributes
+    ----------
+    name : str
+        'norm:z(relu)' for 'relu+norm:z'.
+    function : callable
+    params : list
+        Variables that it learns, for a layer of `size` units.
+    """
+
+    name: str
+    function: Any
+    params: list[Any]
+
+    def __call__(self, x: Data) -> Tensor:
+        return self.function(ops.convert_to_tensor(x))
+
+
+@dataclasses.dataclass(frozen=True)
+class Learned:
+    """A parameter of an activation that is in no network: its name and values."""
+
+    name: str
+    variable: Any
+
+    def get_value(self) -> Any:
+        """The values, an array."""
+        return np.array(ops.convert_to_numpy(self.variable.value))
+
+
+def build(name: Any, layer: Any = None, **kwargs: Any) -> Built:
+    """Make an activation by theanets' name, for a layer with a `size` and a `name`.
+
+    Parameters
+    ----------
+    name : str, Built or callable
+    layer : layers.Layer, optional
+        Needed where the activation learns parameters.
+
+    >>> build('relu+norm:z').name, np.array(build('tanh')([0.])).tolist()
+    ('norm:z(relu)', [0.0])
+    """
+    if isinstance(name, Built):
+        return name
+    if not isinstance(name, str):
+        return Built(getattr(name, '__name__', str(name)), get(name), [])
+    name = f'{name}:{kwargs["pieces"]}' if 'pieces' in kwargs else name
+    first, *others = name.split('+')
+    called = first
+    for other in others:
+        called = f'{other}({called})'
+    function = get(name)
+    if not isinstance(function, keras.layers.Layer):
+        return Built(called, keras.activations.get(function), [])
+    if getattr(layer, 'size', None) is None:
+        raise ConfigurationError(
+            f'{name!r} learns parameters: expected a layer with a size, got {layer!r}.'
+        )
+    function.build((None, layer.size))
+    params = [Learned(f'{layer.name}.{key}', getattr(function, key)) for key in function.parameters]
+    return Built(called, function, params)

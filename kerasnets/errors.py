@@ -17,6 +17,12 @@ class ConfigurationError(KerasnetsError, ValueError):
     """A network, a layer or a keyword that cannot be what the caller meant."""
 
 
+class UnknownNameError(ConfigurationError, KeyError):
+    """A layer or a parameter that a network does not have."""
+
+    __str__ = Exception.__str__  # a KeyError would put its message in quotes
+
+
 class DataError(KerasnetsError, ValueError):
     """Data that does not fit the network it was given to."""
 
@@ -93,12 +99,12 @@ def number(value: Any, name: str, allowed: Callable[[Any], bool], when: str) -> 
 
 
 def pick(found: Any, key: Any, complaint: str) -> Any:
-    """An item of a dict by its name or by its place; ConfigurationError if there is none."""
+    """An item of a dict by its name or by its place; UnknownNameError if there is none."""
     names = list(found)
     if isinstance(key, numbers.Integral) and -len(names) <= int(key) < len(names):
         return found[names[int(key)]]
     if key not in found:
-        raise ConfigurationError(
+        raise UnknownNameError(
             f'{complaint} {key!r}.{suggest(key, names)} It has: {", ".join(names) or "none"}.'
         )
     return found[key]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
+from kerasnets import deprecated
 from kerasnets.data.array_spec import end_to_end
 from kerasnets.errors import DataError, pick
 from kerasnets.losses import Loss
 from kerasnets.network import Network
-from kerasnets.typing import Array, Data, Found, Layers, Seed, Tensor
+from kerasnets.typing import Array, Data, Found, Layers, Path, Seed, Tensor
 
 __all__ = ['Autoencoder', 'Classifier', 'Regressor']
 
@@ -28,6 +28,8 @@ class Regressor(Network):
     weighted : bool
         Whether the data holds a weight for each value, as a third array.
     rng : int or numpy random generator
+    **keywords
+        As for `Network`.
 
     Inputs have the shape (examples, variables), targets and weights (examples, values).
 
@@ -39,9 +41,14 @@ class Regressor(Network):
     """
 
     def __init__(
-        self, layers: Layers = (), loss: Any = 'mse', weighted: bool = False, rng: Seed = 13
+        self,
+        layers: Layers = (),
+        loss: Any = 'mse',
+        weighted: bool = False,
+        rng: Seed = 13,
+        **keywords: Any,
     ) -> None:
-        super().__init__(layers, loss=loss, weighted=weighted, rng=rng)
+        super().__init__(layers, loss=loss, weighted=weighted, rng=rng, **keywords)
 
     def score(self, x: Data, y: Data, w: Data | None = None, **regularizers: Any) -> float:
         """The coefficient of determination, R², as scikit-learn has it.
@@ -70,8 +77,9 @@ class Autoencoder(Regressor):
 
     Parameters
     ----------
-    layers, loss, weighted, rng
-        As for `Regressor`; the last layer is of the size of the first.
+    layers, loss, weighted, rng, **keywords
+        As for `Regressor`; the last layer is of the size of the first. With ``tied_weights=True``
+        the layers after the middle one share the weights of those before it.
 
     Data is inputs alone, and weights of the same shape if the network is weighted.
 
@@ -160,6 +168,8 @@ class Classifier(Network):
         Whether the data holds a weight for each label, as a third array.
     rng : int or numpy random generator
         Decides everything that is drawn: weights, shuffling, dropout.
+    **keywords
+        As for `Network`.
 
     Inputs have the shape (examples, variables) and labels (examples,).
 
@@ -173,11 +183,17 @@ class Classifier(Network):
 
     DEFAULT_OUTPUT_ACTIVATION = 'softmax'
     OUTPUT_NDIM = 1
+    LABELS = True
 
     def __init__(
-        self, layers: Layers = (), loss: Any = 'xe', weighted: bool = False, rng: Seed = 13
+        self,
+        layers: Layers = (),
+        loss: Any = 'xe',
+        weighted: bool = False,
+        rng: Seed = 13,
+        **keywords: Any,
     ) -> None:
-        super().__init__(layers, loss=loss, weighted=weighted, rng=rng)
+        super().__init__(layers, loss=loss, weighted=weighted, rng=rng, **keywords)
 
     def predict(self, x: Data, **regularizers: Any) -> Found:
         """The most probable class of each example.
@@ -200,7 +216,7 @@ class Classifier(Network):
 
     def classify(self, x: Data, **regularizers: Any) -> Found:
         """Former name of `predict`."""
-        warnings.warn('classify() is now predict()', DeprecationWarning, stacklevel=2)
+        deprecated.warn('classify()', 'write predict()')
         return self.predict(x, **regularizers)
 
     def predict_proba(self, x: Data, **regularizers: Any) -> Found:
@@ -243,3 +259,9 @@ class Classifier(Network):
         self, loss: Any, output: Tensor, target: Tensor, weights: Tensor | None = None
     ) -> dict[str, Any]:
         return {'acc': loss.accuracy(output, target, weights)}
+
+
+def load(path: Path) -> Network:
+    """Former name of `kerasnets.load`."""
+    deprecated.warn('feedforward.load()', 'write kerasnets.load()')
+    return Network.load(path)

@@ -3,12 +3,13 @@
 Those of labels (`cross_entropy`, `hinge`) compare a distribution over classes with a class;
 the others compare arrays of one shape.
 
-A loss is a plain function of a target and an output, giving an error for each element; `Loss`
-adds what a network needs to know of it. Errors are averaged as Σwe/Σw, or Σe/n unweighted.
+A loss is a plain function, of `loss_functions`; `Loss` adds what a network needs to know of it.
+Errors are averaged as Σwe/Σw, or Σe/n unweighted.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import math
@@ -19,122 +20,22 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets.errors import ConfigurationError, check_known, number, suggest
+from kerasnets.errors import ConfigurationError, check_known, number, scalar, suggest
+from kerasnets.loss_functions import ALIASES as ALIASES
+from kerasnets.loss_functions import KINDS as KINDS
+from kerasnets.loss_functions import SMALLEST as SMALLEST
+from kerasnets.loss_functions import Kind as Kind
+from kerasnets.loss_functions import absolute_error as absolute_error
+from kerasnets.loss_functions import cross_entropy as cross_entropy
+from kerasnets.loss_functions import discrepancy as discrepancy
+from kerasnets.loss_functions import divergence as divergence
+from kerasnets.loss_functions import gaussian as gaussian
+from kerasnets.loss_functions import hinge as hinge
+from kerasnets.loss_functions import squared_error as squared_error
 from kerasnets.typing import Tensor
 
-#: Smallest probability whose logarithm is taken, where there are no logits. theanets' own.
-SMALLEST = 1e-8
-
-
-def cross_entropy(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
-    """-log p(target), with p from the logits where there are any.
-
-    Shapes: `target` (…,) of int, `output` and `logits` (…, classes); returns (…,).
-    """
-    if logits is not None:
-        return ops.sparse_categorical_crossentropy(target, logits, from_logits=True)
-    return -ops.log(ops.clip(_of_target(output, target), SMALLEST, 1.0))
-
-
-def hinge(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
-    """Return the margin of the best wrong class over the target: max(0, max_{k≠t} p_k - p_t).
-
-    Shapes as for `cross_entropy`. The multi-class hinge of theanets, whose margin is 0.
-    """
-    right = ops.one_hot(target, output.shape[-1], dtype='bool')
-    wrong = ops.max(ops.where(right, float('-inf'), output), axis=-1)
-    return ops.maximum(0.0, wrong - _of_target(output, target))
-
-
-def squared_error(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
-    """(y - t)², of arrays of one shape."""
-    return ops.square(output - target)
-
-
-def absolute_error(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
-    """|y - t|, of arrays of one shape."""
-    return ops.abs(output - target)
-
-
-def discrepancy(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
-    """The maximum mean discrepancy of two samples, with the kernel exp(-|a - b|²): a scalar.
-
-    Steps of sequences count as examples.
-
-    A. Gretton et al. (2012), "A kernel two-sample test", JMLR 13, equation 5.
-    """
-    output, target = (ops.reshape(a, (-1, a.shape[-1])) for a in (output, target))
-
-    def kernel(a: Any, b: Any) -> Tensor:
-        gaps = ops.expand_dims(a, 1) - ops.expand_dims(b, 0)
-        return ops.mean(ops.exp(-ops.sum(ops.square(gaps), axis=-1)))
-
-    return kernel(output, output) - 2 * kernel(output, target) + kernel(target, target)
-
-
-def divergence(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
-    """The Kullback-Leibler divergence Σ t log(t/y) of distributions (…, classes): (…,).
-
-    S. Kullback, R. Leibler (1951), "On information and sufficiency".
-    """
-    log_y = ops.log_softmax(logits) if logits is not None else ops.log(_positive(output))
-    return ops.sum(target * (ops.log(_positive(target)) - log_y), axis=-1)
-
-
-def gaussian(
-    target: Tensor, output: Tensor, logits: Tensor | None = None, variance: Tensor | None = None
-) -> Tensor:
-    """-log p(t) for independent normal values with a mean and a variance: (…, values) to (…,).
-
-    ½ Σ (log 2π + log σ² + (t - μ)²/σ²), of theanets' name `gll`; C. Bishop (2006), "Pattern
-    recognition and machine learning", equation 2.43.
-    """
-    variance = _positive(variance)
-    terms = math.log(2 * math.pi) + ops.log(variance) + ops.square(target - output) / variance
-    return 0.5 * ops.sum(terms, axis=-1)
-
-
-def _positive(values: Tensor) -> Tensor:
-    return ops.maximum(values, SMALLEST)
-
-
-def _of_target(output: Tensor, target: Tensor) -> Tensor:
-    return ops.sum(output * ops.one_hot(target, output.shape[-1], dtype=output.dtype), axis=-1)
-
-
-@dataclasses.dataclass(frozen=True)
-class Kind:
-    """The properties of a form of loss."""
-
-    error: Callable[..., Tensor]  # (target, output, logits) -> errors
-    keras_loss: Any = None  # the same loss in Keras, for the saved model
-    labels: bool = False  # whether targets are labels
-    whole: bool = False  # whether it is of a batch as a whole, not of each element
-    rows: bool = False  # whether it adds up the last axis, of values
-    logits: bool = False  # whether it is better off with logits
-    variance: bool = False  # whether it compares with a variance too
-
-
-KINDS = {
-    'xe': Kind(cross_entropy, 'sparse_categorical_crossentropy', labels=True, logits=True),
-    'hinge': Kind(hinge, labels=True),
-    'mse': Kind(squared_error, 'mean_squared_error'),
-    'mae': Kind(absolute_error, 'mean_absolute_error'),
-    'kl': Kind(divergence, 'kl_divergence', rows=True, logits=True),
-    'gll': Kind(gaussian, rows=True, variance=True),
-    'mmd': Kind(discrepancy, whole=True),
-}
-ALIASES = {
-    'crossentropy': 'xe',
-    'cross-entropy': 'xe',
-    'mean-squared-error': 'mse',
-    'mean_squared_error': 'mse',
-    'mean-absolute-error': 'mae',
-    'mean_absolute_error': 'mae',
-    'kullback-leibler': 'kl',
-    'kl_divergence': 'kl',
-    'gaussian-log-likelihood': 'gll',
-}
+#: Names of users' classes of losses -> the class.
+WRITTEN: dict[str, Any] = {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,6 +62,13 @@ class Loss:
         Of 'gll': the outputs that are the mean (another word for `output_name`) and the
         variance of each value.
 
+    A class derived from it computes its own loss of all outputs, tensors by name, as a scalar; it
+    has the target as ``self._target`` and weights, or None, as ``self._weights``:
+
+    >>> class Step(Loss):
+    ...     def __call__(self, outputs):
+    ...         return keras.ops.mean(keras.ops.cast(outputs[self.output_name] > 0, 'float32'))
+    >>> net = kerasnets.Regressor([4, 5, 2], loss='step')
     >>> Loss.build('kl').weight
     1.0
     """
@@ -172,8 +80,16 @@ class Loss:
     target: str | bool | None = None
     mean_name: dataclasses.InitVar[str | None] = None
     covar_name: str | None = None
+    labels: bool | None = None  # whether targets are labels, where a user's class computes it
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        names = cls.__name__, *vars(cls).get('__extra_registration_keys__', ())
+        WRITTEN.update(dict.fromkeys((name.lower() for name in names), cls))
 
     def __post_init__(self, mean_name: Any) -> None:
+        if isinstance(self.target, int) and self.target is not True:  # theanets: number of its axes
+            object.__setattr__(self, 'target', None)
         if mean_name is not None:
             object.__setattr__(self, 'output_name', mean_name)
         number(self.weight, 'the weight of a loss', math.isfinite, 'that is finite')
@@ -197,6 +113,8 @@ class Loss:
     def build(cls, form: Any, **kwargs: Any) -> Loss:
         """A Loss from a name, a dict with ``form``, a Keras loss, a function, or a Loss.
 
+        The name may be that of a class derived from Loss, or the class itself.
+
         Raises
         ------
         ConfigurationError
@@ -211,6 +129,10 @@ class Loss:
         check_known(kwargs, known, 'keyword of a loss')
         if isinstance(form, str) and form.lower() in [*KINDS, *ALIASES]:
             form = ALIASES.get(form.lower(), form.lower())
+        elif isinstance(form, str) and form.lower() in WRITTEN:
+            form = WRITTEN[form.lower()]
+        if isinstance(form, type) and issubclass(form, Loss):
+            return form(**kwargs)
         return cls(form, **kwargs)
 
     @property
@@ -225,6 +147,8 @@ class Loss:
     @property
     def kind(self) -> Kind:
         """The `Kind` of its form; ConfigurationError if there is no such loss."""
+        if self.written:
+            return Kind(lambda target, output, logits: None, labels=bool(self.labels))
         if isinstance(self.form, str):
             return KINDS[self.form] if self.form in KINDS else _of_keras(self.form)
         if isinstance(self.form, keras.losses.Loss):
@@ -245,7 +169,7 @@ class Loss:
     @property
     def of_labels(self) -> bool:
         """Whether targets are labels: one axis less than the output, and integers."""
-        return self.kind.labels
+        return self.kind.labels if self.labels is None else self.labels
 
     @property
     def whole(self) -> bool:
@@ -281,6 +205,8 @@ class Loss:
         variance: Tensor | None = None,
     ) -> Any:
         """The loss of a batch and its mass: Σwe/Σw and Σw, or Σe/n and n."""
+        if self.written:
+            return self._written_value(outputs, target, weights)
         more = {'variance': variance} if self.kind.variance else {}
         errors = self.kind.error(target, outputs, logits, **more)
         if self.whole or not len(errors.shape):
@@ -288,6 +214,40 @@ class Loss:
         if weights is not None and len(weights.shape) > len(errors.shape):
             weights = ops.mean(weights, axis=-1)  # of a loss that adds up the last axis
         return average(errors, weights)
+
+    @property
+    def written(self) -> bool:
+        """Whether a user's class computes it, in ``__call__(outputs)``."""
+        return type(self).__call__ is not Loss.__call__
+
+    def __call__(self, outputs: Any) -> Any:
+        """The loss of a batch, of all outputs by name; the network has set the target."""
+        name, own = self.output_name, vars(self)
+        variance = outputs[self.covar_name] if self.covar_name else None
+        kind = KINDS.get(str(self.form)) or self.kind
+        more = {'variance': variance} if kind.variance else {}
+        errors = kind.error(own['_target'], outputs[name], None, **more)
+        return average(errors, own['_weights'])[0] if len(errors.shape) else errors
+
+    @property
+    def variables(self) -> list[str]:
+        """What the data must hold for it, a target and perhaps weights."""
+        own = ['target'] if self.target is None or self.target is True else []
+        return [*own, *(['weights'] if self.weighted else [])]
+
+    def _written_value(self, outputs: Any, target: Any, weights: Any) -> Any:
+        """The value of a user's class, for all outputs by name, and the mass of the batch."""
+        name = self.output_name or next(reversed(list(outputs))).split(':')[0]
+        bound = copy.copy(self)
+        name = name if ':' in name else f'{name}:out'
+        for key, value in {'output_name': name, '_target': target, '_weights': weights}.items():
+            object.__setattr__(bound, key, value)
+        value = scalar(ops.convert_to_tensor(bound(outputs)), type(self).__name__)
+        return value, ops.sum(ops.ones_like(outputs[name][..., 0]))
+
+    def diff(self, outputs: Any) -> Any:
+        """Of a user's class: the output less the target."""
+        return outputs[self.output_name] - ops.cast(vars(self)['_target'], 'float32')
 
     def accuracy(self, outputs: Any, target: Tensor, weights: Tensor | None = None) -> Any:
         """The fraction of targets whose output is the largest, the first of several, and its mass.
@@ -301,6 +261,34 @@ class Loss:
         ahead = ops.where(ops.less(classes, target), own > outputs, own >= outputs)  # not of NaN
         right = ops.min(ops.cast(ahead, 'float32'), axis=-1)
         return average(right, weights)
+
+
+def _class(name: str, form: str) -> Any:
+    """theanets' class of a loss."""
+
+    def init(
+        self: Any,
+        target: Any = None,
+        weighted: bool = False,
+        weight: float = 1.0,
+        output_name: Any = None,
+        **more: Any,
+    ) -> None:
+        more = {'target': target, 'weighted': weighted, 'weight': weight, **more}
+        Loss.__init__(self, **{'form': form, **more, 'output_name': output_name})
+
+    text = f'The loss {form!r}, with the keywords of `Loss`.'
+    return type(name, (Loss,), {'__init__': init, '__doc__': text, '__module__': __name__})
+
+
+CrossEntropy = _class('CrossEntropy', 'xe')
+GaussianLogLikelihood = _class('GaussianLogLikelihood', 'gll')
+Hinge = _class('Hinge', 'hinge')
+KullbackLeiblerDivergence = _class('KullbackLeiblerDivergence', 'kl')
+MaximumMeanDiscrepancy = _class('MaximumMeanDiscrepancy', 'mmd')
+MeanAbsoluteError = _class('MeanAbsoluteError', 'mae')
+MeanSquaredError = _class('MeanSquaredError', 'mse')
+build = Loss.build
 
 
 class Errors(keras.layers.Layer):

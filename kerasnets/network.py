@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
+from typing import Any, Unpack
 
+from kerasnets import deprecated
 from kerasnets.data.columns import Columns
 from kerasnets.data.data_spec import DataSpec
 from kerasnets.data.prediction import compute
 from kerasnets.errors import ConfigurationError
 from kerasnets.files.persistence import Persistent
 from kerasnets.graph.layer_list import LayerList
-from kerasnets.graph.loss_graph import Asked
 from kerasnets.graph.models import Models
 from kerasnets.graph.nodes import output_names
+from kerasnets.graph.symbols import Symbols
 from kerasnets.losses import Loss
 from kerasnets.regularizers import build as build_regularizers
-from kerasnets.training import prepare, pretraining, rate_search
+from kerasnets.training import prepare, pretraining, rate_search, settings
 from kerasnets.training.objectives import Objectives
-from kerasnets.training.run import Run
-from kerasnets.training.settings import Settings, check_keywords
-from kerasnets.typing import Data, Found, Layers, Monitors, Path, Seed, Tensor
+from kerasnets.training.run import InTurn, Run
+from kerasnets.typing import Data, Found, Layers, Monitors, Seed, Tensor
 
 
-class Network(Persistent, LayerList):
+class Network(Persistent, Symbols, LayerList):
     """A network of layers.
 
     Parameters
@@ -39,6 +37,9 @@ class Network(Persistent, LayerList):
         Whether the data includes a weight for each target.
     rng : int or numpy random generator
         Source of all randomness: initial weights, shuffling, dropout, noise.
+    **keywords
+        Of `graph.layer_list.LayerList`, about activations and ties, and defaults for the keywords
+        of `itertrain`.
 
     Attributes
     ----------
@@ -60,13 +61,31 @@ class Network(Persistent, LayerList):
     #: How the columns of a CSV file become inputs, for a network trained on one.
     table: Columns | None = None
 
+    #: Whether arrays of sequences have time as their first axis.
+    time_major = False
+
+    #: Whether targets are labels, for a loss that a user's class computes.
+    LABELS = False
+
     #: The output that is the target of the loss; None for an array of the data.
     TARGET: str | None = None
 
     def __init__(
-        self, layers: Layers = (), loss: Any = None, weighted: bool = False, rng: Seed = 13
+        self,
+        layers: Layers = (),
+        loss: Any = None,
+        weighted: bool = False,
+        rng: Seed = 13,
+        **keywords: Any,
     ) -> None:
-        super().__init__(layers, rng)
+        self.time_major = bool(keywords.pop('time_major', False))
+        if self.time_major and self.INPUT_NDIM != 3:
+            raise ConfigurationError(
+                f'time_major is for the networks of kerasnets.recurrent, got a '
+                f'{type(self).__name__} of {self.INPUT_NDIM} axes. Leave it out.'
+            )
+        built, self.defaults = settings.divided(keywords, LayerList)
+        super().__init__(layers, rng, **built)
         self.losses: list[Loss] = []
         self.history: list[dict[str, Any]] = []
         if loss is not None:
@@ -75,15 +94,13 @@ class Network(Persistent, LayerList):
 
     # Losses
 
-    @property
-    def variables(self) -> list[Tensor]:
-        """The Keras tensors that the losses read: inputs, targets and weights."""
-        return self._models.variables
-
     def add_loss(self, loss: Any = None, **kwargs: Any) -> None:
         """Add a loss: a name, a dict with ``form``, or a Loss, with keywords of `Loss`."""
         loss = kwargs.pop('form', None) if loss is None else loss
-        self.losses = [*self.losses, Loss.build(loss, **kwargs)]
+        built = Loss.build(loss, **kwargs)
+        if built.written and built.labels is None:
+            built = dataclasses.replace(built, labels=self.LABELS)
+        self.losses = [*self.losses, built]
         self._made = {}
 
     def set_loss(self, *args: Any, **kwargs: Any) -> None:
@@ -94,47 +111,6 @@ class Network(Persistent, LayerList):
         except ConfigurationError:
             self.losses = before
             raise
-
-    # Symbolic tensors
-
-    def build_graph(
-        self, regularizers: Mapping[str, Any] = MappingProxyType({})
-    ) -> tuple[dict[str, Tensor], list[Any]]:
-        """Connect the layers.
-
-        Returns
-        -------
-        outputs : dict of str to KerasTensor
-            Every output by name: 'in:out', 'hid1:pre', 'hid1:out', …
-        updates : list
-            Empty: Keras layers update their own state when they are called.
-        """
-        names = output_names(self._nodes)
-        return self._models.outputs(names, build_regularizers(regularizers)), self.updates()
-
-    def loss(self, **regularizers: Any) -> Tensor:
-        """The loss as a symbolic scalar over `variables`.
-
-        >>> net = kerasnets.Classifier([4, 3])
-        >>> f = keras.Function(net.variables, net.loss())
-        >>> x, y = np.zeros((2, 4), 'f'), np.zeros(2, 'i')
-        >>> round(float(f([x, y])), 4)
-        1.0986
-        """
-        return self._graph(regularizers).loss
-
-    def monitors(self, **regularizers: Any) -> list[tuple[str, Tensor]]:
-        """Return (name, KerasTensor) pairs of the monitors, without the loss."""
-        graph = self._graph(regularizers)
-        return [('err', graph.err), *((name, mean) for name, (mean, _) in graph.monitors.items())]
-
-    def updates(self, **regularizers: Any) -> list[Any]:
-        """Return an empty list: Keras layers update their own state, see `build_graph`."""
-        build_regularizers(regularizers)  # for the errors
-        return []
-
-    def _graph(self, regularizers: Any) -> Any:
-        return self._models.graph(asked=Asked(build_regularizers(regularizers), noisy=True))
 
     # Predict, evaluate, train
 
@@ -203,33 +179,10 @@ class Network(Persistent, LayerList):
 
     def itertrain(
         self,
-        train: Data,
+        train: Data = None,
         valid: Data | None = None,
-        algo: Any = 'rmsprop',
-        *,
-        epochs: int | None = None,
-        max_updates: int | None = None,
-        learning_rate: Any = None,
-        batch_size: int = 32,
-        train_batches: int | None = None,
-        valid_batches: int | None = None,
-        patience: int = 5,
-        validate_every: int = 10,
-        min_improvement: float = 0.0,
-        monitors: Any = None,
-        monitor_gradients: bool = False,
-        class_weight: Mapping[int, float] | None = None,
-        callbacks: Any = (),
-        tensorboard: Any = None,
-        verbose: Any = 'auto',
-        save_progress: Path | None = None,
-        save_every: float = 0,
-        resume: Path | bool | None = None,
-        continue_: bool = False,
-        jit: Any = 'auto',
-        subalgo: Any = 'rmsprop',
-        unlabelled: Data | None = None,
-        **options: Any,
+        algo: Any = None,
+        **keywords: Unpack[settings.Keywords],
     ) -> Run:
         """Train, and yield (training, validation) monitors after each epoch.
 
@@ -245,8 +198,9 @@ class Network(Persistent, LayerList):
         valid : the same, optional
             Validation data, used before the first epoch and every `validate_every` epochs.
             Default: the training loss is monitored instead.
-        algo : str or keras.optimizers.Optimizer
-            See `optimizers.build`, whose keywords are accepted here. Or 'layerwise': train
+        algo : str, keras.optimizers.Optimizer, or a list of them
+            Default 'rmsprop'. See `optimizers.build`, whose keywords are accepted here; of several,
+            one trains after the other. Or 'layerwise': train
             ever more of the layers, from the first on; 'pretrain': train the hidden layers as
             an autoencoder; 'sample': set weights to examples.
         epochs, max_updates : int, optional
@@ -294,6 +248,8 @@ class Network(Persistent, LayerList):
             The algorithm that 'layerwise' and 'pretrain' train with.
         unlabelled : list of arrays or callable, optional
             Inputs for 'pretrain', instead of those in `train`.
+        compat : 'theanets', optional
+            Without `valid`, validate with the training data, as theanets did.
         **options
             Keywords of the algorithm, and regularizers: ``weight_l2=0.1``, ``hidden_l1=
             dict(weight=0.1, pattern='hid1:out')``, ``input_noise=0.1``, ``hidden_dropout=0.5``,
@@ -304,16 +260,18 @@ class Network(Persistent, LayerList):
         ConfigurationError, DataError, FileError
             Immediately, before any training.
         """
-        named = [field.name for field in dataclasses.fields(Settings)]
-        given = locals()
-        chosen = {name: given[name] for name in named}
-        if algo in ('layerwise', 'pretrain', 'sample'):
-            check_keywords(subalgo, options)
-            more = {**chosen, **options, 'unlabelled': unlabelled}
-            return pretraining.itertrain(self, self._over, algo, train, valid, subalgo, **more)
-        check_keywords(algo, options)
-        settings = Settings(**chosen)
-        return prepare.prepare(self, self._objectives, train, valid, algo, settings, **options)
+        asked = settings.gathered(self.defaults, keywords, train=train, valid=valid, algo=algo)
+        train, valid = asked.pop('train', None), asked.pop('valid', None)
+        first, *others = settings.algorithms(asked.pop('algo', 'rmsprop'), asked)
+        run = self._run(train, valid, *first)
+        return run if not others else InTurn(run, (self._run(train, valid, *o) for o in others))
+
+    def _run(self, train: Data, valid: Data, algo: Any, keywords: dict[str, Any]) -> Run:
+        """A training with one algorithm."""
+        if algo in settings.BY_PARTS:
+            return pretraining.itertrain(self, self._over, algo, train, valid, **keywords)
+        chosen, options = settings.split(keywords)
+        return prepare.prepare(self, self._objectives, train, valid, algo, chosen, **options)
 
     def find_learning_rate(
         self,
@@ -348,8 +306,14 @@ class Network(Persistent, LayerList):
         """
         return rate_search.find(self._objectives, data, algo, low, high, steps, batch_size, options)
 
-    def train(self, *args: Any, **kwargs: Any) -> tuple[Monitors, Monitors]:
-        """Train until patience or epochs are exhausted. Takes the arguments of `itertrain`.
+    def train(
+        self,
+        train: Data = None,
+        valid: Data | None = None,
+        algo: Any = None,
+        **keywords: Unpack[settings.Keywords],
+    ) -> tuple[Monitors, Monitors]:
+        """Train until patience or epochs are exhausted. Takes the keywords of `itertrain`.
 
         Returns
         -------
@@ -357,11 +321,16 @@ class Network(Persistent, LayerList):
             The monitors of the last epoch.
         """
         monitors: tuple[Monitors, Monitors] = {}, {}
-        run = self.itertrain(*args, **kwargs)
+        run = self.itertrain(train, valid, algo, **keywords)
         run.each = False
         for monitors in run:  # noqa: B007
             pass
         return monitors
+
+    def transform(self, x: Data, **regularizers: Any) -> Found:
+        """Former name of `predict`; of a classifier it gives probabilities."""
+        deprecated.warn('transform()', 'write predict(), or predict_proba() of a classifier')
+        return Network.predict(self, x, **regularizers)
 
     @property
     def data_spec(self) -> DataSpec:
@@ -382,7 +351,8 @@ class Network(Persistent, LayerList):
     @property
     def _models(self) -> Models:
         if 'models' not in self._made:
-            spec = DataSpec(self._nodes, self.losses, self.model, self.takes_labels)
+            how = self.takes_labels, self.time_major
+            spec = DataSpec(self._nodes, self.losses, self.model, *how)
             made = Models(self._nodes, self.model, self.losses, self._monitors, spec)
             self._made['models'] = made
         return self._made['models']
@@ -398,3 +368,7 @@ class Network(Persistent, LayerList):
     ) -> dict[str, Any]:
         """Return further monitors: name -> (mean, mass)."""
         return {}
+
+
+for _method in (Network.itertrain, Network.train):
+    vars(_method)['__signature__'] = settings.signature(_method)

@@ -20,8 +20,9 @@ __all__ = ['Autoencoder', 'Classifier', 'Regressor', 'Text', 'batches']
 class Regressor(feedforward.Regressor):
     """A network that gives values at each step of a sequence.
 
-    Parameters are those of `feedforward.Regressor`. Inputs have the shape
-    (examples, time, variables), targets and weights (examples, time, values).
+    Parameters are those of `feedforward.Regressor`, and ``time_major``: whether arrays have time
+    as their first axis, as in theanets before 0.7. Inputs have the shape (examples, time,
+    variables), targets and weights (examples, time, values).
 
     >>> net = Regressor([4, (6, 'lstm'), 2])
     >>> x = np.random.randn(10, 7, 4)
@@ -51,8 +52,8 @@ class Classifier(feedforward.Classifier):
 
     Parameters
     ----------
-    layers, loss, weighted, rng
-        As for `feedforward.Classifier`.
+    layers, loss, weighted, rng, **keywords
+        As for `feedforward.Classifier`, and `time_major` as for `Regressor`.
     text : Text, optional
         The alphabet that the labels stand for. It is saved with the network.
 
@@ -79,10 +80,11 @@ class Classifier(feedforward.Classifier):
         weighted: bool = False,
         rng: Seed = 13,
         text: Text | None = None,
+        **keywords: Any,
     ) -> None:
         if text is not None and not isinstance(text, Text):
             raise ConfigurationError(f'expected text as a Text, got {text!r}. Try text=Text(str).')
-        super().__init__(layers, loss=loss, weighted=weighted, rng=rng)
+        super().__init__(layers, loss=loss, weighted=weighted, rng=rng, **keywords)
         self.text = text
 
     def predict_sequence(

@@ -50,6 +50,17 @@ class Regularizer:
 
     of = 'outputs'
 
+    @classmethod
+    def build(cls, name: str, *args: Any, **kwargs: Any) -> Regularizer:
+        """A regularizer by its keyword, with its weight and pattern.
+
+        >>> Regularizer.build('weight_l2', 0.01, pattern='hid1.w')
+        WeightL2(weight=0.01, pattern='hid1.w')
+        """
+        known = {**KINDS, **{old: KINDS[new] for old, new in ALIASES.items()}, **CHANGES}
+        check_known([name.lower()], known, 'regularizer')
+        return known[name.lower()](*args, **kwargs)
+
     def __post_init__(self) -> None:
         name = f'the weight of {type(self).__name__}'
         number(self.weight, name, lambda w: 0 <= w < math.inf, 'of 0 or more')
@@ -111,6 +122,12 @@ class WeightL2(Regularizer):
 
 class HiddenL1(WeightL1):
     """The mean of `|h|` over outputs."""
+
+    of = 'outputs'
+
+
+class HiddenL2(WeightL2):
+    """The mean of h² over outputs."""
 
     of = 'outputs'
 
@@ -187,6 +204,9 @@ class Dropout(Noise):
         return Omitted(self.weight, seed)
 
 
+GaussianNoise, BernoulliDropout = Noise, Dropout  # as theanets called them
+
+
 @dataclasses.dataclass(frozen=True)
 class Function(Regularizer):
     """A function of all outputs, a dict of tensors by name, as a penalty."""
@@ -198,6 +218,7 @@ KINDS = {
     'weight_l1': WeightL1,
     'weight_l2': WeightL2,
     'hidden_l1': HiddenL1,
+    'hidden_l2': HiddenL2,
     'recurrent_norm': RecurrentNorm,
     'recurrent_state': RecurrentState,
     'contractive': Contractive,
@@ -245,6 +266,15 @@ def build(keywords: Any) -> tuple[Regularizer, ...]:
             )
         built.append(item if isinstance(item, Regularizer) else Function(function=item))
     return tuple(r for r in built if r.weight)
+
+
+def from_kwargs(graph: Any = None, **kwargs: Any) -> list[Regularizer]:
+    """Regularizers from keywords, as a list; theanets' name of `build`.
+
+    >>> from_kwargs(regularizers={'input_noise': 0.1})
+    [Noise(weight=0.1, pattern=None, where='input')]
+    """
+    return list(build(kwargs))
 
 
 def _of_keyword(name: str, value: Any) -> list[Regularizer]:

@@ -8,13 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from kerasnets import deprecated
 from kerasnets.errors import ConfigurationError, DataError, positive
 from kerasnets.initializers import generator
 from kerasnets.typing import Array, Seed
 
 
 def batches(
-    arrays: Any, steps: int = 100, batch_size: int = 64, rng: Seed = None
+    arrays: Any,
+    *sizes: Any,
+    steps: int = 100,
+    batch_size: int = 64,
+    rng: Seed = None,
+    labels: Any = None,
 ) -> Callable[[], list[Array]]:
     """Make a callable that cuts batches of sequences out of long arrays.
 
@@ -23,12 +29,16 @@ def batches(
     arrays : list of array (time-steps, variables) or (time-steps,)
         Rows are time steps. Several arrays, such as inputs, targets and weights, are cut at
         the same places.
+    *sizes
+        `steps`, `batch_size` and `rng`, which need not be named.
     steps : int
         Length of the sequences.
     batch_size : int
         Sequences in a batch.
     rng : int or numpy random generator, optional
         Draws the places. Without it each callable draws others.
+    labels : array, optional
+        Another array. (Former versions had samples and labels as the first two arguments.)
 
     Returns
     -------
@@ -45,6 +55,13 @@ def batches(
     >>> x.shape, y.shape, bool((x.argmax(-1) == y).all())
     ((4, 10, 50), (4, 10), True)
     """
+    if sizes and np.ndim(sizes[0]):
+        labels, sizes = sizes[0], sizes[1:]
+    how: list[Any] = [*sizes, *(steps, batch_size, rng)[len(sizes) :]]
+    steps, batch_size, rng = how
+    if labels is not None:
+        deprecated.warn('batches(samples, labels)', 'write batches([samples, labels])')
+        arrays = [*(arrays if isinstance(arrays, (list, tuple)) else [arrays]), labels]
     steps, batch_size = positive(steps, 'steps'), positive(batch_size, 'batch_size')
     if not isinstance(arrays, (list, tuple)) or not arrays:
         raise DataError(f'expected a list of arrays, got {type(arrays).__name__}. Write [array].')
@@ -154,7 +171,7 @@ class Text:
         return self._codes[labels.astype('int64')].tobytes().decode('utf-32-le', 'surrogatepass')
 
     def classifier_batches(
-        self, steps: int, batch_size: int, rng: Seed = None
+        self, steps: int, batch_size: int, rng: Seed = None, one_hot: bool = False
     ) -> Callable[[], list[Array]]:
         """Make a callable that returns batches to train a `recurrent.Classifier`.
 
@@ -165,6 +182,8 @@ class Text:
         batch_size : int
             Sequences in a batch.
         rng : int or numpy random generator, optional
+        one_hot : bool
+            Give inputs as one-hot rows (batch_size, steps, classes), as theanets did.
 
         Returns
         -------
@@ -177,11 +196,13 @@ class Text:
         DataError
             If the text is shorter than ``steps + 1``.
         """
+        rows: Any = np.eye(self.classes, dtype='float32') if one_hot else None
         draw = batches([self.labels], positive(steps, 'steps') + 1, batch_size, rng)
 
         def batch() -> list[Array]:
             (labels,) = draw()
-            return [labels[:, :-1], labels[:, 1:]]
+            inputs = labels[:, :-1]
+            return [rows[inputs] if one_hot else inputs, labels[:, 1:]]
 
         return batch
 

@@ -3,15 +3,45 @@
 from __future__ import annotations
 
 import fnmatch
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from kerasnets import layers as families
+from kerasnets.errors import ConfigurationError
 from kerasnets.graph.parameters import Parameter, parameters
 from kerasnets.initializers import generator, weights
 from kerasnets.typing import Array, Layers, Seed
 
-__all__ = ['outputs_matching', 'params_matching', 'random_matrix', 'random_vector']
+__all__ = [
+    'ConfigurationError', 'enable_default_logging', 'log', 'outputs_matching', 'params_matching',
+    'random_matrix', 'random_vector',
+]  # fmt: skip
+
+_log = logging.getLogger('kerasnets')
+
+
+def enable_default_logging(level: int = logging.INFO) -> None:
+    """Print what kerasnets logs, a line each with its time, on standard error.
+
+    >>> enable_default_logging()
+    """
+    if not _log.handlers:
+        handler = logging.StreamHandler()
+        form = '%(levelname).1s %(asctime)s %(name)s %(message)s'
+        handler.setFormatter(logging.Formatter(form, '%Y-%m-%d %H:%M:%S'))
+        _log.addHandler(handler)
+    _log.setLevel(level)
+
+
+def log(message: str, *args: Any) -> None:
+    """Log a line; `args` go into its fields, '{}', as with `str.format`.
+
+    >>> log('{} layers', 3)
+    """
+    _log.info(message.format(*args))
 
 
 def random_matrix(
@@ -27,6 +57,7 @@ def random_matrix(
     """A matrix (rows, cols) of normal values, as a layer of such a shape would start with.
 
     Parameters are those of `initializers.weights`; `rng` is an int or a numpy random generator.
+    `radius` is the spectral radius of a square matrix, and of any other its largest singular value.
 
     Raises
     ------
@@ -36,7 +67,12 @@ def random_matrix(
     >>> random_matrix(2, 2, diagonal=3).tolist()
     [[3.0, 0.0], [0.0, 3.0]]
     """
-    return weights((rows, cols), generator(rng), mean, std, sparsity, radius, diagonal)
+    if rows == cols or not radius or diagonal:
+        return weights((rows, cols), generator(rng), mean, std, sparsity, radius, diagonal)
+    if radius < 0:
+        raise ConfigurationError(f'expected radius of 0 or more, got {radius!r}.')
+    found = weights((rows, cols), generator(rng), mean, std, sparsity)
+    return (found * (radius / np.linalg.norm(found, 2))).astype(found.dtype)
 
 
 def random_vector(size: int, mean: float = 0.0, std: float = 1.0, rng: Seed = None) -> Array:
@@ -73,6 +109,7 @@ def params_matching(layers: Layers, *patterns: str) -> Iterator[tuple[str, Param
     >>> [(name, param.shape) for name, param in params_matching(net.layers, '*.hh', 'out.*')]
     [('hid1.hh', (3, 3)), ('out.w', (3, 1)), ('out.b', (1,))]
     """
-    parts = [part for layer in layers for part in families.parts(layer, layer.name).items()]
-    found = {p.name: p for name, layer in parts for p in parameters(layer, name).values()}
-    yield from outputs_matching(found, *patterns)
+    plain: list[Any] = [getattr(layer, 'keras', layer) for layer in layers]
+    parts = [part for layer in plain for part in families.parts(layer, layer.name).items()]
+    params = {p.name: p for name, layer in parts for p in parameters(layer, name).values()}
+    yield from outputs_matching(params, *patterns)

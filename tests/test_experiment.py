@@ -9,7 +9,7 @@ X, Y = np.eye(4, dtype='f'), np.array([0, 1, 2, 0])
 
 def test_keywords_of_the_experiment_are_those_of_training():
     exp = kerasnets.Experiment(
-        kerasnets.Classifier, layers=[4, 5, 3], rng=3, optimize='sgd', learning_rate=0.5, epochs=2
+        kerasnets.Classifier, layers=[4, 5, 3], rng=3, algo='sgd', learning_rate=0.5, epochs=2
     )
     net = kerasnets.Classifier([4, 5, 3], rng=3)
     got = exp.train([X, Y])
@@ -20,10 +20,10 @@ def test_keywords_of_the_experiment_are_those_of_training():
 
 def test_one_algorithm_after_another():
     exp = kerasnets.Experiment(kerasnets.Classifier([4, 5, 3]))
-    rounds = list(exp.itertrain([X, Y], optimize=['sgd', 'adam'], epochs=2))
+    rounds = list(exp.itertrain([X, Y], algo=['sgd', 'adam'], epochs=2))
     assert len(rounds) == 4
     assert type(exp.network.model.optimizer).__name__ == 'Adam'
-    assert len(list(exp.itertrain([X, Y], optimize='sgd adam', epochs=1))) == 2
+    assert len(list(exp.itertrain([X, Y], algo='sgd adam', epochs=1))) == 2
 
 
 def test_files(tmp_path):
@@ -40,7 +40,7 @@ def test_files(tmp_path):
         ((3,), {}, 'expected a network, its class or its file, got 3'),
         ((dict,), {}, 'got <class'),
         ((kerasnets.Classifier, [4, 3]), {'lerning_rate': 1}, "Did you mean 'learning_rate'"),
-        ((kerasnets.Classifier, [4, 3]), {'optimize': 'sdg'}, "unknown algorithm 'sdg'"),
+        ((kerasnets.Classifier, [4, 3]), {'algo': 'sdg'}, "unknown algorithm 'sdg'"),
         ((kerasnets.Classifier, [4, 3]), {'optimize': 'sgd', 'algo': 'sgd'}, 'got both'),
         ((kerasnets.Classifier([4, 3]), 5), {}, 'for a network that is made, got'),
     ],

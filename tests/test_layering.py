@@ -22,7 +22,8 @@ PICTURE = """
     layers/
     language/
     losses regularizers optimizers monitors callbacks activations initializers text
-    errors typing backend devices
+    loss_functions
+    errors typing backend devices deprecated
 """
 ROWS = [line.replace('/', '').split() for line in PICTURE.strip().splitlines()]
 PLACE = {

@@ -261,7 +261,7 @@ def test_class_weights_are_factors():
         ('gll', {}, 'expected covar_name'),
         ('mse', {'covar_name': 'a'}, 'expected covar_name'),
         ('mse', {'output_name': 3}, 'output_name as the name of an output, got 3'),
-        ('mse', {'target': 3}, 'target as the name of an output, got 3'),
+        ('mse', {'target': 0.3}, 'target as the name of an output, got 0.3'),
         ('gll', {'mean_name': 3, 'covar_name': 'a'}, 'output_name as the name of an output'),
         ('gll', {'covar_name': 3}, 'covar_name as the name of an output, got 3'),
         ('hubert', {}, "Did you mean 'huber'"),

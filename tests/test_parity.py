@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from paths import TESTS
+from paths import arrays as read
 
 import kerasnets
 from kerasnets import regularizers
@@ -37,22 +38,22 @@ def build(case, arrays):
 
 
 def restore(net, arrays):
-    for key in arrays.files:
+    for key in arrays:
         if key.startswith('param/'):
             net.find(*key[6:].split('.', 1)).set_value(arrays[key])
 
 
 @pytest.mark.parametrize('case', CASES, ids=[c['name'] for c in CASES])
 def test_theanets_numbers(case):
-    arrays = np.load(FOLDER / f'{case["name"]}.npz')
+    arrays = read(FOLDER / f'{case["name"]}.npz')
     net = build(case, arrays)
     outputs = net.feed_forward(arrays['x'])
-    for key in arrays.files:
+    for key in arrays:
         if key.startswith('out/') and not key.endswith(TIME_FIRST):
             np.testing.assert_allclose(outputs[key[4:]], arrays[key], atol=1e-5, err_msg=key)
     np.testing.assert_allclose(net.predict(arrays['x']), arrays['predict'], atol=1e-5)
-    data = [arrays[k] for k in 'xyw' if k in arrays.files]
-    if 'loss' in arrays.files:
+    data = [arrays[k] for k in 'xyw' if k in arrays]
+    if 'loss' in arrays:
         np.testing.assert_allclose(net.evaluate(data)['loss'], arrays['loss'], rtol=1e-5)
     for name in set(case['regularizers']) & set(regularizers.names()):
         weight = case['regularizers'][name]
@@ -65,9 +66,9 @@ UPDATES = [(case, algo) for case in CASES for algo in case['algorithms']]
 
 @pytest.mark.parametrize(('case', 'algo'), UPDATES, ids=[f'{c["name"]}-{a}' for c, a in UPDATES])
 def test_theanets_updates(case, algo):
-    arrays = np.load(FOLDER / f'{case["name"]}.npz')
+    arrays = read(FOLDER / f'{case["name"]}.npz')
     net = build(case, arrays)
-    data = [arrays[k] for k in 'xyw' if k in arrays.files]
+    data = [arrays[k] for k in 'xyw' if k in arrays]
     options = dict(case['algorithms'][algo])
     steps = net.itertrain(data, batch_size=len(data[0]), validate_every=1000, **options)
     for _ in range(5):

@@ -39,14 +39,14 @@ def convert(old: Any, new: Any, max_params: Any) -> None:
     others run: .onnx, .tflite, or a folder without suffix for a SavedModel.
     """
     common.import_keras()
+    elsewhere = pathlib.Path(new).suffix in ('', '.onnx', '.tflite')
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter('always', UserWarning)
         net = kerasnets.load(old, max_params=max_params)
+        (net.export if elsewhere else net.save)(new)
     for warning in said:
         if warning.category is UserWarning:
             click.echo(f'Warning: {warning.message}', err=True)
-    elsewhere = pathlib.Path(new).suffix in ('', '.onnx', '.tflite')
-    (net.export if elsewhere else net.save)(new)
     click.echo(
         f'{new}: {type(net).__name__} of {len(net.specs)} layers, {net.num_params:,} parameters'
     )

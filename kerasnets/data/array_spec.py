@@ -166,10 +166,16 @@ class ArraySpec:
         if len(shape) != len(self.shape) or any(w is not None and w != got for w, got in pairs):
             raise DataError(
                 f'{self.name}: expected shape {_shape(self.shape)}, got {tuple(shape)}.'
-                + self._hint(len(shape))
+                + self._hint(shape)
             )
 
-    def _hint(self, ndim: Any) -> Any:
+    def _hint(self, shape: Any) -> Any:
+        ndim, want = len(shape), self.shape[1:2]
+        if ndim == len(self.shape) > 1 and want != (None,) and shape[:1] == want != shape[1:2]:
+            return (
+                ' Time seems to be its first axis. Give (examples, time, …) as for the inputs, '
+                'or make the network with time_major=True.'
+            )
         if self.kind == 'labels' and ndim == len(self.shape) + 1:
             return ' Labels are integers, not one-hot rows: use array.argmax(axis=-1).'
         if self.kind == 'values' and ndim == len(self.shape) - 1:
@@ -243,6 +249,13 @@ def is_ragged(data: Any, ndim: Any) -> Any:
         return len({len(sequence) for sequence in data}) > 1
     except TypeError:
         return False
+
+
+def turn(data: Any) -> Any:
+    """An array (time, examples, …) as (examples, time, …), or back; lists are left as they are."""
+    if isinstance(data, (list, tuple)) or np.ndim(data) < 2:
+        return data
+    return np.swapaxes(data, 0, 1)
 
 
 def length(data: Any) -> Any:

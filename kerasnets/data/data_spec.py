@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets.data.array_spec import ArraySpec, Ragged, end_to_end, fill, is_ragged
+from kerasnets.data.array_spec import ArraySpec, Ragged, end_to_end, fill, is_ragged, turn
 from kerasnets.errors import DataError
 from kerasnets.graph.masks import Padded, check
 from kerasnets.graph.nodes import classes_of, find_output, full_name, inputs_of
@@ -28,13 +28,23 @@ class DataSpec:
     takes_labels : bool
         Whether inputs may be integers (examples, time), which stand for one-hot rows. The
         rows are made batch by batch, inside the compiled model.
+    time_major : bool
+        Whether arrays of sequences have time as their first axis, and examples as the second.
     """
 
-    def __init__(self, nodes: Any, losses: Any, model: Any, takes_labels: bool = False) -> None:
+    def __init__(
+        self,
+        nodes: Any,
+        losses: Any,
+        model: Any,
+        takes_labels: bool = False,
+        time_major: bool = False,
+    ) -> None:
         self.nodes = nodes
         self.losses = losses
         self.model = model
         self.takes_labels = takes_labels
+        self.time_major = time_major
         self.inputs = inputs_of(nodes)
         self.leads = [self._lead(i) for i in range(len(losses))]
         self.own = [self._own(i) for i in range(len(losses))]  # what each asks of the data
@@ -74,12 +84,20 @@ class DataSpec:
 
     def fit(self, data: Any) -> Any:
         """Return the specs of the training data, and the data as a flat list."""
-        data = self.spread(data)
+        data = self.turned(self.spread(data))
         inputs = self.specs(data)
         specs = list(inputs)
         for loss in self.own:
             specs += self.specs_of(loss, inputs, data, data[len(specs) :])
         return specs, data
+
+    def turned(self, data: Any) -> Any:
+        """A flat list of arrays, the inputs first, with examples as the first axis of each."""
+        if not self.time_major:
+            return data
+        deep = [len(values.shape) > 2 for values in self.inputs.values()]
+        rest = len(self.nodes[-1].output.shape) > 2
+        return [turn(a) if (deep[i] if i < len(deep) else rest) else a for i, a in enumerate(data)]
 
     def _lead(self, i: Any) -> Any:
         """The first loss that reads the same data: one of the same output and kind of target."""
@@ -137,11 +155,13 @@ class DataSpec:
         Weights may have fewer axes than the targets; without any they are an array of a 1.
         """
         arrays = self.arrays(x)
-        inputs = self.specs(arrays)
         loss = dataclasses.replace(loss, weighted=w is not None)
-        data = [*arrays, y] if w is None else [*arrays, y, w]
+        data = self.turned([*arrays, y] if w is None else [*arrays, y, w])
+        inputs = self.specs(data)
         specs = [*inputs, *self.specs_of(loss, inputs, data, data[len(inputs) :])]
         y, *w = fill(specs, data)[len(inputs) :]
+        if self.time_major and len(self.nodes[-1].output.shape) > 2:
+            y, *w = map(turn, (y, *w))  # as predictions are
         if w and isinstance(y, Ragged) and not isinstance(w[0], Ragged):
             w = [np.repeat(w[0], y.lengths, axis=0).reshape(-1, *w[0].shape[2:])]
         y, *w = (end_to_end(array) for array in (y, *w))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerasnets import devices
-from kerasnets.data.array_spec import ArraySpec, Ragged, fill, length
+from kerasnets.data.array_spec import ArraySpec, Ragged, fill, length, turn
 from kerasnets.graph.nodes import find_output
 from kerasnets.graph.noise import reseed
 from kerasnets.regularizers import Noise
@@ -33,11 +33,11 @@ def compute(
         If the data does not fit.
     """
     if start is None:
-        arrays = models.data_spec.arrays(x)
+        arrays = models.data_spec.turned(models.data_spec.arrays(x))
         specs = models.data_spec.specs(arrays)
     else:
         output = find_output(models.nodes, start)
-        arrays = [x]
+        arrays = [turn(x) if models.data_spec.time_major and len(output.shape) > 2 else x]
         specs = [ArraySpec(f'outputs of {start!r}', tuple(output.shape), dtype=output.dtype)]
     arrays = fill(specs, arrays, 'inputs')
     noisy = tuple(r for r in regularizers if isinstance(r, Noise))
@@ -48,7 +48,8 @@ def compute(
         return devices.run(function, batch)
 
     results = _in_batches(run, arrays, specs)
-    return {name: results[name] for name in names}
+    turned = models.data_spec.time_major
+    return {n: turn(results[n]) if turned and results[n][0].ndim > 1 else results[n] for n in names}
 
 
 def _in_batches(function: Any, arrays: Any, specs: Any) -> Any:

@@ -38,10 +38,11 @@ OTHER = {'epochs': 200, 'learning_rate': 1e-3, 'verbose': 0}
 
 def _training() -> Any:
     """Keyword of training -> its default; None where the algorithm or nothing decides."""
-    settings = {f.name: f.default for f in dataclasses.fields(Settings) if f.name != 'callbacks'}
+    settings = {f.name: f.default for f in dataclasses.fields(Settings)}
     kinds = [*optimizers.ALGORITHMS, 'adamw', 'muon']
     options = dict.fromkeys(sorted({k for kind in kinds for k in optimizers.keywords(kind)}))
     more = dict.fromkeys(regularizers.names())
+    del settings['compat']
     return {**settings, 'callbacks': None, **OTHER, **options, **more}
 
 

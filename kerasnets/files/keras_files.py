@@ -16,6 +16,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterator
 from types import MappingProxyType
@@ -25,18 +26,20 @@ import h5py
 import keras
 import numpy as np
 
-from kerasnets import devices
+from kerasnets import deprecated, devices
 from kerasnets.errors import FileError, positive
 from kerasnets.files import atomic, contents, keras_models, metadata, policy
 from kerasnets.files.theanets import network as theanets
 from kerasnets.graph.nodes import shares_weights
 
-#: Suffixes of what can be written.
+#: Suffixes of what can be written; another name gets a .keras archive.
 SUFFIXES = ('.weights.h5', '.keras', '.h5')
 
 
 def save(net: Any, target: Any, members: Any = MappingProxyType({})) -> None:
-    """Write a network to a path ending in .keras, .h5 or .weights.h5, or to a binary file.
+    """Write a network to a path or a binary file.
+
+    A path ending in .h5 or .weights.h5 gets that format, any other a .keras archive.
 
     The file is written next to its target, read back, and then replaces it. `members` are
     further ones of a .keras file, as bytes by name.
@@ -49,12 +52,12 @@ def save(net: Any, target: Any, members: Any = MappingProxyType({})) -> None:
                 shutil.copyfileobj(written, target, atomic.BLOCK)
         return
     target = atomic.local(target)
-    suffix = next((s for s in SUFFIXES if target.name.endswith(s)), None)
-    if suffix is None:
-        raise FileError(
-            f'cannot write {str(target)!r}: networks are saved as .keras or .h5, not as '
-            f'{target.suffix or "a file without suffix"}. '
-            f'Try {str(target.with_suffix(".keras"))!r}.'
+    suffix = next((s for s in SUFFIXES if target.name.endswith(s)), '.keras')
+    if not target.name.endswith(suffix):
+        warnings.warn(
+            f'{str(target)!r} is written as a .keras archive. kerasnets.load() opens it; plain '
+            f'Keras wants the name to end in .keras.',
+            stacklevel=deprecated.callers(),
         )
     if suffix == '.h5' and shares_weights(net.model):
         raise FileError(
@@ -122,7 +125,9 @@ def _write(net: Any, path: Any, suffix: Any, members: Any) -> None:
     """Write a network, then check what was written."""
     about = json.dumps(metadata.describe(net))
     if suffix == '.keras':
-        net.model.save(path)
+        archive = path.with_name(f'{path.name}.keras')  # the only name that Keras writes
+        net.model.save(archive)
+        os.replace(archive, path)
         with zipfile.ZipFile(path, 'a') as archive:
             archive.writestr(contents.MEMBER, about)
             for name, content in members.items():

@@ -17,7 +17,7 @@ from kerasnets.errors import FileError
 from kerasnets.graph import builder
 from kerasnets.graph.nodes import Probe
 from kerasnets.language.spec import LayerSpec
-from kerasnets.losses import Loss
+from kerasnets.losses import WRITTEN, Loss
 from kerasnets.text import Text
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ def describe(net: Any) -> Any:
         'losses': [_loss(loss) for loss in net.losses],
         'text': text and {'alpha': text.alpha, 'unknown': text.unknown},
         'table': net.table and net.table.as_dict(),
+        'time_major': net.time_major,
     }
 
 
@@ -54,6 +55,7 @@ def restore(about: Any, model: Any, cls: Any) -> Any:
     specs = [_unspec(fields, model) for fields in about['layers']]
     _check_all_described(specs, model)
     net.adopt(builder.adopt(specs, model), model)
+    net.time_major = about.get('time_major', False)
     if about['text']:
         net.text = Text('', alpha=about['text']['alpha'], unknown=about['text']['unknown'])
     if about.get('table'):
@@ -71,7 +73,9 @@ def _check_all_described(specs: Any, model: Any) -> None:
 def _loss(loss: Any) -> Any:
     """A loss as plain data: one of Keras by its config, a function by its name alone."""
     fields = {f.name: getattr(loss, f.name) for f in dataclasses.fields(loss)}
-    if isinstance(loss.form, keras.losses.Loss):
+    if loss.written:
+        fields['form'] = {'written': type(loss).__name__.lower()}
+    elif isinstance(loss.form, keras.losses.Loss):
         fields['form'] = {'keras': keras.losses.serialize(loss.form)}
     elif not isinstance(loss.form, str):
         fields['form'] = {'function': loss.name}
@@ -80,6 +84,10 @@ def _loss(loss: Any) -> Any:
 
 def _unloss(fields: Any) -> Any:
     form = fields['form']
+    if isinstance(form, dict) and 'written' in form:
+        if form['written'] in WRITTEN:
+            return Loss.build(form['written'], **{k: v for k, v in fields.items() if k != 'form'})
+        form = {'function': form['written']}
     if isinstance(form, dict) and 'function' in form:
         log.warning(
             'the loss %s is a function, which cannot be saved. Set it again with set_loss().',
@@ -112,7 +120,7 @@ def _with_subclasses(cls: Any) -> Iterator[Any]:
 def _spec(spec: Any) -> Any:
     """A spec as plain data. Activations and options that JSON cannot hold stay in the model."""
     fields = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)}
-    fields.pop('layer')
+    del fields['layer'], fields['sizes']
     fields['options'] = {k: _plain(v) for k, v in spec.options.items()}
     fields['activation'] = _plain(spec.activation)
     fields['entry'] = _plain(spec.entry)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import io
-from typing import TYPE_CHECKING, Any
+import types
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from kerasnets.errors import FileError
 from kerasnets.files import export, keras_files, keras_models
 from kerasnets.graph import builder
 from kerasnets.typing import File, Path
@@ -16,6 +19,20 @@ if TYPE_CHECKING:
     from typing import Self  # of Python 3.11
 
     from kerasnets.losses import Loss
+
+
+Kind = TypeVar('Kind')
+
+
+class _OnBoth:
+    """A method of a class and of its objects: it gets the one or the other."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.__doc__ = function.__doc__
+
+    def __get__(self, instance: Any, owner: type[Kind]) -> Callable[..., Kind]:
+        return types.MethodType(self.function, owner if instance is None else instance)
 
 
 class Persistent:
@@ -34,7 +51,7 @@ class Persistent:
         ----------
         filename_or_handle : str, path or binary file
             Ending in ``.keras``, ``.h5`` or, for the parameters alone, ``.weights.h5``. An open
-            file gets the ``.keras`` format.
+            file gets the ``.keras`` format, and so does a path that ends otherwise, with a warning.
 
         Raises
         ------
@@ -95,9 +112,11 @@ class Persistent:
         state['losses'] = list(self.losses)
         return _revived, (type(self), handle.getvalue()), state
 
-    @classmethod
-    def load(cls, filename_or_handle: File, max_params: int | None = None) -> Self:
+    @_OnBoth
+    def load(self: Any, filename_or_handle: File, max_params: int | None = None) -> Any:
         """Read a network that `save` wrote, a model that Keras saved, or a pickle of theanets.
+
+        Called on a network, it sets the parameters of that one, which must have the same layers.
 
         Nothing in a file is executed: see `policy` and `theanets.safe_unpickler`.
 
@@ -113,7 +132,11 @@ class Persistent:
             If the file holds no network, or one of another class, or asks for what no network
             needs.
         """
-        return keras_files.load(filename_or_handle, cls, max_params)
+        if isinstance(self, type):
+            return keras_files.load(filename_or_handle, self, max_params)
+        found = keras_files.load(filename_or_handle, type(self), max_params)
+        _take(self, found.params)
+        return self
 
     def load_weights(self, filename_or_handle: File) -> None:
         """Set the parameters to those of a file of the same layers, ``.weights.h5`` or any other.
@@ -124,6 +147,23 @@ class Persistent:
             Naming a weight and both shapes, if they differ. The parameters are then as before.
         """
         keras_files.load_weights(self, filename_or_handle)
+
+
+def _take(net: Any, params: Any) -> None:
+    """Set the parameters of a network to those of another one of the same layers."""
+    own = [(p.name.split('.')[-1], p.shape) for p in net.params]
+    held = [(p.name.split('.')[-1], p.shape) for p in params]
+    if own != held:
+        raise FileError(
+            f'expected the parameters of this network, {_named(own)}; the file has {_named(held)}. '
+            'Call load() of the class, which makes a network of any layers.'
+        )
+    for mine, param in zip(net.params, params):
+        mine.set_value(param.get_value())
+
+
+def _named(params: Any) -> str:
+    return ', '.join(f'{name} {shape}' for name, shape in params)
 
 
 def _revived(cls: Any, content: bytes) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 
 from kerasnets import initializers, layers
-from kerasnets.errors import ConfigurationError, check_known, suggest
+from kerasnets.errors import ConfigurationError, check_known, positive, suggest
 from kerasnets.graph.nodes import (
     Node,
     Probe,
@@ -29,6 +29,7 @@ from kerasnets.graph.nodes import (
 from kerasnets.graph.parameters import parameters
 from kerasnets.language import registry
 from kerasnets.layers.form import initial_settings, keywords
+from kerasnets.layers.written import Written
 
 #: Settings that are about square matrices.
 SQUARE = ('radius', 'diagonal')
@@ -61,10 +62,13 @@ def add_node(nodes: Any, spec: Any, rng: Any, input_ndim: Any) -> Any:
             if spec.form == 'input':
                 layer = _input(spec, input_ndim)
                 return Node(spec, layer, layer.output)
+            _check_sizes(nodes, spec)
             layer = spec.layer or _make(nodes, spec)
             output = run_layer(layer, spec, lambda name: find_output(nodes, name))
+            _check_size(spec, output)
         for part in layers.parts(layer, spec.name).values():
-            _initialise(part, spec, rng)
+            if not isinstance(layer, Written):  # which draws its own
+                _initialise(part, spec, rng)
     except ConfigurationError as cause:
         raise spec.error(cause) from None
     except (TypeError, ValueError) as cause:
@@ -142,6 +146,8 @@ def reading_labels(nodes: Any, spec: Any, ndim: Any) -> Any:
 def _make(nodes: Any, spec: Any) -> Any:
     """A new layer for a spec, by its form."""
     form = layers.form(spec.form)
+    if form.follow is not None:
+        return form.follow(spec, [find_output(nodes, name) for name in spec.inputs])
     if form.join is not None and len(spec.inputs) > 1:
         tensors = [find_output(nodes, name) for name in spec.inputs]
         return form.join(spec, tensors, form.activation_of(spec))
@@ -150,6 +156,26 @@ def _make(nodes: Any, spec: Any) -> Any:
     if form.of_labels:
         return form.make(spec, input_dim=_labels_read(nodes, spec))
     return form.make(spec)
+
+
+def _check_sizes(nodes: Any, spec: Any) -> None:
+    """Refuse inputs whose sizes are not those that the entry says."""
+    for name, size in zip(spec.inputs, spec.sizes):
+        found = find_output(nodes, name).shape[-1]
+        if found != size:
+            raise ConfigurationError(
+                f'expected an input {name!r} of size {size}, as inputs says, got {found}.'
+            )
+
+
+def _check_size(spec: Any, output: Any) -> None:
+    """Refuse a size that the entry says of a layer whose size follows from its inputs."""
+    follows = spec.layer is None and layers.form(spec.form).follow is not None
+    if follows and spec.size is not None and output.shape[-1] != spec.size:
+        raise ConfigurationError(
+            f'expected the size that follows from its inputs, {output.shape[-1]}, '
+            f'got {spec.size}. Leave it out.'
+        )
 
 
 def _labels_read(nodes: Any, spec: Any) -> Any:
@@ -182,11 +208,13 @@ def _partner(nodes: Any, spec: Any) -> Any:
 
 def _input(spec: Any, ndim: Any) -> Any:
     options = dict(spec.options)
-    check_known(options, keywords(keras.layers.InputLayer), 'keyword of an input')
+    known = [*keywords(keras.layers.InputLayer), 'ndim']
+    check_known(options, known, 'keyword of an input')
     if options.pop('sparse', None) not in (None, False, True, 'csr', 'csc'):
         raise ConfigurationError(
             f"expected sparse as 'csr' or 'csc', got {spec.options['sparse']!r}."
         )
+    ndim = positive(options.pop('ndim', ndim), 'ndim', least=2)
     axes = () if 'int' in options.get('dtype', '') else (spec.size,)
     shape = spec.shape or (None,) * (ndim - 2) + axes
     return keras.layers.InputLayer(shape=shape, name=spec.name, **options)

@@ -9,11 +9,13 @@ import numpy as np
 
 from kerasnets.errors import ConfigurationError, pick
 from kerasnets.graph import builder, summary
-from kerasnets.graph.nodes import inputs_of
+from kerasnets.graph.nodes import connect, find_output, inputs_of, output_names
 from kerasnets.graph.parameters import Parameter
 from kerasnets.initializers import generator
-from kerasnets.language import listing
+from kerasnets.language import architecture, listing
 from kerasnets.language.spec import LayerSpec, check_names, extend, parse
+from kerasnets.layers import handles
+from kerasnets.layers.handles import Layer
 from kerasnets.typing import Entry, Layers, Seed, Tensor
 
 
@@ -26,6 +28,14 @@ class LayerList:
         Entries of the language of layers, the input first.
     rng : int or numpy random generator
         Decides initial weights.
+    hidden_activation, output_activation : str, optional
+        Activations of dense and recurrent layers that say none.
+    tied_weights : bool
+        Whether the layers after the middle one are tied to those before it.
+    decode_from : int
+        Number of hidden layers that the last layer reads.
+    recurrent_form : str, optional
+        Form of hidden layers that are given by their size alone.
 
     Raises
     ------
@@ -33,22 +43,37 @@ class LayerList:
         For an entry that cannot be, naming its place.
     """
 
+    DEFAULT_HIDDEN_ACTIVATION = 'relu'
     DEFAULT_OUTPUT_ACTIVATION = 'linear'
     INPUT_NDIM = 2
     OUTPUT_NDIM = 2
 
-    def __init__(self, layers: Layers = (), rng: Seed = 13) -> None:
+    def __init__(
+        self,
+        layers: Layers = (),
+        rng: Seed = 13,
+        hidden_activation: Any = None,
+        output_activation: Any = None,
+        tied_weights: bool = False,
+        decode_from: int = 1,
+        recurrent_form: str | None = None,
+    ) -> None:
         if isinstance(layers, (str, bytes, numbers.Number, dict)):
             raise ConfigurationError(f'expected a list of layers, got {layers!r}. Try [10, 20, 3].')
         self.rng = generator(rng)
         self._nodes: list[Any] = []
         self._model: Any = None  # built on first use
         self._made: dict[str, Any] = {}  # built from the layers, on first use
-        layers = list(layers)
+        self._handles: dict[str, Layer] = {}  # by the names of the layers
+        layers = list(architecture.arrange(layers, tied_weights, recurrent_form))
+        decoded = architecture.check_decoded(decode_from, layers)
+        hidden = self.DEFAULT_HIDDEN_ACTIVATION if hidden_activation is None else hidden_activation
+        output = self.DEFAULT_OUTPUT_ACTIVATION if output_activation is None else output_activation
         for i, layer in enumerate(layers):
-            last = i == len(layers) - 1 and i > 0
-            activation = self.DEFAULT_OUTPUT_ACTIVATION if last else 'relu'
-            self._add(layer, 'out' if last else None, activation)
+            if 0 < i == len(layers) - 1:
+                self._add(layer, 'out', output, decoded)
+            else:
+                self._add(layer, None, hidden)
 
     @property
     def model(self) -> Any:
@@ -66,9 +91,35 @@ class LayerList:
         return self._nodes
 
     @property
-    def layers(self) -> list[Any]:
-        """The Keras layers, the input first."""
-        return [node.layer for node in self._nodes]
+    def layers(self) -> list[Layer]:
+        """The layers, the input first: theanets' objects, which have the Keras layer as `keras`.
+
+        >>> net = kerasnets.Network([4, (6, 'tanh'), 3])
+        >>> net.layers[1].name, net.layers[1].num_params, net.layers[1].keras.units
+        ('hid1', 30, 6)
+        """
+        for node in self._nodes:
+            found = self._handles.get(node.name)
+            if found is None or found.keras is not node.layer:
+                cls = handles.class_of(node.spec.form) if node.spec.layer is None else Layer
+                entry = node.spec.entry
+                given = entry if isinstance(entry, Layer) else cls(name=node.name)
+                self._handles[node.name] = given.bound(node, self)
+        return [self._handles[node.name] for node in self._nodes]
+
+    def node_for(self, entry: Any) -> Any:
+        """A node for an entry after the layers that are there, of which it is not made one."""
+        spec = parse(entry, len(self._nodes), previous=self._nodes[-1].name)
+        return builder.add_node(self._nodes, spec, self.rng, self.INPUT_NDIM)
+
+    def outputs_of(self, names: Any) -> list[Tensor]:
+        """The Keras tensors of some outputs, by name."""
+        return [find_output(self._nodes, name) for name in names]
+
+    def outputs_over(self, node: Any, inputs: Any) -> dict[str, Tensor]:
+        """All outputs of a node over tensors for what it reads, by name."""
+        nodes = self._nodes if node in self._nodes else [*self._nodes, node]
+        return connect(nodes, dict(inputs), output_names([node]))
 
     @property
     def inputs(self) -> list[Tensor]:
@@ -135,8 +186,8 @@ class LayerList:
         """
         self._add(extend(layer, kwargs), None, 'relu')
 
-    def _add(self, entry: Entry, name: str | None, activation: str) -> None:
-        previous = self._nodes[-1].name if self._nodes else None
+    def _add(self, entry: Entry, name: str | None, activation: str, decoded: int = 1) -> None:
+        previous = tuple(node.name for node in self._nodes[-decoded:]) or None
         spec = parse(
             entry,
             len(self._nodes),
@@ -152,4 +203,4 @@ class LayerList:
 
     def adopt(self, nodes: Any, model: Any) -> None:
         """Take the layers of a model that was read from a file."""
-        self._nodes, self._model, self._made = nodes, model, {}
+        self._nodes, self._model, self._made, self._handles = nodes, model, {}, {}

@@ -116,7 +116,8 @@ def build(
         if counts is not None:
             weights = hidden(counts, weights, len(loss.weights_shape(found[name].shape)))
         variance = loss.covar_name and found[full_name(nodes, loss.covar_name)]
-        terms.append((loss.weight, *loss.value(found[name], logits, target, weights, variance)))
+        given = found if loss.written else found[name]
+        terms.append((loss.weight, *loss.value(given, logits, target, weights, variance)))
         compared.append((target, found[name] if logits is None else logits, weights))
     penalties, factors = [], []
     for i, r in enumerate(asked.regularizers):

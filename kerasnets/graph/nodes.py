@@ -70,7 +70,8 @@ class Probe(keras.layers.Layer):
         output = layers.anatomy(self.layer).outputs[self.part]
         if output.after:
             return super().compute_output_spec(x, *after, **kwargs)
-        return output.read(Pass(self.layer, x))  # Keras infers the shape without tracing it
+        found = output.read(Pass(self.layer, x))  # Keras infers the shape without tracing it
+        return keras.KerasTensor(found.shape, dtype=found.dtype)
 
     def call(
         self, x: Any, y: Any = None, states: Any = (), mask: Any = None, x_mask: Any = None

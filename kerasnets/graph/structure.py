@@ -50,7 +50,7 @@ def of_models(models: Any, nodes: Hashable) -> Hashable:
     Initial values, seeds and names of Keras' own do not matter. `nodes` is the key of the layers.
     """
     losses = tuple(models.losses)
-    if nodes is None or not all(isinstance(loss.form, str) for loss in losses):
+    if nodes is None or not all(isinstance(x.form, str) and not x.written for x in losses):
         return None
     kind = type(getattr(models.monitors, '__self__', None))
     places = {id(v): i for i, v in enumerate(layer_variables(models.nodes))}
@@ -96,7 +96,7 @@ def fills_up(models: Any, asked: Any, nodes: Hashable) -> bool:
     """
     if asked.monitors or asked.curvature or asked.gradients:
         return False
-    if any(loss.whole or not isinstance(loss.form, str) for loss in models.losses):
+    if any(loss.whole or loss.written or not isinstance(loss.form, str) for loss in models.losses):
         return False
     if nodes is None or 'BatchNormalization' in str(nodes):
         return False
@@ -115,7 +115,8 @@ def twin(models: Any) -> Any:
             output = run_layer(layer, node.spec, lambda name: find_output(nodes, name))
             nodes.append(Node(node.spec, layer, output))
         model = builder.assemble(nodes)
-    spec = type(models.data_spec)(nodes, models.losses, model, models.data_spec.takes_labels)
+    how = models.data_spec.takes_labels, models.data_spec.time_major
+    spec = type(models.data_spec)(nodes, models.losses, model, *how)
     monitors = functools.partial(models.monitors.__func__, None)
     return type(models)(nodes, model, models.losses, monitors, spec)
 

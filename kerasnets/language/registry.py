@@ -41,6 +41,32 @@ FORMS = {
     'pool2': 'convolution',
 }
 
+#: theanets' class of layers -> its form. A name that Keras has too means the same there.
+CLASSES = {
+    'Input': 'input',
+    'Feedforward': 'feedforward',
+    'Classifier': 'classifier',
+    'Tied': 'tied',
+    'RNN': 'rnn',
+    'LSTM': 'lstm',
+    'GRU': 'gru',
+    'RRNN': 'rrnn',
+    'MRNN': 'mrnn',
+    'MUT1': 'mut1',
+    'SCRN': 'scrn',
+    'Clockwork': 'clockwork',
+    'BCRNN': 'bcrnn',
+    'Bidirectional': 'bidirectional',
+    'Conv1': 'conv1',
+    'Conv2': 'conv2',
+    'Pool1': 'pool1',
+    'Pool2': 'pool2',
+    'Product': 'product',
+    'Concatenate': 'concatenate',
+    'Flatten': 'flatten',
+    'Reshape': 'reshape',
+}
+
 #: Modules of `kerasnets.layers` that define forms.
 MODULES = sorted(set(FORMS.values()))
 
@@ -65,6 +91,7 @@ def form_of(word: str) -> str | None:
     """
     if word in OWN:
         return word
-    if word.lower() in FORMS and word in (word.lower(), word.upper()):
+    theirs = word in CLASSES and word != 'Bidirectional'  # Keras' own is another
+    if word.lower() in FORMS and (theirs or word in (word.lower(), word.upper())):
         return word.lower()
     return word if word[:1].isupper() else None

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from kerasnets import deprecated
 from kerasnets.errors import ConfigurationError, suggest
 from kerasnets.language import registry
 from kerasnets.typing import Entry
@@ -36,6 +37,7 @@ class LayerSpec:
     activation: Any = None  # as typed; None leaves the choice to the form
     default_activation: str | None = 'relu'  # for forms that follow the network's custom
     inputs: tuple[str, ...] = ()  # names of the outputs it reads, such as 'hid1:out'
+    sizes: tuple[int | None, ...] = ()  # of the inputs, where the entry says them
     states: tuple[tuple[str, str], ...] = ()  # pairs such as ('h_0', 'encoder:out')
     options: Mapping[str, Any] = dataclasses.field(  # keywords for Keras and for initialisation
         default_factory=lambda: MappingProxyType({})
@@ -57,7 +59,7 @@ def parse(
     place: int,
     *,
     name: str | None = None,
-    previous: str | None = None,
+    previous: str | tuple[str, ...] | None = None,
     default_activation: str | None = 'relu',
 ) -> LayerSpec:
     """Parse one entry of a list of layers.
@@ -67,13 +69,13 @@ def parse(
     entry : int, str, tuple, list, dict or Keras layer
         An int is a size; a str a form; a tuple holds a size, a form and an activation in any
         order (ints alone, in the first place, are the shape of an input); a dict says all by
-        name; a Keras layer stands for itself.
+        name; a Keras layer stands for itself, a `layers.Layer` for what it was made with.
     place : int
         Position of the entry; the entry at 0 is the input.
     name : str, optional
         Name of the layer where the entry gives none. Default 'in' at place 0, else 'hid<place>'.
-    previous : str, optional
-        Name of the layer that this one reads where the entry does not say.
+    previous : str or tuple of str, optional
+        Names of the layers that this one reads where the entry does not say.
     default_activation : str
         Activation where neither the entry nor its form has one.
 
@@ -90,9 +92,9 @@ def parse(
         fields = _fields(entry, place)
         first = 'in' if fields['form'] == 'input' else f'hid{place}'
         fields['name'] = _name(fields.get('name'), name or first)
-        fields['inputs'] = _inputs(fields.get('inputs'), previous)
+        fields['inputs'], fields['sizes'] = _sized_inputs(fields.get('inputs'), previous)
         if fields['form'] == 'input':
-            fields['inputs'] = ()
+            fields['inputs'] = fields['sizes'] = ()
             _check_input(fields)
     except ConfigurationError as cause:
         raise ConfigurationError(f'layer {place}, {entry!r}: {cause}') from None
@@ -141,6 +143,8 @@ def check_names(specs: Any) -> None:
 def _fields(entry: Entry, place: int) -> dict[str, Any]:
     """Fields of the LayerSpec that the entry itself decides."""
     default = 'input' if place == 0 else 'ff'
+    if hasattr(entry, 'as_entry'):  # a Layer as theanets had it
+        entry = entry.as_entry()
     if isinstance(entry, str):
         return {'form': _form(entry)}
     if _is_size(entry):
@@ -169,6 +173,7 @@ def _from_tuple(entry: Entry, default: Any) -> dict[str, Any]:
             )
         fields[key] = value
 
+    entry = [getattr(part, 'FORM', part) for part in entry]  # a class of layers means its form
     forms = [part for part in entry if isinstance(part, str) and registry.form_of(part)]
     for part in entry:
         if _is_size(part):
@@ -189,8 +194,13 @@ def _from_dict(entry: Entry, default: Any) -> dict[str, Any]:
     for key in entry:
         if not isinstance(key, str):
             raise ConfigurationError(f'expected words as keys, got {key!r}.')
+    entry = deprecated.renamed(entry, deprecated.ENTRIES)
+    if default == 'input' and 'input_dim' in entry:
+        dim = entry.pop('input_dim')
+        entry['size' if _is_size(dim) else 'shape'] = dim
     fields = {key: entry[key] for key in KEYS if entry.get(key) is not None}
     form = fields.get('form', default)
+    form = getattr(form, 'FORM', form)
     if not isinstance(form, str):
         raise ConfigurationError(f'expected the form as a str, got {form!r}.')
     fields['form'] = _form(form)
@@ -239,9 +249,19 @@ def _name(typed: Any, default: Any) -> Any:
     return name
 
 
-def _inputs(typed: Any, previous: str | None) -> Any:
+def _sized_inputs(typed: Any, previous: Any) -> Any:
+    """Names of outputs, and their sizes: an int, or a dict of names, says those too."""
+    if _is_size(typed):
+        return _inputs(None, previous), (_size(typed),)
+    if isinstance(typed, Mapping):
+        return _inputs(tuple(typed), previous), tuple(map(_size, typed.values()))
+    return _inputs(typed, previous), ()
+
+
+def _inputs(typed: Any, previous: Any) -> Any:
     """Names of outputs, each with its part: 'hid1' reads 'hid1:out'."""
-    names = (typed,) if isinstance(typed, str) else (previous,) if typed is None else typed
+    previous = previous if isinstance(previous, tuple) else (previous,)
+    names = (typed,) if isinstance(typed, str) else previous if typed is None else typed
     if not isinstance(names, (tuple, list)):
         raise ConfigurationError(f'expected inputs as names of layers, got {names!r}.')
     for name in names:

@@ -14,10 +14,15 @@ from keras import ops
 
 from kerasnets.errors import ConfigurationError, check_known, suggest
 from kerasnets.language import registry
-from kerasnets.layers import dense
+from kerasnets.layers import dense, handles, written
 from kerasnets.layers.fast.recurrent import as_trained as as_trained
 from kerasnets.layers.fast.recurrent import gains_by_xla as gains_by_xla
 from kerasnets.layers.form import Anatomy, Form, Output, Pass
+from kerasnets.layers.handles import Layer as Layer
+
+#: theanets' classes of layers: ``layers.Feedforward``, ``layers.RNN``, …
+globals().update({kind.__name__: kind for kind in handles.KINDS.values()})
+build = Layer.build
 
 
 def register(name: str) -> Callable[[type], type]:
@@ -76,6 +81,8 @@ def form(name: str) -> Any:
             f'expected a class of keras.layers, got {name!r}.'
             f'{suggest(name, [*classes, *registry.FORMS])}'
         )
+    if issubclass(cls, written.Written):
+        return Form(choose=lambda options: cls, build=written.make)
     return Form(choose=lambda options: cls, activation=None)
 
 
@@ -85,6 +92,8 @@ def anatomy(layer: Any) -> Any:
         return dense.of_sum(layer) or Anatomy()
     if isinstance(layer, keras.layers.Bidirectional):
         return _of_halves(layer)
+    if isinstance(layer, written.Written):
+        return written.anatomy(layer)
     kind = type(getattr(layer, 'cell', None)) if type(layer) is keras.layers.RNN else type(layer)
     for module in registry.load_layers():
         if kind in module.ANATOMIES:
@@ -181,3 +190,9 @@ def _of_halves(layer: Any) -> Any:
             after=True,
         )
     return Anatomy(outputs=outputs)
+
+
+# theanets' modules, which scripts name without importing them
+from kerasnets.layers import base as base  # noqa: E402
+from kerasnets.layers import feedforward as feedforward  # noqa: E402
+from kerasnets.layers import recurrent as recurrent  # noqa: E402

@@ -6,6 +6,7 @@ In a list such as ``[64, (20, 'embedding'), …]`` the size of the input is the 
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
@@ -17,8 +18,20 @@ def _stock(cls: Any) -> Form:
     return Form(choose=lambda options: cls, activation=None)
 
 
-_product, _concatenate = _stock(keras.layers.Multiply), _stock(keras.layers.Concatenate)
-_flatten = _stock(keras.layers.Flatten)
+def _following(cls: Any) -> Form:
+    """A form whose size follows from its inputs."""
+    form = _stock(cls)
+
+    def follow(spec: Any, inputs: Any) -> Any:
+        if cls is keras.layers.Flatten and None in inputs[0].shape[1:] and spec.size is not None:
+            return keras.layers.Reshape((spec.size,), name=spec.name)  # of images of any size
+        return form.make(dataclasses.replace(spec, size=None))
+
+    return dataclasses.replace(form, follow=follow)
+
+
+_product, _concatenate = _following(keras.layers.Multiply), _following(keras.layers.Concatenate)
+_flatten = _following(keras.layers.Flatten)
 _before = Anatomy(outputs={'pre': Output(lambda run: run.given)})
 
 FORMS = {

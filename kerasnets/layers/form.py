@@ -41,6 +41,9 @@ class Form:
     partner: bool = False  # whether it shares the weights of another layer
     of_labels: bool = False  # whether it is made for a number of labels, ``input_dim``
     build: Callable[..., Any] | None = None  # (spec) -> layer, instead of all the above
+    #: (spec, inputs) -> layer, for a layer whose size follows from what it reads: one that is given
+    #: must agree.
+    follow: Callable[..., Any] | None = None
 
     def make(self, spec: Any, **given: Any) -> Any:
         """The Keras layer for a spec, not yet built; `given` are further keywords.

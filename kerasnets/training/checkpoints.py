@@ -29,17 +29,13 @@ class Checkpoints:
     Parameters
     ----------
     path : str or path
-        A `.keras` file; '{}' in it becomes the time in seconds since 1970.
+        The file, written as a `.keras` archive; '{}' in it becomes the time in seconds since 1970.
     every : int or float
         Epochs from one save to the next if it is an int, minutes if it is a float. At 0 there
         is a save at the end alone.
     """
 
     def __init__(self, path: Any, every: Any = 0) -> None:
-        if not str(path).endswith('.keras'):
-            raise ConfigurationError(
-                f'expected save_progress as a path that ends in .keras, got {str(path)!r}.'
-            )
         folder = pathlib.Path(path).parent
         if not folder.is_dir():
             raise FileError(

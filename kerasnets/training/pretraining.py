@@ -31,7 +31,7 @@ def itertrain(
     algo: Any,
     train: Any,
     valid: Any,
-    subalgo: Any,
+    subalgo: Any = 'rmsprop',
     unlabelled: Any = None,
     **keywords: Any,
 ) -> Any:
@@ -165,7 +165,7 @@ def _sampled(net: Any, train: Any, valid: Any, keywords: Any) -> Iterator[Any]:
             read = net.feed_forward(batch[0])[f'{before.name}:out']
             rows = _drawn(read, params['w'].shape[1], rng).T
         params['w'].set_value(rows)
-    size = keywords['batch_size']
+    size = keywords.get('batch_size', 32)
     monitors = net.evaluate(train, batch_size=size)
     yield monitors, monitors if valid is None else net.evaluate(valid, batch_size=size)
 

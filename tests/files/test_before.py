@@ -5,11 +5,12 @@ import pathlib
 import joblib
 import numpy as np
 import pytest
+from paths import arrays
 
 import kerasnets
 
 FOLDER = pathlib.Path(__file__).parent
-EXPECTED = np.load(FOLDER / 'expected.npz')
+EXPECTED = arrays(FOLDER / 'expected.npz')
 NETS = sorted(path for path in FOLDER.glob('*.*') if path.suffix in ('.keras', '.h5'))
 
 

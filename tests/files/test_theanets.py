@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from fresh import run
 from paths import TESTS
+from paths import arrays as read
 
 import kerasnets
 from kerasnets.errors import FileError
@@ -26,19 +27,19 @@ UNCOMPARED = (':rate', ':factors')
 
 
 def arrays(path):
-    return np.load(FOLDER / f'{path.name.split(".theanets")[0]}.npz')
+    return read(FOLDER / f'{path.name.split(".theanets")[0]}.npz')
 
 
 @pytest.mark.parametrize('path', FILES, ids=lambda path: path.name)
 def test_predictions_are_those_of_theanets(path):
     net, want = kerasnets.load(path), arrays(path)
     got = net.feed_forward(want['x'])
-    for key in want.files:
+    for key in want:
         if key.startswith('out/') and ':' in key and not key.endswith(UNCOMPARED):
             np.testing.assert_allclose(got[key[4:]], want[key], atol=1e-5, err_msg=key)
     np.testing.assert_allclose(net.predict(want['x']), want['predict'], atol=1e-5)
-    if 'loss' in want.files:
-        data = [want[key] for key in 'xy' if key in want.files]
+    if 'loss' in want:
+        data = [want[key] for key in 'xy' if key in want]
         data = data[: len(net.variables)]
         np.testing.assert_allclose(net.evaluate(data)['loss'], want['loss'], rtol=1e-4)
 

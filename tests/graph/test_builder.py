@@ -27,7 +27,7 @@ def test_a_chain_is_exactly_a_sequential_of_stock_layers():
 
 def test_defaults_of_the_forms():
     net = recurrent.Classifier([4, 5, (5, 'rnn'), (5, 'lstm'), (5, 'gru'), 3])
-    _, dense, rnn, lstm, gru, out = net.layers
+    _, dense, rnn, lstm, gru, out = (layer.keras for layer in net.layers)
     assert dense.activation is rnn.activation is gru.activation is keras.activations.relu
     assert lstm.activation is keras.activations.tanh
     assert out.activation is keras.activations.softmax
@@ -39,7 +39,7 @@ def test_keywords_pass_through_to_keras():
     net = recurrent.Classifier(
         [4, dict(form='gru', size=5, reset_after=True, activation='tanh', dropout=0.25), 3]
     )
-    gru = net.layers[1]
+    gru = net.layers[1].keras
     assert gru.reset_after
     assert gru.dropout == 0.25
     assert gru.activation is keras.activations.tanh
@@ -50,9 +50,9 @@ def test_keras_classes_and_instances():
     net = kerasnets.Classifier(
         [4, (6, 'Dense', 'tanh'), shared, dict(form='Dropout', rate=0.5), 'BatchNormalization', 3]
     )
-    assert net.layers[2] is shared
+    assert net.layers[2].keras is shared
     assert net.find('mine', 'w').shape == (6, 7)
-    assert net.layers[3].rate == 0.5
+    assert net.layers[3].keras.rate == 0.5
     assert net.find('hid4', 'gamma').shape == (7,)
 
 
@@ -142,7 +142,7 @@ def test_one_seed_one_network_and_no_two_layers_equal():
         ((20, 'tanj'), "Did you mean 'tanh'"),
         ('lstm', 'it has no size'),
         (dict(activation='relu'), 'it has no size'),
-        (('flatten', 3), 'takes no size'),
+        (dict(form='concat', inputs=('in', 'in'), size=3), 'the size that follows from its inputs'),
         (('flatten', 'tanh'), 'takes no activation'),
         (dict(size=3, shape=(3, 4)), 'only an input has a shape'),
         (dict(form='lstm', size=3, peephole=True), "Did you mean 'peepholes'"),

@@ -28,7 +28,7 @@ SECOND = {'lstm': 'c', 'peepholes': 'c', 'scrn': 's', 'bcrnn': 'p'}
 def states_of(name, net, x):
     """h and the second state after some steps, read from the cell itself."""
     cell = net.find  # noqa: F841
-    layer = net.layers[-2]
+    layer = net.layers[-2].keras
     states = layer.cell.get_initial_state(batch_size=len(x))
     states = [states] if not isinstance(states, (list, tuple)) else list(states)
     for t in range(x.shape[1]):
@@ -75,7 +75,7 @@ def test_a_state_from_another_layer():
     )  # fmt: skip
     words = RNG.normal(size=(5, 2, 3)).astype('f')
     out = net.feed_forward([X, words])
-    decoder = net.layers[3]
+    decoder = net.layers[3].keras
     h, c = decoder.cell(words[:, 0], [np.zeros((5, 6), 'f'), out['encoder:out']])[1]
     np.testing.assert_allclose(out['decoder:out'][:, 0], h, atol=1e-6)
     np.testing.assert_allclose(out['decoder:cell'][:, 0], c, atol=1e-6)
@@ -121,7 +121,7 @@ def test_a_bidirectional_layer_starts_both_halves():
     )  # fmt: skip
     h = START[:, :3]
     out = net.feed_forward([X, h])
-    layer = net.layers[2]
+    layer = net.layers[2].keras
     for half, x, t in ((layer.forward_layer, X[:, 0], 0), (layer.backward_layer, X[:, -1], -1)):
         want, _ = half.cell(x, [h, np.zeros_like(h)])
         part = 'fw' if t == 0 else 'bw'

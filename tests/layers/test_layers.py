@@ -133,8 +133,8 @@ OWN = [k for k in FORMS if k not in ('rnn', 'gru', 'lstm')]
 def test_outputs_against_numpy(name, direction, rng):
     entry, step = FORMS[name]
     net, params = net_of({**entry, 'direction': direction}, rng)
-    if 'rates' in dir(net.layers[1].cell):
-        params['rates'] = keras.ops.convert_to_numpy(net.layers[1].cell.rates)
+    if 'rates' in dir(net.layers[1].keras.cell):
+        params['rates'] = keras.ops.convert_to_numpy(net.layers[1].keras.cell.rates)
     x = rng.normal(size=(5, 9, 4)).astype('f')
     got = net.feed_forward(x)
     state = {}
@@ -147,7 +147,7 @@ def test_outputs_against_numpy(name, direction, rng):
 @pytest.mark.parametrize('name', OWN)
 def test_masked_steps_change_nothing(name, rng):
     net, _ = net_of(FORMS[name][0], rng)
-    layer = net.layers[1]
+    layer = net.layers[1].keras
     x = rng.normal(size=(3, 9, 4)).astype('f')
     mask = np.ones((3, 9), bool)
     mask[1, 5:] = mask[2, :4] = False
@@ -159,7 +159,7 @@ def test_masked_steps_change_nothing(name, rng):
 
 @pytest.mark.parametrize('name', OWN)
 def test_config_round_trip(name, rng):
-    layer = net_of(FORMS[name][0], rng)[0].layers[1]
+    layer = net_of(FORMS[name][0], rng)[0].layers[1].keras
     again = type(layer).from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
     assert again.cell.units == 6
@@ -192,7 +192,7 @@ def test_rates_are_drawn_from_the_one_seed_and_lie_between_0_and_1():
         for rate in ('uniform', 'log'):
             entry = dict(form=form, size=400, rate=rate)
             nets = [recurrent.Classifier([4, entry, 3], rng=seed) for seed in (1, 1, 2)]
-            rates = [keras.ops.convert_to_numpy(net.layers[1].cell.rates) for net in nets]
+            rates = [keras.ops.convert_to_numpy(net.layers[1].keras.cell.rates) for net in nets]
             np.testing.assert_array_equal(rates[0], rates[1])
             assert (rates[0] != rates[2]).any()
             assert rates[0].min() > 0

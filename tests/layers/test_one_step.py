@@ -36,7 +36,7 @@ LAYERS = {
     'rnn': lambda: L.SimpleRNN(4),
     'rnn without bias': lambda: L.SimpleRNN(4, use_bias=False),
     'rnn of another kind': lambda: L.SimpleRNN(4, activation='relu', dropout=0.5),
-    'scrn': lambda: kerasnets.recurrent.Regressor([6, (4, 'scrn'), 2]).layers[1],
+    'scrn': lambda: kerasnets.recurrent.Regressor([6, (4, 'scrn'), 2]).layers[1].keras,
 }
 
 

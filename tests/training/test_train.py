@@ -344,7 +344,7 @@ def test_mixed_precision():
         net.train([x, y], algo='adam', learning_rate=0.05, epochs=20)
         assert net.evaluate([x, y])['loss'] < before - 0.1
         assert {v.dtype for v in net.model.trainable_variables} == {'float32'}
-        assert net.layers[1].compute_dtype == 'bfloat16'
+        assert net.layers[1].keras.compute_dtype == 'bfloat16'
     finally:
         keras.config.set_dtype_policy(policy)
 

@@ -1,0 +1,291 @@
+"""`Layer`: a layer as theanets had it, for lists, for questions and to derive from.
+
+A `Layer` in a list stands for its form and keywords. The layers of a network, ``net.layers``, are
+such objects over its Keras layers. A class derived from `Layer` with a ``transform`` of its own is
+a new form; see `written`.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kerasnets import activations
+from kerasnets.errors import ConfigurationError, pick, suggest
+from kerasnets.language import registry
+from kerasnets.layers import written
+
+log = logging.getLogger('kerasnets')
+
+
+class Layer:
+    """A layer: its form, its keywords and, in a network, its parameters.
+
+    Parameters
+    ----------
+    size : int, optional
+    inputs : str, tuple, dict or int, optional
+        Names of the outputs that it reads; a dict has their sizes too, an int is that of the
+        layer before. Default: the layer before.
+    name : str, optional
+    **kwargs
+        Further keywords of its form.
+
+    Attributes
+    ----------
+    keras : keras.layers.Layer
+        The Keras layer, whose attributes this object has too.
+    name : str
+    size, output_size : int
+        The number of units.
+    input_size : int
+        The size of the one layer that it reads.
+    inputs : tuple of str
+    params : list of Parameter
+    num_params : int
+    kwargs : dict
+        The keywords of its entry, with 'activation'.
+
+    A class derived from it gives ``setup``, which adds parameters, and ``transform``, written in
+    `keras.ops`. Its name, in small letters, is a form from then on.
+
+    >>> class NoBias(Layer):
+    ...     def setup(self):
+    ...         self.add_weights('w')
+    ...     def transform(self, inputs):
+    ...         return keras.ops.dot(inputs, self.find('w'))
+    >>> net = kerasnets.Autoencoder([4, (3, 'nobias', 'linear'), (4, 'tied', 'linear')])
+    >>> net.layers[1].find('w').shape, net.layers[1].num_params
+    ((4, 3), 12)
+    """
+
+    FORM: ClassVar[str | None] = None
+
+    _node: Any = None
+    _graph: Any = None
+
+    def __init__(self, size: Any = None, inputs: Any = None, name: Any = None, **kwargs: Any):
+        given = {'size': size, 'inputs': inputs or None, 'name': name, **kwargs}
+        self._given = {key: value for key, value in given.items() if value is not None}
+        self.kwargs = kwargs
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if 'FORM' not in vars(cls) and cls.transform is not Layer.transform:
+            cls.FORM = written.register(cls)
+
+    @classmethod
+    def build(cls, form: str, *args: Any, **kwargs: Any) -> Layer:
+        """Make a layer by the name of its form, not yet in a network.
+
+        >>> Layer.build('rnn', size=4, name='memory').name
+        'memory'
+        """
+        return class_of(form)(*args, **kwargs)
+
+    @classmethod
+    def is_registered(cls, form: str) -> bool:
+        """Whether there is a form of that name."""
+        return form.lower() in {**registry.FORMS, **registry.OWN}
+
+    def as_entry(self) -> dict[str, Any]:
+        """The entry of the language of layers that it stands for."""
+        if self.FORM is None:
+            raise ConfigurationError(
+                f'expected a layer with a form, got {self!r}. Use a class derived from Layer '
+                'that has a transform().'
+            )
+        entry = {key: value for key, value in self._given.items() if key not in ('rng', 'nrng')}
+        return {'form': self.FORM, **entry}  # what is drawn is decided by the network
+
+    # In a network
+
+    def bind(self, graph: Any, reset: bool = True, initialize: bool = True) -> None:
+        """Make the layer, reading layers of a network, without adding it to the network."""
+        self.bound(graph.node_for(self), graph)
+
+    def bound(self, node: Any, graph: Any) -> Layer:
+        """This layer for a node of a network; a copy, where it is one of another network."""
+        found = copy.copy(self) if self._node is not None else self
+        found._node, found._graph = node, graph
+        activation = node.spec.activation or node.spec.default_activation
+        found.kwargs = {**node.spec.options, 'activation': activation}
+        return found
+
+    @property
+    def keras(self) -> Any:
+        return self._bound.layer
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the Keras layer."""
+        return self.keras(*args, **kwargs)
+
+    @property
+    def _bound(self) -> Any:
+        if self._node is None:
+            raise ConfigurationError(
+                f'{self!r} is in no network yet. Make one of it: Regressor([10, layer, 2]).'
+            )
+        return self._node
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('_') or self._node is None:
+            raise AttributeError(f'{type(self).__name__!r} object has no attribute {name!r}')
+        return getattr(self.keras, name)
+
+    @property
+    def name(self) -> Any:
+        return self._given.get('name') if self._node is None else self._node.name
+
+    @property
+    def size(self) -> Any:
+        if self._node is None:
+            return self._given.get('size')
+        return self._node.spec.size or self._node.output.shape[-1]
+
+    output_size = size
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return self._bound.spec.inputs
+
+    @property
+    def input_size(self) -> Any:
+        names = self.inputs
+        if len(names) != 1:
+            raise ConfigurationError(
+                f'expected a layer with one input, got {len(names)}: {", ".join(names) or "none"}.'
+            )
+        return self._graph.outputs_of(names)[0].shape[-1]
+
+    @property
+    def partner(self) -> Any:
+        """Of a tied layer: the layer whose weights it shares."""
+        if not hasattr(self.keras, 'partner'):
+            raise AttributeError(f'{self!r} shares no weights')
+        return next(layer for layer in self._graph.layers if layer.keras is self.keras.partner)
+
+    @property
+    def activation(self) -> Any:
+        return self.kwargs.get('activation')
+
+    @property
+    def activate(self) -> Any:
+        """The activation: a callable with a `name` and `params`."""
+        return activations.build(self.kwargs.get('activation') or 'relu', self)
+
+    @property
+    def params(self) -> list[Any]:
+        return self._bound.params()
+
+    @property
+    def num_params(self) -> int:
+        return sum(int(np.prod(param.shape)) for param in self.params)
+
+    def find(self, key: Any) -> Any:
+        """A parameter by its name or its place; see `Network.find`.
+
+        Raises
+        ------
+        UnknownNameError
+            A KeyError too, if there is none of that name.
+        """
+        params = {p.name.removeprefix(f'{self.name}.'): p for p in self.params}
+        key = key.removeprefix(f'{self.name}.') if isinstance(key, str) else key
+        return pick(params, key, f'layer {self.name!r} has no parameter')
+
+    def full_name(self, name: str) -> str:
+        """'hid1:out' for 'out'."""
+        return f'{self.name}:{name}'
+
+    @property
+    def output_name(self) -> str:
+        return self.full_name('out')
+
+    def connect(self, inputs: Any) -> tuple[dict[str, Any], list[Any]]:
+        """All outputs of the layer for tensors by their names, and an empty list of updates."""
+        return self._graph.outputs_over(self._bound, inputs), []
+
+    def transform(self, inputs: Any) -> Any:
+        """The output for some inputs, tensors by their names, and an empty list of updates."""
+        outputs, updates = self.connect(inputs)
+        return outputs[self.output_name], updates
+
+    def setup(self) -> None:
+        """Add the parameters of the layer; for classes derived from `Layer`."""
+
+    def to_spec(self) -> dict[str, Any]:
+        """The layer as a dict entry of the language of layers."""
+        spec = self._bound.spec
+        form = type(self).__name__.lower() if self.FORM in registry.FORMS else self.FORM
+        found = {'form': form, 'name': self.name, 'size': self.size, 'inputs': self.inputs}
+        return {**self.kwargs, **found, **({'shape': list(spec.shape)} if spec.shape else {})}
+
+    def log(self) -> None:
+        """Log a line on the layer, at the level INFO."""
+        log.info(
+            'layer %s "%s": (%s) -> %s, %s, %d parameters',
+            type(self).__name__,
+            self.name,
+            ', '.join(self.inputs),
+            self.size,
+            self.activation,
+            self.num_params,
+        )
+
+    def __repr__(self) -> str:
+        given = ', '.join(f'{key}={value!r}' for key, value in self._given.items())
+        return f'{type(self).__name__}({given})'
+
+
+def class_of(form: str) -> Any:
+    """The class of `Layer` for a form.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such form.
+    """
+    if form in registry.OWN:
+        return getattr(registry.OWN[form], 'kind', None) or _other(form)
+    known = registry.form_of(form) or registry.form_of(form.lower())
+    if known is None:
+        raise ConfigurationError(
+            f'unknown layer form {form!r}.{suggest(form, registry.FORMS)} '
+            f'Known: {", ".join(registry.FORMS)}.'
+        )
+    return KINDS.get(SAME.get(known, known)) or _other(known)
+
+
+def _other(form: str) -> Any:
+    """A class for a form that theanets did not have."""
+    return type(form if form.isidentifier() else 'Other', (Layer,), {'FORM': form})
+
+
+#: A form with several names -> the one that has a class.
+SAME = {
+    'ff': 'feedforward',
+    'softmax': 'classifier',
+    'prod': 'product',
+    'concat': 'concatenate',
+    'flat': 'flatten',
+}
+
+
+def _input(self: Any, size: Any = None, name: Any = 'in', **kwargs: Any) -> None:
+    Layer.__init__(self, size, name=name, **kwargs)
+
+
+def _class(name: str, form: str) -> type[Layer]:
+    """theanets' class of a form."""
+    more = {'__init__': _input} if form == 'input' else {}
+    text = f"A layer of the form '{form}', with the keywords of `Layer` and of the form."
+    return type(name, (Layer,), {'FORM': form, '__doc__': text, '__module__': __name__, **more})
+
+
+#: Form -> theanets' class.
+KINDS = {form: _class(name, form) for name, form in registry.CLASSES.items()}
+globals().update({kind.__name__: kind for kind in KINDS.values()})
