@@ -62,6 +62,7 @@ def test_a_smoke_set_passes_on_jax():
     assert done.returncode == 0, done.stdout[-3000:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('backend', ['jax', 'torch'])
 def test_files_are_portable_between_backends(backend, tmp_path, monkeypatch):
     pytest.importorskip(backend)

@@ -55,7 +55,16 @@ def beside(monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES))
 
 
-@pytest.mark.parametrize('name', TASKS)
+#: Examples that train for seconds in one epoch already.
+LONG = (
+    'lstm_chime mnist_convolution mnist_deep_autoencoder mnist_deep_classifier recurrent_addition '
+    'recurrent_autoencoder recurrent_memory recurrent_phase recurrent_sinusoid'
+).split()
+
+
+@pytest.mark.parametrize(
+    'name', [pytest.param(n, marks=[pytest.mark.slow] if n in LONG else []) for n in TASKS]
+)
 def test_an_epoch_leaves_a_picture(name, tmp_path):
     reached = load(name).main(epochs=1, folder=tmp_path)
     assert np.isfinite(reached).all()

@@ -38,7 +38,16 @@ def blocks(page, language):
     return re.findall(rf'```{language}\n(.*?)```', PAGES[page], re.DOTALL)
 
 
-@pytest.mark.parametrize('page', [page for page in PAGES if blocks(page, 'python')])
+def slow_recipes(language):
+    """Pages with code; the recipes, which train for longer, are for ``pytest -m slow``."""
+    return [
+        pytest.param(page, marks=[pytest.mark.slow] if page.startswith('recipes/') else [])
+        for page in PAGES
+        if blocks(page, language)
+    ]
+
+
+@pytest.mark.parametrize('page', slow_recipes('python'))
 def test_the_code_of_a_page_runs_from_top_to_bottom(page, folder):
     if keras.backend.backend() == 'torch' and 'net.export(' in PAGES[page]:
         pytest.skip('Keras exports nothing right of PyTorch')
@@ -47,7 +56,7 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, folder):
         exec(compile(block, page, 'exec'), names)
 
 
-@pytest.mark.parametrize('page', [page for page in PAGES if blocks(page, 'sh')])
+@pytest.mark.parametrize('page', slow_recipes('sh'))
 def test_the_commands_of_a_page_run(page, folder):
     for line in '\n'.join(blocks(page, 'sh')).splitlines():
         done = CliRunner().invoke(main, shlex.split(line)[1:])

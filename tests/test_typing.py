@@ -11,6 +11,7 @@ from paths import ROOT
 import kerasnets
 
 
+@pytest.mark.slow  # `tox -e lint` runs mypy too
 def test_mypy_finds_no_fault_in_ours_nor_in_a_users_but_where_there_are_some(monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     cache = ['--cache-dir', str(tmp_path / 'cache')]

@@ -61,6 +61,9 @@ class Objective(keras.Model):
 
     _used: Any = None
 
+    #: Whether steps give no results, for a loop of steps that asks for them at its end.
+    quiet = False
+
     #: What ``fit`` calls in the place of the function that Keras makes; None for that one.
     runs: Any = None
 
@@ -126,7 +129,7 @@ class Objective(keras.Model):
             if y is not None:
                 weights = [counted(weights[0] if weights else ops.ones(ops.shape(target)[:1]))]
             further.update_state(target, output, *weights)
-        return self.get_metrics_result()
+        return {} if self.quiet else self.get_metrics_result()
 
     def get_metrics_result(self) -> Any:
         """Monitors from the state of the metrics, or what an engine told that they were."""

@@ -68,6 +68,14 @@ class Loop:
             beginning = backend.values(objective.metrics_variables)
         self.beginning = beginning
 
+    def _quietly(self, step: Any, *args: Any) -> Any:
+        """Run a step of the objective, without the results of its metrics."""
+        self.objective.quiet = True
+        try:
+            return step(*args)
+        finally:
+            self.objective.quiet = False
+
 
 class TensorFlow(Loop):
     """Loops that change the variables in place."""
@@ -146,7 +154,7 @@ class TensorFlow(Loop):
                 rows = part.shape[0] // steps if part.shape[0] else tf.shape(part)[0] // steps
                 size = [rows, *(-1 if n is None else n for n in part.shape[1:])]
                 batch.append(tf.slice(part, [i * rows] + [0] * (len(size) - 1), size))
-            run((tuple(batch),))
+            self._quietly(run, (tuple(batch),))
             return (i + 1,)
 
         tf.while_loop(lambda i: i < end, step, [start])
@@ -220,7 +228,9 @@ class Jax(Loop):
         import jax
 
         def step(i: Any, state: Any) -> Any:
-            return self.objective.train_step(state, (self._batch(parts, i, steps),))[1]
+            return self._quietly(self.objective.train_step, state, (self._batch(parts, i, steps),))[
+                1
+            ]
 
         def epoch(carry: Any) -> Any:
             e, best, state, kept, logs, flags, going = carry
@@ -249,7 +259,9 @@ class Jax(Loop):
 
     def _steps(self, state: Any, parts: Any, count: Any, steps: int) -> Any:
         def step(i: Any, state: Any) -> Any:
-            _, state = self.objective.test_step(state, (self._batch(parts, i, steps),))
+            _, state = self._quietly(
+                self.objective.test_step, state, (self._batch(parts, i, steps),)
+            )
             return tuple(map(list, state))
 
         state = _over(step, 0, count, tuple(map(list, state)))
