@@ -228,9 +228,8 @@ class Jax(Loop):
         import jax
 
         def step(i: Any, state: Any) -> Any:
-            return self._quietly(self.objective.train_step, state, (self._batch(parts, i, steps),))[
-                1
-            ]
+            batch = self._batch(parts, i, steps)
+            return self._quietly(self.objective.train_step, state, (batch,))[1]
 
         def epoch(carry: Any) -> Any:
             e, best, state, kept, logs, flags, going = carry
@@ -259,9 +258,8 @@ class Jax(Loop):
 
     def _steps(self, state: Any, parts: Any, count: Any, steps: int) -> Any:
         def step(i: Any, state: Any) -> Any:
-            _, state = self._quietly(
-                self.objective.test_step, state, (self._batch(parts, i, steps),)
-            )
+            batch = self._batch(parts, i, steps)
+            _, state = self._quietly(self.objective.test_step, state, (batch,))
             return tuple(map(list, state))
 
         state = _over(step, 0, count, tuple(map(list, state)))
