@@ -59,6 +59,21 @@ def training(epochs: int, rate: float, batch: int) -> Callable[[Any], Any]:
     return decorate
 
 
+def reading(function: Any) -> Any:
+    """Options of every command that reads a CSV file."""
+    more = [
+        click.option('--separator', help='Of values. Default: as the first lines have it.'),
+        click.option('--encoding', default='utf-8', show_default=True),
+    ]
+    for option in more:
+        function = option(function)
+    return function
+
+
+#: A file that is there, or '-' for standard input.
+INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True)
+
+
 def import_keras() -> None:
     """Import Keras, without what TensorFlow says of itself while it is loaded.
 

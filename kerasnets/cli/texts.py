@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import pathlib
 import pydoc_data.topics
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -22,22 +22,22 @@ def text() -> None:
 
 
 @text.command()
-@click.argument('corpus', nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.argument('corpus', nargs=-1, required=True, type=common.INPUT)
 @click.option('--layers', type=common.Layers(), default='128', show_default=True)
 @click.option('--form', default='lstm', show_default=True, help='Of the layers: rnn, lstm, gru, …')
 @click.option('--time', default=50, show_default=True, help='Characters in a sequence.')
 @click.option('--alphabet', help='Characters to learn. Default: those that occur often enough.')
 @click.option('--min-count', default=10, show_default=True, help='What is often enough.')
+@click.option('--encoding', default='utf-8', show_default=True)
 @common.training(epochs=10, rate=0.02, batch=64)
 def train(corpus: Any, **options: Any) -> None:
-    """Train a text model on CORPUS, text files in UTF-8.
+    """Train a text model on CORPUS, text files, or - for standard input.
 
     Training ends after `--epochs`, or when `--patience` with the last tenth of the text runs out.
     """
-    try:
-        read = [pathlib.Path(path).read_text(encoding='utf-8') for path in corpus]
-    except UnicodeDecodeError as error:
-        raise DataError(f'expected a corpus in UTF-8, got other bytes: {error}.') from None
+    from kerasnets.data.columns import decoded
+
+    read = [decoded(path, options['encoding']) for path in corpus]
     _net, found = _learn('\n'.join(read), options)
     common.tell(found, options['as_json'])
 
@@ -49,6 +49,7 @@ def train(corpus: Any, **options: Any) -> None:
 @click.option('--temperature', default=0.8, show_default=True, help='0 takes the most probable.')
 @click.option('--top-k', type=int, help='Choose among so many.')
 @click.option('--top-p', type=float, help='Choose among the fewest with so much probability.')
+@click.option('--stop', help='Text at which to end; it is not written.')
 @click.option('--streams', default=1, show_default=True, help='Texts to write.')
 @click.option('--rng', type=int, help='Seed of what is drawn. Default: another each time.')
 @click.option('--json', 'as_json', is_flag=True, help='A list of texts as JSON.')
@@ -59,6 +60,7 @@ def sample(
     temperature: Any,
     top_k: Any,
     top_p: Any,
+    stop: Any,
     streams: Any,
     rng: Any,
     as_json: Any,
@@ -73,17 +75,31 @@ def sample(
     drawn = net.predict_sequence(alphabet.encode(seed), length, streams=streams, **settings)
     if streams == 1 and not as_json:
         click.echo(seed, nl=False)
-        for label in drawn:  # as it is written
-            click.echo(alphabet.decode([label]), nl=False)
+        for piece in _until(stop, (alphabet.decode([label]) for label in drawn)):
+            click.echo(piece, nl=False)  # as it is written
         click.echo()
         return
     drawn = [[label] for label in drawn] if streams == 1 else drawn
-    written = [seed + alphabet.decode(labels) for labels in zip(*drawn)]
+    written = [seed + ''.join(_until(stop, alphabet.decode(labels))) for labels in zip(*drawn)]
     if as_json:
         click.echo(json.dumps(written))
     for i, one in enumerate([] if as_json else written):
         click.secho(f'── {i + 1} of {streams}', dim=True)
         click.echo(one)
+
+
+def _until(stop: str | None, pieces: Iterable[str]) -> Iterator[str]:
+    """The pieces of a text, up to where `stop` begins."""
+    held, stop = '', stop or ''
+    for piece in pieces:
+        held += piece
+        if stop and held.endswith(stop):
+            yield held.removesuffix(stop)
+            return
+        keep = next((n for n in range(len(stop), 0, -1) if held.endswith(stop[:n])), 0)
+        yield held[: len(held) - keep]
+        held = held[len(held) - keep :]
+    yield held
 
 
 @click.command()

@@ -1,10 +1,14 @@
-"""Columns of a CSV file as arrays: numbers standardized, text one-hot encoded."""
+"""Columns of a CSV file as arrays: numbers and dates standardized, text one-hot encoded."""
 
 from __future__ import annotations
 
 import csv
 import dataclasses
+import datetime
+import io
 import math
+import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +23,12 @@ if TYPE_CHECKING:
 #: Different words that a column may have at most.
 WORDS = 100
 
+#: Rows from which on a column of nothing but different words is one of identifiers.
+IDENTIFIERS = 10
+
+#: Separators that are looked for, and the characters of a file that are looked at.
+SEPARATORS, SAMPLE = ',;\t|', 2**14
+
 
 @dataclasses.dataclass(frozen=True)
 class Column:
@@ -31,12 +41,18 @@ class Column:
         The words that occur in it; None for a column of numbers.
     mean, std : float
         Of its numbers: they are made to have a mean of 0 and a deviation of 1.
+    dates : bool
+        Whether the numbers are days since 1970, from dates such as 2017-05-21.
+    gaps : bool
+        Whether a value was missing in training.
     """
 
     name: str
     words: tuple[str, ...] | None = None
     mean: float = 0.0
     std: float = 1.0
+    dates: bool = False
+    gaps: bool = True
 
     @classmethod
     def of(cls, name: str, texts: Sequence[str], words: bool = False) -> Self:
@@ -50,16 +66,19 @@ class Column:
         given = [text for text in texts if text]
         if not given:
             raise DataError(f'column {name!r} holds no value. Leave it out with --drop.')
-        numbers = None if words else _numbers(given)
-        if numbers is not None:
-            return cls(name, None, float(np.mean(numbers)), float(np.std(numbers)) or 1.0)
-        found = tuple(sorted(set(texts)))
-        if len(found) > WORDS:
+        gaps = len(given) < len(texts)
+        numbers, days = (None, None) if words else (_numbers(given), _days(given))
+        found = days if numbers is None else numbers
+        if found is not None:
+            mean, std = float(np.mean(found)), float(np.std(found)) or 1.0
+            return cls(name, None, mean, std, dates=numbers is None, gaps=gaps)
+        different = tuple(sorted(set(texts)))
+        if len(different) > WORDS:
             raise DataError(
-                f'column {name!r} holds {len(found)} different words, such as {found[0]!r}, more '
-                f'than {WORDS}. Leave it out with --drop.'
+                f'column {name!r} holds {len(different)} different words, such as '
+                f'{different[0]!r}, more than {WORDS}. Leave it out with --drop.'
             )
-        return cls(name, found)
+        return cls(name, different, gaps=gaps)
 
     @property
     def width(self) -> int:
@@ -70,13 +89,34 @@ class Column:
         """Array (rows, width): a missing number is the mean, an unknown word all zeros."""
         if self.words is not None:
             return np.array([[text == word for word in self.words] for text in texts], 'f')
-        numbers = _numbers([text or str(self.mean) for text in texts])
-        if numbers is None:
-            wrong = next(text for text in texts if text and _numbers([text]) is None)
-            raise DataError(
-                f'column {self.name!r}: expected numbers as in training, got {wrong!r}.'
-            )
+        read = _days if self.dates else _numbers
+        given = read([text for text in texts if text])
+        if given is None:
+            wrong = next(text for text in texts if text and read([text]) is None)
+            what = 'dates' if self.dates else 'numbers'
+            raise DataError(f'column {self.name!r}: expected {what} as in training, got {wrong!r}.')
+        numbers = np.full(len(texts), self.mean)
+        numbers[[bool(text) for text in texts]] = given
         return ((numbers - self.mean) / self.std)[:, None].astype('f')
+
+    def strange(self, texts: Sequence[str]) -> str | None:
+        """What there is in some texts that training never saw; None if there is nothing."""
+        if self.words is not None:
+            unknown = Counter(text for text in texts if text not in self.words)
+            shown = ', '.join(map(repr, list(unknown)[:3]))
+            return f'{unknown.total()} values that training never saw: {shown}' if unknown else None
+        missing = 0 if self.gaps else sum(not text for text in texts)
+        return f'{missing} missing values, of which training had none' if missing else None
+
+    def about(self) -> str:
+        """How the column is read, in a few words."""
+        if self.words is not None:
+            shown = ', '.join(self.words[:4]) + (', …' if len(self.words) > 4 else '')
+            return f'{len(self.words)} words: {shown}'
+        if self.dates:
+            middle = datetime.date(1970, 1, 1) + datetime.timedelta(self.mean)
+            return f'dates around {middle}, {self.std:.0f} days apart'
+        return f'numbers around {self.mean:.4g}, with a deviation of {self.std:.4g}'
 
     def labels(self, texts: Sequence[str]) -> Array:
         """Array (rows,) of int, of a column of words."""
@@ -108,6 +148,8 @@ class Columns:
 
     columns: tuple[Column, ...]
     target: Column
+    #: (name, why) of columns that are no inputs, as they cannot help.
+    left_out: tuple[tuple[str, str], ...] = dataclasses.field(default=(), compare=False)
 
     @classmethod
     def of(
@@ -144,12 +186,31 @@ class Columns:
             raise DataError(
                 f'column {target!r}: expected numbers, got {aim.words[0]!r}. Say --classes.'
             )
-        return cls(tuple(Column.of(name, data[name]) for name in names), aim)
+        useless = {name: why for name in names if (why := _useless(data[name]))}
+        columns = tuple(Column.of(name, data[name]) for name in names if name not in useless)
+        if not columns:
+            raise DataError(
+                'no column is left to predict from: '
+                + '; '.join(f'{name!r} has {why}' for name, why in useless.items())
+                + '. Add a column with values that differ and come again.'
+            )
+        return cls(columns, aim, tuple(useless.items()))
 
     @property
     def sizes(self) -> tuple[int, int]:
         """Variables that a network reads, and values that it gives."""
         return sum(column.width for column in self.columns), self.target.width
+
+    def about(self) -> dict[str, str]:
+        """How each column is read, by its name."""
+        found = {column.name: column.about() for column in self.columns}
+        found |= {name: f'left out: it has {why}' for name, why in self.left_out}
+        return {**found, self.target.name: f'the target, {self.target.about()}'}
+
+    def strange(self, data: Mapping[str, Sequence[str]]) -> list[str]:
+        """What there is in the inputs that training never saw, a line for each column."""
+        found = {c.name: c.strange(_column(data, c.name)) for c in self.columns}
+        return [f'column {name!r}: {what}' for name, what in found.items() if what]
 
     def inputs(self, data: Mapping[str, Sequence[str]]) -> Array:
         """Array (rows, variables)."""
@@ -174,7 +235,9 @@ class Columns:
 
     def as_dict(self) -> dict[str, Any]:
         """The table as plain data for JSON."""
-        return dataclasses.asdict(self)
+        described = dataclasses.asdict(self)
+        del described['left_out']
+        return described
 
     @classmethod
     def from_dict(cls, about: Any) -> Columns:
@@ -194,8 +257,16 @@ class Columns:
             ) from None
 
 
-def read(path: Path) -> dict[str, list[str]]:
+def read(path: Path, separator: str | None = None, encoding: str = 'utf-8') -> dict[str, list[str]]:
     """The columns of a CSV file with a header: name -> texts.
+
+    Parameters
+    ----------
+    path : str or path
+        '-' for standard input.
+    separator : str, optional
+        Of values. Default: a comma, semicolon, tab or bar, as the first lines have it.
+    encoding : str
 
     Raises
     ------
@@ -203,12 +274,13 @@ def read(path: Path) -> dict[str, list[str]]:
         Naming the line that is wrong.
     """
     try:
-        with open(path, encoding='utf-8-sig', newline='') as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            rows = [(reader.line_num, row) for row in reader if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f'{path}: expected a CSV file in UTF-8: {error}.') from None
+        text = decoded(path, encoding)
+        separator = separator or _separator(text)
+        reader = csv.reader(io.StringIO(text, newline=''), delimiter=separator)
+        header = next(reader, [])
+        rows = [(reader.line_num, row) for row in reader if row]
+    except (OSError, TypeError, csv.Error) as error:
+        raise DataError(f'{path}: expected a CSV file: {error}.') from None
     if len(set(header)) < len(header) or not header or not rows:
         raise DataError(f'{path}: expected a line of different names, and lines of values.')
     for line, row in rows:
@@ -219,6 +291,72 @@ def read(path: Path) -> dict[str, list[str]]:
             )
     columns = zip(*(row for _, row in rows))
     return {name: [text.strip() for text in texts] for name, texts in zip(header, columns)}
+
+
+def decoded(path: Path, encoding: str = 'utf-8') -> str:
+    """The text of a file, or for '-' of standard input.
+
+    Raises
+    ------
+    DataError
+        If it is in another encoding.
+    """
+    if str(path) == '-':
+        content = sys.stdin.buffer.read()
+    else:
+        with open(path, 'rb') as file:
+            content = file.read()
+    try:
+        return content.decode(encoding).removeprefix('\ufeff')
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f'{path}: expected text in {encoding}, got other bytes at {error.start} '
+            f'({error.reason}). Say which it is, such as --encoding latin-1.'
+        ) from None
+    except LookupError:
+        raise DataError(f'there is no encoding {encoding!r}. Try utf-8 or latin-1.') from None
+
+
+def _separator(text: str) -> str:
+    """The separator that a text seems to have; a comma if none is clear."""
+    header = text.partition('\n')[0]
+    try:
+        found = csv.Sniffer().sniff(text[:SAMPLE], SEPARATORS).delimiter
+    except csv.Error:
+        found = ','
+    if found in header:
+        return found
+    return max(SEPARATORS, key=header.count) if any(s in header for s in SEPARATORS) else ','
+
+
+def _useless(texts: Sequence[str]) -> str | None:
+    """Why a column cannot help to predict; None if it may."""
+    different = {text for text in texts if text}
+    if len(different) < 2:
+        return f'one value: {different.pop()!r}' if different else 'no value'
+    if len(different) == len(texts) >= IDENTIFIERS and not _readable(texts):
+        return 'a different word in each row'
+    if len(different) > WORDS and not _readable([text for text in texts if text]):
+        return f'{len(different)} different words'
+    return None
+
+
+def _readable(texts: Sequence[str]) -> bool:
+    """Whether texts are numbers or dates."""
+    return _numbers(texts) is not None or _days(texts) is not None
+
+
+def _days(texts: Sequence[str]) -> Array | None:
+    """Dates in the form of ISO 8601 as days since 1970, or None."""
+    try:
+        dates = [datetime.datetime.fromisoformat(text).replace(tzinfo=None) for text in texts]
+    except ValueError:
+        return None
+    if not all('-' in text for text in texts):
+        return None
+    return np.array(
+        [(date - datetime.datetime(1970, 1, 1)).total_seconds() / 86400 for date in dates]
+    )
 
 
 def _column(data: Mapping[str, Sequence[str]], name: str) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -185,6 +186,68 @@ def test_from_a_csv_to_values(tmp_path):
     assert np.abs(price - predicted).mean() < 2
     assert 'UsageError' not in out.read_text()
     assert call('predict', model, data, '--proba').exit_code == 2
+
+
+def test_what_a_table_holds_is_said_before_training(tmp_path):
+    data = table(tmp_path / 'data.csv')
+    done = call('train', data, '--target', 'kind', '-o', tmp_path / 'm.keras', '--dry-run')
+    assert done.exit_code == 0
+    for name, how in [('size', 'numbers around'), ('colour', '2 words: blue, red')]:
+        assert re.search(rf'{name}\W+{how}', done.stdout), done.stdout
+    assert 'the target, 2 words: large, other' in done.stdout
+    assert not (tmp_path / 'm.keras').exists()
+    held = '--dry-run', '--json'
+    found = json.loads(run('train', data, '--target', 'kind', '-o', tmp_path / 'm.keras', *held))
+    assert list(found) == ['size', 'colour', 'price', 'kind']
+
+
+def test_what_training_never_saw_is_said(tmp_path):
+    data, model = table(tmp_path / 'data.csv', rows=40), tmp_path / 'model.keras'
+    run('train', data, '--target', 'kind', '-o', model, '--epochs', 1, '--json')
+    strange = tmp_path / 'strange.csv'
+    rows = ['size;colour;kind;price', '5;green;large;1', ';red;unheard;2', '']
+    strange.write_text('\n'.join(rows), encoding='utf-8')
+    done = call('predict', model, strange)
+    assert done.exit_code == 0
+    assert len(done.stdout.splitlines()) == 3
+    first, second, third = done.stderr.splitlines()
+    assert first == "Warning: column 'size': 1 missing values, of which training had none."
+    assert second == "Warning: column 'colour': 1 values that training never saw: 'green'."
+    assert third.startswith("not scored: column 'kind', row 1: expected one of")
+    done = call('predict', model, strange, '--strict')
+    assert done.exit_code == 1
+    assert done.stdout == ''
+    assert 'never saw' in done.stderr
+
+
+def test_standard_input(tmp_path):
+    data, model = table(tmp_path / 'data.csv', rows=40), tmp_path / 'model.keras'
+    content = data.read_text(encoding='utf-8')
+    options = ['--target', 'kind', '-o', str(model), '--epochs', '1', '--json']
+    done = CliRunner().invoke(main, ['train', '-', *options], input=content)
+    assert done.exit_code == 0, done.output
+    done = CliRunner().invoke(main, ['predict', str(model), '-'], input=content)
+    assert done.exit_code == 0, done.output
+    assert done.stdout == run('predict', model, data)
+    options = '-o', str(tmp_path / 'text.keras'), '--epochs', '1', '--layers', '4', '--json'
+    done = CliRunner().invoke(main, ['text', 'train', '-', *options], input=CORPUS)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)['characters'] == len(CORPUS)
+
+
+def test_a_sample_ends_where_it_is_told_to(tmp_path):
+    from kerasnets.cli.texts import _until
+
+    text = 'one, two, three'
+    for stop, want in [(', t', 'one'), ('two', 'one, '), (None, text), ('xyz', text), ('e', 'on')]:
+        assert ''.join(_until(stop, text)) == want
+    corpus, model = tmp_path / 'corpus.txt', tmp_path / 'model.keras'
+    corpus.write_text(CORPUS, encoding='utf-8')
+    run('text', 'train', corpus, '-o', model, '--epochs', 1, '--layers', 4, '--json')
+    for streams in (1, 2):
+        options = '--length', 200, '--rng', 3, '--streams', streams
+        written = run('text', 'sample', model, '--seed', 'T', '--stop', 'o', *options)
+        assert 'o' not in written.replace('of 2', '')
 
 
 def test_errors_are_one_line(tmp_path):
