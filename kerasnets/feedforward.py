@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from kerasnets import deprecated
 from kerasnets.data.array_spec import end_to_end
-from kerasnets.errors import DataError, pick
+from kerasnets.errors import ConfigurationError, DataError, pick
 from kerasnets.losses import Loss
 from kerasnets.network import Network
 from kerasnets.typing import Array, Data, Found, Layers, Path, Seed, Tensor
@@ -168,6 +169,8 @@ class Classifier(Network):
         Whether the data holds a weight for each label, as a third array.
     rng : int or numpy random generator
         Decides everything that is drawn: weights, shuffling, dropout.
+    class_names : sequence, optional
+        The classes that the labels stand for; they are kept in files.
     **keywords
         As for `Network`.
 
@@ -191,28 +194,46 @@ class Classifier(Network):
         loss: Any = 'xe',
         weighted: bool = False,
         rng: Seed = 13,
+        class_names: Sequence[Any] | None = None,
         **keywords: Any,
     ) -> None:
         super().__init__(layers, loss=loss, weighted=weighted, rng=rng, **keywords)
+        self.class_names = None if class_names is None else list(class_names)
+        classes = self._nodes[-1].output.shape[-1] if self._nodes else None
+        if class_names is not None and classes not in (None, len(class_names)):
+            raise ConfigurationError(
+                f'expected class_names of {classes} classes, the size of the last layer, got '
+                f'{len(class_names)}: {self.class_names!r:.60}.'
+            )
 
-    def predict(self, x: Data, **regularizers: Any) -> Found:
+    def predict(self, x: Data, names: bool = False, **regularizers: Any) -> Found:
         """The most probable class of each example.
 
         Parameters
         ----------
         x : array (examples, variables)
+        names : bool
+            Give the names of the classes, in the place of their labels.
 
         Returns
         -------
-        array (examples,) of int
+        array (examples,) of int, or of names
 
         Raises
         ------
         DataError
             If `x` does not fit the network.
         """
+        if names and self.class_names is None:
+            raise ConfigurationError(
+                'names: expected a network with class_names, got one without. Make it with '
+                'class_names=, as kerasnets.util.encode_labels gives them.'
+            )
+        known = np.array(self.class_names) if names else None
         p = self.predict_proba(x, **regularizers)
-        return [q.argmax(axis=-1) for q in p] if isinstance(p, list) else p.argmax(axis=-1)
+        found = [q.argmax(axis=-1) for q in (p if isinstance(p, list) else [p])]
+        found = found if known is None else [known[labels] for labels in found]
+        return found if isinstance(p, list) else found[0]
 
     def classify(self, x: Data, **regularizers: Any) -> Found:
         """Former name of `predict`."""

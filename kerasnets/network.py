@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from kerasnets import deprecated
 from kerasnets.data.columns import Columns
 from kerasnets.data.data_spec import DataSpec
+from kerasnets.data.history import History
 from kerasnets.data.prediction import compute
 from kerasnets.errors import ConfigurationError
 from kerasnets.files.persistence import Persistent
@@ -50,7 +51,7 @@ class Network(Persistent, Symbols, LayerList):
     losses : list of Loss
     history : list of dict
         One row per epoch: 'epoch', 'seconds', the monitors, and those of the validation with
-        the prefix `val_`.
+        the prefix `val_`. It has a method ``plot()``.
 
     Raises
     ------
@@ -87,7 +88,7 @@ class Network(Persistent, Symbols, LayerList):
         built, self.defaults = settings.divided(keywords, LayerList)
         super().__init__(layers, rng, **built)
         self.losses: list[Loss] = []
-        self.history: list[dict[str, Any]] = []
+        self.history = History()
         if loss is not None:
             target: dict[str, Any] = {'target': self.TARGET} if self.TARGET else {}
             self.set_loss(loss, weighted=weighted, **target)

@@ -16,8 +16,8 @@ from kerasnets.initializers import generator, weights
 from kerasnets.typing import Array, Layers, Seed
 
 __all__ = [
-    'ConfigurationError', 'enable_default_logging', 'log', 'outputs_matching', 'params_matching',
-    'random_matrix', 'random_vector',
+    'ConfigurationError', 'enable_default_logging', 'encode_labels', 'log', 'outputs_matching',
+    'params_matching', 'random_matrix', 'random_vector',
 ]  # fmt: skip
 
 _log = logging.getLogger('kerasnets')
@@ -82,6 +82,36 @@ def random_vector(size: int, mean: float = 0.0, std: float = 1.0, rng: Seed = No
     [1.0, 1.0, 1.0]
     """
     return weights((size,), generator(rng), mean, std)
+
+
+def encode_labels(labels: Any) -> tuple[Array, list[Any]]:
+    """Classes of any kind, or one-hot rows, as labels of 0, 1, …
+
+    Parameters
+    ----------
+    labels : array (…,) of any type, or array (…, classes) of one-hot rows
+
+    Returns
+    -------
+    labels : array (…,) of int
+    names : list
+        The class that each label stands for, for ``Classifier(..., class_names=names)``.
+
+    >>> labels, names = encode_labels(['rose', 'iris', 'rose'])
+    >>> labels.tolist(), names
+    ([1, 0, 1], ['iris', 'rose'])
+    >>> encode_labels(np.eye(3)[[2, 0]])[0].tolist()
+    [2, 0]
+    """
+    found = np.asarray(labels)
+    if found.ndim > 1 and found.dtype.kind in 'fiub' and _one_hot(found):
+        return found.argmax(-1), list(range(found.shape[-1]))
+    names, places = np.unique(found, return_inverse=True)
+    return places.reshape(found.shape), names.tolist()
+
+
+def _one_hot(array: Array) -> bool:
+    return bool(np.isin(array, (0, 1)).all() and (array.sum(-1) == 1).all())
 
 
 def outputs_matching(outputs: Mapping[str, Any], *patterns: str) -> Iterator[tuple[str, Any]]:

@@ -37,7 +37,7 @@ def test_score(net):
         ((X, Y, W[:-1]), 'as many weights'),
         ((X, Y, -W), 'weights of 0 or more'),
         ((X[:, :2], Y), 'expected shape'),
-        ((X, np.array(['a'] * 40)), 'np.unique'),
+        ((X, np.array(['a'] * 40)), 'encode_labels'),
     ],
 )
 def test_wrong_scores(net, args, says):
@@ -167,3 +167,46 @@ def test_weighted_autoencoders():
     np.testing.assert_allclose(
         net.evaluate([X, w])['loss'], (w * e).sum() / w.sum(), rtol=1e-5, atol=1e-6
     )
+
+
+def test_classes_have_names(tmp_path):
+    words = np.array(['rose', 'iris', 'rose', 'lily'])
+    labels, names = kerasnets.util.encode_labels(words)
+    assert (labels.tolist(), names) == ([2, 0, 2, 1], ['iris', 'lily', 'rose'])
+    x = np.eye(4, dtype='f')
+    net = kerasnets.Classifier([4, 3], class_names=names)
+    net.train([x, labels], algo='sgd', learning_rate=5.0, epochs=50)
+    assert net.predict(x, names=True).tolist() == words.tolist()
+    net.save(tmp_path / 'net.keras')
+    again = kerasnets.load(tmp_path / 'net.keras')
+    assert again.predict(x, names=True).tolist() == words.tolist()
+    assert again.predict(x).tolist() == labels.tolist()
+    with pytest.raises(kerasnets.ConfigurationError, match=r'class_names of 3 classes.*got 2'):
+        kerasnets.Classifier([4, 3], class_names=['a', 'b'])
+    with pytest.raises(kerasnets.ConfigurationError, match='expected a network with class_names'):
+        kerasnets.Classifier([4, 3]).predict(x, names=True)
+    with pytest.raises(kerasnets.DataError, match=r'= kerasnets\.util\.encode_labels'):
+        net.train([x, words])
+    with pytest.raises(kerasnets.DataError, match='not one-hot rows'):
+        net.train([x, np.eye(3)[labels]])
+    np.testing.assert_array_equal(kerasnets.util.encode_labels(np.eye(3)[labels])[0], labels)
+
+
+def test_objects_that_are_numbers_are_numbers():
+    """Row 28."""
+    pandas = pytest.importorskip('pandas')
+    net = kerasnets.Classifier([2, 3])
+    x, labels = np.array([[1, 2.5], [3, 4]]), np.array([0, 2])
+    want = net.predict_proba(x)
+    frame = pandas.DataFrame({'a': [1, 3], 'b': [2.5, 4]}).convert_dtypes()
+    for same in (x.astype(object), frame, x.tolist(), frame.astype(object)):
+        np.testing.assert_array_equal(net.predict_proba(same), want)
+    loss = net.evaluate([x, labels])['loss']
+    nullable = pandas.Series([0, 2], dtype='Int64')
+    for same in (labels.astype(object), nullable, nullable.astype(object)):
+        assert net.evaluate([frame, same])['loss'] == loss
+    frame.loc[1, 'b'] = None
+    with pytest.raises(kerasnets.DataError, match='finite numbers, got nan in row 1'):
+        net.predict(frame)
+    with pytest.raises(kerasnets.DataError, match='expected numbers, got dtype object'):
+        net.predict(np.array([[1, '2'], [3, 4]], object))

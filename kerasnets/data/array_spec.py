@@ -8,6 +8,7 @@ is asked for.
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from collections.abc import Iterator
 from typing import Any
 
@@ -151,10 +152,12 @@ class ArraySpec:
                 'For a recurrent network, pass sequences of different lengths as a list of '
                 'arrays; pad others yourself.'
             ) from None
+        if array.dtype == object:
+            array = _numbers(array)
         if array.dtype.kind in 'fiub':
             return array
         remedy = (
-            'Number the classes: np.unique(labels, return_inverse=True)[1].'
+            'Number the classes: labels, names = kerasnets.util.encode_labels(labels).'
             if self.kind == 'labels'
             else 'Convert it to numbers first, such as array.astype("float32").'
         )
@@ -217,6 +220,20 @@ class ArraySpec:
                 f'{self.name}: expected {expected}, got {rows[tuple(first)]} '
                 f'in {row} {start + first[0]}. Fix or remove that {row}.'
             )
+
+
+def _numbers(array: Any) -> Any:
+    """An array of objects as one of numbers, if all are; what is missing becomes NaN."""
+    items = array.ravel().tolist()
+    if not all(item is None or str(item) == '<NA>' or _is_number(item) for item in items):
+        return array
+    found = np.array([float(item) if _is_number(item) else np.nan for item in items])
+    whole = all(isinstance(item, numbers.Integral) for item in items)
+    return (found.astype(int) if whole else found).reshape(array.shape)
+
+
+def _is_number(item: Any) -> bool:
+    return isinstance(item, (numbers.Real, np.bool_))
 
 
 def _chunks(array: Any) -> Iterator[Any]:

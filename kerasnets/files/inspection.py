@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import rich.box
@@ -12,9 +14,12 @@ import rich.table
 
 from kerasnets.files import atomic, contents
 from kerasnets.files.theanets import records
+from kerasnets.language.listing import html_table
 from kerasnets.typing import Entry, File
 
 FORMATS = {'.keras': 'Keras', '.h5': 'Keras, HDF5', '.weights.h5': 'weights alone, HDF5'}
+
+COLUMNS = ('name', 'form', 'size', 'activation', 'arrays')
 
 #: What a layer may call how much it makes, or the shape of an input.
 SIZES = ('units', 'filters', 'output_dim', 'size', 'batch_shape', 'batch_input_shape', 'shape')
@@ -77,20 +82,36 @@ class Inspection:
     def show(self, file: Any = None) -> None:
         """Print it."""
         console = rich.console.Console(file=file, highlight=False)
-        versions = ', '.join(f'{name} {of}' for name, of in self.versions.items() if of)
-        console.print(f'{self.kind}  ({self.format}; {versions or "no version said"})')
         table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
-        for column in ('name', 'form', 'size', 'activation', 'arrays'):
+        for column in COLUMNS:
             table.add_column(column, overflow='fold')
+        for row in self._rows():
+            table.add_row(*row)
+        first, *lines = self._lines()
+        console.print(first)
+        console.print(table)
+        for line in lines:
+            console.print(line)
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
         for layer in self.layers:
             shapes = '  '.join('×'.join(map(str, shape)) or '1' for shape in layer.params.values())
             size = '' if layer.size is None else str(layer.size)
-            table.add_row(layer.name, layer.form, size, layer.activation, shapes)
-        console.print(table)
-        console.print(f'{self.num_params:,} parameters, {self.size:,} bytes')
-        console.print(f'losses: {", ".join(self.losses) or "none said"}')
-        if self.optimizer:
-            console.print(f'optimizer: {self.optimizer}')
+            yield layer.name, layer.form, size, layer.activation, shapes
+
+    def _lines(self) -> list[str]:
+        """What is said before the table of the layers, and after it."""
+        versions = ', '.join(f'{name} {of}' for name, of in self.versions.items() if of)
+        return [
+            f'{self.kind}  ({self.format}; {versions or "no version said"})',
+            f'{self.num_params:,} parameters, {self.size:,} bytes',
+            f'losses: {", ".join(self.losses) or "none said"}',
+            *([f'optimizer: {self.optimizer}'] if self.optimizer else []),
+        ]
+
+    def _repr_html_(self) -> str:
+        first, *lines = (f'<div>{html.escape(line)}</div>' for line in self._lines())
+        return first + html_table(COLUMNS, self._rows()) + ''.join(lines)
 
 
 def inspect(filename_or_handle: File) -> Inspection:

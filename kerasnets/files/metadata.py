@@ -37,6 +37,7 @@ def describe(net: Any) -> Any:
         'text': text and {'alpha': text.alpha, 'unknown': text.unknown},
         'table': net.table and net.table.as_dict(),
         'time_major': net.time_major,
+        'class_names': _plain(getattr(net, 'class_names', None)),
     }
 
 
@@ -56,6 +57,8 @@ def restore(about: Any, model: Any, cls: Any) -> Any:
     _check_all_described(specs, model)
     net.adopt(builder.adopt(specs, model), model)
     net.time_major = about.get('time_major', False)
+    if about.get('class_names'):
+        net.class_names = list(about['class_names'])
     if about['text']:
         net.text = Text('', alpha=about['text']['alpha'], unknown=about['text']['unknown'])
     if about.get('table'):

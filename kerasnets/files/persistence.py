@@ -108,7 +108,7 @@ class Persistent:
         """Copies and pickles are the network's own file, and what no file holds."""
         handle = io.BytesIO()
         keras_files.save(self, handle)
-        state = {'rng': copy.deepcopy(self.rng), 'history': list(self.history)}
+        state = {'rng': copy.deepcopy(self.rng), 'history': copy.copy(self.history)}
         state['losses'] = list(self.losses)
         return _revived, (type(self), handle.getvalue()), state
 

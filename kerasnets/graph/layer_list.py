@@ -139,6 +139,9 @@ class LayerList:
     def __repr__(self) -> str:
         return listing.listed(self)
 
+    def _repr_html_(self) -> str:
+        return summary.as_html(self, self._nodes)
+
     def summary(self, file: Any = None) -> None:
         """Print a table of the layers: name, form, shape, activation and parameters.
 

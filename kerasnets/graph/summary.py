@@ -1,7 +1,8 @@
-"""A table of the layers of a network."""
+"""A table of the layers of a network, and their graph as a picture."""
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import keras
@@ -10,13 +11,26 @@ import rich.console
 import rich.table
 
 from kerasnets import layers
+from kerasnets.language.listing import html_table
+
+COLUMNS = ('name', 'form', 'shape', 'activation', 'parameters')
+
+#: Of a box in the picture: its width and height, and the room between two.
+BOX = 92, 34, 26
 
 
 def table(nodes: Any) -> Any:
     """Name, form, shape, activation and parameters of each layer, as a rich table."""
     found = rich.table.Table(box=rich.box.SIMPLE_HEAD)
-    for column in ('name', 'form', 'shape', 'activation', 'parameters'):
+    for column in COLUMNS:
         found.add_column(column, overflow='fold')
+    for row in _rows(nodes):
+        found.add_row(*row)
+    return found
+
+
+def _rows(nodes: Any) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
     for node in nodes:
         form = type(node.layer).__name__ if node.spec.layer is not None else node.spec.form
         shape = ', '.join('any' if n is None else str(n) for n in node.output.shape[1:])
@@ -24,8 +38,56 @@ def table(nodes: Any) -> Any:
             f'{param.name.split(".", 1)[1]} {"×".join(map(str, param.shape))}'
             for param in node.params()
         )
-        found.add_row(node.name, form, shape, _activation(node.layer), params)
-    return found
+        rows.append((node.name, form, shape, _activation(node.layer), params))
+    return rows
+
+
+def as_html(net: Any, nodes: Any) -> str:
+    """The table and the picture of a network, for a notebook."""
+    count = f'{net.num_params:,} parameters'
+    return f'{picture(nodes)}{html_table(COLUMNS, _rows(nodes))}<div>{count}</div>'
+
+
+def picture(nodes: Any) -> str:
+    """The graph of the layers in SVG: a box for each, in their order, and a line for each input."""
+    width, height, room = BOX
+    places = {node.name: i * (width + room) for i, node in enumerate(nodes)}
+    longest = max((_reach(node, places) for node in nodes), default=0)
+    top = 4 + 14 * max(0, longest - 1)  # for lines that pass over others
+    parts = []
+    for node in nodes:
+        x = places[node.name]
+        for source in node.spec.sources:
+            start = places[source.split(':')[0]] + width
+            rise = 28 * (_span(start, x) - 1)
+            middle, y = (start + x) / 2, top + (4 if rise else height / 2)
+            way = f'M{start} {y} Q{middle} {y - rise} {x} {y}'
+            parts.append(f'<path d="{way}" fill="none" stroke="#888"/>')
+    for node in nodes:
+        x, size = places[node.name], node.output.shape[-1]
+        label = html.escape(node.name[:14])
+        parts.append(
+            f'<rect x="{x}" y="{top}" width="{width}" height="{height}" rx="4" fill="#eef3f8" '
+            f'stroke="#888"/><text x="{x + width / 2}" y="{top + 15}" text-anchor="middle">{label}'
+            f'</text><text x="{x + width / 2}" y="{top + 28}" text-anchor="middle" fill="#666">'
+            f'{html.escape(str(node.spec.form))} {size}</text>'
+        )
+    across, down = len(nodes) * (width + room), top + height + 4
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{across}" height="{down}" '
+        f'font-family="sans-serif" font-size="11" role="img">{"".join(parts)}</svg>'
+    )
+
+
+def _span(start: Any, end: Any) -> int:
+    """How many boxes further on a line ends."""
+    width, _, room = BOX
+    return round((end - start - room) / (width + room)) + 1
+
+
+def _reach(node: Any, places: Any) -> int:
+    starts = [places[source.split(':')[0]] + BOX[0] for source in node.spec.sources]
+    return max((_span(start, places[node.name]) for start in starts), default=0)
 
 
 def _activation(layer: Any) -> Any:

@@ -1,0 +1,38 @@
+"""The history of a network's training, as a list and as a table."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from kerasnets.language.listing import html_table
+
+#: Rows that a notebook shows, at most: the first and the last of them.
+SHOWN = 20
+
+
+class History(list[dict[str, Any]]):
+    """One dict for each epoch: 'epoch', 'seconds', the monitors; pandas makes a table of it.
+
+    >>> net = kerasnets.Classifier([4, 3])
+    >>> _ = net.train([np.eye(4), [0, 1, 2, 0]], epochs=2)
+    >>> [row['epoch'] for row in net.history]
+    [1, 2]
+    """
+
+    def plot(self, monitor: str = 'loss', axes: Any = None) -> Any:
+        """Draw a monitor over the epochs, with matplotlib; see `plots.learning_curves`."""
+        plots = importlib.import_module('kerasnets.plots')  # which stands above
+        return plots.learning_curves(self, monitor, axes)
+
+    def _repr_html_(self) -> str:
+        names = list(dict.fromkeys(name for row in self for name in row))
+        rows = [[_short(row.get(name, '')) for name in names] for row in self]
+        if len(rows) > SHOWN:
+            half = SHOWN // 2
+            rows = [*rows[:half], ['…'] * len(names), *rows[-half:]]
+        return html_table(names, rows)
+
+
+def _short(value: Any) -> str:
+    return f'{value:.4g}' if isinstance(value, float) else str(value)
