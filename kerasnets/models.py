@@ -14,7 +14,9 @@ MODELS = tuple(
 )
 
 
-def load(filename_or_handle: File, max_params: int | None = None) -> Network:
+def load(
+    filename_or_handle: File, max_params: int | None = None, max_values: int | None = None
+) -> Network:
     """Read a network of any class from a file that `Network.save`, Keras or theanets wrote.
 
     Parameters
@@ -22,6 +24,8 @@ def load(filename_or_handle: File, max_params: int | None = None) -> Network:
     filename_or_handle : str, path or binary file
     max_params : int, optional
         Learnable values that the network may have. Default: as many as the file holds.
+    max_values : int, optional
+        Values that a layer may make of one example. Default: 2²⁷.
 
     Returns
     -------
@@ -33,4 +37,4 @@ def load(filename_or_handle: File, max_params: int | None = None) -> Network:
     FileError
         If there is no such file, it holds no network, or it asks for what no network needs.
     """
-    return Network.load(filename_or_handle, max_params)
+    return Network.load(filename_or_handle, max_params, max_values)

@@ -71,8 +71,10 @@ def save(net: Any, target: Any, members: Any = MappingProxyType({})) -> None:
         devices.together(f'saved {target.name}')
 
 
-def load(source: Any, cls: Any, max_params: Any = None) -> Any:
+def load(source: Any, cls: Any, max_params: Any = None, max_values: Any = None) -> Any:
     """Read a network of class `cls`, or of one derived from it, from a path or a binary file."""
+    if max_values is not None:
+        max_values = positive(max_values, 'max_values')
     if max_params is not None:
         max_params = positive(max_params, 'max_params')
     with atomic.reading(source) as path:
@@ -87,7 +89,7 @@ def load(source: Any, cls: Any, max_params: Any = None) -> Any:
             raise FileError(
                 'the file holds only weights. Build the network and call its load_weights().'
             )
-        policy.check(found, max_params)
+        policy.check(found, max_params, max_values)
         with _named(path, suffix) as link:
             model = keras.saving.load_model(link)
             if suffix == '.h5' and found.optimizer:

@@ -113,7 +113,12 @@ class Persistent:
         return _revived, (type(self), handle.getvalue()), state
 
     @_OnBoth
-    def load(self: Any, filename_or_handle: File, max_params: int | None = None) -> Any:
+    def load(
+        self: Any,
+        filename_or_handle: File,
+        max_params: int | None = None,
+        max_values: int | None = None,
+    ) -> Any:
         """Read a network that `save` wrote, a model that Keras saved, or a pickle of theanets.
 
         Called on a network, it sets the parameters of that one, which must have the same layers.
@@ -125,6 +130,8 @@ class Persistent:
         filename_or_handle : str, path or binary file
         max_params : int, optional
             Learnable values that the network may have. Default: as many as the file holds.
+        max_values : int, optional
+            Values that a layer may make of one example. Default: 2²⁷.
 
         Raises
         ------
@@ -133,8 +140,8 @@ class Persistent:
             needs.
         """
         if isinstance(self, type):
-            return keras_files.load(filename_or_handle, self, max_params)
-        found = keras_files.load(filename_or_handle, type(self), max_params)
+            return keras_files.load(filename_or_handle, self, max_params, max_values)
+        found = keras_files.load(filename_or_handle, type(self), max_params, max_values)
         _take(self, found.params)
         return self
 

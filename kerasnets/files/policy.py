@@ -66,12 +66,15 @@ SIZES = {
     'sequence_length': 1,
 }
 
+#: Values that one example may become on its way through the layers, at most: half a gigabyte.
+WIDEST = 2**27
+
 #: Values that anything may have, and steps that a loop may be written out for.
 FREE = 2**16
 UNROLLED = 2**12
 
 
-def check(contents: Any, max_params: Any = None) -> None:
+def check(contents: Any, max_params: Any = None, max_values: Any = None) -> None:
     """Refuse a file that violates the policy.
 
     Parameters
@@ -79,6 +82,8 @@ def check(contents: Any, max_params: Any = None) -> None:
     contents : Contents
     max_params : int, optional
         Learnable values that its layers may have. Default: as many as it holds.
+    max_values : int, optional
+        Values that an output may have for one example. Default: `WIDEST`.
 
     Raises
     ------
@@ -99,6 +104,23 @@ def check(contents: Any, max_params: Any = None) -> None:
             'intended, pass max_params=.'
         )
     compare(model, contents.weights)
+    _check_outputs(model, WIDEST if max_values is None else max_values)
+
+
+def _check_outputs(model: Any, limit: int) -> None:
+    """Refuse layers that make of one example more than so many values."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            _check_outputs(layer, limit)
+        # all calls of a layer: Keras has no public name for them
+        tensors = [t for node in getattr(layer, '_inbound_nodes', ()) for t in node.output_tensors]
+        for tensor in tensors:
+            values = math.prod(n for n in tensor.shape[1:] if n is not None)
+            if values > limit:
+                raise FileError(
+                    f'the layer {layer.name!r} makes {values:,} values of one example, more than '
+                    f'{limit:,}. If this is intended, pass max_values=.'
+                )
 
 
 def skeleton(config: Any, objects: Any = MappingProxyType({})) -> Any:

@@ -251,3 +251,34 @@ def test_an_hdf5_file_changed_by_others_loses_its_checksum(tmp_path):
     (tmp_path / 'net.h5').write_bytes(hostile.hdf5(lambda file: file.attrs.update(note='mine')))
     assert kerasnets.load(tmp_path / 'net.h5').num_params == 43
     assert contents.read(tmp_path / 'net.h5').about['class'] == 'feedforward.Classifier'
+
+
+def wide(name, *layers):
+    k = keras.layers
+    entries = {
+        'repeated': [k.RepeatVector(10**9)],
+        'padded': [k.Reshape((2, 2)), k.ZeroPadding1D(10**9)],
+        'upsampled': [k.Reshape((2, 2)), k.UpSampling1D(10**9)],
+        'strided': [k.Reshape((2, 2)), k.Conv1DTranspose(1, 1, strides=10**9)],
+    }
+    return keras.Sequential([keras.Input((4,)), *entries[name], *layers])
+
+
+@pytest.mark.parametrize('name', ['repeated', 'padded', 'upsampled', 'strided'])
+def test_an_example_that_would_become_too_large(name, tmp_path):
+    wide(name).save(tmp_path / 'net.keras')
+    with pytest.raises(FileError, match=r'makes [\d,]+ values of one example.*max_values='):
+        kerasnets.load(tmp_path / 'net.keras')
+    assert kerasnets.load(tmp_path / 'net.keras', max_values=10**11).num_params >= 0
+
+
+def test_repeated_concatenation(tmp_path):
+    x = source = keras.Input((4,))
+    join = keras.layers.Concatenate()
+    for _ in range(30):
+        x = join([x, x])  # one layer, called again and again
+    keras.Model(source, x).save(tmp_path / 'net.keras')
+    with pytest.raises(FileError, match=r'makes [\d,]+ values of one example'):
+        kerasnets.load(tmp_path / 'net.keras')
+    with pytest.raises(kerasnets.ConfigurationError, match='max_values as an int of 1 or more'):
+        kerasnets.load(tmp_path / 'net.keras', max_values=0)
