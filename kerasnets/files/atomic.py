@@ -76,11 +76,16 @@ def at_hand(source: Any) -> Iterator[Any]:
             raise FileError(f'cannot read {str(path)!r}: there is no such file.')
         yield path, repr(str(path))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, 'model')
-        with open(path, 'wb') as copy:
-            shutil.copyfileobj(source, copy, BLOCK)
-        yield path, 'the open file'
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, 'model')
+            with open(path, 'wb') as copy:
+                shutil.copyfileobj(source, copy, BLOCK)
+            yield path, 'the open file'
+    except OSError as error:
+        if not isinstance(error, KerasnetsError) and (full := _temporary_fault()):
+            raise FileError(f'cannot read the open file: {full}') from error
+        raise
 
 
 @contextlib.contextmanager
@@ -91,9 +96,25 @@ def reading(source: Any) -> Iterator[Any]:
             yield path
         except Exception as error:  # a hostile file may bring about anything at all
             ours = isinstance(error, KerasnetsError)
+            if not ours and (full := _temporary_fault()):
+                raise FileError(f'cannot read {name}: {full}') from error
             text = ' '.join(str(error if ours else f'{type(error).__name__}: {error}').split())
             remedy = '' if '. ' in text else f'{"" if text.endswith(".") else "."} {REMEDY}'
             raise FileError(f'cannot read {name}: {text}{remedy}') from error
+
+
+def _temporary_fault() -> str | None:
+    """What keeps Keras from its temporary files; None if nothing does."""
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(b'0')
+            file.flush()
+    except OSError as error:
+        return (
+            f'Keras needs a temporary folder, and {tempfile.gettempdir()!r} takes no files '
+            f'({error.strerror}). Make room there, or set TMPDIR to another folder.'
+        )
+    return None
 
 
 @contextlib.contextmanager

@@ -116,7 +116,11 @@ def load_weights(net: Any, source: Any) -> None:
 
 @contextlib.contextmanager
 def _named(path: Any, suffix: Any) -> Iterator[Any]:
-    """The file under a name by which Keras tells its format."""
+    """The file under a name by which Keras tells its format; its own, if that will do."""
+    if path.name.endswith(suffix):
+        with _quiet():
+            yield path
+        return
     with tempfile.TemporaryDirectory() as folder, _quiet():
         link = pathlib.Path(folder, f'model{suffix}')
         os.symlink(path.resolve(), link)

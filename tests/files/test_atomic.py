@@ -132,6 +132,37 @@ def test_a_full_disk(folders):
         assert found == [[0, [0], [f'net{suffix}']]] * 11
 
 
+NOWHERE = """
+import io, pathlib, shutil, sys, tempfile
+import kerasnets
+net = kerasnets.Classifier([4, 5, 3])
+paths = [pathlib.Path(sys.argv[1], f'net{suffix}') for suffix in ('.keras', '.h5', '.bin')]
+for path in paths[:2]:
+    net.save(path)
+shutil.copy(*paths[::2])
+content = paths[0].read_bytes()
+def look():
+    for source in (*paths, io.BytesIO(content)):
+        try:
+            kerasnets.load(source)
+            print('read')
+        except kerasnets.FileError as error:
+            print(error)
+tempfile.tempdir = '/nowhere'
+look()
+"""
+
+
+def test_reading_where_nothing_can_be_written(tmp_path):
+    """Row 26."""
+    said = run(NOWHERE, tmp_path).splitlines()
+    assert len(said) == 4
+    for line in said:
+        says = "Keras needs a temporary folder, and '/nowhere' takes no files"
+        assert line == 'read' or says in line, line
+    assert said[1] == 'read'
+
+
 DENIED = """
 import os, sys, kerasnets
 net = kerasnets.Classifier([4, 3])
