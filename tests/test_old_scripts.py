@@ -1,6 +1,5 @@
 """Scripts in the manner of each release of theanets, and each spelling that they used."""
 
-import contextlib
 import re
 import warnings
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from paths import ROOT
+from warned import warned
 
 import kerasnets as theanets
 from kerasnets import deprecated
@@ -30,16 +30,6 @@ def silent():
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', DeprecationWarning)
         yield
-
-
-@contextlib.contextmanager
-def warned(match, category=DeprecationWarning):
-    """One warning of ours is given; those of Keras are its own matter."""
-    with warnings.catch_warnings(record=True) as seen:
-        warnings.simplefilter('always')
-        yield
-    (found,) = (w for w in seen if w.category is category and w.filename == __file__)
-    assert re.search(match, str(found.message))
 
 
 def values(net):

@@ -11,11 +11,13 @@ import json
 import os
 import pathlib
 import time
+import warnings
 import zipfile
 from typing import Any
 
 import numpy as np
 
+from kerasnets import deprecated
 from kerasnets.data.blocks import EPOCHS
 from kerasnets.errors import ConfigurationError, FileError
 from kerasnets.files import atomic, contents, keras_files
@@ -42,6 +44,16 @@ class Checkpoints:
                 f'cannot save progress to {str(path)!r}: there is no folder {folder}. '
                 'Make it first.'
             )
+        if not os.access(folder, os.W_OK):
+            raise FileError(
+                f'cannot save progress to {str(path)!r}: the folder {str(folder)!r} is not '
+                'writable for this user. Choose another.'
+            )
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise FileError(
+                f'cannot save progress to {str(path)!r}: it is no file, but a folder or a device. '
+                'Choose another name.'
+            )
         number = isinstance(every, (int, float)) and not isinstance(every, bool)
         if not number or every < 0:
             raise ConfigurationError(
@@ -64,9 +76,16 @@ class Checkpoints:
         return self.every - epochs % self.every if self.every else EPOCHS
 
     def save(self, net: Any, state: Any) -> None:
-        """Write a checkpoint, replacing an existing one."""
+        """Write a checkpoint, replacing an existing one.
+
+        If that fails, as on a full disk, training goes on; the next save tries again.
+        """
         path = pathlib.Path(self.path.format(int(time.time())))
-        keras_files.save(net, path, {MEMBER: pack(state)})
+        try:
+            keras_files.save(net, path, {MEMBER: pack(state)})
+        except FileError as error:
+            message = f'progress is not saved, training goes on: {error}'
+            warnings.warn(message, stacklevel=deprecated.callers())
         self.last = time.monotonic()
 
 
@@ -125,6 +144,17 @@ def read(path: Any) -> Any:
             f'cannot resume from {str(path)!r}: expected a checkpoint as train(..., '
             f'save_progress=path) writes them ({error}).'
         ) from None
+
+
+def compare(data: Any, given: Any) -> None:
+    """Warn if a run goes on with other batches than it began with."""
+    for name, before in data.items():
+        if given.get(name) not in (None, before):
+            message = (
+                f'the checkpoint was written with {name} {before}, and this training has '
+                f'{given[name]}: it goes on, but not with the numbers of an unbroken run.'
+            )
+            warnings.warn(message, stacklevel=deprecated.callers())
 
 
 def check(variables: Any, arrays: Any, what: str) -> None:

@@ -231,10 +231,16 @@ class Trainer(Run):
             'validation': self.validation,
             'patience': [self.patience.best, self.patience.failures],
             'history': self.net.history,
+            'data': self._data(),
             'rngs': [rng.bit_generator.state for rng in (self.train.rng, self.net.rng)]
             if self.train.rng is not None
             else [],
         }
+
+    def _data(self) -> dict[str, Any]:
+        """What decides which numbers come of the data: the rows and the size of batches."""
+        count = getattr(self.train, 'count', None)
+        return {'rows': count, 'batches of': getattr(self.train, 'batch_size', None)}
 
     def set_state(self, state: Any) -> None:
         """Go on from what a checkpoint holds; on an error nothing has changed."""
@@ -246,6 +252,7 @@ class Trainer(Run):
         for name, variables in self._variables().items():
             checkpoints.check(variables, state[name], name)
         checkpoints.check(self.fit.seeds, state['noises'], 'noises')
+        checkpoints.compare(state.get('data', {}), self._data())
         rng = restored(state['rngs'][1]) if state['rngs'] else None
         for name, variables in self._variables().items():
             backend.restore(variables, state[name])

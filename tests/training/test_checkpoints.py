@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 from fresh import start
+from warned import warned
 
 import kerasnets
 from kerasnets.errors import ConfigurationError, FileError
@@ -212,3 +213,39 @@ def test_a_legacy_generator_continues_too(tmp_path):
     for a, b in zip(unbroken.params, second.params):
         np.testing.assert_array_equal(a.get_value(), b.get_value())
     assert second.rng.random() == unbroken.rng.random()
+
+
+def test_a_disk_that_fills_does_not_end_training(tmp_path, monkeypatch):
+    whole, net, path = fresh(), fresh(), tmp_path / 'run.keras'
+    whole.train([X, Y], epochs=6, **OPTIONS)
+    save, saved = keras_files.save, []
+
+    def full_at_first(*args):
+        saved.append(args)
+        if len(saved) < 3:
+            raise FileError('no space left on device')
+        save(*args)
+
+    monkeypatch.setattr(keras_files, 'save', full_at_first)
+    with warned('not saved, training goes on: no space left', UserWarning, times=2):
+        net.train([X, Y], epochs=6, save_progress=path, save_every=2, **OPTIONS)
+    assert_same(whole, net)
+    assert checkpoints.read(path)['epoch'] == 6
+
+
+def test_other_batches_than_before_are_said(tmp_path):
+    path = tmp_path / 'run.keras'
+    fresh().train([X, Y], epochs=1, save_progress=path, **OPTIONS)
+    for data, size in [([X, Y], 20), ([X[:50], Y[:50]], 16)]:
+        with warned('not with the numbers of an unbroken run', UserWarning):
+            fresh().train(data, epochs=2, resume=path, **{**OPTIONS, 'batch_size': size})
+
+
+def test_a_place_where_no_progress_can_be_saved_is_refused_before_training(tmp_path):
+    (tmp_path / 'folder.keras').mkdir()
+    os.mkfifo(tmp_path / 'pipe.keras')
+    net = fresh()
+    for name in ('folder.keras', 'pipe.keras'):
+        with pytest.raises(FileError, match='it is no file, but a folder or a device'):
+            net.train([X, Y], epochs=1, save_progress=tmp_path / name)
+    assert not net.history
