@@ -206,8 +206,9 @@ class Network(Persistent, Symbols, LayerList):
             an autoencoder; 'sample': set weights to examples.
         epochs, max_updates : int, optional
             Upper limits. Default: train until `patience` is exhausted.
-        learning_rate : float or keras.optimizers.schedules.LearningRateSchedule, optional
-            Default 1e-4, except for algorithms without a learning rate.
+        learning_rate : float, 'auto' or keras.optimizers.schedules.LearningRateSchedule, optional
+            Default 1e-4, except for algorithms without a learning rate. 'auto' takes the rate that
+            `find_learning_rate` finds with the training data.
         batch_size : int
             Examples in a batch, for arrays.
         train_batches, valid_batches : int, optional

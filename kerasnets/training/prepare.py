@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -14,11 +15,13 @@ from kerasnets.errors import ConfigurationError
 from kerasnets.graph.loss_graph import Asked
 from kerasnets.initializers import generator
 from kerasnets.optimizers import Esgd
-from kerasnets.training import checkpoints, choice, fits, trainer
+from kerasnets.training import checkpoints, choice, fits, rate_search, trainer
 from kerasnets.training.checkpoints import Checkpoints
 from kerasnets.training.patience import Patience
 from kerasnets.training.settings import check_keywords
 from kerasnets.training.trainer import Trainer
+
+log = logging.getLogger('kerasnets')
 
 #: Settings that TensorBoard shows among the hyperparameters, beside all of the algorithm and the
 #: regularizers.
@@ -54,6 +57,7 @@ def prepare(
     factors = objectives.class_weight(settings.class_weight)
     callbacks = _callbacks(settings.callbacks)
     own = _watchers(net, settings, told)
+    settings.learning_rate = _rate(objectives, train, algo, settings, options)
     optimizer = objectives.optimizer(algo, settings.learning_rate, settings.continue_, **options)
     curved = isinstance(optimizer, Esgd)
     asked = Asked(built, False, watched, settings.monitor_gradients, factors, curved)
@@ -65,21 +69,32 @@ def prepare(
     sets[0].shuffle(generator(int(seeds[0])))
     fit.reseed(generator(int(seeds[1])))
     watched = [*own, *callbacks]
-    prepared = Trainer(
-        net,
-        fit,
-        optimizer,
-        sets[0],
-        sets[1],
-        patience,
-        settings,
-        watched,
-        checkpoints,
-        bool(watched),
-    )
+    more = patience, settings, watched, checkpoints, bool(watched)
+    prepared = Trainer(net, fit, optimizer, *sets, *more)
     if state is not None:
         prepared.set_state(state)
     return prepared
+
+
+def _rate(objectives: Any, train: Any, algo: Any, settings: Any, options: Any) -> Any:
+    """The learning rate as it is asked for; for 'auto' the one that a search finds."""
+    if not isinstance(settings.learning_rate, str):
+        return settings.learning_rate
+    if settings.learning_rate != 'auto':
+        raise ConfigurationError(
+            f"expected learning_rate as a number, a schedule or 'auto', got "
+            f'{settings.learning_rate!r}.'
+        )
+    if hasattr(train, '__next__'):
+        raise ConfigurationError(
+            "learning_rate='auto': expected data that can be read twice, got a generator. Pass "
+            'arrays, or a callable.'
+        )
+    curve = rate_search.find(
+        objectives, train, algo, *rate_search.RANGE, rate_search.STEPS, settings.batch_size, options
+    )
+    log.info('learning_rate=%.3g was found for %s', curve.best, algo)
+    return curve.best
 
 
 def _sets(data_spec: Any, train: Any, valid: Any, settings: Any) -> Any:

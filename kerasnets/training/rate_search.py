@@ -19,6 +19,9 @@ from kerasnets.graph.loss_graph import Asked
 from kerasnets.optimizers import Esgd
 from kerasnets.typing import Array
 
+#: Where a search begins and ends, and its steps, unless it is told otherwise.
+RANGE, STEPS = (1e-7, 10.0), 100
+
 #: Weight of the past in the running mean of the losses.
 SMOOTH = 0.9
 

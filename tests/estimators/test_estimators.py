@@ -96,13 +96,17 @@ def test_partial_fit_goes_on():
         model.partial_fit(X[:1], ['rose'])
 
 
-def test_searches_pipelines_and_processes():
+def test_searches_and_pipelines():
     search = GridSearchCV(
         make_pipeline(StandardScaler(), NetClassifier([8], **QUICK)),
         {'netclassifier__weight_l2': [0.0, 0.1], 'netclassifier__layers': [[4], [(8, 'tanh')]]},
         cv=2,
     ).fit(X, NAMES)
     assert set(search.best_params_) == {'netclassifier__weight_l2', 'netclassifier__layers'}
+
+
+@pytest.mark.slow  # each process imports TensorFlow
+def test_processes():
     model = NetClassifier([8], **QUICK)
     np.testing.assert_array_equal(
         cross_val_score(model, X, NAMES, cv=2, n_jobs=2), cross_val_score(model, X, NAMES, cv=2)

@@ -1,11 +1,11 @@
 """Models that Keras made, and networks on their way to other places."""
 
 import copy
-import multiprocessing
 import pickle
 import threading
 from concurrent.futures import ProcessPoolExecutor
 
+import fresh
 import joblib
 import keras
 import numpy as np
@@ -205,8 +205,7 @@ def test_a_worker_process_is_sent_a_network():
     """Row 23: started anew, it has the network from its own file."""
     net = kerasnets.recurrent.Regressor([4, (6, 'scrn'), 2])
     net.train([S, S[..., :2]], epochs=1)
-    spawn = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+    with ProcessPoolExecutor(1, mp_context=fresh.SERVER) as pool:
         found, history = pool.submit(predictions, net, S).result()
     np.testing.assert_allclose(found, net.predict(S), atol=1e-6)
     assert history == net.history

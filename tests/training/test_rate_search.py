@@ -47,3 +47,22 @@ def test_esgd_is_told_the_curvature_here_too():
     net = kerasnets.Regressor([4, 2])
     curve = net.find_learning_rate([X, X[:, :2]], 'esgd', steps=20, batch_size=len(X))
     assert 1e-3 < curve.best < 10
+
+
+def test_a_learning_rate_is_found_for_training():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(200, 5)).astype('f')
+    y = x[:, :3].argmax(1)
+    nets = [kerasnets.Classifier([5, (8, 'tanh'), 3], rng=2) for _ in range(3)]
+    best = nets[0].find_learning_rate([x, y], 'adam').best
+    nets[0].train([x, y], algo='adam', learning_rate=best, epochs=5)
+    nets[1].train([x, y], algo='adam', learning_rate='auto', epochs=5)
+    assert float(nets[1].model.optimizer.learning_rate) == pytest.approx(best)
+    for a, b in zip(nets[0].params, nets[1].params):
+        np.testing.assert_array_equal(a.get_value(), b.get_value())
+    nets[2].train([x, y], algo='adam', epochs=5)  # with the default rate
+    assert nets[1].score(x, y) > nets[2].score(x, y) + 0.1
+    with pytest.raises(kerasnets.ConfigurationError, match=r"'auto', got 'fast'"):
+        nets[0].train([x, y], learning_rate='fast')
+    with pytest.raises(kerasnets.ConfigurationError, match='that can be read twice'):
+        nets[0].train(iter([[x, y]]), learning_rate='auto', epochs=1)
