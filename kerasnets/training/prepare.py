@@ -70,7 +70,7 @@ def prepare(
     fit.reseed(generator(int(seeds[1])))
     watched = [*own, *callbacks]
     more = patience, settings, watched, checkpoints, bool(watched)
-    prepared = Trainer(net, fit, optimizer, *sets, *more)
+    prepared = Trainer(net, fit, optimizer, sets[0], sets[1], *more)
     if state is not None:
         prepared.set_state(state)
     return prepared
