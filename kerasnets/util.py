@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from kerasnets import layers as families
-from kerasnets.errors import ConfigurationError
+from kerasnets.errors import ConfigurationError as ConfigurationError
 from kerasnets.graph.parameters import Parameter, parameters
 from kerasnets.initializers import generator, weights
 from kerasnets.typing import Array, Layers, Seed
 
 __all__ = [
-    'ConfigurationError', 'enable_default_logging', 'encode_labels', 'log', 'outputs_matching',
-    'params_matching', 'random_matrix', 'random_vector',
+    'enable_default_logging', 'encode_labels', 'log', 'outputs_matching', 'params_matching',
+    'random_matrix', 'random_vector',
 ]  # fmt: skip
 
 _log = logging.getLogger('kerasnets')
