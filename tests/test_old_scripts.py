@@ -183,6 +183,25 @@ def test_0_8_a_layer_of_its_own(tmp_path):
     np.testing.assert_allclose(out['gate:pre'], X @ g + 1, atol=1e-5)
 
 
+def test_a_layer_with_a_constructor_of_its_own(tmp_path):
+    class Scaled(theanets.Layer):
+        def __init__(self, size, inputs=(), name=None, factor=2, **kwargs):
+            super().__init__(size=size, inputs=inputs, name=name, **kwargs)
+            self.factor = factor
+
+        def setup(self):
+            self.add_weights('w')
+
+        def transform(self, inputs):
+            return self.factor * keras.ops.dot(self._only_input(inputs), self.find('w'))
+
+    net = theanets.Regressor([6, dict(form='scaled', size=5, factor=3), (2, 'linear')])
+    w = net.find('hid1', 'w').get_value()
+    np.testing.assert_allclose(net.feed_forward(X)['hid1:out'], 3 * X @ w, atol=1e-4)
+    net.save(tmp_path / 'net.keras')
+    np.testing.assert_array_equal(theanets.load(tmp_path / 'net.keras').predict(X), net.predict(X))
+
+
 # Every spelling, and the one of today
 
 

@@ -217,6 +217,11 @@ class Layer:
     def setup(self) -> None:
         """Add the parameters of the layer; for classes derived from `Layer`."""
 
+    def _only_input(self, inputs: Any) -> Any:
+        """The one tensor among the inputs, within `transform`; theanets' helper."""
+        (tensor,) = inputs.values()
+        return tensor
+
     def to_spec(self) -> dict[str, Any]:
         """The layer as a dict entry of the language of layers."""
         spec = self._bound.spec
