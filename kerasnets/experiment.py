@@ -11,7 +11,7 @@ from kerasnets import deprecated, models
 from kerasnets.errors import ConfigurationError
 from kerasnets.network import Network
 from kerasnets.training import settings
-from kerasnets.typing import Data, Monitors, Path
+from kerasnets.typing import Monitors, Path
 
 
 class Experiment:
@@ -60,24 +60,16 @@ class Experiment:
         self.network = network
         self.network.defaults = {**network.defaults, **defaults}
 
-    def itertrain(
-        self, train: Data = None, valid: Data | None = None, optimize: Any = None, **keywords: Any
-    ) -> Iterator[tuple[Monitors, Monitors]]:
-        """Train with one algorithm after another; yield what `Network.itertrain` yields.
+    def itertrain(self, *args: Any, **keywords: Any) -> Iterator[tuple[Monitors, Monitors]]:
+        """Train, and yield what `Network.itertrain` yields, whose arguments it takes.
 
         Keywords of the call come before those of the experiment.
         """
-        if optimize is not None:
-            keywords['optimize'] = optimize
-        return self.network.itertrain(train, valid, **keywords)
+        return self.network.itertrain(*args, **keywords)
 
-    def train(
-        self, train: Data = None, valid: Data | None = None, optimize: Any = None, **keywords: Any
-    ) -> tuple[Monitors, Monitors]:
+    def train(self, *args: Any, **keywords: Any) -> tuple[Monitors, Monitors]:
         """Train to the end. Takes what `itertrain` takes; returns the monitors of the last."""
-        if optimize is not None:
-            keywords['optimize'] = optimize
-        return self.network.train(train, valid, **keywords)
+        return self.network.train(*args, **keywords)
 
     def run(self, *args: Any, **keywords: Any) -> tuple[Monitors, Monitors]:
         """Former name of `train`."""

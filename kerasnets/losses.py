@@ -243,7 +243,7 @@ class Loss:
         for key, value in {'output_name': name, '_target': target, '_weights': weights}.items():
             object.__setattr__(bound, key, value)
         value = scalar(ops.convert_to_tensor(bound(outputs)), type(self).__name__)
-        return value, ops.sum(ops.ones_like(outputs[name][..., 0]))
+        return value, ops.sum(ops.ones_like(outputs[name][..., 0]) if weights is None else weights)
 
     def diff(self, outputs: Any) -> Any:
         """Of a user's class: the output less the target."""

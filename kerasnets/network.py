@@ -280,9 +280,9 @@ class Network(Persistent, Symbols, LayerList):
         data: Data,
         algo: Any = 'rmsprop',
         *,
-        low: float = 1e-7,
-        high: float = 10.0,
-        steps: int = 100,
+        low: float = rate_search.RANGE[0],
+        high: float = rate_search.RANGE[1],
+        steps: int = rate_search.STEPS,
         batch_size: int = 32,
         **options: Any,
     ) -> rate_search.RateCurve:

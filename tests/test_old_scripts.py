@@ -397,6 +397,8 @@ def test_layers_are_made_by_name_and_bound():
     layer.bind(theanets.Network([dict(size=3, ndim=3)]))
     assert [param.name for param in layer.params] == ['l.xh', 'l.hh', 'l.b']
     x = RNG.normal(size=(2, 5, 3)).astype('f')
+    with pytest.raises(theanets.ConfigurationError, match='reads, got an empty one'):
+        theanets.Layer.build('rnn', size=4).bind(theanets.Network())
     outputs, updates = layer.connect({'in:out': x})
     assert (sorted(outputs), updates) == (['l:out', 'l:pre'], [])
     found = keras.ops.convert_to_numpy(outputs['l:out'])
@@ -478,6 +480,9 @@ def test_a_loss_of_its_own_has_weights():
     w = RNG.random(Y.shape).astype('f')
     want = np.sum(w * (net.predict(X) > Y)) / np.sum(w)
     assert net.evaluate([X, Y, w])['loss'] == pytest.approx(want, rel=1e-5)
+    w[:20] *= 9  # of a batch by themselves, so that batches weigh differently
+    want = np.sum(w * (net.predict(X) > Y)) / np.sum(w)
+    assert net.evaluate([X, Y, w], batch_size=20)['loss'] == pytest.approx(want, rel=1e-5)
 
 
 # Files
@@ -553,6 +558,7 @@ def test_time_first(model, tmp_path):
     assert_same(one, other)
     np.testing.assert_array_equal(one.predict(x), np.swapaxes(other.predict(turned[0]), 0, 1))
     assert one.score(*data) == pytest.approx(other.score(*turned), rel=1e-6)
+    assert one.predict(np.zeros((7, 0, 3))).shape[:2] == (7, 0)
     if model == 'Autoencoder':
         code = one.encode(x)
         assert code.shape == (7, 5, 4)

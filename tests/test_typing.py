@@ -1,5 +1,6 @@
 """The public names have types, and a type checker finds them."""
 
+import dataclasses
 import importlib.metadata
 import pathlib
 
@@ -9,6 +10,8 @@ from fresh import bare
 from paths import ROOT
 
 import kerasnets
+from kerasnets import optimizers, regularizers
+from kerasnets.training import settings
 
 
 @pytest.mark.slow  # `tox -e lint` runs mypy too
@@ -42,3 +45,11 @@ def test_the_lazy_names_are_those_that_a_checker_sees():
 def test_keras_is_imported_only_when_needed():
     command = 'import sys, kerasnets; print({"keras", "tensorflow", "jax"} & set(sys.modules))'
     assert bare(command) == 'set()\n'
+
+
+def test_the_typed_keywords_are_those_of_training():
+    typed = set(settings.Keywords.__annotations__)
+    course = {field.name for field in dataclasses.fields(settings.Settings)}
+    penalties = set(regularizers.names()) - set(regularizers.ALIASES)
+    ours = {name for algo in optimizers.ALGORITHMS for name in optimizers.keywords(algo)}
+    assert {*course, *settings.PARTS, *penalties, *ours} <= typed

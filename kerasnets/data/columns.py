@@ -324,26 +324,21 @@ def _separator(text: str) -> str:
         found = csv.Sniffer().sniff(text[:SAMPLE], SEPARATORS).delimiter
     except csv.Error:
         found = ','
-    if found in header:
-        return found
-    return max(SEPARATORS, key=header.count) if any(s in header for s in SEPARATORS) else ','
+    return found if found in header else max(SEPARATORS, key=header.count)
 
 
 def _useless(texts: Sequence[str]) -> str | None:
     """Why a column cannot help to predict; None if it may."""
-    different = {text for text in texts if text}
+    given = [text for text in texts if text]
+    different = set(given)
     if len(different) < 2:
         return f'one value: {different.pop()!r}' if different else 'no value'
-    if len(different) == len(texts) >= IDENTIFIERS and not _readable(texts):
-        return 'a different word in each row'
-    if len(different) > WORDS and not _readable([text for text in texts if text]):
-        return f'{len(different)} different words'
-    return None
-
-
-def _readable(texts: Sequence[str]) -> bool:
-    """Whether texts are numbers or dates."""
-    return _numbers(texts) is not None or _days(texts) is not None
+    keys = len(different) == len(texts) >= IDENTIFIERS
+    if not keys and len(different) <= WORDS:
+        return None
+    if _numbers(given) is not None or _days(given) is not None:
+        return None
+    return 'a different word in each row' if keys else f'{len(different)} different words'
 
 
 def _days(texts: Sequence[str]) -> Array | None:

@@ -48,8 +48,9 @@ def compute(
         return devices.run(function, batch)
 
     results = _in_batches(run, arrays, specs)
-    turned = models.data_spec.time_major
-    return {n: turn(results[n]) if turned and results[n][0].ndim > 1 else results[n] for n in names}
+    if models.data_spec.time_major:  # sequences of different lengths stay a list
+        results = {n: turn(y) if getattr(y, 'ndim', 0) > 2 else y for n, y in results.items()}
+    return {name: results[name] for name in names}
 
 
 def _in_batches(function: Any, arrays: Any, specs: Any) -> Any:

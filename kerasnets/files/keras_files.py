@@ -116,8 +116,11 @@ def load_weights(net: Any, source: Any) -> None:
 
 @contextlib.contextmanager
 def _named(path: Any, suffix: Any) -> Iterator[Any]:
-    """The file under a name by which Keras tells its format; its own, if that will do."""
-    if path.name.endswith(suffix):
+    """The file under a name by which Keras tells its format; its own, if that will do.
+
+    Not for a .keras file, beside which Keras may extract its arrays.
+    """
+    if suffix != '.keras' and path.name.endswith(suffix):
         with _quiet():
             yield path
         return
@@ -131,9 +134,9 @@ def _write(net: Any, path: Any, suffix: Any, members: Any) -> None:
     """Write a network, then check what was written."""
     about = json.dumps(metadata.describe(net))
     if suffix == '.keras':
-        archive = path.with_name(f'{path.name}.keras')  # the only name that Keras writes
-        net.model.save(archive)
-        os.replace(archive, path)
+        written = path.with_name(f'{path.name}.keras')  # the only name that Keras writes
+        net.model.save(written)
+        os.replace(written, path)
         with zipfile.ZipFile(path, 'a') as archive:
             archive.writestr(contents.MEMBER, about)
             for name, content in members.items():

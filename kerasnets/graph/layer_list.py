@@ -109,6 +109,10 @@ class LayerList:
 
     def node_for(self, entry: Any) -> Any:
         """A node for an entry after the layers that are there, of which it is not made one."""
+        if not self._nodes:
+            raise ConfigurationError(
+                f'expected a network with layers that {entry!r} reads, got an empty one.'
+            )
         spec = parse(entry, len(self._nodes), previous=self._nodes[-1].name)
         return builder.add_node(self._nodes, spec, self.rng, self.INPUT_NDIM)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kerasnets.errors import ConfigurationError, positive
-from kerasnets.language.spec import extend
+from kerasnets.language.spec import extend, is_size, parse
 from kerasnets.typing import Layers
 
 
@@ -25,11 +25,11 @@ def arrange(layers: Layers, tied_weights: bool = False, recurrent_form: str | No
     found = list(layers)
     if recurrent_form is not None:
         for i in range(1, len(found) - 1):
-            if isinstance(found[i], int):
+            if is_size(found[i]):
                 found[i] = extend(found[i], {'form': recurrent_form})
     if not tied_weights:
         return found
-    sizes = [_size(entry) for entry in found]
+    sizes = [parse(entry, i).size for i, entry in enumerate(found)]
     if len(found) < 3 or sizes != sizes[::-1]:
         raise ConfigurationError(
             f'tied_weights: expected layers whose sizes are the same from both ends, got {sizes}. '
@@ -51,12 +51,3 @@ def check_decoded(decode_from: Any, layers: Any) -> int:
             f'got {count}.'
         )
     return count
-
-
-def _size(entry: Any) -> Any:
-    """The size that an entry says, or None."""
-    if isinstance(entry, dict):
-        return entry.get('size')
-    if isinstance(entry, (tuple, list)):
-        return next((part for part in entry if isinstance(part, int)), None)
-    return entry if isinstance(entry, int) else getattr(entry, 'size', None)

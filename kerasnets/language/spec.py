@@ -111,7 +111,7 @@ def extend(entry: Entry, keywords: Any) -> Entry:
         return entry
     if entry is None or isinstance(entry, Mapping):
         return {**keywords, **(entry or {})}
-    if _is_size(entry):
+    if is_size(entry):
         return {'size': entry, **keywords}
     if isinstance(entry, str):
         return {'form': entry, **keywords}
@@ -146,11 +146,11 @@ def _fields(entry: Entry, place: int) -> dict[str, Any]:
     if hasattr(entry, 'as_entry'):  # a Layer as theanets had it
         entry = entry.as_entry()
     if isinstance(entry, str):
-        return {'form': _form(entry)}
-    if _is_size(entry):
+        return {'form': known_form(entry)}
+    if is_size(entry):
         return {'form': default, 'size': _size(entry)}
     if isinstance(entry, (tuple, list)):
-        if place == 0 and len(entry) > 1 and all(_is_size(e) or e is None for e in entry):
+        if place == 0 and len(entry) > 1 and all(is_size(e) or e is None for e in entry):
             return {'form': 'input', 'shape': tuple(None if e is None else _size(e) for e in entry)}
         return _from_tuple(entry, default)
     if isinstance(entry, Mapping):
@@ -176,7 +176,7 @@ def _from_tuple(entry: Entry, default: Any) -> dict[str, Any]:
     entry = [getattr(part, 'FORM', part) for part in entry]  # a class of layers means its form
     forms = [part for part in entry if isinstance(part, str) and registry.form_of(part)]
     for part in entry:
-        if _is_size(part):
+        if is_size(part):
             put('size', _size(part))
         elif part in forms and not (part == 'softmax' and len(forms) > 1):
             put('form', registry.form_of(part))
@@ -197,13 +197,13 @@ def _from_dict(entry: Entry, default: Any) -> dict[str, Any]:
     entry = deprecated.renamed(entry, deprecated.ENTRIES)
     if default == 'input' and 'input_dim' in entry:
         dim = entry.pop('input_dim')
-        entry['size' if _is_size(dim) else 'shape'] = dim
+        entry['size' if is_size(dim) else 'shape'] = dim
     fields = {key: entry[key] for key in KEYS if entry.get(key) is not None}
     form = fields.get('form', default)
     form = getattr(form, 'FORM', form)
     if not isinstance(form, str):
         raise ConfigurationError(f'expected the form as a str, got {form!r}.')
-    fields['form'] = _form(form)
+    fields['form'] = known_form(form)
     states = [(key, fields.pop(key)) for key in STATES if key in fields]
     for key, name in states:
         if not isinstance(name, str):
@@ -219,17 +219,19 @@ def _from_dict(entry: Entry, default: Any) -> dict[str, Any]:
     return fields
 
 
-def _is_size(value: Any) -> bool:
+def is_size(value: Any) -> bool:
+    """Whether an entry, or a part of one, is a size: an int of any kind."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _size(value: Any) -> Any:
-    if not _is_size(value) or value < 1:
+    if not is_size(value) or value < 1:
         raise ConfigurationError(f'expected a size of 1 or more as an int, got {value!r}.')
     return int(value)
 
 
-def _form(word: Any) -> Any:
+def known_form(word: str) -> str:
+    """The form that a word names; ConfigurationError if there is none."""
     form = registry.form_of(word)
     if form is not None:
         return form
@@ -251,7 +253,7 @@ def _name(typed: Any, default: Any) -> Any:
 
 def _sized_inputs(typed: Any, previous: Any) -> Any:
     """Names of outputs, and their sizes: an int, or a dict of names, says those too."""
-    if _is_size(typed):
+    if is_size(typed):
         return _inputs(None, previous), (_size(typed),)
     if isinstance(typed, Mapping):
         return _inputs(tuple(typed), previous), tuple(map(_size, typed.values()))

@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kerasnets import activations
-from kerasnets.errors import ConfigurationError, pick, suggest
+from kerasnets.errors import ConfigurationError, pick
 from kerasnets.language import registry
+from kerasnets.language.spec import known_form
 from kerasnets.layers import written
 
 log = logging.getLogger('kerasnets')
@@ -256,12 +257,7 @@ def class_of(form: str) -> Any:
     """
     if form in registry.OWN:
         return getattr(registry.OWN[form], 'kind', None) or _other(form)
-    known = registry.form_of(form) or registry.form_of(form.lower())
-    if known is None:
-        raise ConfigurationError(
-            f'unknown layer form {form!r}.{suggest(form, registry.FORMS)} '
-            f'Known: {", ".join(registry.FORMS)}.'
-        )
+    known = registry.form_of(form) or known_form(form.lower())
     return KINDS.get(SAME.get(known, known)) or _other(known)
 
 

@@ -119,7 +119,7 @@ class Written(keras.layers.Layer):
 def _instance(layer: Any, shapes: Any) -> Any:
     """The user's object within a Keras layer, with theanets' helpers for `setup`."""
     theirs = layer.kind(size=layer.size, name=layer.name, **layer.settings)
-    first = next(iter(shapes))[-1] if len(shapes) == 1 else None
+    first = shapes[0][-1] if len(shapes) == 1 else None
     sizes = {'input_size': first, 'output_size': layer.size, 'size': layer.size}
     kept = {
         'add_weights': staticmethod(functools.partial(_add_weights, layer, first)),

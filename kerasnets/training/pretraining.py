@@ -20,6 +20,7 @@ from kerasnets.initializers import generator
 from kerasnets.language.spec import parse
 from kerasnets.losses import Loss
 from kerasnets.training.run import InTurn, Once
+from kerasnets.training.settings import Settings
 
 #: Examples that 'sample' looks at, at most.
 EXAMPLES = 10_000
@@ -165,7 +166,7 @@ def _sampled(net: Any, train: Any, valid: Any, keywords: Any) -> Iterator[Any]:
             read = net.feed_forward(batch[0])[f'{before.name}:out']
             rows = _drawn(read, params['w'].shape[1], rng).T
         params['w'].set_value(rows)
-    size = keywords.get('batch_size', 32)
+    size = keywords.get('batch_size', Settings.batch_size)
     monitors = net.evaluate(train, batch_size=size)
     yield monitors, monitors if valid is None else net.evaluate(valid, batch_size=size)
 
