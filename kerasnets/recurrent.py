@@ -8,7 +8,6 @@ from typing import Any
 from kerasnets import feedforward
 from kerasnets.errors import ConfigurationError
 from kerasnets.graph import loss_graph
-from kerasnets.graph.nodes import is_chain
 from kerasnets.sampling import explained
 from kerasnets.sampling.sampler import Sampler
 from kerasnets.text import Text, batches
@@ -96,6 +95,9 @@ class Classifier(feedforward.Classifier):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
+        stop: Any = None,
+        repetition_penalty: float = 1.0,
+        return_log_probs: bool = False,
     ) -> Iterator[Any]:
         """Write a sequence on from a seed, reading what was written.
 
@@ -117,11 +119,20 @@ class Classifier(feedforward.Classifier):
             Draw among this many of the most probable labels.
         top_p : float, optional
             Draw among the fewest labels that hold this much of the probability.
+        stop : int, str or list of int, optional
+            A stream ends with this label, with these labels in a row, or with this text.
+        repetition_penalty : float
+            Logits of labels that were there are divided by it, or multiplied where they are
+            negative: above 1 they become less probable.
+        return_log_probs : bool
+            Give (label, log p) instead of the label alone, p being the probability that the
+            network gives it, before temperature and all that follows.
 
         Returns
         -------
         generator
-            Of an int for each step, or of a list of int if there are several streams.
+            Of an int for each step, or of a list of int if there are several streams, with None
+            for those that have ended.
 
         Raises
         ------
@@ -135,7 +146,15 @@ class Classifier(feedforward.Classifier):
         >>> len(list(net.predict_sequence([0, 1], 10, rng=1)))
         10
         """
-        return self._sampler().sample(labels, steps, streams, rng, temperature, top_k, top_p)
+        if isinstance(stop, str):
+            if self.text is None:
+                raise ConfigurationError(
+                    f'expected stop as labels, got {stop!r}: the network has no alphabet. Make '
+                    'it with text=Text(...).'
+                )
+            stop = self.text.encode(stop)
+        how = temperature, top_k, top_p, stop, repetition_penalty, return_log_probs
+        return self._sampler().sample(labels, steps, streams, rng, *how)
 
     def explain_text(self, text: str) -> explained.Explained:
         """Compute the probability of each character of a text given those before it.
@@ -167,10 +186,6 @@ class Classifier(feedforward.Classifier):
 
     def _sampler(self) -> Sampler:
         if 'sampler' not in self._made:
-            if not is_chain(self._nodes):
-                raise ConfigurationError(
-                    'predict_sequence(): expected a chain of layers, got one that branches.'
-                )
             logits = loss_graph.logits_reader(self._nodes)
             self._made['sampler'] = Sampler(self._nodes, logits)
         return self._made['sampler']

@@ -65,6 +65,8 @@ class ArraySpec:
         Whether it takes sequences of different lengths.
     masked : bool
         Whether a mask of the padding goes with each batch of such sequences.
+    longest : int or None
+        Steps that a sequence may have.
     """
 
     name: str
@@ -75,6 +77,7 @@ class ArraySpec:
     dtype: str = 'float32'
     ragged: bool = False
     masked: bool = False
+    longest: int | None = None
 
     def take(self, data: Any) -> Any:
         """The data as numpy, `Ragged` or a sparse matrix, if it fits; never a copy of an array.
@@ -170,6 +173,12 @@ class ArraySpec:
             raise DataError(
                 f'{self.name}: expected shape {_shape(self.shape)}, got {tuple(shape)}.'
                 + self._hint(shape)
+            )
+        if self.longest is not None and shape[first] > self.longest:
+            raise DataError(
+                f'{self.name}: expected at most {self.longest} steps, for which the network has '
+                f'learned positions, got {shape[first]}. Cut the sequences, or make the network '
+                "with positions='rotary' or a larger context."
             )
 
     def _hint(self, shape: Any) -> Any:

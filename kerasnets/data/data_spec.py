@@ -13,7 +13,7 @@ from keras import ops
 from kerasnets.data.array_spec import ArraySpec, Ragged, end_to_end, fill, is_ragged, turn
 from kerasnets.errors import DataError
 from kerasnets.graph.masks import Padded, check
-from kerasnets.graph.nodes import classes_of, find_output, full_name, inputs_of
+from kerasnets.graph.nodes import classes_of, find_output, full_name, inputs_of, reach_of
 
 
 class DataSpec:
@@ -46,6 +46,7 @@ class DataSpec:
         self.takes_labels = takes_labels
         self.time_major = time_major
         self.inputs = inputs_of(nodes)
+        self.longest = reach_of(nodes)
         self.leads = [self._lead(i) for i in range(len(losses))]
         self.own = [self._own(i) for i in range(len(losses))]  # what each asks of the data
         self._shapes: Any = {}
@@ -231,6 +232,7 @@ class DataSpec:
     def _sized(self, spec: Any, x: Any) -> Any:
         """The spec, for sequences of different lengths if that is what has come."""
         free = len(spec.shape) > 1 and spec.shape[1] is None
+        spec = dataclasses.replace(spec, longest=self.longest if free else None)
         if not free or not is_ragged(x, len(spec.shape)):
             return spec
         check(self.nodes)

@@ -59,10 +59,11 @@ def save(net: Any, target: Any, members: Any = MappingProxyType({})) -> None:
             f'Keras wants the name to end in .keras.',
             stacklevel=deprecated.callers(),
         )
-    if suffix == '.h5' and shares_weights(net.model):
+    unfit = _unfit(net.model) if suffix == '.h5' else None
+    if unfit:
         raise FileError(
-            f'cannot write {str(target)!r}: layers of this network share weights, which an .h5 '
-            f'file cannot store. Try {str(target.with_suffix(".keras"))!r}.'
+            f'cannot write {str(target)!r}: {unfit}, which an .h5 file cannot store. '
+            f'Try {str(target.with_suffix(".keras"))!r}.'
         )
     if devices.is_first():
         with atomic.replacing(target) as path, devices.alone():
@@ -128,6 +129,16 @@ def _named(path: Any, suffix: Any) -> Iterator[Any]:
         link = pathlib.Path(folder, f'model{suffix}')
         os.symlink(path.resolve(), link)
         yield link
+
+
+def _unfit(model: Any) -> str | None:
+    """What a model has that the format .h5 cannot hold."""
+    if shares_weights(model):
+        return 'layers of this network share weights'
+    inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    if any(not isinstance(o, keras.Layer) for m in inner for o in getattr(m, 'operations', ())):
+        return 'a layer of this network has operations of keras.ops, as learned positions are'
+    return None
 
 
 def _write(net: Any, path: Any, suffix: Any, members: Any) -> None:

@@ -239,6 +239,8 @@ def _is_known(module: Any, name: str) -> Any:
     module = module or 'builtins'
     if module.partition('.')[0] not in ('keras', 'builtins') or not name.isidentifier():
         return False
+    if name == 'Functional' and module == 'builtins':  # a model inside a model, in an HDF5 file
+        return True
     if module in sys.modules and module != 'builtins':
         places = [sys.modules[module]]
     else:  # older files name the class alone

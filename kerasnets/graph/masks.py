@@ -84,5 +84,6 @@ def check(nodes: Any) -> None:
 
 
 def _is_stepwise(layer: Any) -> Any:
-    # a model is what a layer of several inputs is made of: Dense and Add
-    return isinstance(layer, (*LOSING, keras.Model))
+    # a model is what a layer of several inputs is made of, or a causal block: padding comes last
+    causal = isinstance(layer, keras.layers.Conv1D) and layer.padding == 'causal'
+    return isinstance(layer, (*LOSING, keras.Model)) or (causal and layer.strides == (1,))

@@ -106,6 +106,12 @@ def classes_of(nodes: Any, name: str) -> Any:
     return source.spec.size if 'int' in source.output.dtype else None
 
 
+def reach_of(nodes: Any) -> int | None:
+    """The number of steps that a network has learned positions for; None for any number."""
+    found = [layers.reach(node.layer) for node in nodes]
+    return min((steps for steps in found if steps is not None), default=None)
+
+
 def is_chain(nodes: Any) -> Any:
     """Whether each layer reads the one before it, and nothing else."""
     before = [(), *((f'{node.name}:out',) for node in nodes)]

@@ -154,7 +154,7 @@ def _plain(config: Any, but: Any) -> Any:
         return [_plain(item, but) for item in config]
     if not isinstance(config, dict):
         return config
-    if 'class_name' in config:
+    if 'class_name' in config and not str(config['class_name']).startswith('__'):
         module, registered = config.get('module') or '', config.get('registered_name') or ''
         if not (module.split('.')[0] in KNOWN or registered.startswith('kerasnets>')):
             raise UnknownError

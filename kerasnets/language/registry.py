@@ -39,6 +39,11 @@ FORMS = {
     'conv2': 'convolution',
     'pool1': 'convolution',
     'pool2': 'convolution',
+    'attention': 'attention',
+    'transformer': 'attention',
+    'add': 'basic',
+    'norm': 'basic',
+    'dropout': 'basic',
 }
 
 #: theanets' class of layers -> its form. A name that Keras has too means the same there.

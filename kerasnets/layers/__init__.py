@@ -14,7 +14,8 @@ from keras import ops
 
 from kerasnets.errors import ConfigurationError, check_known, suggest
 from kerasnets.language import registry
-from kerasnets.layers import dense, handles, written
+from kerasnets.layers import attention, dense, handles, written
+from kerasnets.layers.attention import reach as reach
 from kerasnets.layers.fast.recurrent import as_trained as as_trained
 from kerasnets.layers.fast.recurrent import gains_by_xla as gains_by_xla
 from kerasnets.layers.form import Anatomy, Form, Output, Pass
@@ -89,7 +90,7 @@ def form(name: str) -> Any:
 def anatomy(layer: Any) -> Any:
     """The `Anatomy` of a Keras layer; an empty one where theanets had no such layer."""
     if isinstance(layer, keras.Model):
-        return dense.of_sum(layer) or Anatomy()
+        return dense.of_sum(layer) or attention.of_block(layer) or Anatomy()
     if isinstance(layer, keras.layers.Bidirectional):
         return _of_halves(layer)
     if isinstance(layer, written.Written):

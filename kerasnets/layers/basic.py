@@ -18,9 +18,9 @@ def _stock(cls: Any) -> Form:
     return Form(choose=lambda options: cls, activation=None)
 
 
-def _following(cls: Any) -> Form:
+def _following(cls: Any, **defaults: Any) -> Form:
     """A form whose size follows from its inputs."""
-    form = _stock(cls)
+    form = dataclasses.replace(_stock(cls), defaults=defaults)
 
     def follow(spec: Any, inputs: Any) -> Any:
         if cls is keras.layers.Flatten and None in inputs[0].shape[1:] and spec.size is not None:
@@ -46,6 +46,9 @@ FORMS = {
     'flatten': _flatten,
     'flat': _flatten,
     'reshape': _stock(keras.layers.Reshape),
+    'add': _following(keras.layers.Add),
+    'norm': _following(keras.layers.LayerNormalization),
+    'dropout': _following(keras.layers.Dropout, rate=0.5),
 }
 ANATOMIES = {
     keras.layers.Embedding: Anatomy(params={'w': Layout('embeddings')}),

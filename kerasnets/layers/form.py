@@ -160,10 +160,13 @@ class Layout:
     def variable(self, layer: Any) -> Any:
         """The Keras variable, or None where the layer has none (``use_bias=False``)."""
         inside, _, attribute = self.path.rpartition('.')
-        if isinstance(layer, keras.Model):
-            layer = layer.get_layer(inside)
-        elif inside:
-            layer = getattr(layer, inside)
+        rest = inside.split('.') if inside else []
+        if rest and isinstance(layer, keras.Model):
+            names = [part.name for part in layer.layers]
+            name, rest = (inside, []) if inside in names else (rest[0], rest[1:])
+            layer = layer.get_layer(name)
+        for part in rest:
+            layer = getattr(layer, part)
         return getattr(layer, attribute, None)
 
     def read(self, value: Any) -> Any:

@@ -1,15 +1,16 @@
 """Sampling of label sequences in one compiled loop that carries the layers' states.
 
-Reading the seed and writing the sample are the same loop: at each step the network reads a
-label and the next one is either given or drawn. A step costs the same however long the
-sequence is, and one compiled loop serves any number of steps.
+Writing the sample, and reading the seed where a layer is recurrent, are the same loop: at each
+step the network reads a label and the next one is either given or drawn. Other networks read the
+seed in one pass. A step costs the same however long the sequence is, and one compiled loop serves
+any number of steps.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -20,7 +21,8 @@ from kerasnets.errors import ConfigurationError, DataError, number, positive
 from kerasnets.graph import structure
 from kerasnets.graph.cache import FUNCTIONS, Function
 from kerasnets.initializers import generator
-from kerasnets.layers.fast.one_step import stepper
+from kerasnets.sampling.stepping import StepNetwork, check_length
+from kerasnets.sampling.stops import Stops
 
 #: Steps that one call of the compiled loop makes at most.
 CHUNK = 256
@@ -31,21 +33,31 @@ FEW = 512
 #: A temperature this low leaves only the most probable label.
 COLDEST = 1e-30
 
-#: Keras layers that treat each time step by itself.
-STEPWISE = (
-    'Activation ActivityRegularization AlphaDropout BatchNormalization Dense Dropout ELU '
-    'Embedding GaussianDropout GaussianNoise Identity LayerNormalization LeakyReLU '
-    'RMSNormalization ReLU Rescaling Softmax SpatialDropout1D TimeDistributed UnitNormalization'
-).split()
+
+class How(NamedTuple):
+    """What a loop does at each step, beside drawing a label."""
+
+    filtered: bool  # leaves out improbable labels
+    penalized: bool  # makes labels that were there less probable
+    logged: bool  # records the logarithm of each label's probability
+
+
+class Settings(NamedTuple):
+    """How labels are drawn: arrays, so that other numbers are not compiled anew."""
+
+    temperature: Any
+    top_k: Any
+    top_p: Any
+    penalty: Any
 
 
 class Sampler:
-    """Draws sequences from a chain of recurrent and stepwise layers.
+    """Draws sequences from a causal network.
 
     Parameters
     ----------
     nodes : list of nodes.Node
-        Of a chain whose output is a distribution over the labels that it reads.
+        The output is a distribution over the labels that it reads.
     logits : callable or None
         (x) -> logits of the last layer, where that has logits; else the logarithm of its
         output is taken.
@@ -58,13 +70,11 @@ class Sampler:
 
     def __init__(self, nodes: Any, logits: Any = None) -> None:
         self.nodes = nodes
-        self.layers = [node.layer for node in nodes[1:]]
         self.logits = logits
-        self.classes = _alphabet(nodes)
-        self.one_hot = len(nodes[0].output.shape) == 3
-        for node in nodes[1:]:
-            _check_stepwise(node)
-        self.loops: Any = {}
+        self.classes = alphabet(nodes)
+        one_hot = len(nodes[0].output.shape) == 3
+        self.network = StepNetwork(nodes, logits, self.classes if one_hot else None)
+        self.functions: Any = {}
 
     def sample(
         self,
@@ -75,10 +85,13 @@ class Sampler:
         temperature: float = 1.0,
         top_k: Any = None,
         top_p: Any = None,
-    ) -> Any:
+        stop: Any = None,
+        repetition_penalty: float = 1.0,
+        return_log_probs: bool = False,
+    ) -> Iterator[Any]:
         """Yield a label each step, or a list of labels for several streams.
 
-        The parameters are those of `recurrent.Classifier.predict_sequence`.
+        The parameters are those of `recurrent.Classifier.predict_sequence`, `stop` as labels.
         """
         labels = self._seed(labels)
         streams = positive(streams, 'streams')
@@ -87,27 +100,31 @@ class Sampler:
         top_k = self.classes if top_k is None else positive(top_k, 'top_k')
         top_p = 1.0 if top_p is None else top_p
         number(top_p, 'top_p', lambda p: 0 < p <= 1, 'above 0 and at most 1')
+        number(repetition_penalty, 'repetition_penalty', lambda p: 0 < p < np.inf, 'above 0')
+        check_length(self.network, len(labels) + steps - 1)
         filtered = top_k < self.classes or top_p < 1
-        settings = (
+        how = How(filtered, repetition_penalty != 1, bool(return_log_probs))
+        settings = Settings(
             np.array(max(temperature, COLDEST), 'f'),
             np.array(min(top_k, self.classes), 'i'),
             np.array(top_p, 'f'),
+            np.array(repetition_penalty, 'f'),
         )
         draws = generator(rng) if temperature else None
-        return self._run(labels, steps, streams, draws, settings, filtered)
+        stops = Stops(self._stop(stop), streams)
+        return stops.ended(self._run(labels, steps, streams, draws, settings, how))
 
     def _run(
-        self, labels: Any, steps: Any, streams: Any, draws: Any, settings: Any, filtered: Any
+        self, labels: Any, steps: Any, streams: Any, draws: Any, settings: Settings, how: How
     ) -> Iterator[Any]:
-        loop = self._loop(filtered)
-        states = [
-            state
-            for layer in self.layers
-            if isinstance(layer, keras.layers.RNN)
-            for state in keras.tree.flatten(layer.cell.get_initial_state(batch_size=streams))
-        ]
-        current = np.full(streams, labels[0], dtype='int32')
-        read, wanted = 1, steps
+        """Yield, at each step, (labels, logarithms of their probabilities or None)."""
+        loop = self._function(('sample', how), functools.partial(self._steps, how))
+        read, states = self._read(labels, streams)
+        current = np.full(streams, labels[read - 1], dtype='int32')
+        seen = np.zeros((streams, self.classes if how.penalized else 0), 'float32')
+        if how.penalized:
+            seen[:, labels[:read]] = 1
+        wanted, first = steps, read - 1
         while wanted:
             count = min(CHUNK, len(labels) - read + wanted)
             given = np.full(CHUNK, -1, dtype='int32')
@@ -118,12 +135,15 @@ class Sampler:
                 uniform[len(seed) : count] = 1 - draws.random(
                     (count - len(seed), streams), dtype='float32'
                 )
-            current, drawn, states = loop(
-                current, given, uniform, np.array(count, 'i'), settings, states
+            times = np.array([first, count], 'i')
+            current, drawn, logs, seen, states = loop(
+                current, given, uniform, times, settings, seen, states
             )
-            drawn = ops.convert_to_numpy(drawn)[len(seed) : count].tolist()
-            read, wanted = read + len(seed), wanted - len(drawn)
-            yield from (row[0] for row in drawn) if streams == 1 else drawn
+            part = slice(len(seed), count)
+            drawn = ops.convert_to_numpy(drawn)[part].tolist()
+            logs = ops.convert_to_numpy(logs)[part].tolist() if how.logged else [None] * len(drawn)
+            read, wanted, first = read + len(seed), wanted - len(drawn), first + count
+            yield from zip(drawn, logs)
 
     def _seed(self, labels: Any) -> Any:
         labels = np.asarray(list(labels) if hasattr(labels, '__iter__') else labels)
@@ -137,89 +157,118 @@ class Sampler:
                 f'expected labels of dtype int to start from, got {labels.dtype}. '
                 'For characters, encode them with a Text.'
             )
+        self._check(labels)
+        return labels.astype('int32')
+
+    def _stop(self, stop: Any) -> list[int]:
+        """The labels at which a stream ends; none if it goes on."""
+        if stop is None:
+            return []
+        labels = np.atleast_1d(np.asarray(stop))
+        if labels.ndim != 1 or not labels.size or labels.dtype.kind not in 'iu':
+            raise DataError(
+                f'expected stop as a label (int) or a list of labels, got {stop!r}. A text is '
+                'for a network with text=Text(...).'
+            )
+        self._check(labels)
+        return [int(label) for label in labels]
+
+    def _check(self, labels: Any) -> None:
         wrong = labels[(labels < 0) | (labels >= self.classes)]
         if wrong.size:
             raise DataError(f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}.')
-        return labels.astype('int32')
 
-    def _loop(self, filtered: Any) -> Any:
-        """The compiled loop, which all networks of equal layers share."""
+    def _read(self, labels: Any, streams: int) -> Any:
+        """How many labels of the seed are read already, and the states of the streams after it.
+
+        The last of them is not in the states: it is what the first step reads.
+        """
+        read = self.network.reading(len(labels))
+        if read is None:
+            return 1, self.network.start(streams)
+        padded = np.zeros((1, read), 'int32')
+        padded[0, : len(labels)] = labels
+        states = self._function(('read',), self.network.read)(
+            padded, np.array(len(labels) - 1, 'i')
+        )
+        repeat = functools.partial(ops.repeat, repeats=streams, axis=0)
+        return len(labels), keras.tree.map_structure(repeat, states)
+
+    def _function(self, name: Any, function: Any) -> Any:
+        """A compiled function, which all networks of equal layers share."""
         variables = structure.layer_variables(self.nodes)
-        if filtered not in self.loops:
+        if name not in self.functions:
 
             def make() -> Any:
-                return Function(compiled(functools.partial(self._steps, filtered), variables))
+                return Function(compiled(function, variables))
 
             layers = structure.of_nodes(self.nodes)
-            key = 'sample', layers, self.logits is None, filtered
-            self.loops[filtered] = make() if layers is None else FUNCTIONS.find(key, make)
-        return functools.partial(self.loops[filtered].call, [v.value for v in variables])
+            key = *name, layers, self.logits is None
+            self.functions[name] = make() if layers is None else FUNCTIONS.find(key, make)
+        return functools.partial(self.functions[name].call, [v.value for v in variables])
 
     def _steps(
         self,
-        filtered: Any,
+        how: How,
         label: Any,
         given: Any,
         uniform: Any,
-        count: Any,
-        settings: Any,
+        times: Any,
+        settings: Settings,
+        seen: Any,
         states: Any,
     ) -> Any:
-        """`count` steps from a label: the last label, all labels and the states."""
-        record = ops.zeros(uniform.shape, 'int32')
-        advance = self._advance()
+        """Steps from a label: the last label, all labels, their probabilities and the states."""
+        first, count = times[0], times[1]
+        drawn = ops.zeros(uniform.shape, 'int32')
+        logs = ops.zeros(uniform.shape if how.logged else (0, 0), 'float32')
+        advance = self.network.prepare()
 
-        def step(i: Any, label: Any, record: Any, *states: Any) -> Any:
-            logits, states = advance(label, states)
-            drawn = _draw(logits, uniform[i], settings, filtered)
-            label = ops.where(given[i] >= 0, given[i], drawn)
-            record = ops.slice_update(record, (i, 0), label[None])
-            return (i + 1, label, record, *states)
+        def step(i: Any, label: Any, drawn: Any, logs: Any, seen: Any, *flat: Any) -> Any:
+            own = keras.tree.pack_sequence_as(states, list(flat))
+            y, own = advance(label, own, first + i)
+            logits = y if self.logits is not None else ops.log(ops.maximum(y, 1e-30))
+            logits = ops.cast(logits, 'float32')
+            changed = _penalized(logits, seen, settings.penalty) if how.penalized else logits
+            label = ops.where(
+                given[i] >= 0, given[i], _draw(changed, uniform[i], settings, how.filtered)
+            )
+            drawn = ops.slice_update(drawn, (i, 0), label[None])
+            if how.penalized:
+                seen = ops.maximum(seen, ops.one_hot(label, self.classes))
+            if how.logged:
+                logs = ops.slice_update(logs, (i, 0), _log_p(logits, label)[None])
+            return (i + 1, label, drawn, logs, seen, *keras.tree.flatten(own))
 
-        state = (ops.convert_to_tensor(0, 'int32'), label, record, *states)
-        _, label, record, *states = ops.while_loop(lambda i, *rest: i < count, step, state)
-        return label, record, states
-
-    def _advance(self) -> Any:
-        """Return a function of labels (streams,) and states to logits and states: one step.
-
-        What does not change from step to step is computed now.
-        """
-        reads_labels = self.one_hot and isinstance(self.layers[0], keras.layers.RNN)
-        steps = {
-            i: stepper(layer, self.classes if i == 0 and reads_labels else None)
-            for i, layer in enumerate(self.layers)
-            if isinstance(layer, keras.layers.RNN)
-        }
-
-        def advance(label: Any, states: Any) -> Any:
-            x = ops.one_hot(label, self.classes) if self.one_hot and not reads_labels else label
-            states, after, sequence = list(states), [], True
-            for i, layer in enumerate(self.layers):
-                if i in steps:
-                    own = [states.pop(0) for _ in keras.tree.flatten(layer.cell.state_size)]
-                    x, own = steps[i](x, own)
-                    after += keras.tree.flatten(own)
-                    sequence = sequence and layer.return_sequences
-                    continue
-                last = i == len(self.layers) - 1
-                call = self.logits if last and self.logits is not None else layer
-                x = call(x[:, None])[:, 0] if sequence else call(x)
-            logits = x if self.logits is not None else ops.log(ops.maximum(x, 1e-30))
-            return ops.cast(logits, 'float32'), after
-
-        return advance
+        start = ops.convert_to_tensor(0, 'int32')
+        loop = (start, label, drawn, logs, seen, *keras.tree.flatten(states))
+        _, label, drawn, logs, seen, *flat = ops.while_loop(lambda i, *rest: i < count, step, loop)
+        return label, drawn, logs, seen, keras.tree.pack_sequence_as(states, list(flat))
 
 
-def _draw(logits: Any, uniform: Any, settings: Any, filtered: Any) -> Any:
+def _penalized(logits: Any, seen: Any, penalty: Any) -> Any:
+    """Logits, those of labels that were there lowered: divided by the penalty, or multiplied.
+
+    N. Keskar et al. (2019), "CTRL: a conditional transformer language model", arXiv:1909.05858.
+    """
+    lowered = ops.where(logits > 0, logits / penalty, logits * penalty)
+    return ops.where(seen > 0, lowered, logits)
+
+
+def _log_p(logits: Any, label: Any) -> Any:
+    """The logarithm of the probability that the network gives a label."""
+    found = ops.take_along_axis(logits, label[:, None], axis=-1)[:, 0]
+    return found - ops.logsumexp(logits, axis=-1)
+
+
+def _draw(logits: Any, uniform: Any, settings: Settings, filtered: bool) -> Any:
     """Labels (streams,) from logits (streams, classes) and numbers in (0, 1].
 
     By the inverse of the cumulated probabilities. No label is drawn whose probability is 0.
     """
-    temperature, top_k, top_p = settings
-    logits = (logits - ops.max(logits, axis=-1, keepdims=True)) / temperature
+    logits = (logits - ops.max(logits, axis=-1, keepdims=True)) / settings.temperature
     if filtered:
-        logits = _filter(logits, top_k, top_p)
+        logits = _filter(logits, settings.top_k, settings.top_p)
     cumulated = _cumulated(ops.exp(logits))
     below = cumulated < uniform[:, None] * cumulated[:, -1:]
     return ops.sum(ops.cast(below, 'int32'), axis=-1)
@@ -244,7 +293,7 @@ def _filter(logits: Any, top_k: Any, top_p: Any) -> Any:
     return ops.where(logits >= lowest, logits, float('-inf'))
 
 
-def _alphabet(nodes: Any) -> Any:
+def alphabet(nodes: Any) -> int:
     """Number of labels that the network reads and writes."""
     source, output = nodes[0].output.shape, nodes[-1].output.shape
     reads = source[-1]
@@ -260,21 +309,3 @@ def _alphabet(nodes: Any) -> Any:
             f'inputs, got {output[-1]} and {reads}.'
         )
     return reads
-
-
-def _check_stepwise(node: Any) -> None:
-    layer = node.layer
-    kind = type(layer).__name__
-    if isinstance(layer, keras.layers.RNN):
-        if layer.go_backwards:
-            raise node.spec.error(
-                'it reads the sequence backwards, so there is no next step. Use a forward layer.'
-            )
-        return
-    axes = getattr(layer, 'axis', -1)
-    if kind not in STEPWISE or axes not in (-1, len(node.output.shape) - 1, [-1], [2]):
-        whole = 'bidirectional' if kind == 'Bidirectional' else kind
-        raise node.spec.error(
-            f'{whole} layers read the whole sequence, so they cannot be sampled step by step. '
-            'Use forward recurrent layers and layers that compute each step independently.'
-        )

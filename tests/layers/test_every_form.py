@@ -40,9 +40,17 @@ FORMS = {
     'conv2': (IMAGES, [IMAGE, dict(form='conv2', size=6, name='a', filter_size=(3, 3)), 'flat', 2]),
     'pool2': (IMAGES, [IMAGE, dict(form='pool2', name='a', mode='avg', stride=2), 'flat', 2]),
     'flatten': (IMAGES, [IMAGE, dict(form='flatten', name='a'), 2]),
+    'attention': (SEQUENCES, [4, 6, dict(form='attention', size=6, name='a', heads=3), 2]),
+    'transformer': (SEQUENCES, [4, 6, dict(form='transformer', size=6, name='a', heads=3), 2]),
+    'add': (VECTORS, [4, 4, dict(form='add', inputs=('in', 'hid1'), name='a'), 2]),
+    'norm': (VECTORS, [4, dict(form='norm', name='a'), 2]),
+    'dropout': (VECTORS, [4, dict(form='dropout', name='a', rate=0.3), 2]),
     'flat': (IMAGES, [IMAGE, dict(form='flat', name='a'), 2]),
 }  # fmt: skip
 SIZELESS = 'product prod concatenate concat reshape flatten flat pool1 pool2 input'.split()
+SIZELESS += ['add', 'norm', 'dropout']
+#: Forms whose size is that of their input where none is given.
+FOLLOWING = ['attention', 'transformer']
 
 
 def make(which, **changes):
@@ -116,9 +124,9 @@ def test_mistakes_in_an_entry_name_its_place(form):
         ]
     if form not in SIZELESS:
         mistakes += [(dict(activation='tanj'), 'tanj')]
-    if form not in (*SIZELESS, 'tied'):
+    if form not in (*SIZELESS, *FOLLOWING, 'tied'):
         mistakes += [(dict(size=None), 'has no size|even size')]
-    elif form not in ('input', 'tied'):
+    elif form not in ('input', 'tied', 'attention'):
         mistakes += [(dict(size=3), 'takes no size|size')]
     for changes, says in mistakes:
         with pytest.raises(ConfigurationError, match=says) as error:

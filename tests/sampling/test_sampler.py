@@ -46,6 +46,37 @@ CHAINS = {
     'dropout': [6, (7, 'lstm'), dict(form='Dropout', rate=0.5), 6],
     'normed': [6, (7, 'rnn', 'norm:z'), (6, 'relu+softmax')],
     'no-softmax': [6, (7, 'rnn', 'tanh'), (6, 'sigmoid')],
+    'attention': [6, (8, 'embedding'), dict(form='attention', heads=2, context=5), 6],
+    'transformers': [
+        6,
+        (8, 'embedding'),
+        dict(form='transformer', heads=2, context=7),
+        dict(form='transformer', heads=4, hidden=5, positions=None, context=99),
+        'norm',
+        6,
+    ],
+    'learned': [
+        6,
+        (8, 'embedding'),
+        dict(form='transformer', heads=2, context=60, positions='learned', dropout=0.3),
+        6,
+    ],
+    'convolutions': [
+        6,
+        dict(form='conv1', size=5, filter_size=3, padding='causal', dilation_rate=2),
+        dict(form='conv1', size=4, filter_size=2, padding='causal', activation='tanh'),
+        dict(form='conv1', size=4, filter_size=2, padding='causal', groups=2),
+        6,
+    ],
+    'residual': [
+        6,
+        dict(form='lstm', size=5, name='a'),
+        dict(size=5, name='b', activation='tanh'),
+        dict(form='add', inputs=('a', 'b'), name='c'),
+        dict(form='concat', inputs=('c', 'in'), name='d'),
+        dict(form='transformer', name='e', heads=1, positions=None, inputs='d', context=9),
+        dict(size=6, inputs=('e', 'b')),
+    ],
 }
 
 
@@ -78,15 +109,10 @@ def test_logits_of_each_step_equal_the_whole_sequence(rng):
     net = spread(Classifier(CHAINS['deep']))
     labels = rng.integers(6, size=(2, 40))
     sampler = net._sampler()
-    states = [
-        s
-        for layer in sampler.layers
-        if isinstance(layer, keras.layers.RNN)
-        for s in keras.tree.flatten(layer.cell.get_initial_state(batch_size=2))
-    ]
+    states = sampler.network.start(2)
     want = net.predict_logit(labels)
     for t in range(40):
-        logits, states = sampler._advance()(labels[:, t], states)
+        logits, states = sampler.network.prepare()(labels[:, t], states, np.array(t))
         np.testing.assert_allclose(logits, want[:, t], atol=1e-5)
 
 
@@ -270,8 +296,9 @@ def test_wrong_arguments_are_refused_at_once(kwargs, error, says):
             'bidirectional layers read the whole sequence',
         ),
         ([6, dict(form='rnn', size=3, go_backwards=True), 6], 'reads the sequence backwards'),
-        ([6, dict(form='Conv1D', size=3, kernel_size=2, padding='causal'), 6], 'Conv1D layers'),
-        ([6, dict(size=6, name='a'), dict(size=6, inputs='in')], 'a chain of layers'),
+        ([6, dict(form='conv1', size=3, filter_size=2, padding='same'), 6], 'not causal'),
+        ([6, dict(form='conv1', size=3, filter_size=1, stride=2), 6], 'not causal'),
+        ([6, (5, 'tanh'), dict(size=6, inputs='hid1:pre')], "depends on 'hid1:pre'"),
     ],
 )
 def test_networks_that_cannot_be_sampled(entries, says):
@@ -292,3 +319,106 @@ def test_a_network_learns_a_string_and_writes_it_back():
     )
     written = text.decode(net.predict_sequence(text.encode('the cat '), 64, rng=1))
     assert written == ('sat on the mat. the cat ' * 4)[:64]
+
+
+GPT = [
+    6,
+    (8, 'embedding'),
+    dict(form='transformer', heads=2, context=9),
+    dict(form='conv1', size=8, filter_size=3, padding='causal'),
+    'norm',
+    6,
+]
+
+
+@pytest.mark.parametrize('length', [16, 17, 40, 300])
+def test_a_seed_read_at_once_is_one_read_step_by_step(length, monkeypatch):
+    """The states, and so all that is drawn after it, with rings that are full and that are not."""
+    net = spread(Classifier(GPT))
+    seed = np.random.default_rng(length).integers(6, size=length)
+    network = net._sampler().network
+    assert network.reading(length) >= length
+    (best,) = net.predict_sequence(seed, 1, temperature=0)
+    assert best == net.predict(seed[None])[0, -1]
+    at_once = list(net.predict_sequence(seed, 30, streams=2, rng=1))
+    monkeypatch.setattr(network, 'reading', lambda length: None)
+    assert list(net.predict_sequence(seed, 30, streams=2, rng=1)) == at_once
+
+
+def test_a_network_with_a_cell_reads_its_seed_step_by_step():
+    net = Classifier([6, (8, 'embedding'), dict(form='transformer', heads=2), (5, 'gru'), 6])
+    assert net._sampler().network.reading(100) is None
+
+
+def test_streams_end_with_stop():
+    net = spread(Classifier(CHAINS['lstm']), 1.0)
+    free = list(net.predict_sequence([1, 2], 400, rng=3))
+    label = free[50]
+    until = free[: free.index(label) + 1]
+    assert list(net.predict_sequence([1, 2], 400, rng=3, stop=label)) == until
+    pair = free[300:302]
+    at = next(i for i in range(400) if free[i : i + 2] == pair)
+    assert list(net.predict_sequence([1, 2], 400, rng=3, stop=pair)) == free[: at + 2]
+    free = np.array(list(net.predict_sequence([1], 200, streams=4, rng=3)))
+    ended = list(net.predict_sequence([1], 200, streams=4, rng=3, stop=label))
+    ends = [list(row).index(label) + 1 for row in free.T]
+    assert len(ended) == max(ends)
+    for stream, end in enumerate(ends):
+        mine = [step[stream] for step in ended]
+        assert mine == [*free[:end, stream], *[None] * (max(ends) - end)]
+
+
+def test_stop_as_text():
+    text = kerasnets.recurrent.Text('abcab', min_count=1)
+    net = spread(Classifier([4, (5, 'rnn', 'tanh'), 4], text=text), 0.5)
+    drawn = text.decode(net.predict_sequence([1], 500, rng=1, stop='ca'))
+    assert drawn.endswith('ca')
+    assert drawn.count('ca') == 1
+    with pytest.raises(ConfigurationError, match='no alphabet'):
+        Classifier(CHAINS['rnn']).predict_sequence([1], 5, stop='ca')
+
+
+def test_logarithms_of_probabilities_are_those_of_the_network():
+    net = spread(Classifier(CHAINS['gru']))
+    pairs = list(
+        net.predict_sequence([1, 2], 40, rng=1, temperature=0.5, top_k=3, return_log_probs=True)
+    )
+    labels = [label for label, _ in pairs]
+    p = net.predict_proba(np.array([[1, 2, *labels]]))[0]
+    np.testing.assert_allclose(
+        [log for _, log in pairs], np.log(p[np.arange(1, 41), labels]), atol=1e-4
+    )
+    several = list(net.predict_sequence([1, 2], 5, streams=3, rng=1, return_log_probs=True))
+    assert [(len(labels), len(logs)) for labels, logs in several] == [(3, 3)] * 5
+    label = several[1][0][0]
+    ended = list(
+        net.predict_sequence([1, 2], 9, streams=3, rng=1, return_log_probs=True, stop=label)
+    )
+    assert any(None in labels and None in logs for labels, logs in ended)
+
+
+def test_a_penalty_for_repetition_against_numpy():
+    net = spread(Classifier(CHAINS['lstm']))
+    seed, drawn = [1, 2], []
+    for _ in range(12):
+        logits = net.predict_logit(np.array([seed + drawn]))[0, -1]
+        there = np.isin(np.arange(6), seed + drawn)
+        lowered = np.where(logits > 0, logits / 1.7, logits * 1.7)
+        drawn.append(int(np.where(there, lowered, logits).argmax()))
+    penalized = net.predict_sequence(seed, 12, temperature=0, repetition_penalty=1.7)
+    assert list(penalized) == drawn
+    assert list(net.predict_sequence(seed, 12, temperature=0)) != drawn
+
+
+@pytest.mark.parametrize(
+    ('kwargs', 'error', 'says'),
+    [
+        (dict(stop=6), DataError, 'labels of 0 to 5, got 6'),
+        (dict(stop=[]), DataError, 'stop as a label'),
+        (dict(stop=0.5), DataError, 'stop as a label'),
+        (dict(repetition_penalty=0), ConfigurationError, 'repetition_penalty as a number above 0'),
+    ],
+)
+def test_wrong_stops_and_penalties(kwargs, error, says):
+    with pytest.raises(error, match=says):
+        Classifier(CHAINS['rnn']).predict_sequence([0], 3, **kwargs)

@@ -1,0 +1,257 @@
+"""Causal self-attention, alone (`attention`) and in a block (`transformer`).
+
+    q, k, v = x·q + bq, x·k + bk, x·v + bv            of each head
+    a_t = Σ_{s ≤ t} softmax_s(q_t·k_s / √width) v_s   over the last `context` steps
+    attention: y = a·o + bo
+
+    transformer, with layer normalization before each part and residual connections:
+    h = x + attention(norm(x))
+    y = h + σ(norm(h)·w1 + b1)·w2 + b2
+
+Both are a Keras model of stock layers; rotary positions alone have a class of ours.
+
+A. Vaswani et al. (2017), "Attention is all you need", NeurIPS; R. Xiong et al. (2020), "On layer
+normalization in the transformer architecture", ICML; J. Su et al. (2021), "RoFormer: enhanced
+transformer with rotary position embedding", arXiv:2104.09864.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasnets import activations
+from kerasnets.errors import ConfigurationError, check_known, number, positive, suggest
+from kerasnets.layers.form import Anatomy, Form, Layout, initial_settings
+
+#: Ways to tell an attention layer which step is which.
+POSITIONS = ('rotary', 'learned', None)
+
+#: Steps that attention reaches back, if nothing is said.
+CONTEXT = 256
+
+#: The longest wavelength of rotary positions, over 2π.
+BASE = 10000.0
+
+#: Name of the attention layer in the model that either form makes.
+PART = 'attention'
+
+
+def rotate(x: Any, steps: Any) -> Any:
+    """Turn the pairs of values of each head by an angle that grows with the step.
+
+    Parameters
+    ----------
+    x : tensor (examples, time, heads, width)
+    steps : tensor (time,)
+        Of float: number of each step in its sequence.
+    """
+    half = x.shape[-1] // 2
+    rates = BASE ** (-ops.arange(half, dtype='float32') / half)
+    angles = ops.cast(steps, 'float32')[:, None, None] * rates
+    cos, sin = ops.cast(ops.cos(angles), x.dtype), ops.cast(ops.sin(angles), x.dtype)
+    a, b = x[..., :half], x[..., half:]
+    return ops.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)
+
+
+@keras.saving.register_keras_serializable('kerasnets')
+class RotaryAttention(keras.layers.MultiHeadAttention):
+    """Multi-head attention whose queries and keys are rotated by their positions.
+
+    Parameters are those of `keras.layers.MultiHeadAttention`; `key_dim` is even.
+
+    >>> layer = RotaryAttention(num_heads=2, key_dim=4)
+    >>> x = np.zeros((3, 5, 8), 'f')
+    >>> tuple(layer(x, x, use_causal_mask=True).shape)
+    (3, 5, 8)
+    """
+
+    def _compute_attention(self, query: Any, key: Any, value: Any, *args: Any, **kw: Any) -> Any:
+        """Attend, after the rotation: what Keras documents as the method to override."""
+        query, key = (rotate(x, ops.arange(ops.shape(x)[1])) for x in (query, key))
+        return super()._compute_attention(query, key, value, *args, **kw)
+
+
+@dataclasses.dataclass(frozen=True)
+class Heads(Layout):
+    """The layout of a weight that Keras keeps with an axis for the heads."""
+
+    axis: int = 1  # of the heads; the next axis is the width of each
+
+    def read(self, value: Any) -> Any:
+        return ops.reshape(value, self.shape(value.shape))
+
+    def write(self, value: Any, array: Any) -> Any:
+        value[...] = array.reshape(value.shape)
+        return value
+
+    def shape(self, shape: Any) -> Any:
+        heads, width = shape[self.axis : self.axis + 2]
+        return (*shape[: self.axis], heads * width, *shape[self.axis + 2 :])
+
+
+def _options(spec: Any, size: int) -> dict[str, Any]:
+    """What the entry says of attention, checked."""
+    own = ('heads', 'dropout', 'positions', 'context', *(['hidden'] * (spec.form != PART)))
+    options = {k: v for k, v in spec.options.items() if k not in initial_settings(spec.options, ())}
+    check_known(options, own, f'keyword of {spec.form}')
+    options = {'heads': 4, 'dropout': 0.0, 'positions': 'rotary', 'context': CONTEXT, **options}
+    options['hidden'] = positive(options.get('hidden', 4 * size), 'hidden')
+    positive(options['heads'], 'heads')
+    positive(options['context'], 'context')
+    number(options['dropout'], 'dropout', lambda p: 0 <= p < 1, 'of at least 0 and under 1')
+    positions = options['positions']
+    if positions not in POSITIONS:
+        raise ConfigurationError(
+            f'unknown positions {positions!r}.{suggest(str(positions), POSITIONS[:2])} '
+            "Known: 'rotary', 'learned', None."
+        )
+    width, rest = divmod(size, options['heads'])
+    if rest or (positions == 'rotary' and width % 2):
+        raise ConfigurationError(
+            f'expected heads that divide the size of {size}'
+            + (' into even parts, as rotary positions need' if not rest else '')
+            + f', got heads={options["heads"]}. Choose another number of heads or another size.'
+        )
+    return options
+
+
+def _read(spec: Any, inputs: Any) -> Any:
+    """The input of a form, as a tensor of its own model, and its size."""
+    (x,) = inputs if len(inputs) == 1 else (None,)
+    if x is None or len(x.shape) != 3 or x.shape[-1] is None:
+        shapes = ', '.join(str(tuple(t.shape)) for t in inputs)
+        raise ConfigurationError(
+            f'expected one input of sequences of vectors, (examples, time, variables), got '
+            f'{shapes}. Labels are for an embedding first: (128, "embedding").'
+        )
+    return keras.Input(x.shape[1:], dtype=x.dtype, name='read'), x.shape[-1]
+
+
+def _located(x: Any, size: int, options: Any) -> Any:
+    """The sequence with a learned vector for each step added to it, if that is asked for."""
+    if options['positions'] != 'learned':
+        return x
+    steps = ops.cumsum(ops.ones_like(x[..., 0], dtype='int32'), axis=1) - 1
+    learned = keras.layers.Embedding(options['context'], size, name='positions')(steps)
+    return keras.layers.Add(name='located')([x, learned])
+
+
+def _attend(x: Any, size: int, options: Any) -> Any:
+    learned = options['positions'] == 'learned'
+    rotary = options['positions'] == 'rotary'
+    kind = RotaryAttention if rotary else keras.layers.MultiHeadAttention
+    layer = kind(
+        options['heads'],
+        size // options['heads'],
+        dropout=options['dropout'],
+        output_shape=size,
+        sliding_window=None if learned else options['context'],
+        seed=_seed(),
+        name=PART,
+    )
+    return layer(x, x, use_causal_mask=True)
+
+
+def _seed() -> Any:
+    return random.randrange(2**31) if keras.backend.backend() == 'torch' else None
+
+
+def _attention(spec: Any, inputs: Any) -> Any:
+    """The model of the form `attention`."""
+    x, size = _read(spec, inputs)
+    size = size if spec.size is None else spec.size
+    options = _options(spec, size)
+    if spec.activation is not None:
+        raise ConfigurationError(
+            f'attention takes no activation, got {spec.activation!r}. Leave it out.'
+        )
+    y = _attend(_located(x, x.shape[-1], options), size, options)
+    return keras.Model(x, y, name=spec.name)
+
+
+def _transformer(spec: Any, inputs: Any) -> Any:
+    """The model of the form `transformer`."""
+    x, size = _read(spec, inputs)
+    if spec.size not in (None, size):
+        raise ConfigurationError(
+            f'a transformer adds to what it reads: expected its size to be that of its input, '
+            f'{size}, got {spec.size}. Put a layer of {spec.size} before it.'
+        )
+    options = _options(spec, size)
+    layers, rate = keras.layers, options['dropout']
+
+    def added(x: Any, y: Any, name: str) -> Any:
+        y = layers.Dropout(rate, seed=_seed(), name=f'dropout_{name}')(y) if rate else y
+        return layers.Add(name=name)([x, y])
+
+    start = _located(x, size, options)
+    h = layers.LayerNormalization(name='norm1')(start)
+    h = added(start, _attend(h, size, options), 'middle')
+    y = layers.LayerNormalization(name='norm2')(h)
+    function = activations.get('gelu' if spec.activation is None else spec.activation)
+    y = layers.Dense(options['hidden'], activation=function, name='hidden')(y)
+    y = layers.Dense(size, name='back')(y)
+    return keras.Model(x, added(h, y, 'out'), name=spec.name)
+
+
+_PARAMS = {
+    **{
+        name: Heads(f'{PART}.{part}_dense.kernel')
+        for name, part in {'q': 'query', 'k': 'key', 'v': 'value'}.items()
+    },
+    'o': Heads(f'{PART}.output_dense.kernel', axis=0),
+    **{
+        f'b{name}': Heads(f'{PART}.{part}_dense.bias', axis=0)
+        for name, part in {'q': 'query', 'k': 'key', 'v': 'value'}.items()
+    },
+    'bo': Layout(f'{PART}.output_dense.bias'),
+}
+_POSITIONS = {'p': Layout('positions.embeddings')}
+_BLOCK = {
+    'gamma1': Layout('norm1.gamma'),
+    'beta1': Layout('norm1.beta'),
+    **_PARAMS,
+    'gamma2': Layout('norm2.gamma'),
+    'beta2': Layout('norm2.beta'),
+    'w1': Layout('hidden.kernel'),
+    'b1': Layout('hidden.bias'),
+    'w2': Layout('back.kernel'),
+    'b2': Layout('back.bias'),
+}
+
+
+def attention_of(model: Any) -> Any:
+    """The attention layer in what one of the forms made; None for any other model."""
+    found = [layer for layer in model.layers if layer.name == PART]
+    return found[0] if found and isinstance(found[0], keras.layers.MultiHeadAttention) else None
+
+
+def of_block(model: Any) -> Any:
+    """The `Anatomy` of what one of the forms made; None for any other model."""
+    if attention_of(model) is None:
+        return None
+    names = {layer.name for layer in model.layers}
+    params = {**(_POSITIONS if 'positions' in names else {}), **_PARAMS}
+    params = {**params, **_BLOCK} if 'back' in names else params
+    return Anatomy(params, biases=tuple(p for p in params if p[0] in 'bg'))
+
+
+def reach(layer: Any) -> int | None:
+    """The number of steps that a layer has learned positions for; None for any number."""
+    if not isinstance(layer, keras.Model) or attention_of(layer) is None:
+        return None
+    found = [part.input_dim for part in layer.layers if part.name == 'positions']
+    return found[0] if found else None
+
+
+def _form(make: Any) -> Form:
+    return Form(choose=lambda options: keras.Model, activation=None, follow=make)
+
+
+FORMS = {'attention': _form(_attention), 'transformer': _form(_transformer)}
+ANATOMIES: dict[Any, Any] = {}

@@ -1,0 +1,201 @@
+"""Layers one time step at a time: what each remembers, and how it takes the next step.
+
+Recurrent layers remember their states, attention the keys and values of the last `context`
+steps, a causal convolution the inputs under its filter. The two latter keep them in a ring: step
+t is written to slot t modulo the size, so that a step costs the same however long the sequence.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasnets.layers import attention
+from kerasnets.layers.fast.one_step import stepper
+
+#: Keras layers that treat each time step by itself.
+STEPWISE = (
+    'Activation ActivityRegularization AlphaDropout BatchNormalization Dense Dropout ELU '
+    'Embedding GaussianDropout GaussianNoise Identity LayerNormalization LeakyReLU '
+    'RMSNormalization ReLU Rescaling Softmax SpatialDropout1D TimeDistributed UnitNormalization'
+).split()
+
+#: Keras layers that join several inputs step by step.
+JOINING = 'Add Average Concatenate Maximum Minimum Multiply Subtract'.split()
+
+#: In the place of a probability's logarithm: what is not to be attended to.
+NOWHERE = -1e30
+
+
+@dataclasses.dataclass(frozen=True)
+class Stepper:
+    """How a layer runs along sequences.
+
+    Attributes
+    ----------
+    start : callable
+        (count) -> its states before the first step of so many sequences, arrays (count, …).
+    prepare : callable
+        (classes) -> a function (x, states, t) -> (y, states) of the input (count, …) at step t.
+        What does not change from step to step is computed when it is made. With classes, x are
+        labels in the place of one-hot vectors.
+    read : callable, optional
+        (x, length) -> (y, states) of whole sequences (count, time, …), of which the first
+        `length` steps count.
+    """
+
+    start: Callable[[int], list[Any]]
+    prepare: Callable[[Any], Any]
+    read: Callable[[Any, Any], Any] | None = None
+    of_labels: bool = False  # whether it reads labels faster than one-hot vectors
+
+
+def along(layer: Any, time: bool = True) -> Stepper | str:
+    """The `Stepper` of a built layer, or why it has none.
+
+    Parameters
+    ----------
+    layer : keras.layers.Layer
+    time : bool
+        Whether what the layer reads has an axis for time.
+    """
+    if isinstance(layer, keras.layers.RNN):
+        return _recurrent(layer)
+    if isinstance(layer, keras.layers.Conv1D):
+        return _convolution(layer)
+    if isinstance(layer, keras.Model) and attention.attention_of(layer) is not None:
+        return _Block(layer).stepper()
+    kind = type(layer).__name__
+    axes = getattr(layer, 'axis', -1)
+    joins = kind in JOINING or isinstance(layer, keras.Model)
+    if (kind in STEPWISE or joins) and axes in (-1, 2, [-1], [2], (-1,), (2,)):
+        return _alone(layer, time)
+    whole = 'bidirectional' if kind == 'Bidirectional' else kind
+    return f'{whole} layers read the whole sequence'
+
+
+def _alone(layer: Any, time: bool) -> Stepper:
+    """Of a layer that treats each step by itself."""
+
+    def step(x: Any, states: Any, t: Any) -> Any:
+        if not time:
+            return layer(x), states
+        return layer(keras.tree.map_structure(lambda one: one[:, None], x))[:, 0], states
+
+    return Stepper(lambda count: [], lambda classes: step, lambda x, length: (layer(x), []))
+
+
+def _recurrent(layer: Any) -> Stepper | str:
+    if layer.go_backwards:
+        return 'it reads the sequence backwards, so there is no next step'
+
+    def prepare(classes: Any) -> Any:
+        advance = stepper(layer, classes)
+
+        def step(x: Any, states: Any, t: Any) -> Any:
+            y, states = advance(x, states)
+            return y, keras.tree.flatten(states)
+
+        return step
+
+    def start(count: int) -> Any:
+        return keras.tree.flatten(layer.cell.get_initial_state(batch_size=count))
+
+    return Stepper(start, prepare, of_labels=True)
+
+
+def _convolution(layer: Any) -> Stepper | str:
+    (taps,), (apart,), (stride,) = layer.kernel_size, layer.dilation_rate, layer.strides
+    if stride > 1 or (taps > 1 and layer.padding != 'causal'):
+        return "it is not causal: write padding='causal', and no stride"
+    inputs = layer.kernel.shape[1] * layer.groups
+    size = max(1, (taps - 1) * apart)
+
+    def step(x: Any, states: Any, t: Any) -> Any:
+        (ring,) = states
+        slots = (t - apart * ops.arange(taps - 1, 0, -1)) % size
+        window = ops.concatenate([ops.take(ring, slots, axis=1), x[:, None]], axis=1)
+        if layer.groups == 1:
+            y = ops.einsum('bki,kio->bo', window, layer.kernel)
+        else:
+            y = ops.conv(window, layer.kernel, padding='valid')[:, 0]
+        y = y if layer.bias is None else y + layer.bias
+        return layer.activation(y), [ops.slice_update(ring, (0, t % size, 0), x[:, None])]
+
+    def read(x: Any, length: Any) -> Any:
+        last = _last(length, size)
+        held = ops.take(x, ops.maximum(last, 0), axis=1)
+        return layer(x), [ops.where(last[:, None] >= 0, held, 0.0)]
+
+    def start(count: int) -> Any:
+        return [np.zeros((count, size, inputs), 'float32')]
+
+    return Stepper(start, lambda classes: step, read)
+
+
+def _last(length: Any, size: int) -> Any:
+    """The last of the first `length` steps in each slot of a ring; negative for none."""
+    return length - 1 - (length - 1 - ops.arange(size)) % size
+
+
+class _Block:
+    """A `Stepper`'s functions for what the forms `attention` and `transformer` made."""
+
+    def __init__(self, model: Any) -> None:
+        self.parts = {layer.name: layer for layer in model.layers}
+        self.attend = self.parts[attention.PART]
+        self.reach = attention.reach(model)
+        self.size: int = self.attend.get_config()['sliding_window'] or self.reach
+        self.rotary = isinstance(self.attend, attention.RotaryAttention)
+
+    def stepper(self) -> Stepper:
+        return Stepper(self.start, lambda classes: self.step, self.read)
+
+    def start(self, count: int) -> Any:
+        shape = count, self.size, self.attend.num_heads, self.attend.key_dim
+        return [np.zeros(shape, 'float32') for _ in 'kv']
+
+    def step(self, x: Any, states: Any, t: Any) -> Any:
+        after: list[Any] = []
+
+        def attend(x: Any) -> Any:
+            q, *new = self._projected(x, t[None])
+            at = (0, t % self.size, 0, 0)
+            keys, values = (ops.slice_update(s, at, n) for s, n in zip(states, new))
+            after.extend([keys, values])
+            scores = ops.einsum('bhw,bshw->bhs', q[:, 0] / self.attend.key_dim**0.5, keys)
+            scores = ops.where(_last(t + 1, self.size) >= 0, scores, NOWHERE)
+            y = ops.einsum('bhs,bshw->bhw', ops.softmax(scores), values)
+            return self.attend.output_dense(y[:, None])
+
+        return self._around(x[:, None], t[None], attend)[:, 0], after
+
+    def read(self, x: Any, length: Any) -> Any:
+        held: list[Any] = []
+        steps = ops.arange(x.shape[1])
+        last = ops.maximum(_last(length, self.size), 0)
+
+        def attend(x: Any) -> Any:
+            held.extend(ops.take(z, last, axis=1) for z in self._projected(x, steps)[1:])
+            return self.attend(x, x, use_causal_mask=True)
+
+        return self._around(x, steps, attend), held
+
+    def _around(self, x: Any, steps: Any, attend: Any) -> Any:
+        """The block over a sequence of such steps, with the attention given."""
+        parts = self.parts
+        x = x + parts['positions'](steps) if self.reach is not None else x
+        if 'back' not in parts:
+            return attend(x)
+        h = x + attend(parts['norm1'](x))
+        return h + parts['back'](parts['hidden'](parts['norm2'](h)))
+
+    def _projected(self, x: Any, steps: Any) -> Any:
+        attend = self.attend
+        q, k, v = attend.query_dense(x), attend.key_dense(x), attend.value_dense(x)
+        return (*(attention.rotate(z, steps) if self.rotary else z for z in (q, k)), v)

@@ -1,0 +1,171 @@
+"""A network one time step at a time: its steppers, put together as its layers are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasnets.errors import ConfigurationError, DataError
+from kerasnets.graph.nodes import full_name, inputs_of, reach_of
+from kerasnets.layers.fast.stepping import Stepper, along
+
+#: Steps of a seed that are read in one pass: fewer are as soon read one by one, and the memory
+#: that attention takes for so many grows with their square.
+AT_ONCE = range(16, 4096)
+
+
+class StepNetwork:
+    """A causal network that runs along sequences a step at a time.
+
+    Parameters
+    ----------
+    nodes : list of nodes.Node
+        The last of them is the output.
+    logits : callable, optional
+        (x) -> logits of the last layer, in its place.
+    classes : int, optional
+        If given, the network reads labels, and its input is one-hot vectors of so many.
+
+    Raises
+    ------
+    ConfigurationError
+        If it has several inputs, or a layer that is not causal: naming it, and why.
+    """
+
+    def __init__(self, nodes: Any, logits: Any = None, classes: int | None = None) -> None:
+        self.nodes = _leading_to(nodes)
+        self.logits = logits
+        self.classes = classes
+        inputs = list(inputs_of(self.nodes))
+        if len(inputs) != 1:
+            raise ConfigurationError(
+                f'expected one input to predict a sequence of, got {inputs}. Join them in one.'
+            )
+        self.source = inputs[0]
+        self.reach = reach_of(self.nodes)  # steps that it has positions for, or None
+        self.has_time = {self.source: True}
+        self.steppers: dict[str, Stepper] = {}
+        for node in self.nodes:
+            if node.name != self.source:
+                self._add(node)
+
+    def _add(self, node: Any) -> None:
+        before = [name.split(':')[0] for name in node.spec.inputs]
+        time = any(self.has_time[name] for name in before)
+        others = [name for name in node.spec.inputs if not name.endswith(':out')]
+        found: Stepper | str = along(node.layer, time)
+        if node.spec.states or others:
+            found = f'it depends on {(others or [node.spec.states[0][1]])[0]!r}'
+        if isinstance(found, str):
+            raise node.spec.error(
+                f'{found}, so the network cannot be sampled step by step. Use forward recurrent '
+                'layers, attention, causal convolutions and layers that compute each step '
+                'independently.'
+            )
+        self.steppers[node.name] = found
+        self.has_time[node.name] = time and getattr(node.layer, 'return_sequences', True)
+
+    def reading(self, length: int) -> int | None:
+        """The length to which a seed is padded that is read in one pass; None for none such."""
+        if length not in AT_ONCE or any(s.read is None for s in self.steppers.values()):
+            return None
+        padded = 1 << (length - 1).bit_length()
+        return min(padded, self.reach or padded)
+
+    def start(self, count: int) -> list[Any]:
+        """States before the first step of so many sequences: a list of arrays for each layer."""
+        return [stepper.start(count) for stepper in self.steppers.values()]
+
+    def prepare(self) -> Callable[..., Any]:
+        """Return a function of an input (count, …), states and the step's number t.
+
+        It returns the output of the step and the states after it. What does not change from step
+        to step is computed now.
+        """
+        labelled = {name for name in self.steppers if self._reads_labels(name)}
+        steps = {
+            name: stepper.prepare(self.classes if name in labelled else None)
+            for name, stepper in self.steppers.items()
+        }
+
+        def advance(x: Any, states: Any, t: Any) -> Any:
+            after = []
+
+            def run(name: str, given: Any) -> Any:
+                y, own = steps[name](given, states[len(after)], t)
+                after.append(own)
+                return y
+
+            return self._run(x, run, labelled), after
+
+        return advance
+
+    def read(self, x: Any, length: Any) -> Any:
+        """States after the first `length` steps of sequences (count, time, …)."""
+        after: list[Any] = []
+
+        def run(name: str, given: Any) -> Any:
+            read = self.steppers[name].read
+            assert read is not None  # as `reading` says
+            y, own = read(given, length)
+            after.append(own)
+            return y
+
+        self._run(x, run, ())
+        return after
+
+    def _run(self, x: Any, run: Any, labelled: Any) -> Any:
+        """The network's output, or its logits, where `run` gives that of each layer."""
+        one_hot = x if self.classes is None else ops.one_hot(x, self.classes)
+        made = {self.source: one_hot}
+        for node in self.nodes:
+            if node.name == self.source:
+                continue
+            before = [made[name.split(':')[0]] for name in node.spec.inputs]
+            given = before if len(before) > 1 else x if node.name in labelled else before[0]
+            if node is self.nodes[-1] and self.logits is not None:
+                return self._last(given)
+            made[node.name] = run(node.name, given)
+        return made[self.nodes[-1].name]
+
+    def _last(self, x: Any) -> Any:
+        """The logits of one step, or of the whole sequence where that was given."""
+        assert self.logits is not None
+        one = len(keras.tree.flatten(x)[0].shape) == 2
+        if one and any(self.has_time[name] for name in _before(self.nodes[-1])):
+            return self.logits(keras.tree.map_structure(lambda y: y[:, None], x))[:, 0]
+        return self.logits(x)
+
+    def _reads_labels(self, name: str) -> bool:
+        """Whether a layer can be given labels in the place of one-hot vectors."""
+        node = next(node for node in self.nodes if node.name == name)
+        alone = _before(node) == [self.source]
+        return self.classes is not None and alone and self.steppers[name].of_labels
+
+
+def check_length(network: StepNetwork, steps: int) -> None:
+    """Refuse more steps than the network has learned positions for."""
+    if network.reach is not None and steps > network.reach:
+        raise DataError(
+            f'the network has learned positions for {network.reach} steps: expected a seed and '
+            f'further steps within that, got {steps}. Ask for fewer, or make it with '
+            "positions='rotary' or a larger context."
+        )
+
+
+def _before(node: Any) -> list[str]:
+    return [name.split(':')[0] for name in node.spec.inputs]
+
+
+def _leading_to(nodes: Any) -> list[Any]:
+    """The nodes that the last one depends on, in their order, and itself."""
+    wanted = {full_name(nodes).split(':')[0]}
+    found = []
+    for node in reversed(nodes):
+        if node.name in wanted:
+            found.append(node)
+            wanted.update(name.split(':')[0] for name in node.spec.sources)
+    return found[::-1]
