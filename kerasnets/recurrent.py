@@ -8,10 +8,12 @@ from typing import Any
 from kerasnets import feedforward
 from kerasnets.errors import ConfigurationError
 from kerasnets.graph import loss_graph
+from kerasnets.graph.nodes import full_name
 from kerasnets.sampling import explained
+from kerasnets.sampling.forecaster import Forecaster, check_feedback
 from kerasnets.sampling.sampler import Sampler
 from kerasnets.text import Text, batches
-from kerasnets.typing import Layers, Seed
+from kerasnets.typing import Array, Data, Layers, Seed
 
 __all__ = ['Autoencoder', 'Classifier', 'Regressor', 'Text', 'batches']
 
@@ -19,9 +21,18 @@ __all__ = ['Autoencoder', 'Classifier', 'Regressor', 'Text', 'batches']
 class Regressor(feedforward.Regressor):
     """A network that gives values at each step of a sequence.
 
-    Parameters are those of `feedforward.Regressor`, and ``time_major``: whether arrays have time
-    as their first axis, as in theanets before 0.7. Inputs have the shape (examples, time,
-    variables), targets and weights (examples, time, values).
+    Parameters
+    ----------
+    layers, loss, weighted, rng, **keywords
+        As for `feedforward.Regressor`.
+    feedback : list of int or str, optional
+        The columns of the inputs that the outputs become in `predict_sequence`, in the order of
+        the outputs: indices, or names of the columns of a DataFrame. Default: all of them.
+    time_major : bool
+        Whether arrays have time as their first axis, as in theanets before 0.7.
+
+    Inputs have the shape (examples, time, variables), targets and weights (examples, time,
+    values).
 
     >>> net = Regressor([4, (6, 'lstm'), 2])
     >>> x = np.random.randn(10, 7, 4)
@@ -32,6 +43,79 @@ class Regressor(feedforward.Regressor):
 
     INPUT_NDIM = 3
     OUTPUT_NDIM = 3
+
+    def __init__(
+        self,
+        layers: Layers = (),
+        loss: Any = 'mse',
+        weighted: bool = False,
+        rng: Seed = 13,
+        feedback: Any = None,
+        **keywords: Any,
+    ) -> None:
+        super().__init__(layers, loss=loss, weighted=weighted, rng=rng, **keywords)
+        self.feedback: Any = feedback
+        if feedback is not None and self._nodes:
+            sizes = (self._nodes[i].output.shape[-1] for i in (0, -1))
+            self.feedback = check_feedback(feedback, *sizes)
+
+    def predict_sequence(
+        self,
+        seed: Data,
+        steps: int,
+        streams: int = 1,
+        rng: Seed = None,
+        future: Data | None = None,
+        temperature: float = 1.0,
+    ) -> Array:
+        """Forecast: predict the next step of a sequence, read the prediction, and so on.
+
+        The network is one that predicts the step after each: trained with ``[x[:, :-1],
+        x[:, 1:]]``. The seed is read once; every further step takes the same time.
+
+        Parameters
+        ----------
+        seed : array (time, variables) or (series, time, variables), or DataFrame
+            What came before.
+        steps : int
+            Steps to predict.
+        streams : int
+            Forecasts of each series. They differ where the loss is 'gll': each value is drawn
+            from the Gaussian that the network predicts, and read as it was drawn.
+        rng : int or numpy random generator, optional
+            One seed gives one forecast. Default: another one each time.
+        future : array (steps, columns) or (series, steps, columns), or DataFrame, optional
+            The inputs that are known ahead: the columns that `feedback` does not name, a row for
+            each step of the forecast. The network reads the row of a step, with the prediction for
+            it, to predict the step after.
+        temperature : float
+            The standard deviations are multiplied by it. At 0 the means are taken.
+
+        Returns
+        -------
+        array (steps, values)
+            With an axis for the streams before that of the steps where there are several, and one
+            for the series before that where the seed has one.
+
+        Raises
+        ------
+        ConfigurationError
+            If a layer looks at the whole sequence, or the outputs are no inputs.
+        DataError
+            For a seed or a future that does not fit.
+
+        >>> net = Regressor([3, (6, 'gru'), 1], feedback=[0])
+        >>> net.predict_sequence(np.zeros((20, 3)), 12, future=np.ones((12, 2))).shape
+        (12, 1)
+        """
+        if 'forecaster' not in self._made:
+            given = [loss for loss in self.losses if loss.covar_name is not None]
+            names = (given[0].output_name, given[0].covar_name) if given else (None, None)
+            mean = full_name(self._nodes, names[0]).split(':')[0]
+            variance = names[1] and names[1].split(':')[0]
+            self._made['forecaster'] = Forecaster(self.data_spec, mean, variance, self.feedback)
+        forecaster = self._made['forecaster']
+        return forecaster.predict(seed, steps, streams, rng, future, temperature)
 
 
 class Autoencoder(feedforward.Autoencoder):

@@ -38,6 +38,7 @@ def describe(net: Any) -> Any:
         'table': net.table and net.table.as_dict(),
         'time_major': net.time_major,
         'class_names': _plain(getattr(net, 'class_names', None)),
+        'feedback': _plain(getattr(net, 'feedback', None)),
     }
 
 
@@ -59,6 +60,8 @@ def restore(about: Any, model: Any, cls: Any) -> Any:
     net.time_major = about.get('time_major', False)
     if about.get('class_names'):
         net.class_names = list(about['class_names'])
+    if about.get('feedback') is not None:
+        net.feedback = list(about['feedback'])
     if about['text']:
         net.text = Text('', alpha=about['text']['alpha'], unknown=about['text']['unknown'])
     if about.get('table'):

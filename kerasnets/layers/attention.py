@@ -8,6 +8,8 @@
     h = x + attention(norm(x))
     y = h + σ(norm(h)·w1 + b1)·w2 + b2
 
+with x·w0 + b0 in the place of x where the size of the block is not that of its input.
+
 Both are a Keras model of stock layers; rotary positions alone have a class of ours.
 
 A. Vaswani et al. (2017), "Attention is all you need", NeurIPS; R. Xiong et al. (2020), "On layer
@@ -176,12 +178,8 @@ def _attention(spec: Any, inputs: Any) -> Any:
 
 def _transformer(spec: Any, inputs: Any) -> Any:
     """The model of the form `transformer`."""
-    x, size = _read(spec, inputs)
-    if spec.size not in (None, size):
-        raise ConfigurationError(
-            f'a transformer adds to what it reads: expected its size to be that of its input, '
-            f'{size}, got {spec.size}. Put a layer of {spec.size} before it.'
-        )
+    x, reads = _read(spec, inputs)
+    size = reads if spec.size is None else spec.size
     options = _options(spec, size)
     layers, rate = keras.layers, options['dropout']
 
@@ -189,7 +187,8 @@ def _transformer(spec: Any, inputs: Any) -> Any:
         y = layers.Dropout(rate, seed=_seed(), name=f'dropout_{name}')(y) if rate else y
         return layers.Add(name=name)([x, y])
 
-    start = _located(x, size, options)
+    entered = x if size == reads else layers.Dense(size, name='enter')(x)
+    start = _located(entered, size, options)
     h = layers.LayerNormalization(name='norm1')(start)
     h = added(start, _attend(h, size, options), 'middle')
     y = layers.LayerNormalization(name='norm2')(h)
@@ -212,6 +211,7 @@ _PARAMS = {
     'bo': Layout(f'{PART}.output_dense.bias'),
 }
 _POSITIONS = {'p': Layout('positions.embeddings')}
+_ENTRY = {'w0': Layout('enter.kernel'), 'b0': Layout('enter.bias')}
 _BLOCK = {
     'gamma1': Layout('norm1.gamma'),
     'beta1': Layout('norm1.beta'),
@@ -238,6 +238,7 @@ def of_block(model: Any) -> Any:
     names = {layer.name for layer in model.layers}
     params = {**(_POSITIONS if 'positions' in names else {}), **_PARAMS}
     params = {**params, **_BLOCK} if 'back' in names else params
+    params = {**_ENTRY, **params} if 'enter' in names else params
     return Anatomy(params, biases=tuple(p for p in params if p[0] in 'bg'))
 
 

@@ -16,12 +16,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets.backend import compiled
 from kerasnets.errors import ConfigurationError, DataError, number, positive
-from kerasnets.graph import structure
-from kerasnets.graph.cache import FUNCTIONS, Function
 from kerasnets.initializers import generator
-from kerasnets.sampling.stepping import StepNetwork, check_length
+from kerasnets.sampling.stepping import Compiled, StepNetwork
 from kerasnets.sampling.stops import Stops
 
 #: Steps that one call of the compiled loop makes at most.
@@ -74,7 +71,7 @@ class Sampler:
         self.classes = alphabet(nodes)
         one_hot = len(nodes[0].output.shape) == 3
         self.network = StepNetwork(nodes, logits, self.classes if one_hot else None)
-        self.functions: Any = {}
+        self.compiled = Compiled(nodes, logits is None)
 
     def sample(
         self,
@@ -101,7 +98,7 @@ class Sampler:
         top_p = 1.0 if top_p is None else top_p
         number(top_p, 'top_p', lambda p: 0 < p <= 1, 'above 0 and at most 1')
         number(repetition_penalty, 'repetition_penalty', lambda p: 0 < p < np.inf, 'above 0')
-        check_length(self.network, len(labels) + steps - 1)
+        self.network.check_length(len(labels) + steps - 1)
         filtered = top_k < self.classes or top_p < 1
         how = How(filtered, repetition_penalty != 1, bool(return_log_probs))
         settings = Settings(
@@ -118,7 +115,7 @@ class Sampler:
         self, labels: Any, steps: Any, streams: Any, draws: Any, settings: Settings, how: How
     ) -> Iterator[Any]:
         """Yield, at each step, (labels, logarithms of their probabilities or None)."""
-        loop = self._function(('sample', how), functools.partial(self._steps, how))
+        loop = self.compiled(('sample', how), functools.partial(self._steps, how))
         read, states = self._read(labels, streams)
         current = np.full(streams, labels[read - 1], dtype='int32')
         seen = np.zeros((streams, self.classes if how.penalized else 0), 'float32')
@@ -188,24 +185,9 @@ class Sampler:
             return 1, self.network.start(streams)
         padded = np.zeros((1, read), 'int32')
         padded[0, : len(labels)] = labels
-        states = self._function(('read',), self.network.read)(
-            padded, np.array(len(labels) - 1, 'i')
-        )
+        states = self.compiled('read', self.network.read)(padded, np.array(len(labels) - 1, 'i'))
         repeat = functools.partial(ops.repeat, repeats=streams, axis=0)
         return len(labels), keras.tree.map_structure(repeat, states)
-
-    def _function(self, name: Any, function: Any) -> Any:
-        """A compiled function, which all networks of equal layers share."""
-        variables = structure.layer_variables(self.nodes)
-        if name not in self.functions:
-
-            def make() -> Any:
-                return Function(compiled(function, variables))
-
-            layers = structure.of_nodes(self.nodes)
-            key = *name, layers, self.logits is None
-            self.functions[name] = make() if layers is None else FUNCTIONS.find(key, make)
-        return functools.partial(self.functions[name].call, [v.value for v in variables])
 
     def _steps(
         self,
@@ -226,7 +208,7 @@ class Sampler:
 
         def step(i: Any, label: Any, drawn: Any, logs: Any, seen: Any, *flat: Any) -> Any:
             own = keras.tree.pack_sequence_as(states, list(flat))
-            y, own = advance(label, own, first + i)
+            (y,), own = advance(label, own, first + i)
             logits = y if self.logits is not None else ops.log(ops.maximum(y, 1e-30))
             logits = ops.cast(logits, 'float32')
             changed = _penalized(logits, seen, settings.penalty) if how.penalized else logits

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
+from kerasnets.backend import compiled
 from kerasnets.errors import ConfigurationError, DataError
-from kerasnets.graph.nodes import full_name, inputs_of, reach_of
+from kerasnets.graph import structure
+from kerasnets.graph.cache import FUNCTIONS, Function
+from kerasnets.graph.nodes import inputs_of, reach_of
 from kerasnets.layers.fast.stepping import Stepper, along
 
 #: Steps of a seed that are read in one pass: fewer are as soon read one by one, and the memory
@@ -23,7 +27,8 @@ class StepNetwork:
     Parameters
     ----------
     nodes : list of nodes.Node
-        The last of them is the output.
+    outputs : list of str, optional
+        Names of the layers whose outputs are wanted. Default: the last one.
     logits : callable, optional
         (x) -> logits of the last layer, in its place.
     classes : int, optional
@@ -35,8 +40,15 @@ class StepNetwork:
         If it has several inputs, or a layer that is not causal: naming it, and why.
     """
 
-    def __init__(self, nodes: Any, logits: Any = None, classes: int | None = None) -> None:
-        self.nodes = _leading_to(nodes)
+    def __init__(
+        self,
+        nodes: Any,
+        logits: Any = None,
+        classes: int | None = None,
+        outputs: list[str] | None = None,
+    ) -> None:
+        self.outputs = outputs or [nodes[-1].name]
+        self.nodes = _leading_to(nodes, self.outputs)
         self.logits = logits
         self.classes = classes
         inputs = list(inputs_of(self.nodes))
@@ -75,6 +87,15 @@ class StepNetwork:
         padded = 1 << (length - 1).bit_length()
         return min(padded, self.reach or padded)
 
+    def check_length(self, steps: int) -> None:
+        """Refuse more steps than the network has learned positions for."""
+        if self.reach is not None and steps > self.reach:
+            raise DataError(
+                f'the network has learned positions for {self.reach} steps: expected a seed and '
+                f'further steps within that, got {steps}. Ask for fewer, or make it with '
+                "positions='rotary' or a larger context."
+            )
+
     def start(self, count: int) -> list[Any]:
         """States before the first step of so many sequences: a list of arrays for each layer."""
         return [stepper.start(count) for stepper in self.steppers.values()]
@@ -82,8 +103,8 @@ class StepNetwork:
     def prepare(self) -> Callable[..., Any]:
         """Return a function of an input (count, …), states and the step's number t.
 
-        It returns the output of the step and the states after it. What does not change from step
-        to step is computed now.
+        It returns the outputs of the step, a list, and the states after it. What does not change
+        from step to step is computed now.
         """
         labelled = {name for name in self.steppers if self._reads_labels(name)}
         steps = {
@@ -92,7 +113,7 @@ class StepNetwork:
         }
 
         def advance(x: Any, states: Any, t: Any) -> Any:
-            after = []
+            after: list[Any] = []
 
             def run(name: str, given: Any) -> Any:
                 y, own = steps[name](given, states[len(after)], t)
@@ -118,7 +139,7 @@ class StepNetwork:
         return after
 
     def _run(self, x: Any, run: Any, labelled: Any) -> Any:
-        """The network's output, or its logits, where `run` gives that of each layer."""
+        """The network's outputs, or its logits, where `run` gives that of each layer."""
         one_hot = x if self.classes is None else ops.one_hot(x, self.classes)
         made = {self.source: one_hot}
         for node in self.nodes:
@@ -127,9 +148,9 @@ class StepNetwork:
             before = [made[name.split(':')[0]] for name in node.spec.inputs]
             given = before if len(before) > 1 else x if node.name in labelled else before[0]
             if node is self.nodes[-1] and self.logits is not None:
-                return self._last(given)
+                return [self._last(given)]
             made[node.name] = run(node.name, given)
-        return made[self.nodes[-1].name]
+        return [made[name] for name in self.outputs]
 
     def _last(self, x: Any) -> Any:
         """The logits of one step, or of the whole sequence where that was given."""
@@ -146,26 +167,38 @@ class StepNetwork:
         return self.classes is not None and alone and self.steppers[name].of_labels
 
 
-def check_length(network: StepNetwork, steps: int) -> None:
-    """Refuse more steps than the network has learned positions for."""
-    if network.reach is not None and steps > network.reach:
-        raise DataError(
-            f'the network has learned positions for {network.reach} steps: expected a seed and '
-            f'further steps within that, got {steps}. Ask for fewer, or make it with '
-            "positions='rotary' or a larger context."
-        )
-
-
 def _before(node: Any) -> list[str]:
     return [name.split(':')[0] for name in node.spec.inputs]
 
 
-def _leading_to(nodes: Any) -> list[Any]:
-    """The nodes that the last one depends on, in their order, and itself."""
-    wanted = {full_name(nodes).split(':')[0]}
+def _leading_to(nodes: Any, names: list[str]) -> list[Any]:
+    """The nodes of those names, and those that they depend on, in their order."""
+    wanted = set(names)
     found = []
     for node in reversed(nodes):
         if node.name in wanted:
             found.append(node)
             wanted.update(name.split(':')[0] for name in node.spec.sources)
     return found[::-1]
+
+
+class Compiled:
+    """Functions over a network's layers, compiled once for all networks of equal layers."""
+
+    def __init__(self, nodes: Any, *key: Any) -> None:
+        self.nodes = nodes
+        self.key = key
+        self.functions: Any = {}
+
+    def __call__(self, name: Any, function: Any) -> Any:
+        """The function compiled; `name` and the key tell it from others over equal layers."""
+        variables = structure.layer_variables(self.nodes)
+        if name not in self.functions:
+
+            def make() -> Any:
+                return Function(compiled(function, variables))
+
+            layers = structure.of_nodes(self.nodes)
+            key = name, layers, *self.key
+            self.functions[name] = make() if layers is None else FUNCTIONS.find(key, make)
+        return functools.partial(self.functions[name].call, [v.value for v in variables])

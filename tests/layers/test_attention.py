@@ -91,6 +91,19 @@ def test_attention_alone_may_change_the_size(rng):
     np.testing.assert_allclose(out['hid2:out'][1], want, atol=2e-5)
 
 
+def test_a_block_of_another_size_than_its_input(rng):
+    net = spread(kerasnets.recurrent.Regressor([3, (8, 'transformer'), 2]))
+    x = rng.normal(size=(2, 9, 3)).astype('f')
+    p = parameters(net, 'hid1')
+    entered = kerasnets.recurrent.Regressor([3, (8, 'linear'), (8, 'transformer'), 2])
+    entered.find('hid1', 'w').set_value(p.pop('w0'))
+    entered.find('hid1', 'b').set_value(p.pop('b0'))
+    for name, value in p.items():
+        entered.find('hid2', name).set_value(value)
+    out = entered.feed_forward(x)['hid2:out']
+    np.testing.assert_allclose(net.feed_forward(x)['hid1:out'], out, atol=1e-6)
+
+
 def test_rotation_keeps_lengths_and_depends_on_distances_alone(rng):
     q, k = rng.normal(size=(2, 1, 1, 1, 6)).astype('f')
     at = [np.array(rotate(q, np.array([t]))) for t in (3, 13)]
@@ -209,7 +222,7 @@ def test_initial_weights_are_those_of_the_other_forms():
         (dict(hidden=-1), 'hidden as an int of 1 or more'),
         (dict(dropout=1), 'dropout as a number of at least 0 and under 1'),
         (dict(positions='rotery'), "unknown positions 'rotery'. Did you mean 'rotary'"),
-        (dict(size=6), 'to be that of its input, 8, got 6'),
+        (dict(size=6), 'heads that divide the size of 6, got heads=4'),
         (dict(head=2), "unknown keyword of transformer 'head'.*heads"),
         (dict(inputs=('in', 'hid1')), 'expected one input of sequences'),
     ],

@@ -112,7 +112,7 @@ def test_logits_of_each_step_equal_the_whole_sequence(rng):
     states = sampler.network.start(2)
     want = net.predict_logit(labels)
     for t in range(40):
-        logits, states = sampler.network.prepare()(labels[:, t], states, np.array(t))
+        (logits,), states = sampler.network.prepare()(labels[:, t], states, np.array(t))
         np.testing.assert_allclose(logits, want[:, t], atol=1e-5)
 
 
@@ -388,9 +388,10 @@ def test_logarithms_of_probabilities_are_those_of_the_network():
     np.testing.assert_allclose(
         [log for _, log in pairs], np.log(p[np.arange(1, 41), labels]), atol=1e-4
     )
+    net = spread(Classifier(CHAINS['gru']), 1.0)
     several = list(net.predict_sequence([1, 2], 5, streams=3, rng=1, return_log_probs=True))
     assert [(len(labels), len(logs)) for labels, logs in several] == [(3, 3)] * 5
-    label = several[1][0][0]
+    label = several[0][0][0]
     ended = list(
         net.predict_sequence([1, 2], 9, streams=3, rng=1, return_log_probs=True, stop=label)
     )

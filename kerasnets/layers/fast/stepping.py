@@ -150,7 +150,7 @@ class _Block:
         self.parts = {layer.name: layer for layer in model.layers}
         self.attend = self.parts[attention.PART]
         self.reach = attention.reach(model)
-        self.size: int = self.attend.get_config()['sliding_window'] or self.reach
+        self.size: Any = self.attend.get_config()['sliding_window'] or self.reach
         self.rotary = isinstance(self.attend, attention.RotaryAttention)
 
     def stepper(self) -> Stepper:
@@ -189,6 +189,7 @@ class _Block:
     def _around(self, x: Any, steps: Any, attend: Any) -> Any:
         """The block over a sequence of such steps, with the attention given."""
         parts = self.parts
+        x = parts['enter'](x) if 'enter' in parts else x
         x = x + parts['positions'](steps) if self.reach is not None else x
         if 'back' not in parts:
             return attend(x)

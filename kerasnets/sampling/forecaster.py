@@ -1,0 +1,246 @@
+"""Forecasts of sequences: a network's predictions, fed back to it in one compiled loop."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasnets.data.array_spec import Ragged, fill
+from kerasnets.errors import ConfigurationError, DataError, number, positive
+from kerasnets.initializers import generator
+from kerasnets.sampling.stepping import Compiled, StepNetwork
+
+#: Steps that one call of the compiled loop makes at most.
+CHUNK = 128
+
+
+class Forecaster:
+    """Writes sequences of values on.
+
+    Parameters
+    ----------
+    data_spec : data.data_spec.DataSpec
+        Of the network.
+    mean : str
+        Name of the layer whose output is the next step.
+    variance : str or None
+        Name of the layer whose output is the variance of each value, if values are drawn.
+    feedback : list of int or str, or None
+        Columns of the inputs that the outputs become, in their order. None: all, in order.
+
+    Raises
+    ------
+    ConfigurationError
+        If the layers cannot be run a step at a time, or the outputs are no inputs.
+    """
+
+    def __init__(self, data_spec: Any, mean: str, variance: str | None, feedback: Any) -> None:
+        self.data_spec = data_spec
+        outputs = [mean] if variance is None else [mean, variance]
+        self.network = StepNetwork(data_spec.nodes, outputs=outputs)
+        self.drawn = variance is not None
+        self.compiled = Compiled(data_spec.nodes, *outputs)
+        shapes = {node.name: node.output.shape for node in data_spec.nodes}
+        self.columns, self.values = shapes[self.network.source][-1], shapes[mean][-1]
+        if len(shapes[self.network.source]) != 3 or self.columns is None:
+            raise ConfigurationError(
+                f'expected inputs of values (examples, time, variables), got inputs of shape '
+                f'{tuple(shapes[self.network.source])}. Labels are sampled by a Classifier.'
+            )
+        self.feedback = check_feedback(feedback, self.columns, self.values)
+
+    def predict(
+        self,
+        seed: Any,
+        steps: Any,
+        streams: Any = 1,
+        rng: Any = None,
+        future: Any = None,
+        temperature: float = 1.0,
+    ) -> Any:
+        """The steps after a seed: see `recurrent.Regressor.predict_sequence`."""
+        steps, streams = positive(steps, 'steps', least=0), positive(streams, 'streams')
+        number(temperature, 'temperature', lambda t: 0 <= t < np.inf, 'of 0 or more')
+        names = [str(name) for name in getattr(seed, 'columns', [])]
+        fed = self._places(names)
+        listed = isinstance(seed, (list, tuple)) and any(np.ndim(one) > 1 for one in seed)
+        single = not listed and np.ndim(seed) == 2
+        seed = self._seed(seed, single)
+        self.network.check_length(seed.shape[1] + steps - 1)
+        future = self._future(future, len(seed), steps, fed, names)
+        noise = generator(rng) if self.drawn and temperature else None
+        found = self._run(seed, future, streams, noise, fed, np.float32(temperature))
+        found = found.reshape(len(seed), streams, steps, self.values)
+        found = found[:, 0] if streams == 1 else found
+        found = found[0] if single else found
+        turned = self.data_spec.time_major and not single
+        return np.moveaxis(found, -2, 0) if turned else found
+
+    def _run(
+        self, seed: Any, future: Any, streams: int, noise: Any, fed: Any, temperature: Any
+    ) -> Any:
+        """Forecasts (series · streams, steps, values)."""
+        count, length, steps = len(seed) * streams, seed.shape[1], future.shape[1]
+        loop = self.compiled('forecast', self._steps)
+        read, states = self._read(seed, streams)
+        rows = np.concatenate([seed, future], axis=1)  # what is fed back is 0 in the future
+        rows = np.repeat(np.swapaxes(rows, 0, 1), streams, axis=1)
+        whole, found = length + steps - 1, []
+        y = np.zeros((count, self.values), 'f')
+        matrix = np.zeros((self.values, self.columns), 'f')
+        matrix[np.arange(self.values), fed] = 1
+        for first in range(read, whole, CHUNK):
+            part = rows[first : min(first + CHUNK, whole)]
+            given = np.zeros((CHUNK, *part.shape[1:]), 'f')
+            given[: len(part)] = part
+            draws = np.zeros((CHUNK if self.drawn else 0, count, self.values), 'f')
+            if noise is not None:
+                after = min(
+                    len(part), max(0, length - 1 - first)
+                )  # only steps that draw use up numbers
+                drawn = noise.standard_normal((len(part) - after, count, self.values), 'f')
+                draws[after : len(part)] = temperature * drawn
+            times = np.array([first, len(part), length], 'i')
+            y, record, states = loop(y, given, draws, times, matrix, states)
+            found.append(ops.convert_to_numpy(record)[: len(part)])
+        steps_read = max(0, length - 1 - read)
+        made = np.concatenate(found)[steps_read:] if found else np.zeros((0, count, self.values))
+        return np.swapaxes(made[:steps], 0, 1)
+
+    def _read(self, seed: Any, streams: int) -> Any:
+        """How many steps of the seed are read already, and the states of all streams then."""
+        length = seed.shape[1]
+        padding = self.network.reading(length)
+        if padding is None:
+            return 0, self.network.start(len(seed) * streams)
+        padded = np.zeros((len(seed), padding, self.columns), 'f')
+        padded[:, :length] = seed
+        states = self.compiled('read', self.network.read)(padded, np.array(length - 1, 'i'))
+        repeat = functools.partial(ops.repeat, repeats=streams, axis=0)
+        return length - 1, keras.tree.map_structure(repeat, states)
+
+    def _steps(self, y: Any, given: Any, draws: Any, times: Any, matrix: Any, states: Any) -> Any:
+        """Steps from an output: the last one, all of them, and the states."""
+        first, count, length = times[0], times[1], times[2]
+        advance = self.network.prepare()
+        record = ops.zeros((given.shape[0], *y.shape), 'float32')
+
+        def step(i: Any, y: Any, record: Any, *flat: Any) -> Any:
+            ours = ops.cast(first + i >= length, 'float32')  # else the seed's own
+            x = given[i] + ours * ops.matmul(y, matrix)
+            own = keras.tree.pack_sequence_as(states, list(flat))
+            (y, *variance), own = advance(x, own, first + i)
+            y = ops.cast(y, 'float32')
+            if variance:
+                y = y + ops.sqrt(ops.cast(variance[0], 'float32')) * draws[i]
+            record = ops.slice_update(record, (i, 0, 0), y[None])
+            return (i + 1, y, record, *keras.tree.flatten(own))
+
+        start = ops.convert_to_tensor(0, 'int32')
+        loop = (start, y, record, *keras.tree.flatten(states))
+        _, y, record, *flat = ops.while_loop(lambda i, *rest: i < count, step, loop)
+        return y, record, keras.tree.pack_sequence_as(states, list(flat))
+
+    def _places(self, names: list[str]) -> Any:
+        """The columns that are fed back, as indices."""
+        found = []
+        for column in self.feedback:
+            if isinstance(column, str):
+                if column not in names:
+                    raise DataError(
+                        f'feedback names the column {column!r}, and the seed has '
+                        f'{names or "no names"}. Give the seed as a DataFrame with that column, '
+                        'or feedback as indices.'
+                    )
+                column = names.index(column)
+            found.append(column)
+        return found
+
+    def _seed(self, seed: Any, single: bool) -> Any:
+        if hasattr(seed, 'columns'):
+            seed = seed.to_numpy()
+        seed = np.asarray(seed)[None] if single else seed
+        (seed,) = self.data_spec.turned([seed]) if not single else [seed]
+        (seed,) = fill(self.data_spec.specs([seed]), [seed], 'seed')
+        if isinstance(seed, Ragged):
+            raise DataError(
+                'seed: expected series of one length, got series of different lengths. Cut them '
+                'to the length of the shortest, or predict them one by one.'
+            )
+        return np.asarray(seed, 'float32')
+
+    def _future(self, future: Any, series: int, steps: int, fed: Any, names: list[str]) -> Any:
+        """Inputs of the steps ahead (series, steps, columns), 0 in those that are fed back."""
+        rest = [i for i in range(self.columns) if i not in fed]
+        rows = np.zeros((series, steps, self.columns), 'f')
+        which = ', '.join(names[i] if names else str(i) for i in rest)
+        if future is None:
+            if rest and steps > 1:
+                raise DataError(
+                    f'expected future, the inputs that are known ahead (columns {which}), an '
+                    f'array of shape ({steps}, {len(rest)}).'
+                )
+            return rows
+        if hasattr(future, 'columns'):
+            missing = [names[i] for i in rest if names and names[i] not in future.columns]
+            if missing:
+                raise DataError(
+                    f'future: expected the columns {which}, got {list(future.columns)}.'
+                )
+            future = future[[names[i] for i in rest]] if names else future
+            future = future.to_numpy()
+        future = np.asarray(future)
+        if future.dtype.kind not in 'fiub' or not np.isfinite(future).all():
+            raise DataError('future: expected finite numbers, got others. Fill in what is missing.')
+        future = future[None] if future.ndim == 2 else future
+        turned = self.data_spec.time_major and future.ndim == 3 and series > 1
+        future = np.swapaxes(future, 0, 1) if turned else future
+        shape = series, steps, len(rest)
+        one = future.ndim == 3 and len(future) == 1
+        if future.ndim != 3 or future.shape[2] != len(rest) or not (one or len(future) == series):
+            raise DataError(
+                f'future: expected shape ({steps}, {len(rest)}) or {shape}, a row for each step '
+                f'and the columns {which or "of none, since all are fed back"}, got '
+                f'{future.shape[1:] if one else future.shape}.'
+            )
+        if future.shape[1] < steps:
+            raise DataError(
+                f'future: expected a row for each of {steps} steps, got {future.shape[1]}. Ask '
+                'for fewer steps.'
+            )
+        rows[:, :, rest] = future[:, :steps]
+        return rows
+
+
+def check_feedback(feedback: Any, columns: int, values: int) -> list[Any]:
+    """The columns of the inputs that the outputs become: indices, or names.
+
+    Raises
+    ------
+    ConfigurationError
+        If they are not as many as the outputs, or one is not there or twice there.
+    """
+    if feedback is None:
+        if columns != values:
+            raise ConfigurationError(
+                f'predictions are fed back as inputs: expected as many outputs as inputs, got '
+                f'{values} and {columns}. Make the network with feedback=, the columns of the '
+                'inputs that the outputs become.'
+            )
+        return list(range(columns))
+    found = [feedback] if isinstance(feedback, (str, int)) else list(feedback)
+    for column in found:
+        whole = isinstance(column, (int, np.integer)) and not isinstance(column, bool)
+        if not (isinstance(column, str) or (whole and 0 <= column < columns)):
+            raise ConfigurationError(
+                f'feedback: expected columns of 0 to {columns - 1}, or their names, got {column!r}.'
+            )
+    if len(found) != values or len(set(found)) < len(found):
+        raise ConfigurationError(
+            f'feedback: expected {values} different columns, one for each output, got {found}.'
+        )
+    return found
