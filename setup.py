@@ -31,10 +31,11 @@ setup(
     extras_require={
         'cluster': ['dask', 'distributed'],
         'docs': ['sphinx', 'furo', 'myst-parser', 'matplotlib', 'scikit-learn'],
-        'examples': ['matplotlib', 'scikit-learn'],
+        'examples': ['matplotlib', 'scikit-learn', 'statsmodels'],
         'onnx': ['tf2onnx'],
         'plots': ['matplotlib', 'scikit-learn'],
         'sklearn': ['scikit-learn'],
+        'tokens': ['tokenizers'],
         'torch': ['torch'],
         'test': [
             'pytest',
@@ -47,7 +48,9 @@ setup(
             'pytest-xdist',
             'scipy',
             'scikit-learn',
+            'statsmodels',
             'tf2onnx',
+            'tokenizers',
         ],
         'lint': ['ruff==0.17.6', 'mypy==2.4.1'],
         'jax': ['jax'],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -74,6 +75,7 @@ def compiled(function: Any, variables: Any, signature: Any = None, xla: bool = T
         return stateless
     import tensorflow as tf
 
+    expect_retracing()
     traced = tf.function(stateless, jit_compile=xla, autograph=False)
     if signature is None:
         return lambda values, *args: traced([tf.convert_to_tensor(v) for v in values], *args)
@@ -84,6 +86,17 @@ def compiled(function: Any, variables: Any, signature: Any = None, xla: bool = T
     return lambda values, *args: concrete(
         [tf.convert_to_tensor(v) for v in values], *map(tf.convert_to_tensor, args)
     )
+
+
+def expect_retracing() -> None:
+    """Keep TensorFlow from warning that ours are traced anew: for each structure and shape."""
+    logging.getLogger('tensorflow').addFilter(_is_unexpected)
+
+
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    text = record.getMessage()
+    ours = 'kerasnets' in text or 'compiled.<locals>.stateless' in text
+    return not (ours and 'triggered tf.function retracing' in text)
 
 
 def gradients(function: Any, variables: Any) -> Any:

@@ -21,7 +21,7 @@ from kerasnets.errors import ConfigurationError, DataError, pick
 from kerasnets.graph.parameters import Parameter
 from kerasnets.typing import Array, Data
 
-__all__ = ['confusion', 'learning_curves', 'plot_weights', 'sequence']
+__all__ = ['confusion', 'forecast', 'learning_curves', 'plot_weights', 'sequence']
 
 
 def learning_curves(net: Any, monitor: str = 'loss', axes: Any = None) -> Figure:
@@ -153,6 +153,61 @@ def sequence(target: Any, predicted: Any, axes: Any = None) -> Figure:
         color = f'C{i}'
         axes.plot(want, color=color, alpha=0.5, linewidth=3, label='' if i else 'target')
         axes.plot(got, color=color, linewidth=1, label='' if i else 'predicted')
+    axes.set(xlabel='step', ylabel='value')
+    axes.legend()
+    return axes.figure
+
+
+def forecast(
+    past: Any,
+    predicted: Any,
+    quantiles: Any = None,
+    actual: Any = None,
+    levels: tuple[float, float] = (0.1, 0.9),
+    axes: Any = None,
+) -> Figure:
+    """A series and its forecast, with a band between quantiles.
+
+    Parameters
+    ----------
+    past : array (time,)
+        The series up to the forecast.
+    predicted : array (steps,) or (streams, steps)
+        The forecast; of several streams the median is drawn, and the band between `levels`.
+    quantiles : array (2, steps), optional
+        The lower and the upper edge of the band.
+    actual : array (steps,), optional
+        What came.
+    levels : tuple of float
+        The quantiles of the streams that are drawn.
+    axes : matplotlib axes, optional
+
+    Raises
+    ------
+    DataError
+        If the shapes do not fit.
+    """
+    past, predicted = np.asarray(past), np.asarray(predicted)
+    if predicted.ndim == 2:
+        quantiles = np.quantile(predicted, levels, axis=0) if quantiles is None else quantiles
+        predicted = np.median(predicted, axis=0)
+    if past.ndim != 1 or predicted.ndim != 1:
+        raise DataError(
+            f'expected series of one value, got {past.shape} and {predicted.shape}. Draw one '
+            'column at a time.'
+        )
+    steps = np.arange(len(past), len(past) + len(predicted))
+    axes = _axes(axes)
+    axes.plot(past, color='C0', label='past')
+    axes.plot(steps, predicted, color='C1', label='forecast')
+    for name, others, rows in (('quantiles', quantiles, 2), ('actual', actual, None)):
+        shape = (len(predicted),) if rows is None else (rows, len(predicted))
+        if others is not None and np.shape(others) != shape:
+            raise DataError(f'{name}: expected shape {shape}, got {np.shape(others)}.')
+    if quantiles is not None:
+        axes.fill_between(steps, *quantiles, color='C1', alpha=0.25, linewidth=0)
+    if actual is not None:
+        axes.plot(steps, actual, color='C0', linestyle=':', label='actual')
     axes.set(xlabel='step', ylabel='value')
     axes.legend()
     return axes.figure

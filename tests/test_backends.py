@@ -1,5 +1,6 @@
 """Files cross from one backend to another, and neither JAX nor PyTorch needs TensorFlow."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -85,3 +86,13 @@ def test_files_are_portable_between_backends(backend, tmp_path, monkeypatch):
         there = np.load(f'{name}.{suffix}.after.npy')
         np.testing.assert_allclose(after, there, atol=1e-5, err_msg=name)
         assert abs(after - p).max() > 1e-4  # it was trained on
+
+
+def test_many_structures_raise_no_warning_of_tensorflow(caplog):
+    """It warns from the fifth function on that is traced at one place."""
+    logging.getLogger('tensorflow').addHandler(caplog.handler)
+    for size in range(2, 9):
+        net = kerasnets.Regressor([size, 1])
+        net.train([np.zeros((4, size)), np.zeros((4, 1))], epochs=1, jit=True)
+        net.predict(np.zeros((size, size)))
+    assert not [r for r in caplog.records if 'retracing' in r.getMessage()]

@@ -74,6 +74,27 @@ def test_a_sequence_and_its_target():
         plots.sequence(target, predicted[:3])
 
 
+def test_a_forecast_and_its_band():
+    past, streams = RNG.normal(size=30), RNG.normal(size=(50, 6))
+    (axes,) = plots.forecast(past, streams, actual=np.zeros(6)).axes
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), past)
+    np.testing.assert_array_equal(axes.lines[1].get_xdata(), np.arange(30, 36))
+    np.testing.assert_allclose(axes.lines[1].get_ydata(), np.median(streams, axis=0))
+    (band,) = axes.collections
+    low, high = np.quantile(streams, (0.1, 0.9), axis=0)
+    corners = band.get_paths()[0].vertices
+    assert np.isclose(corners[:, 1].max(), high.max())
+    assert np.isclose(corners[:, 1].min(), low.min())
+    (axes,) = plots.forecast(past, streams[0], quantiles=[low, high]).axes
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), streams[0])
+    with pytest.raises(DataError, match=r'quantiles: expected shape \(2, 6\), got \(6,\)'):
+        plots.forecast(past, streams[0], quantiles=low)
+    with pytest.raises(DataError, match=r'actual: expected shape \(6,\), got \(5,\)'):
+        plots.forecast(past, streams[0], actual=np.zeros(5))
+    with pytest.raises(DataError, match='series of one value'):
+        plots.forecast(np.zeros((5, 2)), streams[0])
+
+
 def test_only_existing_axes(net):
     from matplotlib.figure import Figure
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 import kerasnets
-from kerasnets.cli import files, tables, texts
+from kerasnets.cli import files, forecasts, tables, texts
 from kerasnets.errors import KerasnetsError
 
 # TensorFlow speaks of its insides on standard error, in the midst of what is written there.
@@ -34,5 +34,13 @@ def main() -> None:
     """Neural networks as lists of layers, on Keras."""
 
 
-for command in (files.inspect, files.convert, tables.train, tables.predict, texts.text, texts.demo):
+for command in (
+    files.inspect,
+    files.convert,
+    tables.train,
+    tables.predict,
+    forecasts.forecast,
+    texts.text,
+    texts.demo,
+):
     main.add_command(command)

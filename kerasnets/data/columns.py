@@ -67,7 +67,7 @@ class Column:
         if not given:
             raise DataError(f'column {name!r} holds no value. Leave it out with --drop.')
         gaps = len(given) < len(texts)
-        numbers, days = (None, None) if words else (_numbers(given), _days(given))
+        numbers, days = (None, None) if words else (as_numbers(given), _days(given))
         found = days if numbers is None else numbers
         if found is not None:
             mean, std = float(np.mean(found)), float(np.std(found)) or 1.0
@@ -89,7 +89,7 @@ class Column:
         """Array (rows, width): a missing number is the mean, an unknown word all zeros."""
         if self.words is not None:
             return np.array([[text == word for word in self.words] for text in texts], 'f')
-        read = _days if self.dates else _numbers
+        read = _days if self.dates else as_numbers
         given = read([text for text in texts if text])
         if given is None:
             wrong = next(text for text in texts if text and read([text]) is None)
@@ -177,7 +177,7 @@ class Columns:
         DataError
         """
         for name in (target, *drop):
-            _column(data, name)
+            find_column(data, name)
         names = [name for name in data if name != target and name not in drop]
         if not names:
             raise DataError('no column is left to predict from. Drop fewer columns.')
@@ -209,16 +209,16 @@ class Columns:
 
     def strange(self, data: Mapping[str, Sequence[str]]) -> list[str]:
         """What there is in the inputs that training never saw, a line for each column."""
-        found = {c.name: c.strange(_column(data, c.name)) for c in self.columns}
+        found = {c.name: c.strange(find_column(data, c.name)) for c in self.columns}
         return [f'column {name!r}: {what}' for name, what in found.items() if what]
 
     def inputs(self, data: Mapping[str, Sequence[str]]) -> Array:
         """Array (rows, variables)."""
-        return np.hstack([c.values(_column(data, c.name)) for c in self.columns])
+        return np.hstack([c.values(find_column(data, c.name)) for c in self.columns])
 
     def targets(self, data: Mapping[str, Sequence[str]]) -> Array:
         """Array (rows,) of labels, or (rows, 1) of values."""
-        texts = _column(data, self.target.name)
+        texts = find_column(data, self.target.name)
         if self.target.words is not None:
             return self.target.labels(texts)
         if not all(texts):
@@ -336,7 +336,7 @@ def _useless(texts: Sequence[str]) -> str | None:
     keys = len(different) == len(texts) >= IDENTIFIERS
     if not keys and len(different) <= WORDS:
         return None
-    if _numbers(given) is not None or _days(given) is not None:
+    if as_numbers(given) is not None or _days(given) is not None:
         return None
     return 'a different word in each row' if keys else f'{len(different)} different words'
 
@@ -354,7 +354,7 @@ def _days(texts: Sequence[str]) -> Array | None:
     )
 
 
-def _column(data: Mapping[str, Sequence[str]], name: str) -> Sequence[str]:
+def find_column(data: Mapping[str, Sequence[str]], name: str) -> Sequence[str]:
     if name not in data:
         raise DataError(
             f'there is no column {name!r}.{suggest(name, data)} There are: {", ".join(data)}.'
@@ -362,7 +362,7 @@ def _column(data: Mapping[str, Sequence[str]], name: str) -> Sequence[str]:
     return data[name]
 
 
-def _numbers(texts: Sequence[str]) -> Array | None:
+def as_numbers(texts: Sequence[str]) -> Array | None:
     """Texts as an array of finite numbers, or None."""
     try:
         numbers = np.array([float(text) for text in texts])

@@ -11,6 +11,14 @@
 """
 
 from kerasnets.estimators.feedforward import NetAutoencoder, NetClassifier, NetRegressor
-from kerasnets.estimators.sequences import SequenceClassifier
+from kerasnets.estimators.forecasts import SequenceForecaster
+from kerasnets.estimators.sequences import SequenceClassifier, SequenceRegressor
 
-__all__ = ['NetAutoencoder', 'NetClassifier', 'NetRegressor', 'SequenceClassifier']
+__all__ = [
+    'NetAutoencoder',
+    'NetClassifier',
+    'NetRegressor',
+    'SequenceClassifier',
+    'SequenceForecaster',
+    'SequenceRegressor',
+]

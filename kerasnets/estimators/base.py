@@ -103,12 +103,15 @@ class Estimator(base.BaseEstimator):
 
     def _build(self, sizes: Any, weighted: bool) -> None:
         """The network that is to be trained."""
-        seed = self.random_state
-        if not isinstance(seed, (int, np.integer)):
-            seed = int(check_random_state(seed).randint(2**31))
         loss = {} if self.loss is None else {'loss': self.loss}
         entries = [sizes[0], *self._hidden(), sizes[1]]
-        self.net_ = self.KIND(entries, weighted=weighted, rng=int(seed), **loss)
+        self.net_ = self.KIND(entries, weighted=weighted, rng=self._seed(), **loss)
+
+    def _seed(self) -> int:
+        seed = self.random_state
+        if not isinstance(seed, (int, np.integer)):
+            seed = check_random_state(seed).randint(2**31)
+        return int(seed)
 
     def _hidden(self) -> Any:
         if isinstance(self.layers, (str, dict)) or not hasattr(self.layers, '__iter__'):

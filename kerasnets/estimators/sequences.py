@@ -1,10 +1,12 @@
-"""An estimator for lists of sequences."""
+"""Estimators for lists of sequences."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn import base
+from sklearn.metrics import r2_score
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
@@ -17,7 +19,18 @@ if TYPE_CHECKING:
     from typing import Self  # of Python 3.11
 
 
-class SequenceClassifier(Classifying, Estimator):
+class _OfSequences(Estimator):
+    """What the estimators of sequences share."""
+
+    _whole = False
+
+    def _hidden(self) -> Any:
+        """The hidden layers; the last one gives no sequence where each has one target."""
+        hidden = super()._hidden()
+        return [*hidden[:-1], _at_the_end(hidden[-1])] if self._whole else hidden
+
+
+class SequenceClassifier(Classifying, _OfSequences):
     """A `recurrent.Classifier` as an estimator, for lists of sequences.
 
     X is a list of sequences, which may differ in length, each an array (time, variables) or
@@ -75,10 +88,52 @@ class SequenceClassifier(Classifying, Estimator):
         weights = None if sample_weight is None else np.repeat(sample_weight, list(map(len, right)))
         return float(np.average(np.concatenate(right), weights=weights))
 
-    def _hidden(self) -> Any:
-        """The hidden layers; the last one gives no sequence where each has one class."""
-        hidden = super()._hidden()
-        return [*hidden[:-1], _at_the_end(hidden[-1])] if self._whole else hidden
+
+class SequenceRegressor(base.RegressorMixin, _OfSequences):
+    """A `recurrent.Regressor` as an estimator, for lists of sequences.
+
+    X is a list of sequences, which may differ in length, each an array (time, variables). y is an
+    array with a value, or a row of values, for each sequence; or a list of sequences of values,
+    (time,) or (time, values), one for each. Parameters are those of `base.Estimator`.
+
+    >>> x = [np.full((n, 1), n / 10, 'f') for n in range(2, 12)]
+    >>> model = SequenceRegressor([(4, 'lstm')], epochs=3)
+    >>> model.fit(x, [one.sum() for one in x]).predict(x).shape
+    (10,)
+    """
+
+    KIND = recurrent.Regressor
+    __init__ = constructor(layers=((100, 'lstm'),))
+
+    def fit(self, X: Data, y: Data) -> Self:
+        """Train on sequences and their values."""
+        X = [np.asarray(one) for one in X]
+        check_consistent_length(X, y)
+        self._whole = isinstance(y, np.ndarray) or all(np.ndim(one) == 0 for one in y)
+        self._flat = np.ndim(y if self._whole else y[0]) == 1
+        self.n_features_in_ = X[0].shape[-1]
+        target = [np.asarray(one, 'f').reshape(self._rows(one), -1) for one in y]
+        self._build((self.n_features_in_, target[0].shape[1]), False)
+        return self._train([X, np.concatenate(target) if self._whole else target])
+
+    def predict(self, X: Data) -> Found:
+        """The values of each sequence, or those of its steps: as in training."""
+        check_is_fitted(self)
+        found = self.net_.predict([np.asarray(one) for one in X])
+        if self._whole:
+            return found[:, 0] if self._flat else found
+        return [one[:, 0] if self._flat else one for one in found]
+
+    def score(self, X: Data, y: Data, sample_weight: Data = None) -> float:
+        """R² of the values; steps of sequences count as examples."""
+        found = self.predict(X)
+        if self._whole:
+            return float(r2_score(y, found, sample_weight=sample_weight))
+        weights = None if sample_weight is None else np.repeat(sample_weight, list(map(len, found)))
+        return float(r2_score(np.concatenate(y), np.concatenate(found), sample_weight=weights))
+
+    def _rows(self, target: Any) -> int:
+        return 1 if self._whole else len(target)
 
 
 def _at_the_end(entry: Entry) -> Any:

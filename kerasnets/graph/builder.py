@@ -57,6 +57,7 @@ def add_node(nodes: Any, spec: Any, rng: Any, input_ndim: Any) -> Any:
     ConfigurationError
         Naming the layer's place and its entry.
     """
+    _reserve(spec.name)
     try:
         with _seeded(rng):
             if spec.form == 'input':
@@ -89,6 +90,7 @@ def adopt(specs: Any, model: Any) -> Any:
     inputs = iter(model.inputs)
     nodes = []
     for spec in specs:
+        _reserve(spec.name)
         if spec.form == 'input':
             tensor = next(inputs)
             layer = keras.layers.InputLayer(
@@ -253,6 +255,15 @@ def _chosen(name: str, settings: Any, bias: Any, squares: Any) -> Any:
     if bias:
         return {'std': 0.0, **{s: chosen[s] for s in own}} if own else {}
     return {s: v for s, v in chosen.items() if squares or s in own or s not in SQUARE}
+
+
+def _reserve(name: str) -> None:
+    """Keep Keras from giving a layer's name, such as 'mean', to an operation of keras.ops.
+
+    Keras numbers what has no name, from the second of a kind on. Here the first is used up.
+    """
+    if hasattr(keras.ops, name):
+        type(name, (keras.layers.Layer,), {})()
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@ import random
 import keras
 import numpy as np
 import pytest
+from fresh import run
 
 import kerasnets
 from kerasnets.errors import ConfigurationError
@@ -184,3 +185,19 @@ def test_a_network_needs_layers():
     for wrong in (3, 'ff', {'size': 3}):
         with pytest.raises(ConfigurationError, match='expected a list of layers'):
             kerasnets.Classifier(wrong)
+
+
+NAMES = """
+import numpy as np, kerasnets
+hidden = [dict(size=4, name='square'), dict(size=1, name='mean', activation='linear')]
+covar = dict(size=1, name='covar', activation='softplus', inputs='square')
+loss = dict(form='gll', mean_name='mean', covar_name='covar')
+net = kerasnets.Regressor([3, *hidden, covar], loss=loss)
+net.train([np.zeros((40, 3)), np.zeros((40, 1))], weight_l2=1e-3, hidden_l1=0.1, epochs=1)
+print('trained')
+"""
+
+
+def test_layers_may_be_called_as_operations_of_keras_are():
+    """In a process where Keras has named nothing yet."""
+    assert run(NAMES).split() == ['trained']

@@ -87,6 +87,7 @@ class TensorFlow(Loop):
 
         super().__init__(objective, model, xla, beginning)
         self.kept: list[Any] | None = None
+        backend.expect_retracing()
         how = {'jit_compile': xla, 'autograph': False, 'reduce_retracing': not xla}
         self._train, self._test = (tf.function(f, **how) for f in (self._epochs, self._steps))
 
