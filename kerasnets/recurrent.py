@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 from kerasnets import feedforward
-from kerasnets.errors import ConfigurationError
+from kerasnets.data.array_spec import end_to_end
+from kerasnets.errors import ConfigurationError, DataError
 from kerasnets.graph import loss_graph
 from kerasnets.graph.nodes import full_name
 from kerasnets.sampling import explained
 from kerasnets.sampling.forecaster import Forecaster, check_feedback
 from kerasnets.sampling.sampler import Sampler
 from kerasnets.text import Text, batches
-from kerasnets.typing import Array, Data, Layers, Seed
+from kerasnets.typing import Array, Data, Layers, Monitors, Seed
 
 __all__ = ['Autoencoder', 'Classifier', 'Regressor', 'Text', 'batches']
 
@@ -240,8 +244,29 @@ class Classifier(feedforward.Classifier):
         how = temperature, top_k, top_p, stop, repetition_penalty, return_log_probs
         return self._sampler().sample(labels, steps, streams, rng, *how)
 
+    def evaluate(self, data: Data, **keywords: Any) -> Monitors:
+        """Compute the loss and the monitors over data; see `Network.evaluate`.
+
+        A network with a text also gives 'bits', the bits per character, by which networks with
+        other tokens compare: -log2 p of the labels over the characters that they stand for.
+
+        >>> text = Text('abcabcabc')
+        >>> net = Classifier([4, (5, 'rnn'), 4], text=text)
+        >>> sorted(net.evaluate(text.sequences(4)))
+        ['acc', 'bits', 'err', 'loss']
+        """
+        found = super().evaluate(data, **keywords)
+        if self.text is None or len(self.losses) != 1 or self.losses[0].form != 'xe':
+            return found
+        arrays = isinstance(data, (list, tuple)) and len(data) == 2
+        labels = np.asarray(end_to_end(data[1])) if arrays else self.text.labels
+        characters = self.text.lengths[labels].sum() if labels.size else 0
+        if characters:
+            found['bits'] = found['err'] / math.log(2) * labels.size / float(characters)
+        return found
+
     def explain_text(self, text: str) -> explained.Explained:
-        """Compute the probability of each character of a text given those before it.
+        """Compute the probability of each character, or token, of a text given those before it.
 
         Returns
         -------
@@ -259,6 +284,32 @@ class Classifier(feedforward.Classifier):
         (4,)
         """
         return explained.explain(self, text)
+
+    def score_text(self, text: str | Text) -> dict[str, float]:
+        """How well a text is predicted, each label from several hundred before it.
+
+        Parameters
+        ----------
+        text : str, or a Text of the same vocabulary
+
+        Returns
+        -------
+        dict
+            'characters' and 'labels' that were predicted, 'bits' per character, and 'acc', the
+            fraction of labels that were the most probable.
+
+        Raises
+        ------
+        DataError
+            If the network has no alphabet, or there are under two labels.
+
+        >>> net = Classifier([4, (5, 'rnn'), 4], text=Text('abcabc'))
+        >>> net.score_text('abca')['characters']
+        3
+        """
+        if self.text is None:
+            raise DataError('the network has no alphabet. Make it with text=Text(...).')
+        return explained.score(self, text if isinstance(text, Text) else self.text.like(text))
 
     def text_sample(self, seed: int, steps: int, rng: Seed = None) -> str:
         """A sample of text: the first `seed` characters of the Text, and `steps` more."""

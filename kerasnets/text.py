@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from kerasnets import deprecated
-from kerasnets.errors import ConfigurationError, DataError, positive
+from kerasnets.errors import ConfigurationError, DataError, positive, suggest
 from kerasnets.initializers import generator
 from kerasnets.typing import Array, Seed
+from kerasnets.vocabularies import KINDS, Characters, codes, from_dict
 
 
 def batches(
@@ -82,77 +83,120 @@ def batches(
 
 
 class Text:
-    """A text as a sequence of labels, one for each character.
+    """A text as a sequence of labels: one for each character, word, or piece of a word.
 
     Parameters
     ----------
-    text : str
-        Any Unicode.
+    text : str or list of str
+        Any Unicode. Of a list, each is a document, which ends with a label of its own.
     alpha : str, optional
         The alphabet. Default: the characters of the text that occur at least `min_count` times.
     min_count : int
+        How often a character, a word or a pair of pieces must occur to get a label.
     unknown : str
-        The character that stands for every one outside the alphabet. Its label is 0.
+        The character that stands for all that has no label, which is label 0. With 'bpe' there
+        is none.
+    tokens : {'char', 'word', 'bpe'}
+        What a label stands for. 'bpe' is byte pair encoding, learnt from the text
+        (``pip install 'kerasnets[tokens]'``).
+    size : int, optional
+        Labels of words or pieces, the most frequent ones. Default: 10,000 words, 1,000 pieces.
 
     Attributes
     ----------
     text : str
-        The text, with `unknown` for all that is not in the alphabet.
-    alpha : str
+        The text, with `unknown` for all that has no label.
+    labels : array of int
+    alpha : str or None
         The alphabet, without `unknown`. Its characters have the labels 1, 2, …
-    unknown : str
+    unknown : str or None
+    tokens : str
+    end : int or None
+        The label at the end of a document, where there are several.
 
     Raises
     ------
     ConfigurationError
         If the unknown character is not one character, or is in the alphabet, or the alphabet
-        is empty or has a character twice.
+        is empty or has a character twice; for tokens of another kind.
 
     >>> text = Text('hello, world', min_count=2)
     >>> text.alpha, text.encode('hold'), text.decode([2, 0, 1])
     ('lo', [0, 2, 1, 0], 'o\\x00l')
+    >>> Text('to be or not to be', min_count=1, tokens='word').encode('to be')
+    [2, 1]
     """
 
     def __init__(
-        self, text: str, alpha: str | None = None, min_count: int = 2, unknown: str = '\0'
+        self,
+        text: str | Sequence[str],
+        alpha: str | None = None,
+        min_count: int = 2,
+        unknown: str = '\0',
+        tokens: str = 'char',
+        size: int | None = None,
     ) -> None:
-        if len(_codes(unknown)) != 1:
-            raise ConfigurationError(f'expected unknown as one character, got {unknown!r}.')
         positive(min_count, 'min_count', least=0)
-        if alpha is None:
-            codes, counts = np.unique(_codes(text), return_counts=True)
-            alpha = ''.join(map(chr, codes[counts >= min_count])).replace(unknown, '')
-            if not alpha:
-                raise ConfigurationError(
-                    f'no character occurs {min_count} times in a text of {len(text)}. '
-                    'Give an alphabet with alpha=, or a lower min_count.'
-                )
-        if not len(_codes(alpha)):
-            raise ConfigurationError('the alphabet is empty. Leave out alpha to take it from text.')
-        if unknown in alpha:
+        if tokens not in KINDS:
             raise ConfigurationError(
-                f'the unknown character {unknown!r} is in the alphabet. Choose one outside it.'
+                f'unknown tokens {tokens!r}.{suggest(str(tokens), KINDS)} '
+                f'Known: {", ".join(KINDS)}.'
             )
-        if len(set(alpha)) < len(alpha):
+        documents = list(text) if isinstance(text, (list, tuple)) else [text]
+        if alpha is not None and tokens != 'char':
             raise ConfigurationError(
-                f'the alphabet {alpha!r} has a character twice. Leave one out.'
+                f'an alphabet is for tokens of char, got {tokens!r}. Leave it out.'
             )
-        self.alpha = alpha
-        self.unknown = unknown
-        self._codes = _codes(unknown + alpha)
-        self._labels = np.zeros(0x110000, dtype='int32')  # code point -> label
-        self._labels[self._codes] = np.arange(len(self._codes))
-        self.labels = self._labels[_codes(text)]
-        self.text = self.decode(self.labels)
+        if alpha is not None:
+            vocabulary = Characters(alpha, unknown)
+        else:
+            joined = ''.join(map(_text, documents))
+            vocabulary = KINDS[tokens].of(joined, min_count, unknown, size)
+        self._take(vocabulary, isinstance(text, (list, tuple)))
+        self._read(text)
+
+    def _take(self, vocabulary: Any, ends: bool) -> None:
+        self.vocabulary = vocabulary
+        self.tokens: str = vocabulary.KIND
+        self.alpha: str | None = getattr(vocabulary, 'alpha', None)
+        self.unknown: str | None = getattr(vocabulary, 'unknown', None)
+        self.end: int | None = vocabulary.classes if ends else None
+
+    def _read(self, text: str | Sequence[str]) -> None:
+        documents = list(text) if isinstance(text, (list, tuple)) else [text]
+        ends = [] if self.end is None or isinstance(text, str) else [self.end]
+        parts = [np.append(self.vocabulary.encode(part), ends) for part in documents]
+        self.labels: Array = np.concatenate([np.zeros(0), *parts]).astype('int32')
+        self.text: str = self.decode(self.labels)
+
+    @classmethod
+    def from_dict(cls, about: dict[str, Any]) -> Text:
+        """An empty text with the vocabulary that `about` gave."""
+        made = cls.__new__(cls)
+        made._take(from_dict(about), bool(about.get('end')))
+        made.labels, made.text = np.zeros(0, 'int32'), ''
+        return made
+
+    def about(self) -> dict[str, Any]:
+        """The vocabulary as plain data."""
+        more = {} if self.tokens == 'char' else {'tokens': self.tokens}
+        return {**self.vocabulary.about(), **more, **({'end': True} if self.end else {})}
 
     @property
     def classes(self) -> int:
-        """Number of labels: the alphabet and the unknown character."""
-        return len(self._codes)
+        """Number of labels: of the vocabulary, with the unknown and the end of a document."""
+        return int(self.vocabulary.classes) + (self.end is not None)
+
+    @property
+    def lengths(self) -> Array:
+        """Characters that each label stands for, array (classes,); none for the end."""
+        ends = [] if self.end is None else [0]
+        return np.append(self.vocabulary.lengths, ends).astype(int)
 
     def encode(self, txt: str) -> list[int]:
-        """Labels of a text, as a list of int: 0 for a character outside the alphabet."""
-        return self._labels[_codes(txt)].tolist()
+        """Labels of a text, as a list of int: 0 for a character or word without a label."""
+        found: list[int] = self.vocabulary.encode(txt).tolist()
+        return found
 
     def decode(self, enc: Iterable[int]) -> str:
         """The text of a sequence of labels.
@@ -168,7 +212,26 @@ class Text:
         wrong = labels[(labels < 0) | (labels >= self.classes)]
         if wrong.size:
             raise DataError(f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}.')
-        return self._codes[labels.astype('int64')].tobytes().decode('utf-32-le', 'surrogatepass')
+        labels = labels.astype('int64')
+        found: str = self.vocabulary.decode(
+            labels if self.end is None else labels[labels != self.end]
+        )
+        return found
+
+    def stream(self, labels: Iterable[int]) -> Iterator[str]:
+        """Decode labels one by one, as they come: the pieces of the text that they add.
+
+        A character whose bytes lie in several labels comes with the last of them.
+        """
+        held: list[int] = []
+        for label in labels:
+            held.append(label)
+            piece = self.decode(held)
+            if not piece.endswith('\ufffd') or len(held) > 4:
+                yield piece
+                held = []
+        if held:
+            yield self.decode(held)
 
     def classifier_batches(
         self, steps: int, batch_size: int, rng: Seed = None, one_hot: bool = False
@@ -207,12 +270,19 @@ class Text:
         return batch
 
     def split(self, fraction: float) -> tuple[Text, Text]:
-        """Two Texts of this alphabet: all but the last `fraction` of the characters, and those."""
-        at = round(len(self.text) * (1 - fraction))
+        """Two Texts of this vocabulary: all but the last `fraction` of the labels, and those."""
+        at = round(len(self.labels) * (1 - fraction))
         parts = copy.copy(self), copy.copy(self)
         for part, some in zip(parts, (slice(at), slice(at, None))):
-            part.text, part.labels = self.text[some], self.labels[some]
+            part.labels = self.labels[some]
+            part.text = self.decode(part.labels)
         return parts
+
+    def like(self, text: str | Sequence[str]) -> Text:
+        """Another text, or several documents, with this vocabulary."""
+        made = copy.copy(self)
+        made._read(text)
+        return made
 
     def sequences(self, steps: int) -> list[Array]:
         """The whole text in sequences that follow each other: [inputs, targets], as of a batch.
@@ -224,7 +294,7 @@ class Text:
         count = (len(self.labels) - 1) // positive(steps, 'steps')
         if count < 1:
             raise DataError(
-                f'expected more than {steps} characters, got {len(self.labels)}. Use fewer steps.'
+                f'expected more than {steps} labels, got {len(self.labels)}. Use fewer steps.'
             )
         rows = np.arange(count)[:, None] * steps + np.arange(steps)
         return [self.labels[rows], self.labels[rows + 1]]
@@ -233,8 +303,6 @@ class Text:
         return f'<Text of {len(self.text)} characters, {self.classes} classes>'
 
 
-def _codes(text: str) -> Array:
-    """Unicode code points of a text, as an array."""
-    if not isinstance(text, str):
-        raise DataError(f'expected a text as a str, got {type(text).__name__}. Decode it first.')
-    return np.frombuffer(text.encode('utf-32-le', 'surrogatepass'), dtype='<u4')
+def _text(part: Any) -> str:
+    codes(part)  # which refuses what is no text
+    return str(part)

@@ -21,7 +21,7 @@ PICTURE = """
     graph/ data/
     layers/
     language/
-    losses regularizers optimizers monitors callbacks activations initializers text
+    losses regularizers optimizers monitors callbacks activations initializers vocabularies text
     loss_functions
     errors typing backend devices deprecated
 """

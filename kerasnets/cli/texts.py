@@ -18,27 +18,36 @@ HELD_OUT = 0.1  # of the text, to validate with
 
 @click.group()
 def text() -> None:
-    """Train on a text and generate text, one character at a time."""
+    """Train on a text, generate text, and measure how well a text is predicted."""
 
 
 @text.command()
 @click.argument('corpus', nargs=-1, required=True, type=common.INPUT)
 @click.option('--layers', type=common.Layers(), default='128', show_default=True)
 @click.option('--form', default='lstm', show_default=True, help='Of the layers: rnn, lstm, gru, …')
-@click.option('--time', default=50, show_default=True, help='Characters in a sequence.')
+@click.option('--time', default=50, show_default=True, help='Characters, or tokens, in a sequence.')
 @click.option('--alphabet', help='Characters to learn. Default: those that occur often enough.')
-@click.option('--min-count', default=10, show_default=True, help='What is often enough.')
+@click.option(
+    '--tokens',
+    type=click.Choice(['char', 'word', 'bpe']),
+    default='char',
+    show_default=True,
+    help='What a label stands for; bpe learns pieces of words.',
+)
+@click.option('--size', type=int, help='Words or pieces to learn. Default: 10000, or 1000 pieces.')
+@click.option('--min-count', type=int, help='What is often enough. Default: 10, of tokens 2.')
 @click.option('--encoding', default='utf-8', show_default=True)
 @common.training(epochs=10, rate=0.02, batch=64)
 def train(corpus: Any, **options: Any) -> None:
     """Train a text model on CORPUS, text files, or - for standard input.
 
-    Training ends after `--epochs`, or when `--patience` with the last tenth of the text runs out.
+    Several files are several documents, and the model learns where each ends. Training ends after
+    `--epochs`, or when `--patience` with the last tenth of the text runs out.
     """
     from kerasnets.data.columns import decoded
 
     read = [decoded(path, options['encoding']) for path in corpus]
-    _net, found = _learn('\n'.join(read), options)
+    _net, found = _learn(read if read[1:] else read[0], options)
     common.tell(found, options['as_json'])
 
 
@@ -72,20 +81,45 @@ def sample(
     if alphabet is None:
         raise DataError(f'{model} has no alphabet. Make it with `kerasnets text train`.')
     settings = {'rng': rng, 'temperature': temperature, 'top_k': top_k, 'top_p': top_p}
+    settings['stop'] = alphabet.end  # of a document
     drawn = net.predict_sequence(alphabet.encode(seed), length, streams=streams, **settings)
     if streams == 1 and not as_json:
         click.echo(seed, nl=False)
-        for piece in _until(stop, (alphabet.decode([label]) for label in drawn)):
+        for piece in _until(stop, alphabet.stream(drawn)):
             click.echo(piece, nl=False)  # as it is written
         click.echo()
         return
     drawn = [[label] for label in drawn] if streams == 1 else drawn
-    written = [seed + ''.join(_until(stop, alphabet.decode(labels))) for labels in zip(*drawn)]
+    texts = [alphabet.decode([n for n in labels if n is not None]) for labels in zip(*drawn)]
+    written = [seed + ''.join(_until(stop, one)) for one in texts]
     if as_json:
         click.echo(json.dumps(written))
     for i, one in enumerate([] if as_json else written):
         click.secho(f'── {i + 1} of {streams}', dim=True)
         click.echo(one)
+
+
+@text.command()
+@click.argument('model', type=click.Path(exists=True, dir_okay=False))
+@click.argument('corpus', nargs=-1, required=True, type=common.INPUT)
+@click.option('--encoding', default='utf-8', show_default=True)
+@click.option('--json', 'as_json', is_flag=True, help='A line of JSON for each file.')
+def score(model: Any, corpus: Any, encoding: Any, as_json: Any) -> None:
+    """Measure how well a MODEL predicts CORPUS, text files, or - for standard input.
+
+    Gives bits per character, by which models with different tokens compare, and the share of tokens
+    that were predicted.
+    """
+    from kerasnets.data.columns import decoded
+
+    common.import_keras()
+    net: Any = kerasnets.load(model)
+    if getattr(net, 'text', None) is None:
+        raise DataError(f'{model} has no alphabet. Make it with `kerasnets text train`.')
+    for path in corpus:
+        found = net.score_text(decoded(path, encoding))
+        found |= {'bits': round(found['bits'], 4), 'acc': round(found['acc'], 4)}
+        common.tell({'file': str(path), **found}, as_json)
 
 
 def _until(stop: str | None, pieces: Iterable[str]) -> Iterator[str]:
@@ -123,7 +157,11 @@ def _learn(corpus: Any, options: Any) -> Any:
     common.import_keras()
     from keras.optimizers.schedules import CosineDecay
 
-    whole = kerasnets.recurrent.Text(corpus, options['alphabet'], options['min_count'])
+    chosen = {'tokens': options['tokens'], 'size': options['size']}
+    least = options['min_count']
+    if least is None:
+        least = 10 if options['tokens'] == 'char' else 2
+    whole = kerasnets.recurrent.Text(corpus, options['alphabet'], least, **chosen)
     learnt, held = whole.split(HELD_OUT)
     entries = [
         dict(form=options['form'], size=size)
@@ -139,4 +177,6 @@ def _learn(corpus: Any, options: Any) -> Any:
     data = learnt.classifier_batches(steps, batch, rng=options['rng'])
     valid = held.sequences(steps)
     found = common.fit(net, data, valid, options, learning_rate=rate, train_batches=batches)
-    return net, {'characters': len(corpus), 'classes': whole.classes, **found}
+    characters = sum(map(len, [corpus] if isinstance(corpus, str) else corpus))
+    found['held out: bits per character'] = round(net.evaluate(valid)['bits'], 4)
+    return net, {'characters': characters, 'classes': whole.classes, **found}

@@ -34,7 +34,7 @@ def describe(net: Any) -> Any:
         'class': class_name(type(net)),
         'layers': [_spec(spec) for spec in net.specs],
         'losses': [_loss(loss) for loss in net.losses],
-        'text': text and {'alpha': text.alpha, 'unknown': text.unknown},
+        'text': text and text.about(),
         'table': net.table and net.table.as_dict(),
         'time_major': net.time_major,
         'class_names': _plain(getattr(net, 'class_names', None)),
@@ -63,7 +63,7 @@ def restore(about: Any, model: Any, cls: Any) -> Any:
     if about.get('feedback') is not None:
         net.feedback = list(about['feedback'])
     if about['text']:
-        net.text = Text('', alpha=about['text']['alpha'], unknown=about['text']['unknown'])
+        net.text = Text.from_dict(about['text'])
     if about.get('table'):
         net.table = Columns.from_dict(about['table'])
     return net

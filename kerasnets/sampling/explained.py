@@ -1,10 +1,11 @@
-"""The probability of each character of a text, in colours in a terminal or as HTML."""
+"""The probability of each character of a text, as a score, in colours and as HTML."""
 
 from __future__ import annotations
 
 import dataclasses
 import html
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,10 @@ from rich.console import Console
 from rich.text import Text as Rich
 
 from kerasnets.errors import DataError
+from kerasnets.graph.nodes import reach_of
+
+#: Labels that a network reads at once, at most, and values that it then gives.
+WINDOW, VALUES = 512, 2**24
 
 #: Colours from the least to the most probable, and the probability from which each is.
 COLORS = {
@@ -26,24 +31,31 @@ COLORS = {
 
 @dataclasses.dataclass(frozen=True)
 class Explained:
-    """A text with the probability that a network gave each character, from those before it.
+    """A text with the probability that a network gave each label, from those before it.
 
     Attributes
     ----------
     text : str
-    probabilities : array (characters,)
+    probabilities : array (labels,)
         NaN for the first, which nothing goes before.
+    pieces : list of str
+        What each label stands for. Default: the characters of the text.
 
     `print` shows bits and perplexity, `show` colours; a notebook shows the text as HTML.
     """
 
     text: str
     probabilities: np.ndarray
+    pieces: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'pieces', list(self.pieces or self.text))
 
     @property
     def bits(self) -> float:
-        """Bits per character: -log2 p on average."""
-        return float(np.mean(-np.log2(np.maximum(self.probabilities[1:], 1e-30))))
+        """Bits per character: -log2 p of all labels but the first, over their characters."""
+        bits = -np.log2(np.maximum(self.probabilities[1:], 1e-30))
+        return float(bits.sum() / max(1, sum(map(len, self.pieces[1:]))))
 
     def show(self, console: Any = None) -> None:
         """Print the text in colours, with a key and the bits per character.
@@ -54,7 +66,7 @@ class Explained:
         """
         console = console or Console()
         text = Rich()
-        for character, p in zip(self.text, self.probabilities):
+        for character, p in zip(self.pieces, self.probabilities):
             text.append(character, style=_color(p) or '')
         console.print(text)
         key = Rich(f'{self.bits:.2f} bits a character; p from ')
@@ -65,7 +77,7 @@ class Explained:
     def html(self) -> str:
         """The text as HTML: a ``<pre>`` with a coloured span for each character."""
         spans = []
-        for character, p in zip(self.text, self.probabilities):
+        for character, p in zip(self.pieces, self.probabilities):
             color = _color(p)
             style = f' style="background:{color}" title="p = {p:.3g}"' if color else ''
             spans.append(f'<span{style}>{html.escape(character)}</span>')
@@ -95,7 +107,58 @@ def explain(net: Any, text: str) -> Explained:
         raise DataError(f'expected a text of two characters or more, got {text!r}.')
     p = net.predict_proba(labels[None, :-1])[0]
     found = p[np.arange(len(p)), labels[1:]]
-    return Explained(text, np.concatenate([[math.nan], found]))
+    pieces = list(text)
+    if net.text.tokens != 'char':
+        pieces = list(net.text.stream(labels))
+        pieces = pieces if len(pieces) == len(labels) else [net.text.decode([n]) for n in labels]
+    return Explained(text, np.concatenate([[math.nan], found]), pieces)
+
+
+def score(net: Any, text: Any) -> dict[str, float]:
+    """How well a text is predicted, each label from the last `WINDOW` or so before it.
+
+    Parameters
+    ----------
+    net : recurrent.Classifier
+        With an alphabet.
+    text : Text
+        Of the same vocabulary.
+
+    Returns
+    -------
+    dict
+        'characters' and 'labels' that were predicted, 'bits' per character and 'acc', the
+        fraction of labels that were the most probable.
+
+    Raises
+    ------
+    DataError
+        If there are under two labels.
+    """
+    labels = text.labels
+    if len(labels) < 2:
+        raise DataError(f'expected a text of two labels or more, got {len(labels)}.')
+    reach = reach_of(net.nodes) or WINDOW
+    window = min(WINDOW, reach, len(labels) - 1)
+    half = max(1, window // 2)
+    # windows overlap by half: what is counted has at least that much before it
+    starts = [*range(0, len(labels) - 1 - window, half), len(labels) - 1 - window]
+    counted, bits, right = 0, 0.0, 0
+    rows = max(1, VALUES // (window * text.classes))
+    for first in range(0, len(starts), rows):
+        some = np.array(starts[first : first + rows])
+        at = some[:, None] + np.arange(window)
+        p = net.predict_proba(labels[at])
+        for start, one, place in zip(some, p, at):
+            new = slice(max(0, counted - start), window)
+            want = labels[place[new] + 1]
+            one = one[new]
+            bits -= float(np.log2(np.maximum(one[np.arange(len(want)), want], 1e-30)).sum())
+            right += int((one.argmax(-1) == want).sum())
+            counted = int(start) + window
+    characters = int(text.lengths[labels[1:]].sum())
+    found = {'characters': characters, 'labels': counted}
+    return {**found, 'bits': bits / max(1, characters), 'acc': right / counted}
 
 
 def _color(p: float) -> str | None:

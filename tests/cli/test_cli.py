@@ -319,3 +319,32 @@ def test_messages_of_a_command_go_to_standard_error(tmp_path):
     assert done.returncode == 0
     assert done.stderr == ''
     assert done.stdout.startswith('new.h5: ')
+
+
+def test_tokens_documents_and_scores(tmp_path):
+    corpora = [tmp_path / name for name in ('a.txt', 'b.txt')]
+    for path in corpora:
+        path.write_text('the cat sat on the mat. ' * 60, encoding='utf-8')
+    model = tmp_path / 'net.keras'
+    how = ['--tokens', 'bpe', '--size', 280, '--epochs', 8, '--layers', 16, '--time', 20]
+    done = call('text', 'train', *corpora, '-o', model, *how, '--batch', 8, '--json')
+    assert done.exit_code == 0, done.output
+    trained = json.loads(done.output.splitlines()[-1])
+    assert trained['characters'] == 2 * 24 * 60
+    net = kerasnets.load(model)
+    assert (net.text.tokens, net.text.end) == ('bpe', net.text.classes - 1)
+    done = call('text', 'score', model, *corpora, '--json')
+    assert done.exit_code == 0, done.output
+    rows = [json.loads(line) for line in done.output.splitlines() if line[:1] == '{']
+    assert [row['file'] for row in rows] == list(map(str, corpora))
+    assert rows[0]['bits'] == round(net.score_text(corpora[0].read_text())['bits'], 4)
+    assert 0 < rows[0]['bits'] < 3
+    done = call('text', 'sample', model, '--seed', 'the', '--length', 30, '--rng', 1)
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith('the')
+    done = call('text', 'sample', model, '--streams', 2, '--length', 9, '--rng', 1, '--json')
+    assert len(json.loads(done.output.splitlines()[-1])) == 2
+    (tmp_path / 'latin').write_bytes('é'.encode('latin-1') * 9)
+    done = call('text', 'score', model, tmp_path / 'latin')
+    assert done.exit_code == 1
+    assert '--encoding' in done.output

@@ -1,0 +1,317 @@
+"""What the labels of a text stand for: characters, words, or pieces of words.
+
+Each vocabulary encodes a text as an array of labels and decodes labels as a text; `about` gives
+it as plain data, which `from_dict` takes back.
+"""
+
+from __future__ import annotations
+
+import collections
+import importlib
+import json
+import re
+from typing import Any
+
+import numpy as np
+
+from kerasnets.errors import ConfigurationError, DataError, FileError, positive
+from kerasnets.typing import Array
+
+#: A word or a mark with the blank before it, or other white space: pieces make up the whole text.
+WORD = re.compile(r' ?\w+| ?[^\w\s]|\s')
+
+#: Words and pieces in a vocabulary, if nothing is said.
+SIZE = {'word': 10_000, 'bpe': 1000}
+
+#: Labels of the bytes alone, which any text is made of.
+BYTES = 256
+
+
+class Characters:
+    """Each character of an alphabet is a label of its own, and one stands for all others.
+
+    Parameters
+    ----------
+    alpha : str
+        Its characters have the labels 1, 2, …
+    unknown : str
+        The character for every one outside the alphabet. Its label is 0.
+
+    Raises
+    ------
+    ConfigurationError
+        If the unknown character is not one character, or is in the alphabet, or the alphabet
+        is empty or has a character twice.
+    """
+
+    KIND = 'char'
+
+    def __init__(self, alpha: str, unknown: str = '\0') -> None:
+        check_unknown(unknown)
+        if not len(codes(alpha)):
+            raise ConfigurationError('the alphabet is empty. Leave out alpha to take it from text.')
+        if unknown in alpha:
+            raise ConfigurationError(
+                f'the unknown character {unknown!r} is in the alphabet. Choose one outside it.'
+            )
+        if len(set(alpha)) < len(alpha):
+            raise ConfigurationError(
+                f'the alphabet {alpha!r} has a character twice. Leave one out.'
+            )
+        self.alpha = alpha
+        self.unknown = unknown
+        self._codes = codes(unknown + alpha)
+        self._labels = np.zeros(0x110000, dtype='int32')  # code point -> label
+        self._labels[self._codes] = np.arange(len(self._codes))
+
+    @classmethod
+    def of(cls, text: str, min_count: int, unknown: str, size: int | None) -> Characters:
+        """The characters of a text that occur often enough, or the `size` most frequent."""
+        check_unknown(unknown)
+        found, counts = np.unique(codes(text), return_counts=True)
+        if size is not None:
+            order = np.argsort(-counts, kind='stable')[: positive(size, 'size')]
+            found, counts = found[np.sort(order)], counts[np.sort(order)]
+        alpha = ''.join(map(chr, found[counts >= min_count])).replace(unknown, '')
+        if not alpha:
+            raise ConfigurationError(
+                f'no character occurs {min_count} times in a text of {len(text)}. '
+                'Give an alphabet with alpha=, or a lower min_count.'
+            )
+        return cls(alpha, unknown)
+
+    @property
+    def classes(self) -> int:
+        return len(self._codes)
+
+    @property
+    def lengths(self) -> Array:
+        """Characters that each label stands for."""
+        return np.ones(self.classes, int)
+
+    def encode(self, text: str) -> Array:
+        return self._labels[codes(text)]
+
+    def decode(self, labels: Array) -> str:
+        return self._codes[labels].tobytes().decode('utf-32-le', 'surrogatepass')
+
+    def about(self) -> dict[str, Any]:
+        return {'alpha': self.alpha, 'unknown': self.unknown}
+
+
+class Words:
+    """Each word, mark or blank is a label, words with the blank before them.
+
+    Parameters
+    ----------
+    words : list of str
+        They have the labels 1, 2, …
+    unknown : str
+        The character for every word that is not among them. Its label is 0.
+    """
+
+    KIND = 'word'
+
+    def __init__(self, words: list[str], unknown: str = '\0') -> None:
+        check_unknown(unknown)
+        listed = isinstance(words, list) and bool(words)
+        if not listed or not all(isinstance(word, str) and word for word in words):
+            raise ConfigurationError(f'expected words, a list of str, got {words!r:.60}.')
+        self.words = list(words)
+        self.unknown = unknown
+        self._labels = {word: i + 1 for i, word in enumerate(words)}
+
+    @classmethod
+    def of(cls, text: str, min_count: int, unknown: str, size: int | None) -> Words:
+        """The most frequent words of a text."""
+        size = SIZE['word'] if size is None else positive(size, 'size')
+        codes(text)  # which refuses what is no text
+        counts = collections.Counter(WORD.findall(text)).most_common(size)
+        words = [word for word, count in counts if count >= min_count]
+        if not words:
+            raise ConfigurationError(
+                f'no word occurs {min_count} times in a text of {len(text)}. Give a lower '
+                'min_count.'
+            )
+        return cls(words, unknown)
+
+    @property
+    def classes(self) -> int:
+        return len(self.words) + 1
+
+    @property
+    def lengths(self) -> Array:
+        return np.array([1, *map(len, self.words)])
+
+    def encode(self, text: str) -> Array:
+        codes(text)
+        return np.array([self._labels.get(w, 0) for w in WORD.findall(text)], 'int32')
+
+    def decode(self, labels: Array) -> str:
+        return ''.join([self.unknown, *self.words][label] for label in labels)
+
+    def about(self) -> dict[str, Any]:
+        return {'words': self.words, 'unknown': self.unknown}
+
+
+class Pieces:
+    """Byte pair encoding: what stands side by side most often becomes one label, again and again.
+
+    It starts from bytes, so that every text has labels. The work is done by the package
+    tokenizers: ``pip install 'kerasnets[tokens]'``.
+
+    Parameters
+    ----------
+    pieces : list of str
+        In the order of their labels, bytes written as GPT-2 writes them.
+    merges : list of pairs of str
+        What becomes one, in the order in which it does.
+
+    R. Sennrich et al. (2016), "Neural machine translation of rare words with subword units", ACL;
+    A. Radford et al. (2019), "Language models are unsupervised multitask learners".
+    """
+
+    KIND = 'bpe'
+
+    def __init__(self, pieces: list[str], merges: list[Any]) -> None:
+        self.pieces = list(pieces)
+        self.merges = [tuple(pair) for pair in merges]
+        tokenizers = _tokenizers()
+        vocabulary = {piece: label for label, piece in enumerate(self.pieces)}
+        try:
+            model = tokenizers.models.BPE(vocab=vocabulary, merges=self.merges)
+        except Exception as error:  # of a kind that the package does not name
+            raise ConfigurationError(
+                f'expected pieces and merges of byte pair encoding, got others: {error}.'
+            ) from None
+        self._tokenizer = tokenizers.Tokenizer(model)
+        self._tokenizer.pre_tokenizer = _bytes(tokenizers)
+        self._tokenizer.decoder = tokenizers.decoders.ByteLevel()
+
+    @classmethod
+    def of(cls, text: str, min_count: int, unknown: str, size: int | None) -> Pieces:
+        """The pieces that a text teaches."""
+        size = SIZE['bpe'] if size is None else positive(size, 'size')
+        if size < BYTES:
+            raise ConfigurationError(
+                f'expected size of {BYTES} or more for bpe, as many as there are bytes, got {size}.'
+            )
+        tokenizers = _tokenizers()
+        tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
+        tokenizer.pre_tokenizer = _bytes(tokenizers)
+        trainer = tokenizers.trainers.BpeTrainer(
+            vocab_size=size,
+            min_frequency=min_count,
+            show_progress=False,
+            initial_alphabet=sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet()),
+        )
+        tokenizer.train_from_iterator(_whole(text).splitlines(keepends=True), trainer)
+        model = _json(tokenizer)
+        vocabulary = model['vocab']
+        return cls(sorted(vocabulary, key=vocabulary.get), model['merges'])
+
+    @property
+    def classes(self) -> int:
+        return len(self.pieces)
+
+    @property
+    def lengths(self) -> Array:
+        """Characters that begin in each piece: bytes but those that go on with a character."""
+        table = _byte_table()
+        held = [[table[character] for character in piece] for piece in self.pieces]
+        return np.array([sum(byte & 0xC0 != 0x80 for byte in piece) for piece in held])
+
+    def encode(self, text: str) -> Array:
+        return np.array(self._tokenizer.encode(_whole(text)).ids, 'int32')
+
+    def decode(self, labels: Array) -> str:
+        found: str = self._tokenizer.decode([int(label) for label in labels])
+        return found
+
+    def about(self) -> dict[str, Any]:
+        return {'pieces': self.pieces, 'merges': [list(pair) for pair in self.merges]}
+
+
+KINDS: dict[str, Any] = {kind.KIND: kind for kind in (Characters, Words, Pieces)}
+
+
+def from_dict(about: Any) -> Any:
+    """The vocabulary that `about` described, of a file.
+
+    Raises
+    ------
+    FileError
+        For what `about` never gave.
+    """
+    fields = {k: v for k, v in about.items() if k not in ('tokens', 'end')}
+    kind = about.get('tokens', 'char')
+    if kind not in KINDS:
+        raise FileError(f'expected tokens of {", ".join(KINDS)}, got {kind!r} in the file.')
+    lists = [value for value in fields.values() if isinstance(value, list)]
+    whole = all(isinstance(x, str) or _is_pair(x) for items in lists for x in items)
+    try:
+        if not whole or not all(isinstance(v, (str, list)) for v in fields.values()):
+            raise ValueError('values of another type')
+        return KINDS[kind](**fields)
+    except (ConfigurationError, DataError, TypeError, ValueError) as error:
+        if 'pip install' in str(error):
+            raise
+        raise FileError(
+            f'expected a vocabulary of {kind!r} in the file, got another: {error}'
+        ) from None
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(x, str) for x in value)
+
+
+def codes(text: str) -> Array:
+    """Unicode code points of a text, as an array."""
+    if not isinstance(text, str):
+        raise DataError(f'expected a text as a str, got {type(text).__name__}. Decode it first.')
+    return np.frombuffer(text.encode('utf-32-le', 'surrogatepass'), dtype='<u4')
+
+
+def check_unknown(unknown: str) -> None:
+    """Refuse what is not one character."""
+    if len(codes(unknown)) != 1:
+        raise ConfigurationError(f'expected unknown as one character, got {unknown!r}.')
+
+
+def _whole(text: str) -> str:
+    """A text, if UTF-8 can hold it."""
+    codes(text)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f'expected a text of whole characters, got half of one: {error}.') from None
+    return text
+
+
+def _tokenizers() -> Any:
+    try:
+        return importlib.import_module('tokenizers')
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "tokens='bpe' needs the package tokenizers, and there is none: "
+            "pip install 'kerasnets[tokens]'."
+        ) from None
+
+
+def _bytes(tokenizers: Any) -> Any:
+    return tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+
+
+def _json(tokenizer: Any) -> Any:
+    """The model of a tokenizer as the package writes it: its vocabulary and its merges."""
+    model = json.loads(tokenizer.to_str())['model']
+    merges = [pair.split(' ') if isinstance(pair, str) else pair for pair in model['merges']]
+    return {'vocab': model['vocab'], 'merges': merges}
+
+
+def _byte_table() -> dict[str, int]:
+    """Character -> byte that it stands for: printable ones themselves, the rest from 256 on."""
+    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    table = {chr(byte): byte for byte in plain}
+    rest = [byte for byte in range(BYTES) if byte not in plain]
+    return table | {chr(BYTES + i): byte for i, byte in enumerate(rest)}
