@@ -88,6 +88,29 @@ def compiled(function: Any, variables: Any, signature: Any = None, xla: bool = T
     )
 
 
+def uniform(shape: Any, seeds: Any, dtype: Any) -> Any:
+    """Numbers of 0 to 1, drawn as `keras.random.uniform` draws them, but fast in XLA on TensorFlow.
+
+    There the default algorithm took 250 ns a number on a CPU, threefry takes 2.
+    """
+    return _drawn('uniform', shape, seeds, dtype)
+
+
+def normal(shape: Any, seeds: Any, dtype: Any) -> Any:
+    """Numbers of the standard normal distribution; see `uniform`."""
+    return _drawn('normal', shape, seeds, dtype)
+
+
+def _drawn(kind: str, shape: Any, seeds: Any, dtype: Any) -> Any:
+    if keras.backend.backend() != 'tensorflow' or not under_xla():
+        return getattr(keras.random, kind)(shape, dtype=dtype, seed=seeds)
+    import tensorflow as tf
+
+    draw = getattr(tf.random, f'stateless_{kind}')
+    seed = tf.cast(tf.math.floormod(seeds.next(), tf.int32.max - 1), 'int32')  # as Keras does
+    return draw(shape, seed, dtype=keras.backend.standardize_dtype(dtype), alg='threefry')
+
+
 def expect_retracing() -> None:
     """Keep TensorFlow from warning that ours are traced anew: for each structure and shape."""
     logging.getLogger('tensorflow').addFilter(_is_unexpected)

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasnets import backend
 from kerasnets.backend import squared_jacobian
 from kerasnets.errors import ConfigurationError, check_known, matching, number
 from kerasnets.losses import average, hidden
@@ -338,7 +339,7 @@ class Omitted(Random):
     """Dropout whose rate is a variable; Keras' own layer has a fixed one."""
 
     def change(self, x: Tensor, factor: Tensor) -> Tensor:
-        drawn = keras.random.uniform(ops.shape(x), dtype=x.dtype, seed=self.seed_generator)
+        drawn = backend.uniform(ops.shape(x), self.seed_generator, x.dtype)
         return ops.where(drawn >= factor, x / (1 - factor), ops.zeros_like(x))
 
 
@@ -346,7 +347,7 @@ class Gaussian(Random):
     """Adds normal noise; Keras' own layer has it up to a deviation of 1 only."""
 
     def change(self, x: Tensor, factor: Tensor) -> Tensor:
-        noise = keras.random.normal(ops.shape(x), dtype=x.dtype, seed=self.seed_generator)
+        noise = backend.normal(ops.shape(x), self.seed_generator, x.dtype)
         return x + factor * noise
 
 

@@ -16,8 +16,8 @@ from kerasnets.errors import ConfigurationError, check_known, suggest
 from kerasnets.language import registry
 from kerasnets.layers import attention, dense, handles, written
 from kerasnets.layers.attention import reach as reach
-from kerasnets.layers.fast.recurrent import as_trained as as_trained
-from kerasnets.layers.fast.recurrent import gains_by_xla as gains_by_xla
+from kerasnets.layers.fast.trained import as_trained as as_trained
+from kerasnets.layers.fast.trained import gains_by_xla as gains_by_xla
 from kerasnets.layers.form import Anatomy, Form, Output, Pass
 from kerasnets.layers.handles import Layer as Layer
 

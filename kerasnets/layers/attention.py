@@ -78,6 +78,14 @@ class RotaryAttention(keras.layers.MultiHeadAttention):
         return super()._compute_attention(query, key, value, *args, **kw)
 
 
+def projected(layer: Any, x: Any, steps: Any) -> Any:
+    """Queries, keys and values (examples, time, heads, width) of an attention layer."""
+    q, k, v = layer.query_dense(x), layer.key_dense(x), layer.value_dense(x)
+    if isinstance(layer, RotaryAttention):
+        q, k = rotate(q, steps), rotate(k, steps)
+    return q, k, v
+
+
 @dataclasses.dataclass(frozen=True)
 class Heads(Layout):
     """The layout of a weight that Keras keeps with an axis for the heads."""
@@ -150,10 +158,8 @@ def _attend(x: Any, size: int, options: Any) -> Any:
     layer = kind(
         options['heads'],
         size // options['heads'],
-        dropout=options['dropout'],
         output_shape=size,
         sliding_window=None if learned else options['context'],
-        seed=_seed(),
         name=PART,
     )
     return layer(x, x, use_causal_mask=True)
@@ -173,6 +179,8 @@ def _attention(spec: Any, inputs: Any) -> Any:
             f'attention takes no activation, got {spec.activation!r}. Leave it out.'
         )
     y = _attend(_located(x, x.shape[-1], options), size, options)
+    if options['dropout']:
+        y = keras.layers.Dropout(options['dropout'], seed=_seed(), name='dropout')(y)
     return keras.Model(x, y, name=spec.name)
 
 
@@ -240,6 +248,30 @@ def of_block(model: Any) -> Any:
     params = {**params, **_BLOCK} if 'back' in names else params
     params = {**_ENTRY, **params} if 'enter' in names else params
     return Anatomy(params, biases=tuple(p for p in params if p[0] in 'bg'))
+
+
+def around(parts: Any, x: Any, steps: Any, attend: Any, change: Any = lambda name, y: y) -> Any:
+    """A block over a sequence, with the attention that is given.
+
+    Parameters
+    ----------
+    parts : dict of str to keras.layers.Layer
+        Of the model that one of the forms made.
+    x : tensor (examples, time, variables)
+    steps : tensor (time,) of int
+        Numbers of the steps.
+    attend : callable
+        (x) -> attention of x.
+    change : callable, optional
+        (name, tensor) -> tensor, for what passes a layer of dropout.
+    """
+    x = parts['enter'](x) if 'enter' in parts else x
+    x = x + parts['positions'](steps) if 'positions' in parts else x
+    if 'back' not in parts:
+        return change('dropout', attend(x))
+    h = x + change('dropout_middle', attend(parts['norm1'](x)))
+    y = parts['back'](parts['hidden'](parts['norm2'](h)))
+    return h + change('dropout_out', y)
 
 
 def reach(layer: Any) -> int | None:

@@ -264,3 +264,42 @@ def test_networks_of_equal_layers_share_what_is_compiled(name, rng):
         found.append(FUNCTIONS.made)
     same = 'learned' not in name  # whose operations Keras numbers
     assert (found[0] == found[1]) == same
+
+
+@pytest.mark.parametrize('positions', WAYS)
+@pytest.mark.parametrize('form', ['attention', 'transformer'])
+def test_training_by_xla_is_training_without(form, positions, rng):
+    """The way that XLA compiles against the one of Keras' own layers: every parameter."""
+    x = rng.normal(size=(20, 9, 3)).astype('f')
+    y = rng.normal(size=(20, 9, 2)).astype('f')
+    context = 5 if positions != 'learned' else 9
+    entry = dict(form=form, size=8, heads=2, positions=positions, context=context)
+    nets = [kerasnets.recurrent.Regressor([3, entry, 2]) for _ in range(2)]
+    for net, jit in zip(nets, (True, False)):
+        spread(net)
+        net.train([x, y], algo='sgd', learning_rate=0.05, epochs=3, batch_size=8, jit=jit)
+    for one, other in zip(nets[0].params, nets[1].params):
+        np.testing.assert_allclose(one.get_value(), other.get_value(), atol=2e-5, err_msg=one.name)
+
+
+@pytest.mark.parametrize(
+    ('entry', 'mean', 'deviation'),
+    [
+        (dict(form='dropout', rate=0.3), 1.0, (0.3 / 0.7) ** 0.5),
+        (dict(form='GaussianDropout', rate=0.2), 1.0, 0.5),
+        (dict(form='GaussianNoise', stddev=0.7), 1.0, 0.7),
+    ],
+)
+@pytest.mark.parametrize('jit', [True, False])
+def test_noise_of_keras_layers(entry, mean, deviation, jit):
+    """Read off the gradient: the bias of a layer after ones, at a rate of 1."""
+    net = kerasnets.Regressor([4000, dict(entry), dict(size=1, name='out')])
+    net.find('out', 'w').set_value(np.zeros((4000, 1)))
+    x, y = np.ones((1, 4000)), np.ones((1, 1))
+    net.train([x, y], algo='sgd', learning_rate=0.5, epochs=1, jit=jit)
+    drawn = net.find('out', 'w').get_value()[:, 0]  # the gradient of (0 - 1)² is -2 x
+    assert np.isclose(drawn.mean(), mean, atol=0.05)
+    assert np.isclose(drawn.std(), deviation, rtol=0.05)
+    if entry['form'] == 'dropout':
+        assert set(np.round(drawn, 4)) == {0, np.float32(1.4286)}
+    np.testing.assert_allclose(net.predict(x), x @ drawn[:, None] + 1, rtol=1e-3)

@@ -7,6 +7,7 @@ from keras import ops
 
 from kerasnets import backend
 from kerasnets.layers.fast import recurrent as fast
+from kerasnets.layers.fast import trained
 
 LAYERS = {
     'lstm': lambda **kw: keras.layers.LSTM(5, **kw),
@@ -51,7 +52,7 @@ def compare(layer, steps=7):
     rng = np.random.default_rng(5)
     x = rng.normal(size=(4, steps, 3)).astype('f')
     factors = rng.normal(size=layer(x).shape).astype('f')
-    wrapped = fast.as_trained(layer)
+    wrapped = trained.as_trained(layer)
     assert type(wrapped) is fast.FastRecurrent
     for a, b in zip(*(grown(each, x, factors) for each in (wrapped, layer)), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
@@ -102,7 +103,7 @@ def test_both_directions(sequences):
 )
 def test_unknown_settings_use_the_stock_layer(more):
     layer = LAYERS['gru'](**more)
-    assert fast.as_trained(layer) is layer
+    assert trained.as_trained(layer) is layer
 
 
 @pytest.mark.skipif(keras.backend.backend() != 'jax', reason='of JAX; test_pace has TensorFlow')
@@ -112,7 +113,7 @@ def test_on_a_gpu_cudnn_has_the_lstm(monkeypatch):
     monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
     for name, more in [('lstm', {}), ('lstm', {'use_bias': False}), ('gru', {})]:
         layer = LAYERS[name](**more)
-        assert (fast.as_trained(layer) is layer) == ((name, more) == ('lstm', {}))
+        assert (trained.as_trained(layer) is layer) == ((name, more) == ('lstm', {}))
 
 
 def test_data_with_a_mask_stays_with_the_stock_layer():

@@ -40,11 +40,6 @@ class FastRecurrent(keras.layers.Layer):
         return self.layer.compute_output_spec(x)
 
 
-def as_trained(layer: Any) -> Any:
-    """The layer as it is trained: a `FastRecurrent` of it, or itself where there is no such."""
-    return FastRecurrent(layer) if knows(layer) else layer
-
-
 def knows(layer: Any) -> Any:
     """Whether a layer is one of the stock ones, and used as `outputs` runs it."""
     if type(layer) is keras.layers.Bidirectional:
@@ -74,14 +69,6 @@ def fused(layer: Any) -> Any:
     return common and jax.default_backend() == 'gpu'
 
 
-def gains_by_xla(layer: Any) -> Any:
-    """Return whether a layer trains faster under XLA on a CPU, as measured.
-
-    benchmarks/NOTES.md has the figures.
-    """
-    return knows(layer) or type(layer) in GAIN
-
-
 def outputs(layer: Any, x: Any) -> Any:
     """Return the output of a layer for x (examples, time, variables), from zero states."""
     if isinstance(layer, keras.layers.Bidirectional):
@@ -105,4 +92,6 @@ GAIN = {
     keras.layers.Add,
     keras.layers.Multiply,
     keras.layers.Softmax,
+    keras.layers.Embedding,
+    keras.layers.LayerNormalization,
 }

@@ -151,7 +151,6 @@ class _Block:
         self.attend = self.parts[attention.PART]
         self.reach = attention.reach(model)
         self.size: Any = self.attend.get_config()['sliding_window'] or self.reach
-        self.rotary = isinstance(self.attend, attention.RotaryAttention)
 
     def stepper(self) -> Stepper:
         return Stepper(self.start, lambda classes: self.step, self.read)
@@ -173,7 +172,7 @@ class _Block:
             y = ops.einsum('bhs,bshw->bhw', ops.softmax(scores), values)
             return self.attend.output_dense(y[:, None])
 
-        return self._around(x[:, None], t[None], attend)[:, 0], after
+        return attention.around(self.parts, x[:, None], t[None], attend)[:, 0], after
 
     def read(self, x: Any, length: Any) -> Any:
         held: list[Any] = []
@@ -184,19 +183,7 @@ class _Block:
             held.extend(ops.take(z, last, axis=1) for z in self._projected(x, steps)[1:])
             return self.attend(x, x, use_causal_mask=True)
 
-        return self._around(x, steps, attend), held
-
-    def _around(self, x: Any, steps: Any, attend: Any) -> Any:
-        """The block over a sequence of such steps, with the attention given."""
-        parts = self.parts
-        x = parts['enter'](x) if 'enter' in parts else x
-        x = x + parts['positions'](steps) if self.reach is not None else x
-        if 'back' not in parts:
-            return attend(x)
-        h = x + attend(parts['norm1'](x))
-        return h + parts['back'](parts['hidden'](parts['norm2'](h)))
+        return attention.around(self.parts, x, steps, attend), held
 
     def _projected(self, x: Any, steps: Any) -> Any:
-        attend = self.attend
-        q, k, v = attend.query_dense(x), attend.key_dense(x), attend.value_dense(x)
-        return (*(attention.rotate(z, steps) if self.rotary else z for z in (q, k)), v)
+        return attention.projected(self.attend, x, steps)

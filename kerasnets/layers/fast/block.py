@@ -1,0 +1,68 @@
+"""Blocks of attention as training runs them, where XLA compiles the step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasnets import backend
+from kerasnets.layers import attention
+from kerasnets.layers.fast.dropout import FastNoise
+
+#: In the place of a score: what is not to be attended to.
+NOWHERE = -1e30
+
+
+class FastBlock(keras.layers.Layer):
+    """Computes what one of the forms of attention made, faster where XLA compiles it.
+
+    Elsewhere, and for data with a mask, the model itself is called.
+
+    Parameters
+    ----------
+    model : keras.Model
+        One for which `knows` holds.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.supports_masking = True
+        self.model = model
+        self.parts = {layer.name: layer for layer in model.layers}
+        self.noises = {n: FastNoise(p) for n, p in self.parts.items() if n.startswith('dropout')}
+        self.built = True
+
+    def call(self, x: Any, mask: Any = None, training: Any = None) -> Any:
+        if mask is not None or None in x.shape or not backend.under_xla():
+            return self.model(x, mask=mask, training=training)
+        steps = np.arange(x.shape[1])
+
+        def change(name: str, y: Any) -> Any:
+            return self.noises[name](y, training=training) if name in self.noises else y
+
+        return attention.around(self.parts, x, steps, lambda x: self._attend(x, steps), change)
+
+    def _attend(self, x: Any, steps: Any) -> Any:
+        layer = self.parts[attention.PART]
+        q, k, v = attention.projected(layer, x, steps)
+        scores = ops.einsum('bqhw,bkhw->bhqk', q * float(layer.key_dim) ** -0.5, k)
+        apart = steps[:, None] - steps
+        window = layer.get_config()['sliding_window'] or len(steps)
+        seen = (apart >= 0) & (apart < window)
+        scores = scores + np.where(seen, 0, NOWHERE).astype('f')
+        y = ops.einsum('bhqk,bkhw->bqhw', ops.softmax(scores), v)
+        return layer.output_dense(y)
+
+    def compute_output_spec(self, x: Any, mask: Any = None, training: Any = None) -> Any:
+        return self.model.compute_output_spec(x)
+
+
+def knows(layer: Any) -> bool:
+    """Whether a layer is a block of attention in single precision."""
+    if not isinstance(layer, keras.Model):
+        return False
+    part = attention.attention_of(layer)
+    return part is not None and part.compute_dtype == 'float32'
