@@ -55,6 +55,8 @@ def test_readme_commands_run(tmp_path, monkeypatch):
     pathlib.Path('corpus.txt').write_text('The end of the beginning. ' * 200, encoding='utf-8')
     rows = [f'{n},{"odd" if n % 2 else "even"},{n % 2}' for n in range(60)]
     pathlib.Path('data.csv').write_text('\n'.join(['number,kind,rest', *rows]), encoding='utf-8')
+    sales = [str(n % 12 + n / 50) for n in range(96)]
+    pathlib.Path('sales.csv').write_text('\n'.join(['sales', *sales]), encoding='utf-8')
     pickle = TESTS / 'pickles' / '0.7.3-rec_lstm.theanets.pkl.gz'
     pathlib.Path('old.pkl.gz').write_bytes(pickle.read_bytes())
     lines = [
@@ -63,7 +65,7 @@ def test_readme_commands_run(tmp_path, monkeypatch):
         for line in block.splitlines()
         if line.startswith('kerasnets ')
     ]
-    assert len(lines) == 5
+    assert len(lines) == 6
     for line in lines:
         done = CliRunner().invoke(main, shlex.split(line)[1:])
         assert done.exit_code == 0, (line, done.output)

@@ -29,6 +29,8 @@ def folder(tmp_path, monkeypatch):
     pathlib.Path('corpus.txt').write_text('The end of the beginning. ' * 200, encoding='utf-8')
     rows = [f'{n},{"odd" if n % 2 else "even"},{n % 2}' for n in range(60)]
     pathlib.Path('data.csv').write_text('\n'.join(['number,kind,rest', *rows]), encoding='utf-8')
+    sales = [str(n % 12 + n / 50) for n in range(96)]
+    pathlib.Path('sales.csv').write_text('\n'.join(['sales', *sales]), encoding='utf-8')
     pathlib.Path('old.pkl.gz').write_bytes(OLD.read_bytes())
     return tmp_path
 
@@ -39,9 +41,10 @@ def blocks(page, language):
 
 
 def slow_recipes(language):
-    """Pages with code; the recipes, which train for longer, are for ``pytest -m slow``."""
+    """Pages with code; those that train for longer are for ``pytest -m slow``."""
+    long = 'recipes/', 'guide/forecast', 'guide/transformers'
     return [
-        pytest.param(page, marks=[pytest.mark.slow] if page.startswith('recipes/') else [])
+        pytest.param(page, marks=[pytest.mark.slow] if page.startswith(long) else [])
         for page in PAGES
         if blocks(page, language)
     ]
