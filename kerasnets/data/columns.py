@@ -355,6 +355,7 @@ def _days(texts: Sequence[str]) -> Array | None:
 
 
 def find_column(data: Mapping[str, Sequence[str]], name: str) -> Sequence[str]:
+    """The texts of a column; DataError if there is none of that name."""
     if name not in data:
         raise DataError(
             f'there is no column {name!r}.{suggest(name, data)} There are: {", ".join(data)}.'

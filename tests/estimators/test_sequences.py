@@ -13,23 +13,23 @@ WAVE = np.sin(np.arange(240) * np.pi / 8)
 
 
 def test_a_value_for_each_sequence(rng):
-    x = [rng.uniform(size=(n, 2)) for n in rng.integers(3, 9, size=120)]
+    x = [rng.uniform(size=(n, 2)) for n in rng.integers(3, 6, size=64)]
     y = np.array([one[:, 0].sum() for one in x])
-    model = SequenceRegressor([(16, 'gru')], epochs=80, learning_rate=0.02).fit(x, y)
-    assert model.predict(x).shape == (120,)
-    assert model.score(x, y) > 0.95
+    model = SequenceRegressor([(12, 'gru')], epochs=30, learning_rate=0.03).fit(x, y)
+    assert model.predict(x).shape == (64,)
+    assert model.score(x, y) > 0.9
     rows = SequenceRegressor([(4, 'gru')], epochs=1).fit(x, np.stack([y, -y], axis=1))
     assert rows.predict(x[:7]).shape == (7, 2)
     assert rows.score(x, np.stack([y, -y], axis=1)) < 1
 
 
 def test_a_value_for_each_step(rng):
-    x = [rng.uniform(size=(n, 2)) for n in rng.integers(3, 9, size=60)]
+    x = [rng.uniform(size=(n, 2)) for n in rng.integers(3, 6, size=64)]
     y = [one[:, 1] for one in x]
-    model = SequenceRegressor([(8, 'rnn', 'tanh')], epochs=120, learning_rate=0.02).fit(x, y)
+    model = SequenceRegressor([(8, 'rnn', 'tanh')], epochs=30, learning_rate=0.03).fit(x, y)
     assert [one.shape for one in model.predict(x)] == [one.shape for one in y]
     assert model.score(x, y) > 0.9
-    weights = np.zeros(60)
+    weights = np.zeros(64)
     weights[3] = 1
     error = ((model.predict(x)[3] - y[3]) ** 2).sum()
     want = 1 - error / ((y[3] - y[3].mean()) ** 2).sum()

@@ -60,8 +60,15 @@ def test_plain_keras_opens_it_where_kerasnets_is_not(tmp_path):
             paths.append(f'{tmp_path}/{kind}{suffix}')
             net.save(paths[-1])
             np.savez(f'{paths[-1]}.npz', x=x, y=y, p=net.predict_proba(x))
+    for way in ('learned', None):  # rotary positions need a class of ours
+        entry = dict(form='transformer', size=8, heads=2, positions=way, context=9, dropout=0.1)
+        net, (_, x, y) = kerasnets.recurrent.Classifier([5, entry, 3]), make('recurrent', False)
+        net.train([x, y], epochs=1, algo='adam', learning_rate=0.01)
+        paths.append(f'{tmp_path}/{way}.keras')
+        net.save(paths[-1])
+        np.savez(f'{paths[-1]}.npz', x=x, y=y, p=net.predict_proba(x))
     lines = run(PLAIN, *paths, kerasnets=False).splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 6
     for line in lines:
         gap, optimizer = line.split()
         assert float(gap) < 1e-6

@@ -11,7 +11,7 @@ import kerasnets
 from kerasnets import backend
 from kerasnets.data import batches, blocks
 from kerasnets.graph import cache
-from kerasnets.layers.fast import recurrent as fast_layers
+from kerasnets.layers.fast import trained
 from kerasnets.training import choice, fits
 from kerasnets.training.settings import Settings
 
@@ -195,7 +195,7 @@ def test_on_a_gpu_xla_compiles_what_cudnn_does_not_take(gpu):
         layer = net.model.layers[0]
         assert xla == net.model.jit_compile == (entry in others)  # `predict` goes by it too
         if entry in taken:
-            assert fast_layers.as_trained(layer) is layer
+            assert trained.as_trained(layer) is layer
 
 
 @tensorflow_only
