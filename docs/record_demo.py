@@ -1,6 +1,6 @@
 """Makes ``images/demo.svg``: the demo as it looks in a terminal.
 
-python docs/record_demo.py [--epochs 14]
+python docs/record_demo.py [--epochs 8]
 """
 
 import pathlib
@@ -20,7 +20,7 @@ WIDTH = 100
 
 
 @click.command()
-@click.option('--epochs', default=14, show_default=True)
+@click.option('--epochs', default=8, show_default=True)
 def main(epochs):
     """Run the demo and draw what it prints."""
     console = Console(record=True, width=WIDTH)

@@ -172,6 +172,6 @@ def test_the_command_line_of_recurrent_text(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_main_job_reaches_sixty_percent(tmp_path):
+def test_the_main_job_reaches_its_figure(tmp_path):
     _, monitors, _ = load('recurrent_text').main(out=tmp_path)
-    assert monitors['acc'] >= 0.6
+    assert monitors['acc'] >= 0.62
