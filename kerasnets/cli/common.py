@@ -33,13 +33,15 @@ class Layers(click.ParamType):  # type: ignore[type-arg]
             self.fail(f'expected sizes such as 64 or 64,32, got {value!r}.', param, context)
 
 
-def training(epochs: int, rate: float, batch: int) -> Callable[[Any], Any]:
-    """Options of every command that trains, with these defaults."""
+def training(
+    epochs: int, rate: float | None, batch: int, rates: str | None = None
+) -> Callable[[Any], Any]:
+    """Options of every command that trains, with these defaults; `rates` is said of the rate."""
     options = [
         click.option('-o', '--output', required=True, type=click.Path(), help='The model file.'),
         click.option('--activation', help="Of the hidden layers. Default: the form's."),
         click.option('--algorithm', default='adam', show_default=True),
-        click.option('--learning-rate', default=rate, show_default=True),
+        click.option('--learning-rate', type=float, default=rate, show_default=True, help=rates),
         click.option('--epochs', default=epochs, show_default=True, help='At most.'),
         click.option('--batch', default=batch, show_default=True, help='Examples in a batch.'),
         click.option('--patience', default=5, show_default=True, help='Epochs that get no better.'),

@@ -15,6 +15,9 @@ from kerasnets.errors import DataError
 
 HELD_OUT = 0.1  # of the text, to validate with
 
+#: Forms that learn at lower rates than recurrent layers.
+ATTENTION = 'attention', 'transformer'
+
 
 @click.group()
 def text() -> None:
@@ -24,7 +27,9 @@ def text() -> None:
 @text.command()
 @click.argument('corpus', nargs=-1, required=True, type=common.INPUT)
 @click.option('--layers', type=common.Layers(), default='128', show_default=True)
-@click.option('--form', default='lstm', show_default=True, help='Of the layers: rnn, lstm, gru, …')
+@click.option(
+    '--form', default='lstm', show_default=True, help='Of the layers: lstm, gru, transformer, …'
+)
 @click.option('--time', default=50, show_default=True, help='Characters, or tokens, in a sequence.')
 @click.option('--alphabet', help='Characters to learn. Default: those that occur often enough.')
 @click.option(
@@ -37,7 +42,7 @@ def text() -> None:
 @click.option('--size', type=int, help='Words or pieces to learn. Default: 10000, or 1000 pieces.')
 @click.option('--min-count', type=int, help='What is often enough. Default: 10, of tokens 2.')
 @click.option('--encoding', default='utf-8', show_default=True)
-@common.training(epochs=10, rate=0.02, batch=64)
+@common.training(epochs=10, rate=None, batch=64, rates='Default: 0.02, of a transformer 0.003.')
 def train(corpus: Any, **options: Any) -> None:
     """Train a text model on CORPUS, text files, or - for standard input.
 
@@ -173,7 +178,8 @@ def _learn(corpus: Any, options: Any) -> Any:
     )
     steps, batch = options['time'], options['batch']
     batches = max(1, len(learnt.labels) // (steps * batch))
-    rate = CosineDecay(options['learning_rate'], batches * options['epochs'], alpha=0.05)
+    start = options['learning_rate'] or (0.003 if options['form'] in ATTENTION else 0.02)
+    rate = CosineDecay(start, batches * options['epochs'], alpha=0.05)
     data = learnt.classifier_batches(steps, batch, rng=options['rng'])
     valid = held.sequences(steps)
     found = common.fit(net, data, valid, options, learning_rate=rate, train_batches=batches)
