@@ -1,4 +1,8 @@
 import gc
+import os
+
+# tests compile much and run it briefly: XLA's code need not be fast. What is computed is the same.
+os.environ.setdefault('XLA_FLAGS', '--xla_backend_optimization_level=0')
 
 import keras
 import numpy as np
