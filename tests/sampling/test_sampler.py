@@ -104,16 +104,19 @@ def test_steps_equal_the_whole_sequence(name):
         assert net.predict(whole)[0, 24:-1].tolist() == drawn
 
 
-def test_logits_of_each_step_equal_the_whole_sequence(rng):
-    """To 1e-5, at every step: the loop's own numbers against predict_logit."""
-    net = spread(Classifier(CHAINS['deep']))
+@pytest.mark.parametrize(
+    'name', ['deep', 'attention', 'transformers', 'learned', 'convolutions', 'residual']
+)
+def test_logits_of_each_step_equal_the_whole_sequence(name, rng):
+    """At every step: the loop's own numbers against predict_logit."""
+    net = spread(Classifier(CHAINS[name]), 1.5)
     labels = rng.integers(6, size=(2, 40))
     sampler = net._sampler()
     states = sampler.network.start(2)
     want = net.predict_logit(labels)
     for t in range(40):
         (logits,), states = sampler.network.prepare()(labels[:, t], states, np.array(t))
-        np.testing.assert_allclose(logits, want[:, t], atol=1e-5)
+        np.testing.assert_allclose(logits, want[:, t], atol=5e-5)
 
 
 def test_frequencies_match_the_probabilities():
