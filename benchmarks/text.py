@@ -32,13 +32,13 @@ def cooled(rate, part):
 
 
 def corpus():
-    """The characters of the demo: all of it, what is learnt, and what is held out."""
+    """The demo as a module, and its characters: what is learnt and what is held out."""
     import recurrent_text
 
     import kerasnets
 
     whole = kerasnets.recurrent.Text(recurrent_text.read(), min_count=10)
-    return recurrent_text, whole, *whole.split(recurrent_text.HELD_OUT)
+    return recurrent_text, *whole.split(recurrent_text.HELD_OUT)
 
 
 def of_kerasnets(entries, text, held, steps, batch, rate, how, seconds):
@@ -84,7 +84,7 @@ def of_kerasnets(entries, text, held, steps, batch, rate, how, seconds):
 
 def demo(seconds):
     """The network of the demo."""
-    example, _, text, held = corpus()
+    example, text, held = corpus()
     entries, how = [(example.SIZE, example.FORM, 'tanh')], {'hidden_dropout': example.DROPOUT}
     sizes = example.STEPS, example.BATCH, example.RATE
     return of_kerasnets(entries, text, held, *sizes, how, seconds)
@@ -92,7 +92,7 @@ def demo(seconds):
 
 def transformer(seconds):
     """A small GPT in kerasnets."""
-    _, _, text, held = corpus()
+    _, text, held = corpus()
     block = dict(form='transformer', heads=HEADS, context=CONTEXT)
     entries = [(UNITS, 'embedding'), *[block] * LAYERS, 'norm']
     return of_kerasnets(entries, text, held, CONTEXT, BATCH, RATE, {}, seconds)
@@ -138,7 +138,7 @@ def torch_transformer(seconds):
                 x = block(x, None if caches is None else caches[i])
             return self.out(self.norm(x))
 
-    _, _, text, held = corpus()
+    _, text, held = corpus()
     torch.manual_seed(13)
 
     def train(model, least):

@@ -16,7 +16,6 @@ import keras
 from keras import ops
 
 from kerasnets import backend
-from kerasnets.backend import squared_jacobian
 from kerasnets.errors import ConfigurationError, check_known, matching, number
 from kerasnets.losses import average, hidden
 from kerasnets.typing import Data, Tensor
@@ -339,16 +338,14 @@ class Omitted(Random):
     """Dropout whose rate is a variable; Keras' own layer has a fixed one."""
 
     def change(self, x: Tensor, factor: Tensor) -> Tensor:
-        drawn = backend.uniform(ops.shape(x), self.seed_generator, x.dtype)
-        return ops.where(drawn >= factor, x / (1 - factor), ops.zeros_like(x))
+        return backend.omitted(x, factor, self.seed_generator)
 
 
 class Gaussian(Random):
     """Adds normal noise; Keras' own layer has it up to a deviation of 1 only."""
 
     def change(self, x: Tensor, factor: Tensor) -> Tensor:
-        noise = backend.normal(ops.shape(x), self.seed_generator, x.dtype)
-        return x + factor * noise
+        return backend.noisy(x, factor, self.seed_generator)
 
 
 class Always(keras.layers.Layer):
@@ -388,7 +385,7 @@ class Contraction(keras.layers.Layer):
         total = 0.0
         for name in self.model.output:
             for j in self.wrt:
-                total += squared_jacobian(
+                total += backend.squared_jacobian(
                     lambda x, name=name, j=j: self.model([*xs[:j], x, *xs[j + 1 :]])[name], xs[j]
                 )
         return total / len(self.model.outputs)

@@ -137,7 +137,7 @@ class Text:
         size: int | None = None,
     ) -> None:
         positive(min_count, 'min_count', least=0)
-        if tokens not in KINDS:
+        if not isinstance(tokens, str) or tokens not in KINDS:
             raise ConfigurationError(
                 f'unknown tokens {tokens!r}.{suggest(str(tokens), KINDS)} '
                 f'Known: {", ".join(KINDS)}.'

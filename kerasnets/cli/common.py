@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import json
 import os
@@ -147,3 +148,14 @@ def tell(found: Any, as_json: Any, err: bool = False) -> None:
     for name, value in found.items():
         table.add_row(name, f'{value:,}' if isinstance(value, int) else str(value))
     Console(stderr=err).print(table)
+
+
+def write_rows(names: Any, rows: Any, file: Any, as_json: Any) -> None:
+    """Write rows as CSV with a line of names, or as lines of JSON."""
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(dict(zip(names, row))), file)
+        return
+    writer = csv.writer(file, lineterminator='\n')
+    writer.writerow(names)
+    writer.writerows([[f'{v:.6g}' if isinstance(v, float) else v for v in row] for row in rows])

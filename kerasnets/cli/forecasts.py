@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import importlib
-import json
 import pathlib
 from typing import Any
 
@@ -56,6 +54,9 @@ def forecast(
     """
     from kerasnets.data.columns import read
 
+    if target in known:
+        raise DataError(f'{target!r} is to be forecast, so it is not --known ahead. Leave it out.')
+    plots = None if plot is None else _plots(plot)
     series, ahead = _read(read(data, separator, encoding), target, known, steps)
     common.import_keras()
     try:
@@ -71,9 +72,12 @@ def forecast(
     model.fit(ahead[: len(series)], series)
     band = model.predict_quantiles(ahead[len(series) :], (0.5, *BAND), rng=options['rng'])
     names = ['step', target, *(f'{target} {q:.0%}' for q in BAND)]
-    _write(names, [[i + 1, *values] for i, values in enumerate(band.T.tolist())], output, as_json)
-    if plot is not None:
-        _draw(plot, series, band, target)
+    rows = [[i + 1, *values] for i, values in enumerate(band.T.tolist())]
+    common.write_rows(names, rows, output, as_json)
+    if plots is not None:
+        figure = plots.forecast(series[-4 * steps :], band[0], quantiles=band[1:])
+        figure.axes[0].set(ylabel=target)
+        figure.savefig(plot)
 
 
 def _read(columns: Any, target: str, known: Any, steps: int) -> Any:
@@ -97,30 +101,25 @@ def _read(columns: Any, target: str, known: Any, steps: int) -> Any:
             f'{", ".join(known)}: expected {steps} rows after the last value of {target!r}, with '
             f'what is known ahead, got {rows - len(texts)}. Add them, or ask for fewer --steps.'
         )
-    parts = [Column.of(name, find_column(columns, name)).values(columns[name]) for name in known]
-    whole = np.concatenate([np.zeros((rows, 0)), *parts], axis=1)
     if not known:
-        whole = np.zeros((len(series) + steps, 0))
-    return series, whole[: len(series) + steps]
+        return series, np.zeros((len(series) + steps, 0))
+    parts = [Column.of(name, find_column(columns, name)).values(columns[name]) for name in known]
+    return series, np.concatenate(parts, axis=1)[: len(series) + steps]
 
 
-def _write(names: Any, rows: Any, file: Any, as_json: Any) -> None:
-    if as_json:
-        for row in rows:
-            click.echo(json.dumps(dict(zip(names, row))), file)
-        return
-    writer = csv.writer(file, lineterminator='\n')
-    writer.writerow(names)
-    writer.writerows([[f'{v:.6g}' if isinstance(v, float) else v for v in row] for row in rows])
-
-
-def _draw(path: str, series: Any, band: Any, target: str) -> None:
+def _plots(path: str) -> Any:
+    """The module of pictures, if it can draw to such a file."""
     try:
         plots = importlib.import_module('kerasnets.plots')
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"a picture needs matplotlib ({error}). pip install 'kerasnets[plots]'."
         ) from None
-    figure = plots.forecast(series[-4 * len(band.T) :], band[0], quantiles=band[1:])
-    figure.axes[0].set(ylabel=target)
-    figure.savefig(pathlib.Path(path))
+    known = plots.Figure().canvas.get_supported_filetypes()
+    suffix = pathlib.Path(path).suffix.removeprefix('.')
+    if suffix not in known or not pathlib.Path(path).parent.is_dir():
+        raise ConfigurationError(
+            f'--plot: expected a file in a folder that is there, ending in {", ".join(known)}, '
+            f'got {path!r}.'
+        )
+    return plots

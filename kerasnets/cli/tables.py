@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from typing import Any
 
 import click
@@ -115,7 +113,8 @@ def predict(
             raise click.UsageError('--proba needs a classifier; this model predicts values.')
         odds = net.predict_proba(x).T.tolist()
         found |= {f'p({word})': p for word, p in zip(target.words, odds)}
-    _write({**columns, **found}, output, as_json)
+    found = {**columns, **found}
+    common.write_rows(found, zip(*found.values()), output, as_json)
     if score is not None:
         click.echo(score, err=True)
 
@@ -129,18 +128,3 @@ def _score(net: Any, x: Any, columns: Any) -> str | None:
     except DataError as error:
         return f'not scored: {error}'
     return f'score: {net.score(x, targets):.4f}'
-
-
-def _write(columns: Any, file: Any, as_json: Any) -> None:
-    rows = zip(*columns.values())
-    if as_json:
-        for row in rows:
-            click.echo(json.dumps(dict(zip(columns, row))), file)
-        return
-    writer = csv.writer(file, lineterminator='\n')
-    writer.writerow(columns)
-    writer.writerows([[_short(value) for value in row] for row in rows])
-
-
-def _short(value: Any) -> Any:
-    return f'{value:.6g}' if isinstance(value, float) else value

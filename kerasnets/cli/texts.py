@@ -80,11 +80,8 @@ def sample(
     as_json: Any,
 ) -> None:
     """Generate text with a MODEL from `kerasnets text train`."""
-    common.import_keras()
-    net: Any = kerasnets.load(model)
-    alphabet = getattr(net, 'text', None)
-    if alphabet is None:
-        raise DataError(f'{model} has no alphabet. Make it with `kerasnets text train`.')
+    net = _load(model)
+    alphabet = net.text
     settings = {'rng': rng, 'temperature': temperature, 'top_k': top_k, 'top_p': top_p}
     settings['stop'] = alphabet.end  # of a document
     drawn = net.predict_sequence(alphabet.encode(seed), length, streams=streams, **settings)
@@ -117,14 +114,20 @@ def score(model: Any, corpus: Any, encoding: Any, as_json: Any) -> None:
     """
     from kerasnets.data.columns import decoded
 
-    common.import_keras()
-    net: Any = kerasnets.load(model)
-    if getattr(net, 'text', None) is None:
-        raise DataError(f'{model} has no alphabet. Make it with `kerasnets text train`.')
+    net = _load(model)
     for path in corpus:
         found = net.score_text(decoded(path, encoding))
         found |= {'bits': round(found['bits'], 4), 'acc': round(found['acc'], 4)}
         common.tell({'file': str(path), **found}, as_json)
+
+
+def _load(model: Any) -> Any:
+    """The network of a file, if it has an alphabet."""
+    common.import_keras()
+    net: Any = kerasnets.load(model)
+    if getattr(net, 'text', None) is None:
+        raise DataError(f'{model} has no alphabet. Make it with `kerasnets text train`.')
+    return net
 
 
 def _until(stop: str | None, pieces: Iterable[str]) -> Iterator[str]:

@@ -145,9 +145,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
     def score(self, X: Data, y: Data = None, sample_weight: Data = None) -> float:
         """R² of the steps after those of training: X and y go on where those of `fit` ended."""
         if y is None:
-            return float(
-                r2_score(X, self.predict(np.zeros((len(X), 0))), sample_weight=sample_weight)
-            )
+            X, y = np.zeros((len(X), 0)), X
         return float(r2_score(y, self.predict(X), sample_weight=sample_weight))
 
     def _make(self, values: int) -> None:
@@ -174,14 +172,10 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
                 f'expected X, the {self.n_features_in_} columns that are known ahead, a row for '
                 'each step to forecast, got None.'
             )
-        ahead = np.zeros((self.horizon, 0)) if X is None else np.asarray(X, float)
+        ahead = np.zeros((self.horizon if X is None else len(X), 0))
         if self.n_features_in_:
             ahead = self._scaled(_checked(X, 'X', self.n_features_in_), 1)
-        else:
-            ahead = np.zeros((len(ahead), 0))
-        after = np.concatenate([known, ahead, np.zeros((1, known.shape[1]))])[
-            1:
-        ]  # of the step after
+        after = np.concatenate([known[1:], ahead, np.zeros((1, known.shape[1]))])  # of the step
         seed = np.concatenate([series, after[: len(series)]], axis=1)[-self._steps :]
         future = after[len(series) :] if self.n_features_in_ else None
         found = self.net_.predict_sequence(

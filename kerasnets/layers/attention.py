@@ -39,6 +39,9 @@ CONTEXT = 256
 #: The longest wavelength of rotary positions, over 2π.
 BASE = 10000.0
 
+#: In the place of a score: what is not to be attended to.
+NOWHERE = -1e30
+
 #: Name of the attention layer in the model that either form makes.
 PART = 'attention'
 
@@ -248,6 +251,12 @@ def of_block(model: Any) -> Any:
     params = {**params, **_BLOCK} if 'back' in names else params
     params = {**_ENTRY, **params} if 'enter' in names else params
     return Anatomy(params, biases=tuple(p for p in params if p[0] in 'bg'))
+
+
+def window(model: Any) -> int:
+    """Steps that the attention of such a model reaches back, with learned positions all of them."""
+    found: int | None = attention_of(model).get_config()['sliding_window']
+    return found or reach(model) or CONTEXT
 
 
 def around(parts: Any, x: Any, steps: Any, attend: Any, change: Any = lambda name, y: y) -> Any:

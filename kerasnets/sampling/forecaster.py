@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import keras
@@ -43,7 +42,7 @@ class Forecaster:
         outputs = [mean] if variance is None else [mean, variance]
         self.network = StepNetwork(data_spec.nodes, outputs=outputs)
         self.drawn = variance is not None
-        self.compiled = Compiled(data_spec.nodes, *outputs)
+        self.compiled = Compiled(data_spec.nodes, self.network, *outputs)
         shapes = {node.name: node.output.shape for node in data_spec.nodes}
         self.columns, self.values = shapes[self.network.source][-1], shapes[mean][-1]
         if len(shapes[self.network.source]) != 3 or self.columns is None:
@@ -86,7 +85,7 @@ class Forecaster:
         """Forecasts (series · streams, steps, values)."""
         count, length, steps = len(seed) * streams, seed.shape[1], future.shape[1]
         loop = self.compiled('forecast', self._steps)
-        read, states = self._read(seed, streams)
+        read, states = self.compiled.begin(seed, streams)
         rows = np.concatenate([seed, future], axis=1)  # what is fed back is 0 in the future
         rows = np.repeat(np.swapaxes(rows, 0, 1), streams, axis=1)
         whole, found = length + steps - 1, []
@@ -107,21 +106,12 @@ class Forecaster:
             times = np.array([first, len(part), length], 'i')
             y, record, states = loop(y, given, draws, times, matrix, states)
             found.append(ops.convert_to_numpy(record)[: len(part)])
-        steps_read = max(0, length - 1 - read)
-        made = np.concatenate(found)[steps_read:] if found else np.zeros((0, count, self.values))
+        made = (
+            np.concatenate(found)[length - 1 - read :]
+            if found
+            else np.zeros((0, count, self.values))
+        )
         return np.swapaxes(made[:steps], 0, 1)
-
-    def _read(self, seed: Any, streams: int) -> Any:
-        """How many steps of the seed are read already, and the states of all streams then."""
-        length = seed.shape[1]
-        padding = self.network.reading(length)
-        if padding is None:
-            return 0, self.network.start(len(seed) * streams)
-        padded = np.zeros((len(seed), padding, self.columns), 'f')
-        padded[:, :length] = seed
-        states = self.compiled('read', self.network.read)(padded, np.array(length - 1, 'i'))
-        repeat = functools.partial(ops.repeat, repeats=streams, axis=0)
-        return length - 1, keras.tree.map_structure(repeat, states)
 
     def _steps(self, y: Any, given: Any, draws: Any, times: Any, matrix: Any, states: Any) -> Any:
         """Steps from an output: the last one, all of them, and the states."""
@@ -185,17 +175,7 @@ class Forecaster:
                     f'array of shape ({steps}, {len(rest)}).'
                 )
             return rows
-        if hasattr(future, 'columns'):
-            missing = [names[i] for i in rest if names and names[i] not in future.columns]
-            if missing:
-                raise DataError(
-                    f'future: expected the columns {which}, got {list(future.columns)}.'
-                )
-            future = future[[names[i] for i in rest]] if names else future
-            future = future.to_numpy()
-        future = np.asarray(future)
-        if future.dtype.kind not in 'fiub' or not np.isfinite(future).all():
-            raise DataError('future: expected finite numbers, got others. Fill in what is missing.')
+        future = _known([names[i] for i in rest] if names else [], which, future)
         future = future[None] if future.ndim == 2 else future
         turned = self.data_spec.time_major and future.ndim == 3 and series > 1
         future = np.swapaxes(future, 0, 1) if turned else future
@@ -216,6 +196,21 @@ class Forecaster:
         return rows
 
 
+def _known(names: list[str], which: str, future: Any) -> Any:
+    """What is known ahead as numbers; of a DataFrame the columns of those names, in their order."""
+    if hasattr(future, 'columns'):
+        if not set(names) <= set(future.columns):
+            raise DataError(f'future: expected the columns {which}, got {list(future.columns)}.')
+        future = (future[names] if names else future).to_numpy()
+    try:
+        future = np.asarray(future, 'float32')
+    except (TypeError, ValueError):
+        future = np.array(np.nan)  # rows of different lengths, or words
+    if not np.isfinite(future).all():
+        raise DataError('future: expected finite numbers, got others. Fill in what is missing.')
+    return future
+
+
 def check_feedback(feedback: Any, columns: int, values: int) -> list[Any]:
     """The columns of the inputs that the outputs become: indices, or names.
 
@@ -232,7 +227,8 @@ def check_feedback(feedback: Any, columns: int, values: int) -> list[Any]:
                 'inputs that the outputs become.'
             )
         return list(range(columns))
-    found = [feedback] if isinstance(feedback, (str, int)) else list(feedback)
+    listed = not isinstance(feedback, str) and hasattr(feedback, '__iter__')
+    found = list(feedback) if listed else [feedback]
     for column in found:
         whole = isinstance(column, (int, np.integer)) and not isinstance(column, bool)
         if not (isinstance(column, str) or (whole and 0 <= column < columns)):

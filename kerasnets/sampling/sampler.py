@@ -71,7 +71,7 @@ class Sampler:
         self.classes = alphabet(nodes)
         one_hot = len(nodes[0].output.shape) == 3
         self.network = StepNetwork(nodes, logits, self.classes if one_hot else None)
-        self.compiled = Compiled(nodes, logits is None)
+        self.compiled = Compiled(nodes, self.network, logits is None)
 
     def sample(
         self,
@@ -116,12 +116,13 @@ class Sampler:
     ) -> Iterator[Any]:
         """Yield, at each step, (labels, logarithms of their probabilities or None)."""
         loop = self.compiled(('sample', how), functools.partial(self._steps, how))
-        read, states = self._read(labels, streams)
+        first, states = self.compiled.begin(labels[None], streams)
+        read = first + 1  # what the first step reads is not in the states
         current = np.full(streams, labels[read - 1], dtype='int32')
         seen = np.zeros((streams, self.classes if how.penalized else 0), 'float32')
         if how.penalized:
             seen[:, labels[:read]] = 1
-        wanted, first = steps, read - 1
+        wanted = steps
         while wanted:
             count = min(CHUNK, len(labels) - read + wanted)
             given = np.full(CHUNK, -1, dtype='int32')
@@ -161,8 +162,9 @@ class Sampler:
         """The labels at which a stream ends; none if it goes on."""
         if stop is None:
             return []
-        labels = np.atleast_1d(np.asarray(stop))
-        if labels.ndim != 1 or not labels.size or labels.dtype.kind not in 'iu':
+        labels = np.atleast_1d(np.asarray(stop, object))
+        whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in labels)
+        if not whole or labels.ndim != 1 or not labels.size:
             raise DataError(
                 f'expected stop as a label (int) or a list of labels, got {stop!r}. A text is '
                 'for a network with text=Text(...).'
@@ -174,20 +176,6 @@ class Sampler:
         wrong = labels[(labels < 0) | (labels >= self.classes)]
         if wrong.size:
             raise DataError(f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}.')
-
-    def _read(self, labels: Any, streams: int) -> Any:
-        """How many labels of the seed are read already, and the states of the streams after it.
-
-        The last of them is not in the states: it is what the first step reads.
-        """
-        read = self.network.reading(len(labels))
-        if read is None:
-            return 1, self.network.start(streams)
-        padded = np.zeros((1, read), 'int32')
-        padded[0, : len(labels)] = labels
-        states = self.compiled('read', self.network.read)(padded, np.array(len(labels) - 1, 'i'))
-        repeat = functools.partial(ops.repeat, repeats=streams, axis=0)
-        return len(labels), keras.tree.map_structure(repeat, states)
 
     def _steps(
         self,

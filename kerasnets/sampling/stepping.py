@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasnets.backend import compiled
@@ -183,15 +184,26 @@ def _leading_to(nodes: Any, names: list[str]) -> list[Any]:
 
 
 class Compiled:
-    """Functions over a network's layers, compiled once for all networks of equal layers."""
+    """Functions that run a network along sequences, compiled once for all of equal layers.
 
-    def __init__(self, nodes: Any, *key: Any) -> None:
+    Parameters
+    ----------
+    nodes : list of nodes.Node
+        All of the network's.
+    network : StepNetwork
+        Of those nodes.
+    *key
+        By which its functions are told from others over equal layers.
+    """
+
+    def __init__(self, nodes: Any, network: StepNetwork, *key: Any) -> None:
         self.nodes = nodes
+        self.network = network
         self.key = key
         self.functions: Any = {}
 
     def __call__(self, name: Any, function: Any) -> Any:
-        """The function compiled; `name` and the key tell it from others over equal layers."""
+        """The function compiled; `name` tells it from the network's others."""
         variables = structure.layer_variables(self.nodes)
         if name not in self.functions:
 
@@ -202,3 +214,24 @@ class Compiled:
             key = name, layers, *self.key
             self.functions[name] = make() if layers is None else FUNCTIONS.find(key, make)
         return functools.partial(self.functions[name].call, [v.value for v in variables])
+
+    def begin(self, seeds: Any, streams: int) -> Any:
+        """How many steps of some seeds are read already, and the states of all streams then.
+
+        Either none, or all but the last, in one pass.
+
+        Parameters
+        ----------
+        seeds : array (count, time, …)
+        streams : int
+            Sequences that go on from each.
+        """
+        count, length = seeds.shape[:2]
+        padding = self.network.reading(length)
+        if padding is None:
+            return 0, self.network.start(count * streams)
+        padded = np.zeros((count, padding, *seeds.shape[2:]), seeds.dtype)
+        padded[:, :length] = seeds
+        states = self('read', self.network.read)(padded, np.array(length - 1, 'i'))
+        repeat = functools.partial(ops.repeat, repeats=streams, axis=0)
+        return length - 1, keras.tree.map_structure(repeat, states)

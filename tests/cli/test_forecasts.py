@@ -66,6 +66,10 @@ def test_columns_that_are_known_ahead(tmp_path):
         (dict(a=['', ''], b=[1, 2]), ['--target', 'a'], 'expected numbers'),
         (dict(a=[1, 2, 3], b=[1, 2, 3]), ['--target', 'a', '--known', 'b'], 'b: expected 24 rows'),
         (dict(a=[1]), ['--target', 'a'], 'two steps or more'),
+        (dict(a=[1, 2, 3]), ['--target', 'a', '--known', 'a'], 'not --known ahead'),
+        (dict(a=[1, 2, 3]), ['--target', 'a', '--plot', 'a.xyz'], 'ending in'),
+        (dict(a=[1, 2, 3]), ['--target', 'a', '--plot', 'none/a.png'], 'a folder that is there'),
+        (dict(a=[1, 2, 3]), ['--target', 'a', '--form', 'grue'], 'grue'),
     ],
 )
 def test_what_cannot_be_forecast(tmp_path, columns, arguments, says):

@@ -173,6 +173,7 @@ def test_wrong_seeds_and_settings(seed, kwargs, error, says):
         (np.zeros((2, 4, 2)), r'expected shape \(4, 2\) or \(1, 4, 2\)'),
         (np.full((4, 2), np.inf), 'expected finite numbers'),
         ([['a', 'b']] * 4, 'expected finite numbers'),
+        ([[1, 2], [3]], 'expected finite numbers'),
     ],
 )
 def test_wrong_futures(future, says):
@@ -187,6 +188,7 @@ def test_wrong_futures(future, says):
         ([0, 1], 'expected 1 different columns'),
         ([3], 'columns of 0 to 2, or their names, got 3'),
         ([0.5], 'columns of 0 to 2'),
+        (0.5, 'columns of 0 to 2'),
         ([], 'expected 1 different columns'),
     ],
 )

@@ -302,6 +302,10 @@ def test_wrong_arguments_are_refused_at_once(kwargs, error, says):
         ([6, dict(form='conv1', size=3, filter_size=2, padding='same'), 6], 'not causal'),
         ([6, dict(form='conv1', size=3, filter_size=1, stride=2), 6], 'not causal'),
         ([6, (5, 'tanh'), dict(size=6, inputs='hid1:pre')], "depends on 'hid1:pre'"),
+        (
+            [6, keras.Sequential([keras.Input((None, 6)), keras.layers.Conv1D(3, 2)]), 6],
+            'Sequential layers read the whole sequence',
+        ),
     ],
 )
 def test_networks_that_cannot_be_sampled(entries, says):
@@ -420,6 +424,8 @@ def test_a_penalty_for_repetition_against_numpy():
         (dict(stop=6), DataError, 'labels of 0 to 5, got 6'),
         (dict(stop=[]), DataError, 'stop as a label'),
         (dict(stop=0.5), DataError, 'stop as a label'),
+        (dict(stop=True), DataError, 'stop as a label'),
+        (dict(stop=[[1], [2, 3]]), DataError, 'stop as a label'),
         (dict(repetition_penalty=0), ConfigurationError, 'repetition_penalty as a number above 0'),
     ],
 )

@@ -12,9 +12,6 @@ from kerasnets import backend
 from kerasnets.layers import attention
 from kerasnets.layers.fast.dropout import FastNoise
 
-#: In the place of a score: what is not to be attended to.
-NOWHERE = -1e30
-
 
 class FastBlock(keras.layers.Layer):
     """Computes what one of the forms of attention made, faster where XLA compiles it.
@@ -50,9 +47,8 @@ class FastBlock(keras.layers.Layer):
         q, k, v = attention.projected(layer, x, steps)
         scores = ops.einsum('bqhw,bkhw->bhqk', q * float(layer.key_dim) ** -0.5, k)
         apart = steps[:, None] - steps
-        window = layer.get_config()['sliding_window'] or len(steps)
-        seen = (apart >= 0) & (apart < window)
-        scores = scores + np.where(seen, 0, NOWHERE).astype('f')
+        seen = (apart >= 0) & (apart < attention.window(self.model))
+        scores = scores + np.where(seen, 0, attention.NOWHERE).astype('f')
         y = ops.einsum('bhqk,bkhw->bqhw', ops.softmax(scores), v)
         return layer.output_dense(y)
 

@@ -39,22 +39,15 @@ def knows(layer: Any) -> bool:
     return type(layer) in DRAWS and getattr(layer, 'noise_shape', None) is None
 
 
-def _omit(layer: Any, x: Any) -> Any:
-    drawn = backend.uniform(ops.shape(x), layer.seed_generator, x.dtype)
-    return ops.where(drawn >= layer.rate, x / (1 - layer.rate), ops.zeros_like(x))
-
-
 def _multiply(layer: Any, x: Any) -> Any:
     deviation = (layer.rate / (1 - layer.rate)) ** 0.5
-    return x * (1 + deviation * backend.normal(ops.shape(x), layer.seed_generator, x.dtype))
-
-
-def _add(layer: Any, x: Any) -> Any:
-    return x + layer.stddev * backend.normal(ops.shape(x), layer.seed_generator, x.dtype)
+    return x * backend.noisy(ops.ones_like(x), deviation, layer.seed_generator)
 
 
 DRAWS = {
-    keras.layers.Dropout: _omit,
+    keras.layers.Dropout: lambda layer, x: backend.omitted(x, layer.rate, layer.seed_generator),
     keras.layers.GaussianDropout: _multiply,
-    keras.layers.GaussianNoise: _add,
+    keras.layers.GaussianNoise: lambda layer, x: backend.noisy(
+        x, layer.stddev, layer.seed_generator
+    ),
 }

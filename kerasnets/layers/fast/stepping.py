@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets.layers import attention
+from kerasnets.layers import attention, dense
 from kerasnets.layers.fast.one_step import stepper
 
 #: Keras layers that treat each time step by itself.
@@ -27,9 +27,6 @@ STEPWISE = (
 
 #: Keras layers that join several inputs step by step.
 JOINING = 'Add Average Concatenate Maximum Minimum Multiply Subtract'.split()
-
-#: In the place of a probability's logarithm: what is not to be attended to.
-NOWHERE = -1e30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +69,7 @@ def along(layer: Any, time: bool = True) -> Stepper | str:
         return _Block(layer).stepper()
     kind = type(layer).__name__
     axes = getattr(layer, 'axis', -1)
-    joins = kind in JOINING or isinstance(layer, keras.Model)
+    joins = kind in JOINING or (isinstance(layer, keras.Model) and dense.of_sum(layer) is not None)
     if (kind in STEPWISE or joins) and axes in (-1, 2, [-1], [2], (-1,), (2,)):
         return _alone(layer, time)
     whole = 'bidirectional' if kind == 'Bidirectional' else kind
@@ -149,8 +146,7 @@ class _Block:
     def __init__(self, model: Any) -> None:
         self.parts = {layer.name: layer for layer in model.layers}
         self.attend = self.parts[attention.PART]
-        self.reach = attention.reach(model)
-        self.size: Any = self.attend.get_config()['sliding_window'] or self.reach
+        self.size = attention.window(model)
 
     def stepper(self) -> Stepper:
         return Stepper(self.start, lambda classes: self.step, self.read)
@@ -168,7 +164,7 @@ class _Block:
             keys, values = (ops.slice_update(s, at, n) for s, n in zip(states, new))
             after.extend([keys, values])
             scores = ops.einsum('bhw,bshw->bhs', q[:, 0] / self.attend.key_dim**0.5, keys)
-            scores = ops.where(_last(t + 1, self.size) >= 0, scores, NOWHERE)
+            scores = ops.where(_last(t + 1, self.size) >= 0, scores, attention.NOWHERE)
             y = ops.einsum('bhs,bshw->bhw', ops.softmax(scores), values)
             return self.attend.output_dense(y[:, None])
 

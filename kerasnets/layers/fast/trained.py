@@ -6,17 +6,18 @@ from typing import Any
 
 from kerasnets.layers.fast import block, dropout, recurrent
 
+#: Module that knows some layers -> what runs them in training.
+WAYS: tuple[tuple[Any, Any], ...] = (
+    (recurrent, recurrent.FastRecurrent),
+    (dropout, dropout.FastNoise),
+    (block, block.FastBlock),
+)
+
 
 def as_trained(layer: Any) -> Any:
     """The layer as it is trained: one that computes the same, or itself where there is none."""
-    for kind, made in (
-        (recurrent, recurrent.FastRecurrent),
-        (dropout, dropout.FastNoise),
-        (block, block.FastBlock),
-    ):
-        if kind.knows(layer):
-            return made(layer)
-    return layer
+    made = next((made for kind, made in WAYS if kind.knows(layer)), None)
+    return layer if made is None else made(layer)
 
 
 def gains_by_xla(layer: Any) -> bool:
@@ -24,4 +25,4 @@ def gains_by_xla(layer: Any) -> bool:
 
     benchmarks/NOTES.md has the figures.
     """
-    return as_trained(layer) is not layer or type(layer) in recurrent.GAIN
+    return type(layer) in recurrent.GAIN or any(kind.knows(layer) for kind, _ in WAYS)
