@@ -19,6 +19,7 @@ from kerasnets.graph.symbols import Symbols
 from kerasnets.losses import Loss
 from kerasnets.regularizers import build as build_regularizers
 from kerasnets.training import prepare, pretraining, rate_search, settings
+from kerasnets.training.advice import advise
 from kerasnets.training.objectives import Objectives
 from kerasnets.training.run import InTurn, Run
 from kerasnets.typing import Data, Found, Layers, Monitors, Seed, Tensor
@@ -323,10 +324,11 @@ class Network(Persistent, Symbols, LayerList):
             The monitors of the last epoch.
         """
         monitors: tuple[Monitors, Monitors] = {}, {}
-        run = self.itertrain(train, valid, algo, **keywords)
+        run, before = self.itertrain(train, valid, algo, **keywords), len(self.history)
         run.each = False
         for monitors in run:  # noqa: B007
             pass
+        advise(self.history[before:], {**self.defaults, **keywords, **({'algo': algo} if algo else {})})
         return monitors
 
     def transform(self, x: Data, **regularizers: Any) -> Found:

@@ -23,6 +23,8 @@ if keras.backend.backend() == 'tensorflow':
     import tensorflow as tf
 
     tf.debugging.disable_traceback_filtering()
+    # tests trace many functions and run each a few times: not worth a rewrite of its graph
+    tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': True})
 
 
 def pytest_collection_finish():
