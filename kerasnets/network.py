@@ -19,8 +19,8 @@ from kerasnets.graph.symbols import Symbols
 from kerasnets.losses import Loss
 from kerasnets.regularizers import build as build_regularizers
 from kerasnets.training import prepare, pretraining, rate_search, settings
-from kerasnets.training.advice import advise
 from kerasnets.training.objectives import Objectives
+from kerasnets.training.patience import advise
 from kerasnets.training.run import InTurn, Run
 from kerasnets.typing import Data, Found, Layers, Monitors, Seed, Tensor
 
@@ -328,7 +328,9 @@ class Network(Persistent, Symbols, LayerList):
         run.each = False
         for monitors in run:  # noqa: B007
             pass
-        advise(self.history[before:], {**self.defaults, **keywords, **({'algo': algo} if algo else {})})
+        advise(
+            self.history[before:], {**self.defaults, **keywords, **({'algo': algo} if algo else {})}
+        )
         return monitors
 
     def transform(self, x: Data, **regularizers: Any) -> Found:
