@@ -328,9 +328,8 @@ class Network(Persistent, Symbols, LayerList):
         run.each = False
         for monitors in run:  # noqa: B007
             pass
-        advise(
-            self.history[before:], {**self.defaults, **keywords, **({'algo': algo} if algo else {})}
-        )
+        asked = {**self.defaults, **keywords}
+        advise(self.history[before:], algo or asked.get('algo'), asked)
         return monitors
 
     def transform(self, x: Data, **regularizers: Any) -> Found:

@@ -64,17 +64,18 @@ class Patience:
         return self.failures > self.patience
 
 
-def advise(rows: list[dict[str, Any]], asked: dict[str, Any]) -> None:
+def advise(rows: list[dict[str, Any]], algo: Any, asked: dict[str, Any]) -> None:
     """Log one line if the default learning rate was too small for the epochs that were run.
 
     Parameters
     ----------
     rows : list of dict
         The history of the training.
+    algo : str, keras.optimizers.Optimizer or None
     asked : dict
         The keywords it was asked for with.
     """
-    algo = asked.get('algo') or 'rmsprop'
+    algo = 'rmsprop' if algo is None else algo
     default = isinstance(algo, str) and asked.get('learning_rate') is None
     if not default or algo in BY_PARTS or algo.lower() in optimizers.RATES:
         return

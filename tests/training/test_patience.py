@@ -10,10 +10,10 @@ STEEP = [{'epoch': i + 1, 'loss': 2.0 * 0.95**i} for i in range(20)]
 FLAT = [{'epoch': i + 1, 'loss': 1 + 0.5**i} for i in range(20)]
 
 
-def said(caplog, rows, **asked):
+def said(caplog, rows, algo=None, **asked):
     caplog.clear()
     with caplog.at_level(logging.WARNING, 'kerasnets'):
-        advise(rows, asked)
+        advise(rows, algo, asked)
     return [record.getMessage() for record in caplog.records]
 
 
