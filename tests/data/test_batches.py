@@ -207,10 +207,9 @@ def test_no_copy_of_an_array():
 
 
 @pytest.mark.skipif(keras.backend.backend() != 'tensorflow', reason='of TensorFlow')
-@pytest.mark.parametrize('shuffle', [False, True])
+@pytest.mark.parametrize(('shuffle', 'block'), [(False, 1), (True, 100), (True, 10**6)])
 @pytest.mark.parametrize('layout', [np.ascontiguousarray, np.asfortranarray, lambda x: x[:, ::2]])
-@pytest.mark.parametrize('dtype', ['float32', 'float64', 'float16', 'int8', 'bool'])
-@pytest.mark.parametrize('block', [1, 100, 10**6])
+@pytest.mark.parametrize('dtype', ['float32', 'float64', 'int8', 'bool'])
 def test_tensorflow_cuts_the_same_batches(shuffle, layout, dtype, block, monkeypatch):
     monkeypatch.setattr(batches, 'BLOCK', block)
     x = layout(np.random.default_rng(1).integers(0, 2, (10, 4)).astype(dtype)[:, :4])

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from marks import quick
 
 import kerasnets
 from kerasnets.errors import ConfigurationError
@@ -103,7 +104,7 @@ def test_invalid_ties(entries, says):
         kerasnets.Autoencoder(entries)
 
 
-@pytest.mark.parametrize('worker', ['rnn', 'lstm', 'gru', 'rrnn', 'clockwork', 'scrn'])
+@pytest.mark.parametrize('worker', quick('gru', 'clockwork', but=['rnn', 'lstm', 'rrnn', 'scrn']))
 def test_both_halves_are_aligned_in_time(worker):
     net = kerasnets.recurrent.Regressor(
         [4, dict(form='bidirectional', worker=worker, size=8, name='bd', activation='tanh'), 2]
@@ -155,7 +156,7 @@ LEARNED = {
 }
 
 
-@pytest.mark.parametrize('form', ['ff', 'rnn', 'conv1'])
+@pytest.mark.parametrize('form', quick('ff', 'rnn', but=['conv1']))
 @pytest.mark.parametrize('name', LEARNED)
 def test_activations_learn_their_parameters(name, form, tmp_path):
     entry = dict(form=form, size=5, activation=name)

@@ -3,10 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from marks import quick
 
 import kerasnets
 
-FORMS = ['rnn', 'lstm', 'gru', 'scrn', 'mut1', dict(form='clockwork', periods=(1, 2))]
+FORMS = quick('lstm', 'scrn', but=['rnn', 'gru', 'mut1', dict(form='clockwork', periods=(1, 2))])
 
 
 @pytest.fixture
