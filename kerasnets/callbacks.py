@@ -39,8 +39,8 @@ class Rate(ProgressColumn):
 
     def render(self, task: Any) -> Any:
         """The column for a task."""
-        speed = task.finished_speed or task.speed
-        return Text(f'{speed:.0f} batches/s' if speed else '')
+        seconds = task.fields['seconds']
+        return Text(f'{task.completed / seconds:.0f} batches/s' if seconds else '')
 
 
 class OnConsole(keras.callbacks.Callback):
@@ -76,14 +76,22 @@ class Progress(OnConsole):
             self.bars.remove_task(task)
         of = f'/{self.params["epochs"]}' if self.params.get('epochs') else ''
         self.task = self.bars.add_task(
-            f'epoch {epoch + 1}{of}', total=self.params.get('steps'), monitors=''
+            f'epoch {epoch + 1}{of}', total=self.params.get('steps'), monitors='', seconds=0
         )
+        self.start = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.bars.update(self.task, completed=batch + 1, monitors=_figures(logs))
+        self._show(batch + 1, logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.bars.update(self.task, total=self.bars.tasks[-1].completed, monitors=_figures(logs))
+        # of an epoch that an engine ran with others, nothing was told before
+        done = self.bars.tasks[-1].completed or self.params.get('steps') or 0
+        self._show(done, logs, total=done)
+
+    def _show(self, done: float, logs: Any, **more: Any) -> None:
+        seconds = (logs or {}).get('seconds', time.perf_counter() - self.start)
+        shown = {'monitors': _figures(logs), 'seconds': seconds}
+        self.bars.update(self.task, completed=done, **shown, **more)
 
     def on_train_end(self, logs: Any = None) -> None:
         self.bars.stop()
@@ -97,7 +105,7 @@ class Lines(OnConsole):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         of = f'/{self.params["epochs"]}' if self.params.get('epochs') else ''
-        seconds = time.perf_counter() - self.start
+        seconds = (logs or {}).get('seconds', time.perf_counter() - self.start)
         self.console.print(
             f'epoch {epoch + 1}{of}  {seconds:.1f} s  {_figures(logs)}', highlight=False
         )

@@ -219,3 +219,42 @@ def test_progress_is_for_terminals(monkeypatch, capsys):
     assert not progress('auto')
     kerasnets.Classifier([4, 5, 3]).train([X, Y], epochs=1)
     assert capsys.readouterr().err == ''
+
+
+@pytest.mark.parametrize('shown', [Lines, Progress])
+def test_showing_epochs_costs_no_call_of_fit_for_each(shown, monkeypatch):
+    """Many epochs are run in one computation; all of them are shown, in order."""
+    console = rich.console.Console(file=io.StringIO(), width=120, force_terminal=False)
+    calls, heard = [], []
+    fit = keras.Model.fit
+    monkeypatch.setattr(
+        keras.Model, 'fit', lambda self, *a, **k: (calls.append(1), fit(self, *a, **k))[1]
+    )
+
+    class Heard(shown):
+        def on_epoch_begin(self, epoch, logs=None):
+            heard.append(('begin', epoch))
+            super().on_epoch_begin(epoch, logs)
+
+        def on_epoch_end(self, epoch, logs=None):
+            heard.append(('end', epoch, round(logs['loss'], 6), 'val_loss' in logs))
+            super().on_epoch_end(epoch, logs)
+
+    net = kerasnets.Classifier([4, 5, 3])
+    net.train(
+        [X, Y],
+        [X, Y],
+        epochs=25,
+        validate_every=10,
+        patience=9,
+        callbacks=[Heard(console)],
+        jit=False,
+    )
+    rows = [round(row['loss'], 6) for row in net.history]
+    want = [(('begin', i), ('end', i, rows[i], i in (9, 19, 24))) for i in range(25)]
+    assert heard == [event for pair in want for event in pair]
+    assert len(calls) == 3  # one up to each validation
+    if shown is Lines:
+        lines = console.file.getvalue().splitlines()
+        assert [line.split()[1] for line in lines] == [f'{i + 1}/25' for i in range(25)]
+        assert [i for i, line in enumerate(lines) if 'val_loss' in line] == [9, 19, 24]

@@ -12,6 +12,7 @@ from warned import warned
 
 import kerasnets as theanets
 from kerasnets import deprecated
+from kerasnets.errors import ConfigurationError
 
 RNG = np.random.default_rng(6)
 X, Y = RNG.normal(size=(60, 6)).astype('f'), RNG.normal(size=(60, 2)).astype('f')
@@ -643,3 +644,51 @@ def test_the_table_is_true(module, name, state, note):
     for part in parts[:-1]:
         found = getattr(found, part)
     assert hasattr(found, parts[-1]) == (state != 'not supported'), (module, name)
+
+
+def test_a_layer_computes_by_itself():
+    net = theanets.Regressor([3, (4, 'tanh'), 2])
+    x = np.random.default_rng(1).normal(size=(5, 3)).astype('f')
+    hidden, out = net.layers[1], net.layers[2]
+    want = net.feed_forward(x)
+    tensor = keras.ops.convert_to_tensor(x)
+    np.testing.assert_allclose(hidden(tensor), want['hid1:out'], atol=1e-6)
+    outputs, updates = hidden.connect({'in:out': tensor})
+    np.testing.assert_allclose(outputs['hid1:out'], want['hid1:out'], atol=1e-6)
+    np.testing.assert_allclose(outputs['hid1:pre'], want['hid1:pre'], atol=1e-6)
+    found, more = out.transform({'hid1:out': outputs['hid1:out']})
+    np.testing.assert_allclose(found, want['out:out'], atol=1e-6)
+    assert updates == more == []
+    assert (hidden.input_size, hidden.output_name) == (3, 'hid1:out')
+    assert hidden.full_name('pre') == 'hid1:pre'
+
+
+def test_layers_that_lack_something_say_so():
+    net = theanets.Regressor([3, 4, dict(form='concat', inputs=('in', 'hid1')), 2])
+    with pytest.raises(ConfigurationError, match='one input, got 2: in:out, hid1:out'):
+        net.layers[2].input_size  # noqa: B018
+    with pytest.raises(AttributeError, match='partner'):
+        net.layers[1].partner  # noqa: B018
+    assert theanets.Layer.is_registered('RNN')
+    assert not theanets.Layer.is_registered('rnnn')
+    with pytest.raises(ConfigurationError, match='a layer with a form'):
+        theanets.Layer(size=3).as_entry()
+
+
+def test_the_one_input_of_a_layer_of_its_own_is_a_tensor():
+    """theanets handed a dict to `transform`; with one input it may be computed with, too."""
+
+    class Shifted(theanets.Layer):
+        def setup(self):
+            self.add_bias('b', self.size, mean=0.5)
+
+        def transform(self, inputs):
+            x = -inputs
+            return [('pre', x), ('out', keras.ops.tanh(inputs[:, ::-1] * 2 + self.find('b')))], []
+
+    net = theanets.Regressor([3, dict(form='shifted', size=3, name='s'), 2])
+    x = np.random.default_rng(1).normal(size=(5, 3)).astype('f')
+    bias = net.find('s', 'b').get_value()
+    found = net.feed_forward(x)
+    np.testing.assert_allclose(found['s:pre'], -x, atol=1e-6)
+    np.testing.assert_allclose(found['s:out'], np.tanh(x[:, ::-1] * 2 + bias), atol=1e-6)

@@ -165,9 +165,8 @@ class Layer:
     @property
     def partner(self) -> Any:
         """Of a tied layer: the layer whose weights it shares."""
-        if not hasattr(self.keras, 'partner'):
-            raise AttributeError(f'{self!r} shares no weights')
-        return next(layer for layer in self._graph.layers if layer.keras is self.keras.partner)
+        partner = self.keras.partner
+        return next(layer for layer in self._graph.layers if layer.keras is partner)
 
     @property
     def activation(self) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from kerasnets.callbacks import OnConsole
+
 
 class EpochCallbacks(keras.callbacks.CallbackList):
     """Makes several calls of ``fit`` look like one to the callbacks.
@@ -18,6 +20,8 @@ class EpochCallbacks(keras.callbacks.CallbackList):
     def __init__(self, callbacks: Any, model: Any, **params: Any) -> None:
         self.history = keras.callbacks.History()
         self.watched = bool(callbacks)  # whether anybody hears of the steps
+        self.shown = not alone(callbacks)  # whether all that hear of epochs only show them
+        self.epoch: int | None = None  # the last that the engine has trained
         model.stop_training = False
         super().__init__([self.history, *callbacks], model=model, **params)
 
@@ -33,7 +37,7 @@ class EpochCallbacks(keras.callbacks.CallbackList):
         step, and, with the logs, when the epoch has ended.
         """
         self.objective = objective
-        self.start, self.finish = start, finish
+        self.start, self.finish, self.epoch = start, finish, None
         objective.history = self.history
 
     def begin(self) -> None:
@@ -65,13 +69,34 @@ class EpochCallbacks(keras.callbacks.CallbackList):
             super().on_train_batch_end(done + updates - 1, logs)
         return done + updates
 
+    def passed(self, epoch: int, rows: list[dict[str, float]], going: bool) -> None:
+        """Tell of epochs that an engine trained in one go, after so many others.
+
+        That the last of them ended is told by ``fit``, unless it is `going` on.
+        """
+        if self.start is None or not self.shown:
+            return
+        for i, row in enumerate(rows):
+            if self.epoch is not None:
+                super().on_epoch_begin(epoch + i)
+            self.epoch = epoch + i
+            if going or i < len(rows) - 1:
+                super().on_epoch_end(epoch + i, row)
+
     def on_epoch_end(self, epoch: Any, logs: Any = None) -> None:
         logs = {} if logs is None else logs
         if self.finish is not None:
             self.finish(logs)
+        epoch = epoch if self.epoch is None else self.epoch
         super().on_epoch_end(epoch, logs)
         self._pass_on()
 
     def _pass_on(self) -> None:
         if self.model.stop_training:
             self.objective.stop_training = True
+
+
+def alone(callbacks: Any) -> bool:
+    """Whether callbacks are to hear of each epoch before the next begins: if any does more than
+    show the monitors."""
+    return not all(isinstance(callback, OnConsole) for callback in callbacks)

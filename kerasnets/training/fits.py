@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -12,7 +14,7 @@ from kerasnets.graph import structure
 from kerasnets.graph.cache import ENGINES
 from kerasnets.graph.noise import reseed, seed
 from kerasnets.training import cost_model
-from kerasnets.training.compiled.engine import Engine, Epochs
+from kerasnets.training.compiled.engine import Engine, Group
 from kerasnets.training.objective import Objective
 
 
@@ -25,7 +27,7 @@ class KerasFit:
         Over the network's own variables, and compiled.
     """
 
-    #: Whether several epochs can be run in one call of `train`.
+    #: Whether a group may have several epochs.
     many = False
 
     def __init__(self, objective: Any) -> None:
@@ -45,46 +47,53 @@ class KerasFit:
     def seeds(self, values: Any) -> None:
         backend.restore(self.objective.seeds, values)
 
-    def train(
-        self,
-        train: Any,
-        valid: Any,
-        updates: Any,
-        epoch: int,
-        callbacks: Any,
-        ran: Epochs,
-        **_: Any,
-    ) -> None:
-        """Train for an epoch.
+    def train(self, train: Any, groups: Iterator[Group], callbacks: Any, margin: float) -> Any:
+        """Train for some epochs.
 
         Parameters
         ----------
-        train, valid : data.batches.Dataset
-            `valid` is None if no validation is due.
-        updates : list of int or None
-            Batches of the epoch.
-        epoch : int
-            How many there were before.
-        callbacks : callbacks.EpochCallbacks
-        ran : Epochs
-            To which the monitors are added.
+        train : data.batches.Dataset
+        groups : iterator of Group
+            The epochs to train, each asked for when those before it are done. There is a
+            validation after the last of them alone.
+        callbacks : callback_list.EpochCallbacks
+        margin : float
+            Part of the best loss by which another must be less, to be better.
+
+        Returns
+        -------
+        dict or None
+            The monitors of the validation, if one was due.
         """
         callbacks.over(self.objective)
-        history = self.objective.fit(
-            train.feed(),
-            steps_per_epoch=updates[0],
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            validation_data=None if valid is None else valid.feed(),
-            validation_steps=None if valid is None else valid.batches,
-            callbacks=callbacks,
-            verbose=0,
-            shuffle=False,
-        ).history
+        validation = None
+        for group in groups:
+            validation = self._epoch(train, group, callbacks)
+        return validation
+
+    def _epoch(self, train: Any, group: Group, callbacks: Any) -> Any:
+        before, valid = self._iterations(), group.valid
+        try:
+            history = self.objective.fit(
+                train.feed(),
+                steps_per_epoch=group.updates[0],
+                initial_epoch=group.epoch,
+                epochs=group.epoch + 1,
+                validation_data=None if valid is None else valid.feed(),
+                validation_steps=None if valid is None else valid.batches,
+                callbacks=callbacks,
+                verbose=0,
+                shuffle=False,
+            ).history
+        finally:
+            group.ran.updates = self._iterations() - before
         logs = {name: float(values[-1]) for name, values in history.items()}
-        ran.logs.append({name: logs[name] for name in self.names})
-        if valid is not None:
-            ran.validation = {name: logs[f'val_{name}'] for name in self.names}
+        group.ran.logs.append({name: logs[name] for name in self.names})
+        return None if valid is None else {name: logs[f'val_{name}'] for name in self.names}
+
+    def _iterations(self) -> int:
+        """Updates that the optimizer has made."""
+        return int(backend.values([self.objective.optimizer.iterations])[0])
 
     def evaluate(self, source: Any) -> Any:
         """The monitors over data."""
@@ -154,23 +163,10 @@ class EngineFit:
         """Have random layers draw what a numpy generator decides."""
         self.seeds = [seed(rng) for _ in self.seeds]
 
-    def train(
-        self,
-        train: Any,
-        valid: Any,
-        updates: Any,
-        epoch: int,
-        callbacks: Any,
-        ran: Epochs,
-        best: float,
-        margin: float,
-    ) -> None:
-        """Train for some epochs; the parameters are those of `KerasFit.train`.
-
-        `best` and `margin` are those of `Engine.train`.
-        """
-        engine = self._lend()
-        lent, objective = [engine], engine.objective
+    def train(self, train: Any, groups: Iterator[Group], callbacks: Any, margin: float) -> Any:
+        """Train for some epochs; the parameters are those of `KerasFit.train`."""
+        engine, first, validation = self._lend(), next(groups), None
+        last, lent, objective = first, [engine], engine.objective
         most = cost_model.at_once(self.models, self.source, callbacks.watched)
 
         def run(*args: Any) -> Any:
@@ -178,36 +174,32 @@ class EngineFit:
             if args[1:]:
                 next(args[1])
                 engine.loop.state = args[0]
+            nonlocal last
             done = 0
-            for part in engine.train(train, updates, most, best, margin):
-                ran.add(part)
-                done = callbacks.heard(part.updates, done, objective.told)
+            for last in itertools.chain([first], groups):
+                for part in engine.train(train, last.updates, most, last.best, margin):
+                    last.ran.add(part)
+                    done = callbacks.heard(part.updates, done, objective.told)
+                    done = 0 if part.logs else done
             return (objective.told, engine.loop.state) if args[1:] else objective.told
 
         def finish(logs: Any) -> None:
             """Before callbacks hear that the epoch ended."""
-            if valid is not None:
-                ran.validation = _validated(engine, valid, callbacks)
-                logs.update({f'val_{name}': value for name, value in ran.validation.items()})
+            nonlocal validation
+            if last.valid is not None:
+                validation = _validated(engine, last.valid, callbacks)
+                logs.update({f'val_{name}': value for name, value in validation.items()})
             self._save(lent)
 
         callbacks.over(objective, lambda: self._load(engine), finish)
         objective.runs = run
-        last = epoch + len(updates)
         try:
-            objective.fit(
-                _ticks(),
-                steps_per_epoch=1,
-                initial_epoch=last - 1,
-                epochs=last,
-                callbacks=callbacks,
-                verbose=0,
-                shuffle=False,
-            )
+            _fit(objective, first.epoch, callbacks)
         finally:
             self._save(lent)
             objective.runs = objective.told = None
             self._give_back(engine)
+        return validation
 
     def evaluate(self, source: Any) -> Any:
         """The monitors over data."""
@@ -263,6 +255,19 @@ class EngineFit:
             if self.shared:
                 backend.copy(zip(engine.variables(), self._variables(), strict=True))
             self.seeds = backend.values(engine.objective.seeds)
+
+
+def _fit(objective: Any, epoch: int, callbacks: Any) -> None:
+    """One epoch of one step, by ``fit``: the objective's `runs` is called once."""
+    objective.fit(
+        _ticks(),
+        steps_per_epoch=1,
+        initial_epoch=epoch,
+        epochs=epoch + 1,
+        callbacks=callbacks,
+        verbose=0,
+        shuffle=False,
+    )
 
 
 def _validated(engine: Any, valid: Any, callbacks: Any) -> Any:

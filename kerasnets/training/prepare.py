@@ -16,6 +16,7 @@ from kerasnets.graph.loss_graph import Asked
 from kerasnets.initializers import generator
 from kerasnets.optimizers import Esgd
 from kerasnets.training import checkpoints, choice, fits, rate_search, trainer
+from kerasnets.training.callback_list import alone
 from kerasnets.training.checkpoints import Checkpoints
 from kerasnets.training.patience import Patience
 from kerasnets.training.settings import check_keywords
@@ -69,7 +70,7 @@ def prepare(
     sets[0].shuffle(generator(int(seeds[0])))
     fit.reseed(generator(int(seeds[1])))
     watched = [*own, *callbacks]
-    more = patience, settings, watched, checkpoints, bool(watched)
+    more = patience, settings, watched, checkpoints, alone(watched)
     prepared = Trainer(net, fit, optimizer, sets[0], sets[1], *more)
     if state is not None:
         prepared.set_state(state)

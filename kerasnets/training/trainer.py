@@ -8,7 +8,7 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import keras
@@ -21,7 +21,7 @@ from kerasnets.initializers import restored
 from kerasnets.training import checkpoints
 from kerasnets.training.callback_list import EpochCallbacks
 from kerasnets.training.checkpoints import Checkpoints
-from kerasnets.training.compiled.engine import Epochs
+from kerasnets.training.compiled.engine import Epochs, Group
 from kerasnets.training.patience import Patience
 from kerasnets.training.run import Run
 
@@ -151,28 +151,39 @@ class Trainer(Run):
 
     def _fit(self, callbacks: Any) -> Any:
         """Train up to the next event; returns the training monitors of the last epoch."""
-        updates, ran = self._ahead(), Epochs()
-        before, start = self._iterations(), time.perf_counter()
-        spent = None not in updates and self._spent(self.updates + sum(updates))
-        check = self._checked(self.epoch + len(updates), spent)
-        # with validation data, losses of training are not compared
-        best = self.patience.best if self.valid is None else math.nan
-        try:
-            with reading(self.train, self.valid):
-                self.fit.train(
-                    self.train,
-                    self.valid if check else None,
-                    updates,
-                    self.epoch,
-                    callbacks,
-                    ran,
-                    best=best,
-                    margin=self.patience.min_improvement,
-                )
-        finally:
-            self.updates += self._iterations() - before
-            self._absorb(ran, time.perf_counter() - start)
-        return ran.logs[-1]
+        groups = self._groups(callbacks)
+        with reading(self.train, self.valid), contextlib.closing(groups):
+            margin = self.patience.min_improvement
+            validation = self.fit.train(self.train, groups, callbacks, margin)
+        if validation is not None:
+            self._note(validation)
+            self._show_validation()
+        return {name: self.net.history[-1][name] for name in self.fit.names}
+
+    def _groups(self, callbacks: Any) -> Generator[Group, None, None]:
+        """Yield the epochs up to the next event, as many at a time as there will be for sure."""
+        going = True
+        while going:
+            updates, start = self._ahead(), time.perf_counter()
+            spent = None not in updates and self._spent(self.updates + sum(updates))
+            check = self._checked(self.epoch + len(updates), spent)
+            group = Group(updates, self.epoch, self.valid if check else None)
+            if self.valid is None:  # else losses of training are not compared
+                group.best = self.patience.best
+            try:
+                yield group
+            finally:
+                self.updates += group.ran.updates
+                self._absorb(group.ran, time.perf_counter() - start)
+            going = group.valid is None and not self._eventful(group.ran)
+            rows = self.net.history[len(self.net.history) - len(group.ran.logs) :]
+            callbacks.passed(group.epoch, rows, going)
+
+    def _eventful(self, ran: Epochs) -> bool:
+        """Whether something is to be done now, or by somebody else, after some epochs."""
+        finite = all(math.isfinite(row['loss']) for row in ran.logs)
+        alone = self.each or self.alone or not self.fit.many
+        return alone or not finite or self._saves()
 
     def _absorb(self, ran: Epochs, seconds: float) -> None:
         """Note what some epochs gave."""
@@ -190,13 +201,6 @@ class Trainer(Run):
                     self.best = backend.values(self.model.weights)
         if ran.best is not None:
             self.best = ran.best
-        if ran.validation is not None:
-            self._note(ran.validation)
-            self._show_validation()
-
-    def _iterations(self) -> Any:
-        """Updates that the optimizer has made."""
-        return int(backend.values([self.optimizer.iterations])[0])
 
     def _show_validation(self) -> None:
         """Add the validation to the last row of the history."""

@@ -242,3 +242,46 @@ def test_a_search_on_a_dask_cluster(tmp_path, monkeypatch):
     np.testing.assert_allclose(
         search.cv_results_['mean_test_score'], alone.cv_results_['mean_test_score'], atol=0.02
     )
+
+
+def test_a_regressor_trains_an_epoch_at_a_time():
+    x, y = make_regression(60, 4, random_state=1)
+    x, y = x.astype('f'), (y / 100).astype('f')
+    parts = NetRegressor([6], learning_rate=0.01).partial_fit(x, y)
+    first = parts.net_.find('hid1', 'w').get_value()
+    parts.partial_fit(x, y)
+    assert [row['epoch'] for row in parts.net_.history] == [1, 2]
+    assert (parts.net_.find('hid1', 'w').get_value() != first).any()
+    assert parts.predict(x).shape == (60,)
+
+
+def test_an_autoencoder_trains_an_epoch_at_a_time():
+    parts = NetAutoencoder([(2, 'tanh')]).partial_fit(X).partial_fit(X)
+    assert len(parts.net_.history) == 2
+    assert parts.transform(X).shape == (150, 2)
+
+
+@pytest.mark.parametrize(
+    ('weights', 'error', 'says'),
+    [
+        (np.ones((150, 2)), ValueError, 'one axis'),
+        (np.zeros(150), DataError, 'zero for all rows'),
+        (np.ones(149), ValueError, '149'),
+    ],
+)
+def test_invalid_sample_weights(weights, error, says):
+    with pytest.raises(error, match=says):
+        NetClassifier([2], **QUICK).fit(X, Y, weights)
+
+
+def test_one_number_as_the_weight_of_all():
+    same = [NetRegressor([2], **QUICK).fit(X, Y, w).predict(X) for w in (2.0, np.full(150, 2.0))]
+    np.testing.assert_array_equal(*same)
+
+
+def test_classes_that_come_later_must_have_been_named():
+    model = NetClassifier([2], **QUICK).partial_fit(X[:100], Y[:100])
+    with pytest.raises(DataError, match='Name all of them at first'):
+        model.partial_fit(X, Y)
+    with pytest.raises(DataError, match='two classes or more'):
+        NetClassifier([2], **QUICK).fit(X[:50], Y[:50])

@@ -238,3 +238,37 @@ def test_units_must_have_their_parameters(monkeypatch):
 def test_files_that_are_not_networks(content, says):
     with pytest.raises(FileError, match=says):
         kerasnets.load(io.BytesIO(content))
+
+
+def test_a_pickle_may_not_unfold_to_any_size(monkeypatch):
+    whole = gzip.compress(bytes(5000))
+    monkeypatch.setattr(safe_unpickler, 'LARGEST', 1000)
+    with pytest.raises(FileError, match='expands to more than 1,000 bytes'):
+        safe_unpickler.read(whole)
+    monkeypatch.setattr(safe_unpickler, 'LARGEST', 10_000)
+    with pytest.raises(FileError, match='truncated'):
+        safe_unpickler.read(whole[:-9])
+    with pytest.raises(FileError, match='damaged'):
+        safe_unpickler.read(whole[:10] + b'\xff' * 20)
+
+
+def test_a_pickle_may_not_have_any_number_of_operations(monkeypatch):
+    monkeypatch.setattr(safe_unpickler, 'OPERATIONS', 10)
+    with pytest.raises(FileError, match='more than 10 operations'):
+        safe_unpickler.read(pickle.dumps(list(range(20))))
+    with pytest.raises(FileError, match='object numbers that it does not need'):
+        safe_unpickler.read(b'\x80\x02]r\xff\xff\xff\x7f.')  # would make room for two billion
+
+
+def test_records_remember_what_objects_were_made_of():
+    made = b'\x80\x02ctheanets.layers\nLayers\n)\x81(K\x01K\x02eK\x03aX\x01\x00\x00\x00kK\x04s.'
+    record = safe_unpickler.read(made)
+    assert (record.kind, record.name) == ('theanets.layers.Layers', 'Layers')
+    assert record.items == [1, 2, 3, ('k', 4)]
+    assert record.get('anything', 7) == 7
+    scalar = safe_unpickler.read(pickle.dumps(np.float64(2.5), 2))
+    assert safe_unpickler.array(scalar) == 2.5
+    with pytest.raises(FileError, match='expected an array'):
+        safe_unpickler.array(record)
+    with pytest.raises(FileError, match='outside of it'):
+        safe_unpickler.read(b'\x80\x02K\x01Q.')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,15 +31,12 @@ class Epochs:
     best : list of array or None
         The values of the model's variables after the best of them, if any was.
     updates : int
-    validation : dict or None
-        The monitors of the validation after the last of them, if there was one.
     """
 
     logs: list[dict[str, float]] = dataclasses.field(default_factory=list)
     better: list[bool] = dataclasses.field(default_factory=list)
     best: Any = None
     updates: int = 0
-    validation: dict[str, float] | None = None
 
     def add(self, more: Epochs) -> None:
         """Add what further epochs gave."""
@@ -46,6 +44,30 @@ class Epochs:
         self.better += more.better
         self.best = self.best if more.best is None else more.best
         self.updates += more.updates
+
+
+@dataclasses.dataclass
+class Group:
+    """Some epochs that are trained together, and what they gave.
+
+    Attributes
+    ----------
+    updates : list of int or None
+        Batches of each.
+    epoch : int
+        How many epochs there were before.
+    valid : data.batches.Dataset or None
+        To validate with after the last of them, if that is due.
+    best : float
+        The best training loss so far. NaN: the losses are not compared.
+    ran : Epochs
+    """
+
+    updates: list[int | None]
+    epoch: int
+    valid: Any = None
+    best: float = math.nan
+    ran: Epochs = dataclasses.field(default_factory=Epochs)
 
 
 class Engine:
