@@ -61,8 +61,7 @@ def search():
 
     x, y = work.digits()
     grid = {'learning_rate': [1e-3, 3e-3, 1e-2], 'weight_l2': [1e-4, 1e-3]}
-    model = NetClassifier([100], algo='adam', batch_size=200, epochs=5)
-    return lambda: GridSearchCV(model, grid, cv=5).fit(x, y)
+    return lambda: GridSearchCV(NetClassifier(), grid, cv=5).fit(x, y)
 
 
 def folds():

@@ -31,8 +31,7 @@ def digits():
 def search():
     x, y = work.digits()
     grid = {'learning_rate_init': [1e-3, 3e-3, 1e-2], 'alpha': [1e-4, 1e-3]}
-    model = MLPClassifier([100], batch_size=200, max_iter=5)
-    return lambda: GridSearchCV(model, grid, cv=5).fit(x, y)
+    return lambda: GridSearchCV(MLPClassifier(), grid, cv=5).fit(x, y)
 
 
 def folds():

@@ -13,6 +13,7 @@ import zipfile
 
 import h5py
 import keras
+import kinds_of_hdf5
 import numpy as np
 
 import kerasnets
@@ -335,6 +336,7 @@ def hdf5s(canary):
             lambda about: about['config']['layers'][1]['config'].update(units=7)
         ),
         'h5 import': legacy(lambda about: about['config']['layers'][1].update(class_name='system')),
+        **{f'h5 {name}': hdf5(change) for name, change in kinds_of_hdf5.REFUSED.items()},
         'h5 optimizer': hdf5(
             lambda file: file.attrs.update(
                 training_config=json.dumps({'loss': lambda_of(str(canary)), 'optimizer_config': {}})

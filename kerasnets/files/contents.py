@@ -32,6 +32,9 @@ EXPANSION, FLOOR = 20, 2**24
 #: Members or groups a file may have, and bytes of JSON.
 COUNT, JSON_BYTES, DEPTH = 50_000, 2**26, 64
 
+#: Bytes of an HDF5 file beside its arrays, at most: attributes, which are read whole.
+ATTRIBUTES = 2**28
+
 #: Filters of HDF5 that arrays may have passed: deflate, shuffle, fletcher32, lzf.
 FILTERS = {1, 2, 3, 32000}
 
@@ -221,7 +224,12 @@ def _of_hdf5(file: Any, size: Any) -> Any:
 
 
 def _text(file: Any, name: str) -> Any:
-    value = file.attrs.get(name)
+    """An attribute that is a text; None if there is none of that name."""
+    if name not in file.attrs:
+        return None
+    value = file.attrs[name]
+    if not isinstance(value, (str, bytes)):
+        raise FileError(f'expected {name!r} as a text, got {type(value).__name__}.')
     return value.decode() if isinstance(value, bytes) else value
 
 
@@ -249,7 +257,9 @@ def _arrays(file: Any, size: Any) -> Any:
         prefix, group = stack.pop()
         address = h5py.h5o.get_info(group.id).addr
         if address in seen or prefix.count('/') > DEPTH or len(seen) + len(found) > COUNT:
-            raise FileError(f'the groups of the file are cyclic or too deep at {prefix!r}.')
+            raise FileError(
+                f'the groups of the file are cyclic, too many or too deep at {prefix[-80:]!r}.'
+            )
         seen.add(address)
         for key in group:
             name = f'{prefix}{key}'
@@ -262,6 +272,8 @@ def _arrays(file: Any, size: Any) -> Any:
             total += _stored(name, item)
             _check_unfolded(total, size)
             found[name] = item.shape
+    if size - total > ATTRIBUTES:
+        raise FileError(f'the file has {size - total:,} bytes beside its arrays.')
     return found
 
 

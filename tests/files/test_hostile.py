@@ -5,6 +5,7 @@ import json
 
 import hostile
 import keras
+import kinds_of_hdf5
 import numpy as np
 import pytest
 from fresh import run
@@ -282,3 +283,34 @@ def test_repeated_concatenation(tmp_path):
         kerasnets.load(tmp_path / 'net.keras')
     with pytest.raises(kerasnets.ConfigurationError, match='max_values as an int of 1 or more'):
         kerasnets.load(tmp_path / 'net.keras', max_values=0)
+
+
+@pytest.mark.parametrize('name', kinds_of_hdf5.HARMLESS)
+def test_numbers_beside_the_model_change_nothing(name, tmp_path):
+    (tmp_path / 'net.h5').write_bytes(hostile.hdf5(kinds_of_hdf5.HARMLESS[name]))
+    (tmp_path / 'plain.h5').write_bytes(hostile.honest('.h5'))
+    x = np.random.default_rng(1).normal(size=(3, 4)).astype('f')
+    found, want = (kerasnets.load(tmp_path / f'{n}.h5').predict_proba(x) for n in ('net', 'plain'))
+    np.testing.assert_array_equal(found, want)
+
+
+def test_attributes_are_not_read_at_any_size(tmp_path, monkeypatch):
+    """A gigabyte beside the arrays is refused by the sizes alone."""
+    read = []
+    monkeypatch.setattr(contents, 'ATTRIBUTES', 50_000)
+    monkeypatch.setattr(contents, '_attribute', lambda *args: read.append(args))
+    (tmp_path / 'net.h5').write_bytes(
+        hostile.hdf5(lambda file: file.attrs.create('model_config', b'{' + b' ' * 60_000 + b'}'))
+    )
+    with pytest.raises(FileError, match='bytes beside its arrays'):
+        kerasnets.load(tmp_path / 'net.h5')
+    assert not read
+
+
+def test_there_may_not_be_any_number_of_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr(contents, 'COUNT', 500)
+    (tmp_path / 'net.h5').write_bytes(
+        hostile.hdf5(lambda file: [file.create_group(f'model_weights/g{i}') for i in range(600)])
+    )
+    with pytest.raises(FileError, match='cyclic, too many or too deep'):
+        kerasnets.load(tmp_path / 'net.h5')
