@@ -36,6 +36,22 @@ def train(logs):
         )
 
 
+def picture(chromium, address, name, size):
+    """Have a browser draw a page as one of the images, of so many pixels."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            chromium,
+            *'--headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run'.split(),
+            *'--disable-background-networking --disable-component-update --disable-sync'.split(),
+            f'--user-data-dir={folder}',
+            f'--window-size={size[0]},{size[1]}',
+            '--virtual-time-budget=20000',
+            f'--screenshot={IMAGES / name}',
+            address,
+        ]
+        subprocess.run(command, check=True, timeout=120)
+
+
 @click.command()
 @click.option('--chromium', default='/usr/bin/chromium', show_default=True)
 def main(chromium):
@@ -45,18 +61,8 @@ def main(chromium):
         train(logs)
         board = program.TensorBoard()
         board.configure(argv=['', '--logdir', str(logs), '--port', '0', '--load_fast', 'false'])
-        address = board.launch()
-        command = [
-            chromium,
-            *'--headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run'.split(),
-            *'--disable-background-networking --disable-component-update --disable-sync'.split(),
-            f'--user-data-dir={folder}/browser',
-            '--window-size=1400,1000',
-            '--virtual-time-budget=20000',
-            f'--screenshot={IMAGES / "tensorboard.png"}',
-            f'{address}?darkMode=false#timeseries',
-        ]
-        subprocess.run(command, check=True, timeout=120)
+        address = f'{board.launch()}?darkMode=false#timeseries'
+        picture(chromium, address, 'tensorboard.png', (1400, 1000))
 
 
 if __name__ == '__main__':

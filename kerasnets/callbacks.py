@@ -26,12 +26,19 @@ SEED, SAMPLE = 40, 200
 def progress(verbose: Any) -> list[Any]:
     """Return the callbacks that show progress.
 
-    1 is a bar, 2 a line per epoch, 'auto' a bar in a terminal."""
+    1 is a bar, 2 a line per epoch, 'auto' a bar in a terminal or a notebook."""
     if verbose not in ('auto', 0, 1, 2):
         raise ConfigurationError(f"expected verbose as 'auto', 0, 1 or 2, got {verbose!r}.")
+    notebook = _in_notebook()
     if verbose == 'auto':
-        verbose = int(sys.stderr.isatty())
-    return [[], [Progress()], [Lines()]][verbose]
+        verbose = int(notebook or sys.stderr.isatty())
+    return [[], [NotebookProgress() if notebook else Progress()], [Lines()]][verbose]
+
+
+def _in_notebook() -> bool:
+    """Whether the code runs in a kernel of Jupyter, which shows HTML."""
+    shell = sys.modules['IPython'].get_ipython() if 'IPython' in sys.modules else None
+    return hasattr(shell, 'kernel')
 
 
 class Rate(ProgressColumn):
@@ -43,7 +50,11 @@ class Rate(ProgressColumn):
         return Text(f'{task.completed / seconds:.0f} batches/s' if seconds else '')
 
 
-class OnConsole(keras.callbacks.Callback):
+class Shows(keras.callbacks.Callback):
+    """Base of the callbacks that show the monitors, and do nothing else."""
+
+
+class OnConsole(Shows):
     """Base of the callbacks that print to a console, standard error by default.
 
     Parameters
@@ -95,6 +106,58 @@ class Progress(OnConsole):
 
     def on_train_end(self, logs: Any = None) -> None:
         self.bars.stop()
+
+
+class NotebookProgress(Shows):
+    """A bar in a notebook: one line, updated in place ten times a second at most."""
+
+    #: Seconds between two updates.
+    EVERY = 0.1
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        from IPython.display import DisplayHandle
+
+        self.start, self.drawn = time.perf_counter(), 0.0
+        self.logs: dict[str, Any] = {}
+        self.handle = DisplayHandle()
+        self.epoch = self.done = 0
+        self.handle.display(self._content(), raw=True)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.epoch, self.done = epoch, 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.done = batch + 1
+        self._show(logs)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.epoch, self.done = epoch + 1, 0
+        self._show(logs)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.handle.update(self._content(ended=True), raw=True)
+
+    def _show(self, logs: Any) -> None:
+        self.logs, now = {**self.logs, **(logs or {})}, time.perf_counter()
+        if now - self.drawn >= self.EVERY:
+            self.drawn = now
+            self.handle.update(self._content(), raw=True)
+
+    def _content(self, ended: bool = False) -> dict[str, str]:
+        """The line as text and as HTML."""
+        epochs, steps = self.params.get('epochs'), self.params.get('steps')
+        of = f'/{epochs}' if epochs else ''
+        seconds = time.perf_counter() - self.start
+        line = f'epoch {self.epoch}{of}  {_figures(self.logs)}  {seconds:.1f} s'
+        known, done = epochs or steps, self.epoch if epochs else self.done
+        part = (
+            1.0 if ended else (done + (self.done / steps if epochs and steps else 0)) / (known or 1)
+        )
+        value = f' value="{min(1.0, part):.3f}"' if ended or known else ''
+        return {
+            'text/plain': line,
+            'text/html': f'<progress{value}></progress> <code>{line}</code>',
+        }
 
 
 class Lines(OnConsole):

@@ -11,6 +11,7 @@ figure. Nothing is shown or written: ``figure.savefig('net.png')`` does that.
 
 from __future__ import annotations
 
+import io
 import math
 from typing import Any
 
@@ -22,6 +23,15 @@ from kerasnets.graph.parameters import Parameter
 from kerasnets.typing import Array, Data
 
 __all__ = ['confusion', 'forecast', 'learning_curves', 'plot_weights', 'sequence']
+
+
+class Shown(Figure):
+    """A figure that a notebook shows, also where pyplot was never imported."""
+
+    def _repr_png_(self) -> bytes:
+        content = io.BytesIO()
+        self.savefig(content, format='png', dpi=80)
+        return content.getvalue()
 
 
 def learning_curves(net: Any, monitor: str = 'loss', axes: Any = None) -> Figure:
@@ -227,4 +237,4 @@ def _tiles(values: Array, shape: tuple[int, ...], columns: int | None) -> Array:
 
 
 def _axes(axes: Any) -> Any:
-    return Figure(figsize=(6, 4.5), layout='constrained').subplots() if axes is None else axes
+    return Shown(figsize=(6, 4.5), layout='constrained').subplots() if axes is None else axes

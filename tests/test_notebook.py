@@ -1,11 +1,15 @@
 """What a notebook shows of networks, their history and their files."""
 
+import re
 import xml.etree.ElementTree
 
+import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
 
 import kerasnets
+from kerasnets import callbacks
 
 X, Y = np.eye(4, dtype='f'), np.array([0, 1, 2, 0])
 
@@ -55,3 +59,72 @@ def test_a_file_is_a_table(tmp_path):
     assert header == ['name', 'form', 'size', 'activation', 'arrays']
     assert ['hid1', 'ff', '5', 'tanh', '4×5  5'] in rows
     assert 'losses: xe' in ''.join(tree.itertext())
+
+
+CELLS = [
+    """\
+import numpy as np, kerasnets
+x = np.random.default_rng(1).normal(size=(64, 4)).astype('f')
+y = x[:, :3].argmax(axis=1)
+net = kerasnets.Classifier([4, (5, 'tanh'), 3])
+net""",
+    """\
+monitors = net.train([x, y], [x, y], algo='adam', learning_rate=0.01, epochs=25)""",
+    'net.train([x, y], algo="adam", learning_rate=0.01, epochs=2, verbose=0)\nnet.history',
+    "net.history.plot('loss')",
+    "net.save('net.keras')\nkerasnets.inspect('net.keras')",
+]
+
+
+@pytest.mark.slow
+def test_a_real_kernel_shows_all_of_it(tmp_path, monkeypatch):
+    monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', '3')
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    NotebookClient(book, timeout=300, resources={'metadata': {'path': str(tmp_path)}}).execute()
+
+    def shown(cell, kind):
+        outputs = [o for o in book.cells[cell].outputs if o.output_type != 'stream']
+        assert len(outputs) == 1
+        return outputs[0]['data'][kind]
+
+    assert ['hid1', 'ff', '5', 'tanh', 'w 4×5  b 5'] in cells(parse(shown(0, 'text/html')))
+    # the bar: one line, that of the end, and its updates replaced it
+    line = re.sub('<progress[^>]*></progress>', '', shown(1, 'text/html'))
+    assert re.search(
+        r'epoch 25/25  loss 0\.\d+  acc 0\.\d+  val_loss 0\.\d+  val_acc 0\.\d+  \d', line
+    )
+    assert 'value="1.000"' in shown(1, 'text/html')
+    assert cells(parse(shown(2, 'text/html')))[0][:3] == ['epoch', 'seconds', 'loss']
+    assert shown(3, 'image/png').startswith('iVBORw')  # a PNG, in base64
+    assert 'losses: xe' in shown(4, 'text/html')
+
+
+def test_the_bar_of_a_notebook_counts_epochs_and_steps(monkeypatch):
+    contents = []
+
+    class Handle:
+        def display(self, content, raw):
+            contents.append(content)
+
+        update = display
+
+    monkeypatch.setattr('IPython.display.DisplayHandle', Handle)
+    monkeypatch.setattr(callbacks.NotebookProgress, 'EVERY', 0.0)
+    net = kerasnets.Classifier([4, 3])
+    net.train([X, Y], epochs=4, callbacks=[callbacks.NotebookProgress()])
+    assert contents[0]['text/plain'].startswith('epoch 0/4')
+    assert 'value="0.000"' in contents[0]['text/html']
+    assert contents[-1]['text/plain'].startswith(f'epoch 4/4  loss {net.history[-1]["loss"]:.4f}')
+    assert 'value="1.000"' in contents[-1]['text/html']
+    contents.clear()
+    net.train([X, Y], max_updates=3, callbacks=[callbacks.NotebookProgress()])
+    assert 'value="1.000"' in contents[-1]['text/html']
+
+
+def test_a_bar_of_its_own_for_notebooks(monkeypatch):
+    shell = type('Shell', (), {'kernel': None})
+    monkeypatch.setattr('IPython.get_ipython', lambda: shell)
+    (bar,) = callbacks.progress('auto')
+    assert type(bar) is callbacks.NotebookProgress
+    monkeypatch.setattr('IPython.get_ipython', lambda: None)
+    assert type(callbacks.progress(1)[0]) is callbacks.Progress

@@ -4,6 +4,7 @@ import pathlib
 import pkgutil
 import re
 import shlex
+import warnings
 
 import keras
 import pytest
@@ -19,6 +20,9 @@ PAGES = {
     for path in sorted(DOCS.rglob('*.md'))
     if '_build' not in path.parts
 }
+
+#: Page -> the package that it is about.
+NEEDS = {f'recipes/{name}.md': name for name in ('mlflow', 'optuna', 'wandb')}
 OLD = TESTS / 'pickles' / '0.7.3-rec_lstm.theanets.pkl.gz'
 
 
@@ -54,6 +58,9 @@ def slow_recipes(language):
 def test_the_code_of_a_page_runs_from_top_to_bottom(page, folder):
     if keras.backend.backend() == 'torch' and 'net.export(' in PAGES[page]:
         pytest.skip('Keras exports nothing right of PyTorch')
+    if page in NEEDS:
+        pytest.importorskip(NEEDS[page], reason='pip install .[tracking]')
+        warnings.simplefilter('ignore')  # of libraries that are not ours, about each other
     names = {}
     for block in blocks(page, 'python'):
         exec(compile(block, page, 'exec'), names)

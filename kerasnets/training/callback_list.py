@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kerasnets.callbacks import OnConsole
+from kerasnets.callbacks import Shows
 
 
 class EpochCallbacks(keras.callbacks.CallbackList):
@@ -99,4 +99,4 @@ class EpochCallbacks(keras.callbacks.CallbackList):
 def alone(callbacks: Any) -> bool:
     """Whether callbacks are to hear of each epoch before the next begins: if any does more than
     show the monitors."""
-    return not all(isinstance(callback, OnConsole) for callback in callbacks)
+    return not all(isinstance(callback, Shows) for callback in callbacks)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras.callbacks import Callback
 
-from kerasnets.callbacks import OnConsole
+from kerasnets.callbacks import Shows
 from kerasnets.devices import replicas
 from kerasnets.errors import ConfigurationError
 from kerasnets.optimizers import Esgd
@@ -60,7 +60,7 @@ def evaluates(source: Any) -> Any:
 
 def _watches_steps(callback: Any) -> Any:
     """Whether a callback does anything at a step, not only at epochs, but show it."""
-    return not isinstance(callback, OnConsole) and any(
+    return not isinstance(callback, Shows) and any(
         getattr(getattr(callback, name), '__func__', None) is not getattr(Callback, name)
         for name in ('on_batch_begin', 'on_batch_end', 'on_train_batch_begin', 'on_train_batch_end')
     )
