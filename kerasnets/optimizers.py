@@ -286,7 +286,8 @@ def build(algo: Any = 'rmsprop', learning_rate: Any = None, **options: Any) -> A
         kwargs.pop('clipnorm', None)
     rate = learning_rate if scheduled else float(learning_rate)
     try:
-        return _maker(algo)(learning_rate=rate, **kwargs)
+        # TensorFlow keeps memory for each name of a variable that it has seen
+        return _maker(algo)(learning_rate=rate, name=algo.lower(), **kwargs)
     except (TypeError, ValueError) as cause:
         raise ConfigurationError(f'{algo!r}: {" ".join(str(cause).split())}') from cause
 

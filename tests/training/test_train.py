@@ -1,4 +1,5 @@
 import logging
+import os
 
 import keras
 import numpy as np
@@ -386,3 +387,53 @@ def test_a_large_array_is_never_copied_whole():
     assert size > 300
     assert training < 0.4 * size
     assert predicting < 0.4 * size
+
+
+GROWTH = """
+import gc
+import numpy as np
+import kerasnets
+
+def memory():
+    gc.collect()
+    with open('/proc/self/statm') as file:
+        return int(file.read().split()[1]) * 4096 / 2**20
+
+x, y = np.eye(6, dtype='f'), np.arange(6) % 3
+
+def networks(count):
+    for i in range(count):
+        net = kerasnets.Classifier([6, (8, 'tanh'), 3])
+        net.train([x, y], algo='adam', learning_rate=0.001 * (i + 1), epochs=2)
+        net.predict(x)
+    return net
+
+networks(20)
+start = memory()
+net = networks(300)
+made = memory() - start
+start = memory()
+for _ in range(200):
+    net.train([x, y], algo='adam', epochs=1)
+print(made, memory() - start)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists('/proc/self/statm'), reason='of Linux')
+def test_networks_and_trainings_leave_no_memory_behind():
+    """Row 25, in megabytes of a fresh process."""
+    made, trained = map(float, run(GROWTH).split())
+    assert made < 20
+    assert trained < 1
+
+
+def test_optimizers_have_no_names_of_their_own(rng):
+    """TensorFlow keeps 32 kB for each name of a variable that it has seen."""
+    paths = []
+    for _ in range(2):
+        net = kerasnets.Classifier([3, 4, 2])
+        x = rng.normal(size=(8, 3)).astype('f')
+        net.train([x, x[:, :2].argmax(1)], algo='adam', epochs=1)
+        paths.append([variable.path for variable in net.model.optimizer.variables])
+    assert paths[0] == paths[1]
