@@ -4,5 +4,6 @@ import pytest
 
 
 def quick(*names, but):
-    """Names, those of `but` among them as slow."""
-    return [*names, *(pytest.param(name, marks=pytest.mark.slow) for name in but)]
+    """Names, those of `but` as slow."""
+    slow = [pytest.param(name, marks=pytest.mark.slow) for name in but]
+    return [*(name for name in names if name not in but), *slow]

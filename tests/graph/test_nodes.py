@@ -38,7 +38,9 @@ def states_of(name, net, x):
     return [keras.ops.convert_to_numpy(state) for state in states]
 
 
-@pytest.mark.parametrize('name', [n for n in FORMS if n != 'bcrnn'])
+@pytest.mark.parametrize(
+    'name', quick(*(n for n in FORMS if n != 'bcrnn'), but=['peepholes', 'mut1', 'rrnn'])
+)
 def test_a_sequence_goes_on_from_the_states_it_left(name, tmp_path):
     """The second half of a sequence, started from the states after the first, is the whole's."""
     entry = {'size': 6, 'activation': 'tanh', 'name': 'a', **FORMS[name]}

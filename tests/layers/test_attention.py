@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from marks import quick
 
 import kerasnets
 from kerasnets.errors import ConfigurationError, DataError, FileError
@@ -129,7 +130,11 @@ def test_the_past_does_not_see_the_future(name, rng):
     assert (np.abs(before - after)[:, 11:].max(-1) > 1e-3).all()
 
 
-@pytest.mark.parametrize('name', ENTRIES)
+#: Entries whose parts are in others.
+LIKE = ['transformer-None', 'attention-rotary', 'attention-learned']
+
+
+@pytest.mark.parametrize('name', quick(*ENTRIES, but=LIKE))
 def test_sequences_of_different_lengths(name, rng):
     """Each as if it were alone: in predictions, and in the loss that is trained."""
     net = spread(kerasnets.recurrent.Regressor([3, 8, ENTRIES[name], 2]))

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from marks import quick
 
 from kerasnets import recurrent
 from kerasnets.errors import ConfigurationError
@@ -165,7 +166,11 @@ def test_config_round_trip(name, rng):
     assert again.cell.units == 6
 
 
-@pytest.mark.parametrize('name', OWN)
+#: Cells whose gradients are those of others, more or less.
+LIKE = ['peepholes', 'rrnn-uniform', 'rrnn-vector', 'rrnn-log', 'bcrnn']
+
+
+@pytest.mark.parametrize('name', quick(*OWN, but=LIKE))
 def test_gradients_by_finite_differences(name, rng):
     """A small step along the gradient changes the loss by its squared length."""
     net, _ = net_of(FORMS[name][0], rng)

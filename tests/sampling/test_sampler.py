@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 import scipy.stats
+from marks import quick
 
 import kerasnets
 from kerasnets.errors import ConfigurationError, DataError
@@ -80,7 +81,11 @@ CHAINS = {
 }
 
 
-@pytest.mark.parametrize('name', CHAINS)
+#: Chains much like others.
+LIKE = ['gru-after', 'rrnn', 'activation', 'normed', 'no-softmax', 'learned', 'mut1']
+
+
+@pytest.mark.parametrize('name', quick(*CHAINS, but=LIKE))
 def test_steps_equal_the_whole_sequence(name):
     """What is drawn greedily is what the network finds most probable after all before it."""
     entries = [
