@@ -88,6 +88,7 @@ def test_files_are_portable_between_backends(backend, tmp_path, monkeypatch):
         assert abs(after - p).max() > 1e-4  # it was trained on
 
 
+@pytest.mark.slow
 def test_many_structures_raise_no_warning_of_tensorflow(caplog):
     """It warns from the fifth function on that is traced at one place."""
     logging.getLogger('tensorflow').addHandler(caplog.handler)

@@ -90,7 +90,7 @@ def folders(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize('moments', [8, pytest.param(34, marks=pytest.mark.slow)])
+@pytest.mark.parametrize('moments', [4, pytest.param(34, marks=pytest.mark.slow)])
 def test_a_process_killed_while_saving_leaves_a_whole_file(moments, folders):
     for found in of_each(KILLS.replace('range(34)', f'range({moments})'), folders):
         # the number of calls is not quite the same each time

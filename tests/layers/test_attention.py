@@ -252,7 +252,11 @@ def test_networks_of_equal_layers_share_what_is_compiled(name, rng):
 
 @pytest.mark.parametrize(
     ('form', 'positions'),
-    [('transformer', 'rotary'), ('transformer', 'learned'), ('attention', None)],
+    [
+        ('transformer', 'rotary'),
+        ('attention', None),
+        pytest.param('transformer', 'learned', marks=pytest.mark.slow),
+    ],
 )
 def test_training_by_xla_is_training_without(form, positions, rng):
     """The way that XLA compiles against the one of Keras' own layers: every parameter."""

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from marks import quick
 
 from kerasnets import backend
 from kerasnets.layers.fast import recurrent as fast
@@ -59,7 +60,7 @@ def compare(layer, steps=7):
 
 
 @compiles
-@pytest.mark.parametrize('more', MORE, ids=str)
+@pytest.mark.parametrize('more', quick(*MORE, but=[{'use_bias': False}]), ids=str)
 @pytest.mark.parametrize('name', LAYERS)
 def test_outputs_and_gradients_are_those_of_the_stock_layer(name, more):
     compare(built(name, **more))
