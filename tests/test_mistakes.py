@@ -81,7 +81,7 @@ def test_what_is_said_of_a_mistake(mistake):
 
 
 def test_more_steps_than_a_text_has():
-    with pytest.raises(DataError, match='expected more than 9 labels, got 5. Use fewer steps'):
+    with pytest.raises(DataError, match=r'expected more than 9 labels, got 5\. Use fewer steps'):
         kerasnets.recurrent.Text('abcab', min_count=1).sequences(9)
 
 
