@@ -8,6 +8,7 @@ layer where they have parameters to learn: ``prelu``, ``lgrelu``, ``elu`` and ``
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +32,21 @@ def _mean(x: Tensor) -> Tensor:
 
 
 def _std(x: Tensor) -> Tensor:
-    return ops.std(x, axis=-1, keepdims=True) + EPSILON
+    """The deviation of each row; its gradient is 0, not NaN, where all values are equal."""
+    variance = ops.var(x, axis=-1, keepdims=True)
+    varies = variance > 0
+    root = ops.sqrt(ops.where(varies, variance, ops.ones_like(variance)))
+    return ops.where(varies, root, ops.zeros_like(root)) + EPSILON
+
+
+def _largest(x: Tensor, slope: Tensor, intercept: Tensor) -> Tensor:
+    """The largest of some linear functions of each value, compared in pairs.
+
+    The gradient of a maximum over an axis looks for the largest again, and may find none where a
+    compiler rounds in another way there.
+    """
+    pieces = [x * slope[..., i] + intercept[..., i] for i in range(slope.shape[-1])]
+    return functools.reduce(ops.maximum, pieces)
 
 
 #: What Keras does not have: theanets' name -> function of a tensor.
@@ -67,10 +82,13 @@ LEARNED: dict[str, tuple[dict[str, Any], Callable[..., Tensor]]] = {
         {'gain': 1.0, 'leak': 0.1},
         lambda x, gain, leak: ops.where(x > 0, gain * x, leak * x),
     ),
-    'elu': ({'gain': 0.0}, lambda x, gain: ops.where(x > 0, x, ops.exp(gain) * ops.expm1(x))),
+    'elu': (
+        {'gain': 0.0},
+        lambda x, gain: ops.where(x > 0, x, ops.exp(gain) * ops.expm1(ops.minimum(x, 0))),
+    ),
     'maxout': (
         {'slope': None, 'intercept': None},
-        lambda x, slope, intercept: ops.max(x[..., None] * slope + intercept, axis=-1),
+        _largest,
     ),
 }
 

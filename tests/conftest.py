@@ -2,7 +2,8 @@ import gc
 import os
 
 # tests compile much and run it briefly: XLA's code need not be fast. What is computed is the same.
-os.environ.setdefault('XLA_FLAGS', '--xla_backend_optimization_level=0')
+if os.environ.get('KERAS_BACKEND', 'tensorflow') == 'tensorflow':
+    os.environ.setdefault('XLA_FLAGS', '--xla_backend_optimization_level=0')
 
 import numpy as np
 import pytest

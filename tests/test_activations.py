@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from gradients import check
 
+import kerasnets
 from kerasnets import activations
 from kerasnets.errors import ConfigurationError
 
@@ -94,3 +95,33 @@ def test_config_round_trip(name):
 def test_unknown(name, says):
     with pytest.raises(ConfigurationError, match=says):
         activations.get(name)
+
+
+@pytest.mark.parametrize('name', ['norm:z', 'norm:std', 'norm:max', 'norm:mean', 'relu+norm:z'])
+@pytest.mark.parametrize('jit', [True, False])
+def test_rows_of_equal_values_train_without_nan(name, jit):
+    """The root in a deviation has no derivative at 0; XLA does not forgive that."""
+    jit = 'auto' if keras.backend.backend() == 'torch' else jit
+    net = kerasnets.Regressor([4, (5, name), 3])
+    net.train([np.zeros((6, 4), 'f'), np.ones((6, 3), 'f')], algo='sgd', epochs=2, jit=jit)
+    for param in net.params:
+        assert np.isfinite(param.get_value()).all(), param.name
+
+
+def test_maxout_is_the_largest_and_so_is_its_gradient(rng):
+    x, y = rng.normal(size=(30, 4)).astype('f'), np.zeros((30, 3), 'f')
+    net = kerasnets.Regressor([4, (5, 'maxout:3'), 3])
+    for param in net.params:
+        param.set_value(rng.normal(size=param.shape))
+    by_name = {p.name: p.get_value() for p in net.params}
+    slope, intercept = by_name['hid1.slope'], by_name['hid1.intercept']
+    pre = x @ by_name['hid1.w'] + by_name['hid1.b']
+    pieces = pre[..., None] * slope + intercept
+    out = pieces.max(-1) @ by_name['out.w'] + by_name['out.b']
+    np.testing.assert_allclose(net.predict(x), out, rtol=1e-4, atol=1e-4)
+    # the mean squared error goes back to the piece that was the largest
+    back = 2 * out / out.size @ by_name['out.w'].T
+    chosen = np.eye(3)[pieces.argmax(-1)]
+    want = slope - 0.1 * (back[..., None] * pre[..., None] * chosen).sum(0)
+    net.train([x, y], algo='sgd', learning_rate=0.1, epochs=1, batch_size=30)
+    np.testing.assert_allclose(net.find('hid1', 'slope').get_value(), want, rtol=1e-3, atol=1e-3)
