@@ -249,3 +249,32 @@ def test_a_place_where_no_progress_can_be_saved_is_refused_before_training(tmp_p
         with pytest.raises(FileError, match='it is no file, but a folder or a device'):
             net.train([X, Y], epochs=1, save_progress=tmp_path / name)
     assert not net.history
+
+
+TOGETHER = """
+import sys
+import numpy as np
+import kerasnets
+
+x = np.random.default_rng(1).normal(size=(60, 4)).astype('f')
+net = kerasnets.Classifier([4, 5, 3], rng=int(sys.argv[2]))
+net.train([x, x[:, :3].argmax(1)], algo='sgd', learning_rate=0.1, epochs=30, jit=False,
+          save_progress=sys.argv[1], save_every=1)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_that_save_to_one_path(tmp_path):
+    """Whenever it is looked at, there is a whole checkpoint of one of them."""
+    path, seen = tmp_path / 'run.keras', 0
+    processes = [start(TOGETHER, path, seed, out=tmp_path / f'out{seed}') for seed in (1, 2)]
+    while any(process.is_alive() for process in processes):
+        if path.exists():
+            seen += kerasnets.load(path).num_params == 43
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert seen > 1
+    x = np.random.default_rng(1).normal(size=(60, 4)).astype('f')
+    net = kerasnets.Classifier([4, 5, 3])
+    net.train([x, x[:, :3].argmax(1)], algo='sgd', learning_rate=0.1, epochs=31, resume=path)
+    assert [row['epoch'] for row in net.history] == list(range(1, 32))
+    assert [found.name for found in tmp_path.iterdir() if found.suffix == '.tmp'] == []
