@@ -32,7 +32,7 @@ setup(
         'cluster': ['dask', 'distributed'],
         'docs': ['sphinx', 'furo', 'myst-parser', 'matplotlib>=3.8', 'scikit-learn>=1.6'],
         'examples': ['matplotlib>=3.8', 'scikit-learn>=1.6', 'statsmodels>=0.14'],
-        'notebook': ['ipykernel', 'matplotlib', 'nbconvert', 'scikit-learn'],
+        'notebook': ['ipykernel', 'matplotlib>=3.8', 'nbconvert', 'scikit-learn>=1.6'],
         'onnx': ['tf2onnx'],
         'plots': ['matplotlib>=3.8', 'scikit-learn>=1.6'],
         'sklearn': ['scikit-learn>=1.6'],

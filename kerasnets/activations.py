@@ -86,10 +86,7 @@ LEARNED: dict[str, tuple[dict[str, Any], Callable[..., Tensor]]] = {
         {'gain': 0.0},
         lambda x, gain: ops.where(x > 0, x, ops.exp(gain) * ops.expm1(ops.minimum(x, 0))),
     ),
-    'maxout': (
-        {'slope': None, 'intercept': None},
-        _largest,
-    ),
+    'maxout': ({'slope': None, 'intercept': None}, _largest),
 }
 
 
