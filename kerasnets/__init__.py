@@ -42,7 +42,7 @@ if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
     from kerasnets.experiment import Experiment
     from kerasnets.feedforward import Autoencoder, Classifier, Regressor
     from kerasnets.files.inspection import inspect
-    from kerasnets.graph.cache import clear_cache
+    from kerasnets.programs.cache import clear_cache
     from kerasnets.layers import Layer, register
     from kerasnets.losses import Loss
     from kerasnets.models import load
@@ -72,7 +72,7 @@ _NAMES = {
     'ProcessError': 'errors',
     'Regressor': 'feedforward',
     'TensorBoard': 'callbacks',
-    'clear_cache': 'graph.cache',
+    'clear_cache': 'programs.cache',
     'distribute': 'devices',
     'inspect': 'files.inspection',
     'load': 'models',

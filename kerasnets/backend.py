@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import logging
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
+from kerasnets import keras_facts
 from kerasnets.errors import ConfigurationError
 
 _under_xla = contextvars.ContextVar('under_xla', default=False)
@@ -75,7 +75,7 @@ def compiled(function: Any, variables: Any, signature: Any = None, xla: bool = T
         return stateless
     import tensorflow as tf
 
-    expect_retracing()
+    keras_facts.expect_retracing()
     traced = tf.function(stateless, jit_compile=xla, autograph=False)
     if signature is None:
         return lambda values, *args: traced([tf.convert_to_tensor(v) for v in values], *args)
@@ -111,17 +111,6 @@ def _drawn(kind: str, shape: Any, seeds: Any, dtype: Any) -> Any:
     draw = getattr(tf.random, f'stateless_{kind}')
     seed = tf.cast(tf.math.floormod(seeds.next(), tf.int32.max - 1), 'int32')  # as Keras does
     return draw(shape, seed, dtype=keras.backend.standardize_dtype(dtype), alg='threefry')
-
-
-def expect_retracing() -> None:
-    """Keep TensorFlow from warning that ours are traced anew: for each structure and shape."""
-    logging.getLogger('tensorflow').addFilter(_is_unexpected)
-
-
-def _is_unexpected(record: logging.LogRecord) -> bool:
-    text = record.getMessage()
-    ours = 'kerasnets' in text or 'compiled.<locals>.stateless' in text
-    return not (ours and 'triggered tf.function retracing' in text)
 
 
 def gradients(function: Any, variables: Any) -> Any:
@@ -198,15 +187,3 @@ def restore(variables: Any, arrays: Any) -> None:
     """Set Keras variables from arrays."""
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
-
-
-def copy(pairs: Any) -> None:
-    """Set Keras variables to the values of others, given as pairs (from, to)."""
-    direct = keras.backend.backend() == 'tensorflow'
-    for source, target in pairs:
-        if source is target:
-            continue
-        if direct:  # of one shape and dtype: without what Keras checks, in a quarter of the time
-            target.value.assign(source.value, read_value=False)
-        else:
-            target.assign(source.value)

@@ -9,7 +9,6 @@ from kerasnets import deprecated
 from kerasnets.data.columns import Columns
 from kerasnets.data.data_spec import DataSpec
 from kerasnets.data.history import History
-from kerasnets.data.prediction import compute
 from kerasnets.errors import ConfigurationError
 from kerasnets.files.persistence import Persistent
 from kerasnets.graph.layer_list import LayerList
@@ -18,10 +17,12 @@ from kerasnets.graph.nodes import output_names
 from kerasnets.graph.symbols import Symbols
 from kerasnets.losses import Loss
 from kerasnets.regularizers import build as build_regularizers
-from kerasnets.training import prepare, pretraining, rate_search, settings
-from kerasnets.training.objectives import Objectives
+from kerasnets.programs.prediction import compute
+from kerasnets.programs.program import Programs
+from kerasnets.training import pretraining, rate_search, settings, setup
 from kerasnets.training.patience import advise
-from kerasnets.training.run import InTurn, Run
+from kerasnets.training.run import Run, Sequence
+from kerasnets.training.setup import Trainable
 from kerasnets.typing import Data, Found, Layers, Monitors, Seed, Tensor
 
 
@@ -150,7 +151,7 @@ class Network(Persistent, Symbols, LayerList):
     ) -> Any:
         """Named outputs for `x`, with the noise and dropout among the regularizers."""
         built = build_regularizers(regularizers)
-        return compute(self._models, x, names, start, built, self.rng)
+        return compute(self._programs, x, names, start, built, self.rng)
 
     def evaluate(
         self,
@@ -177,7 +178,7 @@ class Network(Persistent, Symbols, LayerList):
         """
         built = build_regularizers(regularizers)
         watch = monitors, monitor_gradients
-        return prepare.evaluate(self, self._objectives, data, batch_size, built, *watch)
+        return setup.evaluate(self, self._trainable, data, batch_size, built, *watch)
 
     def itertrain(
         self,
@@ -267,14 +268,16 @@ class Network(Persistent, Symbols, LayerList):
         train, valid = asked.pop('train', None), asked.pop('valid', None)
         first, *others = settings.algorithms(asked.pop('algo', 'rmsprop'), asked)
         run = self._run(train, valid, *first)
-        return run if not others else InTurn(run, (self._run(train, valid, *o) for o in others))
+        return run if not others else Sequence(run, (self._run(train, valid, *o) for o in others))
 
     def _run(self, train: Data, valid: Data, algo: Any, keywords: dict[str, Any]) -> Run:
         """A training with one algorithm."""
         if algo in settings.BY_PARTS:
             return pretraining.itertrain(self, self._over, algo, train, valid, **keywords)
         chosen, options = settings.split(keywords)
-        return prepare.prepare(self, self._objectives, train, valid, algo, chosen, **options)
+        return setup.make_trainer(
+            self, self._trainable, train, valid, algo, chosen, **options
+        )
 
     def find_learning_rate(
         self,
@@ -307,7 +310,7 @@ class Network(Persistent, Symbols, LayerList):
         RateCurve
             With ``rates`` and ``losses`` to plot, and the ``best`` rate.
         """
-        return rate_search.find(self._objectives, data, algo, low, high, steps, batch_size, options)
+        return rate_search.find(self._trainable, data, algo, low, high, steps, batch_size, options)
 
     def train(
         self,
@@ -323,14 +326,13 @@ class Network(Persistent, Symbols, LayerList):
         training, validation : dict
             The monitors of the last epoch.
         """
-        monitors: tuple[Monitors, Monitors] = {}, {}
         run, before = self.itertrain(train, valid, algo, **keywords), len(self.history)
         run.each = False
-        for monitors in run:  # noqa: B007
+        for _ in run:
             pass
         asked = {**self.defaults, **keywords}
         advise(self.history[before:], algo or asked.get('algo'), asked)
-        return monitors
+        return run.kept
 
     def transform(self, x: Data, **regularizers: Any) -> Found:
         """Former name of `predict`; of a classifier it gives probabilities."""
@@ -363,10 +365,14 @@ class Network(Persistent, Symbols, LayerList):
         return self._made['models']
 
     @property
-    def _objectives(self) -> Objectives:
-        if 'objectives' not in self._made:
-            self._made['objectives'] = Objectives(self._models)
-        return self._made['objectives']
+    def _trainable(self) -> Trainable:
+        if 'trainable' not in self._made:
+            self._made['trainable'] = Trainable.of(self._models)
+        return self._made['trainable']
+
+    @property
+    def _programs(self) -> Programs:
+        return self._trainable.programs
 
     def _monitors(
         self, loss: Any, output: Tensor, target: Tensor, weights: Any = None

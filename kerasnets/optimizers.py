@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasnets import keras_facts
 from kerasnets.errors import ConfigurationError, check_known, number, suggest
 
 schedules = keras.optimizers.schedules
@@ -59,7 +60,7 @@ class Rprop(keras.optimizers.Optimizer):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable."""
-        i = self._get_variable_index(variable)
+        i = keras_facts.state_index(self, variable)
         last, step = self.gradients[i], self.steps[i]
         turn = ops.sign(gradient * ops.convert_to_tensor(last))
         first = ops.equal(self.iterations, 0)
@@ -124,13 +125,13 @@ class Esgd(keras.optimizers.Optimizer):
     def notice(self, variables: Any, products: Any) -> None:
         """Take H r, a tensor for each variable, into the running means."""
         for variable, product in zip(variables, products):
-            diagonal = self.diagonals[self._get_variable_index(variable)]
+            diagonal = self.diagonals[keras_facts.state_index(self, variable)]
             square = ops.cast(ops.square(product), diagonal.dtype)
             diagonal.assign(self.rho * diagonal + (1 - self.rho) * square)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable."""
-        scale = ops.sqrt(self.diagonals[self._get_variable_index(variable)]) + self.epsilon
+        scale = ops.sqrt(self.diagonals[keras_facts.state_index(self, variable)]) + self.epsilon
         self.assign_sub(variable, ops.cast(learning_rate, gradient.dtype) * gradient / scale)
 
     def get_config(self) -> Any:

@@ -11,7 +11,6 @@ import numpy as np
 from kerasnets import feedforward
 from kerasnets.data.array_spec import end_to_end
 from kerasnets.errors import ConfigurationError, DataError
-from kerasnets.graph import loss_graph
 from kerasnets.graph.nodes import full_name
 from kerasnets.sampling import explained
 from kerasnets.sampling.forecaster import Forecaster, check_feedback
@@ -117,7 +116,7 @@ class Regressor(feedforward.Regressor):
             names = (given[0].output_name, given[0].covar_name) if given else (None, None)
             mean = full_name(self._nodes, names[0]).split(':')[0]
             variance = names[1] and names[1].split(':')[0]
-            self._made['forecaster'] = Forecaster(self.data_spec, mean, variance, self.feedback)
+            self._made['forecaster'] = Forecaster(self._programs, mean, variance, self.feedback)
         forecaster = self._made['forecaster']
         return forecaster.predict(seed, steps, streams, rng, future, temperature)
 
@@ -321,6 +320,5 @@ class Classifier(feedforward.Classifier):
 
     def _sampler(self) -> Sampler:
         if 'sampler' not in self._made:
-            logits = loss_graph.logits_reader(self._nodes)
-            self._made['sampler'] = Sampler(self._nodes, logits)
+            self._made['sampler'] = Sampler(self._programs)
         return self._made['sampler']

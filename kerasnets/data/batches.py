@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -69,6 +71,27 @@ class Dataset:
         self.block = False
         self.batch_size: Any = None
         self.shape: Any = None
+
+    def count_batches(self) -> int:
+        """Return the batches in an epoch; where that is not known, all of them are read."""
+        if self.batches is None:
+            self.batches = sum(1 for _ in self.epoch())
+        return int(self.batches)
+
+    def again(self) -> Dataset | None:
+        """Return the same data to evaluate, in its own order; None if it is read once only."""
+        return self
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Raise what the source raised, not what a backend made of it."""
+        try:
+            yield
+        except Exception:
+            if self.error is None:
+                raise
+            cause, self.error = self.error, None
+            raise cause from None
 
     def shuffle(self, rng: Any) -> None:
         """Shuffle the rows of arrays each epoch. Without this call they keep their order."""
@@ -142,6 +165,12 @@ class Arrays(Dataset):
         if self._feed is None:
             self._feed = self._tf_feed()
         return self._feed
+
+    def again(self) -> Arrays:
+        """Return the same arrays in their own order."""
+        other = copy.copy(self)
+        other.rng, other.order, other._feed = None, np.arange(self.count), None
+        return other
 
     def pieces(self, batches: Any, free: Any) -> Iterator[Any]:
         """Yield the rows of the next epoch, see `blocks.index`, and those of each batch."""
@@ -232,6 +261,10 @@ class Stream(Dataset):
             self.batch_size, *self.shape = self.first[0].shape
             self._first = [s.batch(a, slice(1))[0] for s, a in zip(self.specs, self.first)]
             self.block = True
+
+    def again(self) -> Stream | None:
+        """Return the same source, or None for a generator, which is read once only."""
+        return None if hasattr(self.source, '__next__') else self
 
     def pieces(self, batches: Any, free: Any) -> Iterator[Any]:
         """Yield the batches of the next epoch, each with its number of rows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -46,7 +47,9 @@ class Block:
 
 
 def capacity(source: Any) -> int:
-    """Batches of a block: a power of two, which depends on the shape of a batch alone."""
+    """Return the batches of a block: a power of two, which depends on their shape alone."""
+    if not source.block:
+        return 1
     size = source.batch_size * sum(part.nbytes for part in source.row())
     return min(BATCHES, 1 << max(0, (BYTES // max(1, size)).bit_length() - 1))
 
@@ -69,6 +72,9 @@ def pack(
     pads : bool
         Whether a batch with fewer rows is filled up, instead of given a block of its own.
     """
+    if not source.block:
+        yield from _single(source, updates)
+        return
     filler = Filler(steps, source.batch_size, source)
     for count in updates:
         for items, rows in source.pieces(count, lambda: min(most, steps) - len(filler.rows)):
@@ -85,6 +91,20 @@ def pack(
             yield filler.block(False)
     if filler.ends[1:]:
         yield filler.block(False)
+
+
+def _single(source: Any, updates: Iterable[int | None]) -> Iterator[Block]:
+    """Yield each batch of some epochs as a block of its own, for batches of different shapes."""
+    for count in updates:
+        batches = itertools.islice(source.epoch(), count)
+        batch = next(batches, None)
+        while batch is not None:
+            after = next(batches, None)
+            ends = np.zeros(EPOCHS + 1, 'int32')
+            ends[1] = 1
+            rows = np.array([len(batch[0])], 'int32')
+            yield Block(batch, rows, ends, 1, open=after is not None, odd=True)
+            batch = after
 
 
 class Filler:

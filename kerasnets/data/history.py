@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from typing import Any
 
 from kerasnets.language.listing import html_table
@@ -14,11 +15,21 @@ SHOWN = 20
 class History(list[dict[str, Any]]):
     """One dict for each epoch: 'epoch', 'seconds', the monitors; pandas makes a table of it.
 
+    Attributes
+    ----------
+    best : dict
+        Of the last training: 'epoch', after which the network had the parameters that it kept (0:
+        the initial ones), and the monitors of the validation that chose them.
+
     >>> net = kerasnets.Classifier([4, 3])
     >>> _ = net.train([np.eye(4), [0, 1, 2, 0]], epochs=2)
     >>> [row['epoch'] for row in net.history]
     [1, 2]
     """
+
+    def __init__(self, rows: Iterable[dict[str, Any]] = ()) -> None:
+        super().__init__(rows)
+        self.best: dict[str, Any] = {}
 
     def plot(self, monitor: str = 'loss', axes: Any = None) -> Any:
         """Draw a monitor over the epochs, with matplotlib; see `plots.learning_curves`."""

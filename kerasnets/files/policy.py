@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-import random
 import sys
 from concurrent import futures
 from types import MappingProxyType
@@ -112,9 +111,7 @@ def _check_outputs(model: Any, limit: int) -> None:
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             _check_outputs(layer, limit)
-        # all calls of a layer: Keras has no public name for them
-        tensors = [t for node in getattr(layer, '_inbound_nodes', ()) for t in node.output_tensors]
-        for tensor in tensors:
+        for tensor in keras_facts.outputs_of_calls(layer):
             values = math.prod(n for n in tensor.shape[1:] if n is not None)
             if values > limit:
                 raise FileError(
@@ -140,16 +137,13 @@ def skeleton(config: Any, objects: Any = MappingProxyType({})) -> Any:
     FileError
         If there is none of that description.
     """
-    state = random.getstate()  # of which Keras takes seeds
     try:
-        with futures.ThreadPoolExecutor(1) as threads:
+        with keras_facts.seeded(), futures.ThreadPoolExecutor(1) as threads:
             return threads.submit(_without_values, copy.deepcopy(config), objects).result()
     except Exception as error:  # what a file says may go wrong in any way
         raise FileError(
             f'the model of the file cannot be built: {" ".join(str(error).split())[:500]}'
         ) from None
-    finally:
-        random.setstate(state)
 
 
 def _without_values(config: Any, objects: Any) -> Any:

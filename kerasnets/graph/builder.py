@@ -6,16 +6,13 @@ model over the same layers comes from `nodes.connect`.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import random
-from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
 import keras
 
-from kerasnets import initializers, layers
+from kerasnets import initializers, keras_facts, layers
 from kerasnets.errors import ConfigurationError, check_known, positive, suggest
 from kerasnets.graph.nodes import (
     Node,
@@ -59,7 +56,7 @@ def add_node(nodes: Any, spec: Any, rng: Any, input_ndim: Any) -> Any:
     """
     _reserve(spec.name)
     try:
-        with _seeded(rng):
+        with keras_facts.seeded(int(rng.integers(2**63))):
             if spec.form == 'input':
                 layer = _input(spec, input_ndim)
                 return Node(spec, layer, layer.output)
@@ -264,21 +261,6 @@ def _reserve(name: str) -> None:
     """
     if hasattr(keras.ops, name):
         type(name, (keras.layers.Layer,), {})()
-
-
-@contextlib.contextmanager
-def _seeded(rng: Any) -> Iterator[Any]:
-    """Have Keras draw its default seeds from `rng`.
-
-    Keras takes the seed of a layer or initializer that was given none from Python's own
-    generator, which is put back as it was.
-    """
-    state = random.getstate()
-    random.seed(int(rng.integers(2**63)))
-    try:
-        yield
-    finally:
-        random.setstate(state)
 
 
 def _plain(cause: Any, nodes: Any, spec: Any) -> Any:

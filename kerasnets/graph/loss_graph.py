@@ -20,6 +20,7 @@ from kerasnets.graph.nodes import Flow, Probe, connect, full_name
 from kerasnets.graph.noise import Noises
 from kerasnets.graph.parameters import Value
 from kerasnets.graph.watched import GradientNorms, computed
+from kerasnets.layers import abilities
 from kerasnets.losses import hidden
 from kerasnets.regularizers import Contraction, Contractive, Factor, Function, Noise
 
@@ -35,6 +36,11 @@ class Asked:
     class_weight: tuple[Any, ...] | None = None  # a factor for each class, for losses of labels
     curvature: bool = False  # whether the optimizer is one that looks at it
     rows: bool = False  # whether the data says of each row if it counts: batches are filled up
+
+    def without_weights(self) -> Asked:
+        """Return the same request, with 0.5 for the weight of each regularizer."""
+        plain = tuple(dataclasses.replace(r, weight=0.5) for r in self.regularizers)
+        return dataclasses.replace(self, regularizers=plain)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Graph:
     # (variable, which of the regularizers has its value as its weight)
     factors: list[Any] = dataclasses.field(default_factory=list)
     curvature: tuple[Any, ...] = ()  # variables, and the product of the Hessian with noise for each
+    adding: list[Any] = dataclasses.field(default_factory=list)  # outputs of layers that add losses
 
     @property
     def err(self) -> Any:
@@ -132,7 +139,10 @@ def build(
     first = target, found[full_name(nodes, losses[0].output_name)], weights
     data += [] if counts is None else [counts]
     factors = [(layer.factor, i) for layer, i in [*factors, *zip(noise.layers, noise.indices)]]
-    made = Graph([*inputs, *data], terms, watched, penalties, noise.layers, first, factors)
+    adding = [found[f'{n.name}:out'] for n in nodes if abilities.may_add_losses(n.layer)]
+    made = Graph(
+        [*inputs, *data], terms, watched, penalties, noise.layers, first, factors, adding=adding
+    )
     if asked.gradients:
         watched.update(_gradients(nodes, made))
     if asked.curvature:

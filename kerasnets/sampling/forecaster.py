@@ -11,7 +11,8 @@ from keras import ops
 from kerasnets.data.array_spec import Ragged, fill
 from kerasnets.errors import ConfigurationError, DataError, number, positive
 from kerasnets.initializers import generator
-from kerasnets.sampling.stepping import Compiled, StepNetwork
+from kerasnets.programs.program import Programs
+from kerasnets.sampling.stepping import StepNetwork, StepPrograms
 
 #: Steps that one call of the compiled loop makes at most.
 CHUNK = 128
@@ -22,7 +23,7 @@ class Forecaster:
 
     Parameters
     ----------
-    data_spec : data.data_spec.DataSpec
+    programs : Programs
         Of the network.
     mean : str
         Name of the layer whose output is the next step.
@@ -37,12 +38,16 @@ class Forecaster:
         If the layers cannot be run a step at a time, or the outputs are no inputs.
     """
 
-    def __init__(self, data_spec: Any, mean: str, variance: str | None, feedback: Any) -> None:
-        self.data_spec = data_spec
+    def __init__(self, programs: Programs, mean: str, variance: str | None, feedback: Any) -> None:
         outputs = [mean] if variance is None else [mean, variance]
-        self.network = StepNetwork(data_spec.nodes, outputs=outputs)
+        self.data_spec = data_spec = programs.models.data_spec
         self.drawn = variance is not None
-        self.compiled = Compiled(data_spec.nodes, self.network, *outputs)
+
+        def make(nodes: Any) -> StepNetwork:
+            return StepNetwork(nodes, outputs=outputs)
+
+        self.network = make(data_spec.nodes)
+        self.programs = StepPrograms(programs, self.network, make, *outputs)
         shapes = {node.name: node.output.shape for node in data_spec.nodes}
         self.columns, self.values = shapes[self.network.source][-1], shapes[mean][-1]
         if len(shapes[self.network.source]) != 3 or self.columns is None:
@@ -84,8 +89,7 @@ class Forecaster:
     ) -> Any:
         """Forecasts (series · streams, steps, values)."""
         count, length, steps = len(seed) * streams, seed.shape[1], future.shape[1]
-        loop = self.compiled('forecast', self._steps)
-        read, states = self.compiled.begin(seed, streams)
+        read, states = self.programs.begin(seed, streams)
         rows = np.concatenate([seed, future], axis=1)  # what is fed back is 0 in the future
         rows = np.repeat(np.swapaxes(rows, 0, 1), streams, axis=1)
         whole, found = length + steps - 1, []
@@ -104,7 +108,8 @@ class Forecaster:
                 drawn = noise.standard_normal((len(part) - after, count, self.values), 'f')
                 draws[after : len(part)] = temperature * drawn
             times = np.array([first, len(part), length], 'i')
-            y, record, states = loop(y, given, draws, times, matrix, states)
+            args = y, given, draws, times, matrix, states
+            y, record, states = self.programs.run('forecast', _steps, *args)
             found.append(ops.convert_to_numpy(record)[: len(part)])
         made = (
             np.concatenate(found)[length - 1 - read :]
@@ -112,28 +117,6 @@ class Forecaster:
             else np.zeros((0, count, self.values))
         )
         return np.swapaxes(made[:steps], 0, 1)
-
-    def _steps(self, y: Any, given: Any, draws: Any, times: Any, matrix: Any, states: Any) -> Any:
-        """Steps from an output: the last one, all of them, and the states."""
-        first, count, length = times[0], times[1], times[2]
-        advance = self.network.prepare()
-        record = ops.zeros((given.shape[0], *y.shape), 'float32')
-
-        def step(i: Any, y: Any, record: Any, *flat: Any) -> Any:
-            ours = ops.cast(first + i >= length, 'float32')  # else the seed's own
-            x = given[i] + ours * ops.matmul(y, matrix)
-            own = keras.tree.pack_sequence_as(states, list(flat))
-            (y, *variance), own = advance(x, own, first + i)
-            y = ops.cast(y, 'float32')
-            if variance:
-                y = y + ops.sqrt(ops.cast(variance[0], 'float32')) * draws[i]
-            record = ops.slice_update(record, (i, 0, 0), y[None])
-            return (i + 1, y, record, *keras.tree.flatten(own))
-
-        start = ops.convert_to_tensor(0, 'int32')
-        loop = (start, y, record, *keras.tree.flatten(states))
-        _, y, record, *flat = ops.while_loop(lambda i, *rest: i < count, step, loop)
-        return y, record, keras.tree.pack_sequence_as(states, list(flat))
 
     def _places(self, names: list[str]) -> Any:
         """The columns that are fed back, as indices."""
@@ -194,6 +177,31 @@ class Forecaster:
             )
         rows[:, :, rest] = future[:, :steps]
         return rows
+
+
+def _steps(
+    network: StepNetwork, y: Any, given: Any, draws: Any, times: Any, matrix: Any, states: Any
+) -> Any:
+    """Steps from an output: the last one, all of them, and the states."""
+    first, count, length = times[0], times[1], times[2]
+    advance = network.prepare()
+    record = ops.zeros((given.shape[0], *y.shape), 'float32')
+
+    def step(i: Any, y: Any, record: Any, *flat: Any) -> Any:
+        ours = ops.cast(first + i >= length, 'float32')  # else the seed's own
+        x = given[i] + ours * ops.matmul(y, matrix)
+        own = keras.tree.pack_sequence_as(states, list(flat))
+        (y, *variance), own = advance(x, own, first + i)
+        y = ops.cast(y, 'float32')
+        if variance:
+            y = y + ops.sqrt(ops.cast(variance[0], 'float32')) * draws[i]
+        record = ops.slice_update(record, (i, 0, 0), y[None])
+        return (i + 1, y, record, *keras.tree.flatten(own))
+
+    start = ops.convert_to_tensor(0, 'int32')
+    loop = (start, y, record, *keras.tree.flatten(states))
+    _, y, record, *flat = ops.while_loop(lambda i, *rest: i < count, step, loop)
+    return y, record, keras.tree.pack_sequence_as(states, list(flat))
 
 
 def _known(names: list[str], which: str, future: Any) -> Any:

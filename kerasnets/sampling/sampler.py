@@ -8,7 +8,7 @@ any number of steps.
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -17,8 +17,10 @@ import numpy as np
 from keras import ops
 
 from kerasnets.errors import ConfigurationError, DataError, number, positive
+from kerasnets.graph.loss_graph import logits_reader
 from kerasnets.initializers import generator
-from kerasnets.sampling.stepping import Compiled, StepNetwork
+from kerasnets.programs.program import Programs
+from kerasnets.sampling.stepping import StepNetwork, StepPrograms
 from kerasnets.sampling.stops import Stops
 
 #: Steps that one call of the compiled loop makes at most.
@@ -53,11 +55,8 @@ class Sampler:
 
     Parameters
     ----------
-    nodes : list of nodes.Node
-        The output is a distribution over the labels that it reads.
-    logits : callable or None
-        (x) -> logits of the last layer, where that has logits; else the logarithm of its
-        output is taken.
+    programs : Programs
+        Of a network whose output is a distribution over the labels that it reads.
 
     Raises
     ------
@@ -65,13 +64,17 @@ class Sampler:
         If the layers cannot be run a step at a time, saying which and why.
     """
 
-    def __init__(self, nodes: Any, logits: Any = None) -> None:
-        self.nodes = nodes
-        self.logits = logits
+    def __init__(self, programs: Programs) -> None:
+        nodes = programs.models.nodes
         self.classes = alphabet(nodes)
-        one_hot = len(nodes[0].output.shape) == 3
-        self.network = StepNetwork(nodes, logits, self.classes if one_hot else None)
-        self.compiled = Compiled(nodes, self.network, logits is None)
+        self.has_logits = logits_reader(nodes) is not None
+        one_hot = self.classes if len(nodes[0].output.shape) == 3 else None
+
+        def make(nodes: Any) -> StepNetwork:
+            return StepNetwork(nodes, logits_reader(nodes), one_hot)
+
+        self.network = make(nodes)
+        self.programs = StepPrograms(programs, self.network, make, self.has_logits)
 
     def sample(
         self,
@@ -115,8 +118,8 @@ class Sampler:
         self, labels: Any, steps: Any, streams: Any, draws: Any, settings: Settings, how: How
     ) -> Iterator[Any]:
         """Yield, at each step, (labels, logarithms of their probabilities or None)."""
-        loop = self.compiled(('sample', how), functools.partial(self._steps, how))
-        first, states = self.compiled.begin(labels[None], streams)
+        loop = Loop(how, self.classes, self.has_logits)
+        first, states = self.programs.begin(labels[None], streams)
         read = first + 1  # what the first step reads is not in the states
         current = np.full(streams, labels[read - 1], dtype='int32')
         seen = np.zeros((streams, self.classes if how.penalized else 0), 'float32')
@@ -134,9 +137,8 @@ class Sampler:
                     (count - len(seed), streams), dtype='float32'
                 )
             times = np.array([first, count], 'i')
-            current, drawn, logs, seen, states = loop(
-                current, given, uniform, times, settings, seen, states
-            )
+            args = current, given, uniform, times, settings, seen, states
+            current, drawn, logs, seen, states = self.programs.run(loop, loop.run, *args)
             part = slice(len(seed), count)
             drawn = ops.convert_to_numpy(drawn)[part].tolist()
             logs = ops.convert_to_numpy(logs)[part].tolist() if how.logged else [None] * len(drawn)
@@ -177,9 +179,27 @@ class Sampler:
         if wrong.size:
             raise DataError(f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}.')
 
-    def _steps(
+
+@dataclasses.dataclass(frozen=True)
+class Loop:
+    """The compiled loop of a sampler.
+
+    Attributes
+    ----------
+    how : How
+    classes : int
+        Labels that there are.
+    logits : bool
+        Whether the network gives logits; else the logarithm of its output is taken.
+    """
+
+    how: How
+    classes: int
+    logits: bool
+
+    def run(
         self,
-        how: How,
+        network: StepNetwork,
         label: Any,
         given: Any,
         uniform: Any,
@@ -188,16 +208,17 @@ class Sampler:
         seen: Any,
         states: Any,
     ) -> Any:
-        """Steps from a label: the last label, all labels, their probabilities and the states."""
+        """Return the last label, all labels, their log probabilities, and what goes on."""
+        how = self.how
         first, count = times[0], times[1]
         drawn = ops.zeros(uniform.shape, 'int32')
         logs = ops.zeros(uniform.shape if how.logged else (0, 0), 'float32')
-        advance = self.network.prepare()
+        advance = network.prepare()
 
         def step(i: Any, label: Any, drawn: Any, logs: Any, seen: Any, *flat: Any) -> Any:
             own = keras.tree.pack_sequence_as(states, list(flat))
             (y,), own = advance(label, own, first + i)
-            logits = y if self.logits is not None else ops.log(ops.maximum(y, 1e-30))
+            logits = y if self.logits else ops.log(ops.maximum(y, 1e-30))
             logits = ops.cast(logits, 'float32')
             changed = _penalized(logits, seen, settings.penalty) if how.penalized else logits
             label = ops.where(

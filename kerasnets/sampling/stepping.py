@@ -10,12 +10,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets.backend import compiled
 from kerasnets.errors import ConfigurationError, DataError
-from kerasnets.graph import structure
-from kerasnets.graph.cache import FUNCTIONS, Function
+from kerasnets.graph.models import Models
 from kerasnets.graph.nodes import inputs_of, reach_of
 from kerasnets.layers.fast.stepping import Stepper, along
+from kerasnets.programs.program import Program, Programs
+from kerasnets.typing import Array
 
 #: Steps of a seed that are read in one pass: fewer are as soon read one by one, and the memory
 #: that attention takes for so many grows with their square.
@@ -81,8 +81,8 @@ class StepNetwork:
         self.steppers[node.name] = found
         self.has_time[node.name] = time and getattr(node.layer, 'return_sequences', True)
 
-    def reading(self, length: int) -> int | None:
-        """The length to which a seed is padded that is read in one pass; None for none such."""
+    def padded_length(self, length: int) -> int | None:
+        """Return the length to which a seed is padded to be read in one pass, or None."""
         if length not in AT_ONCE or any(s.read is None for s in self.steppers.values()):
             return None
         padded = 1 << (length - 1).bit_length()
@@ -131,7 +131,7 @@ class StepNetwork:
 
         def run(name: str, given: Any) -> Any:
             read = self.steppers[name].read
-            assert read is not None  # as `reading` says
+            assert read is not None  # as `padded_length` says
             y, own = read(given, length)
             after.append(own)
             return y
@@ -183,42 +183,58 @@ def _leading_to(nodes: Any, names: list[str]) -> list[Any]:
     return found[::-1]
 
 
-class Compiled:
-    """Functions that run a network along sequences, compiled once for all of equal layers.
+class StepPrograms:
+    """The programs that run a network along sequences.
 
     Parameters
     ----------
-    nodes : list of nodes.Node
-        All of the network's.
+    programs : Programs
+        Of the network.
     network : StepNetwork
-        Of those nodes.
-    *key
-        By which its functions are told from others over equal layers.
+        Over the network's own layers.
+    make : callable
+        (nodes) -> the same over other nodes.
+    *about
+        What tells these programs from others over equal layers.
     """
 
-    def __init__(self, nodes: Any, network: StepNetwork, *key: Any) -> None:
-        self.nodes = nodes
+    def __init__(
+        self,
+        programs: Programs,
+        network: StepNetwork,
+        make: Callable[[Any], StepNetwork],
+        *about: Any,
+    ) -> None:
+        self.programs = programs
         self.network = network
-        self.key = key
-        self.functions: Any = {}
+        self.make = make
+        self.about = about
 
-    def __call__(self, name: Any, function: Any) -> Any:
-        """The function compiled; `name` tells it from the network's others."""
-        variables = structure.layer_variables(self.nodes)
-        if name not in self.functions:
+    def run(self, kind: Any, steps: Callable[..., Any], *args: Any) -> Any:
+        """Run a compiled function.
 
-            def make() -> Any:
-                return Function(compiled(function, variables))
+        Parameters
+        ----------
+        kind : hashable
+            What tells the function from the network's others.
+        steps : callable
+            (network, *args) -> results, written in `keras.ops`.
+        *args
+            Arrays, nested in lists as need be.
+        """
 
-            layers = structure.of_nodes(self.nodes)
-            key = name, layers, *self.key
-            self.functions[name] = make() if layers is None else FUNCTIONS.find(key, make)
-        return functools.partial(self.functions[name].call, [v.value for v in variables])
+        def build(models: Models) -> Program:
+            network = self.make(models.nodes)
+            return Program(models, models.layer_variables, functools.partial(steps, network))
 
-    def begin(self, seeds: Any, streams: int) -> Any:
-        """How many steps of some seeds are read already, and the states of all streams then.
+        about = kind, *self.about
+        program = self.programs.find(about, about, build)
+        return program([v.value for v in self.programs.models.layer_variables], *args)
 
-        Either none, or all but the last, in one pass.
+    def begin(self, seeds: Array, streams: int) -> tuple[int, Any]:
+        """Return how many steps of some seeds are read already, and the states of all streams.
+
+        Either none is read, or all but the last are, in one pass.
 
         Parameters
         ----------
@@ -227,11 +243,11 @@ class Compiled:
             Sequences that go on from each.
         """
         count, length = seeds.shape[:2]
-        padding = self.network.reading(length)
+        padding = self.network.padded_length(length)
         if padding is None:
             return 0, self.network.start(count * streams)
         padded = np.zeros((count, padding, *seeds.shape[2:]), seeds.dtype)
         padded[:, :length] = seeds
-        states = self('read', self.network.read)(padded, np.array(length - 1, 'i'))
+        states = self.run('read', StepNetwork.read, padded, np.array(length - 1, 'i'))
         repeat = functools.partial(ops.repeat, repeats=streams, axis=0)
         return length - 1, keras.tree.map_structure(repeat, states)

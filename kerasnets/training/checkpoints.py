@@ -6,21 +6,24 @@ holds the arrays and, as JSON, the rest. Whoever opens it for the network alone 
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
+import math
 import os
 import pathlib
 import time
 import warnings
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from kerasnets import deprecated
-from kerasnets.data.blocks import EPOCHS
 from kerasnets.errors import ConfigurationError, FileError
 from kerasnets.files import atomic, contents, keras_files
+from kerasnets.typing import Array
 
 MEMBER = 'training.npz'
 
@@ -63,63 +66,244 @@ class Checkpoints:
         self.every = every
         self.last = time.monotonic()
 
-    def due(self, epochs: Any) -> Any:
-        """Whether to save, after so many epochs."""
-        if isinstance(self.every, float):
-            return 0 < self.every * 60 <= time.monotonic() - self.last
-        return self.every > 0 and epochs % self.every == 0
+    def is_due(self) -> bool:
+        """Return whether the minutes between two saves are over."""
+        minutes = isinstance(self.every, float)
+        return minutes and 0 < self.every * 60 <= time.monotonic() - self.last
 
-    def ahead(self, epochs: int) -> int:
-        """Return the number of epochs that can run before the next save may be due."""
-        if isinstance(self.every, float):
-            return 1 if self.every else EPOCHS
-        return self.every - epochs % self.every if self.every else EPOCHS
-
-    def save(self, net: Any, state: Any) -> None:
+    def save(self, net: Any, state: State) -> None:
         """Write a checkpoint, replacing an existing one.
 
         If that fails, as on a full disk, training goes on; the next save tries again.
         """
         path = pathlib.Path(self.path.format(int(time.time())))
         try:
-            keras_files.save(net, path, {MEMBER: pack(state)})
+            keras_files.save(net, path, {MEMBER: state.pack()})
         except FileError as error:
             message = f'progress is not saved, training goes on: {error}'
             warnings.warn(message, stacklevel=deprecated.callers())
         self.last = time.monotonic()
 
 
-def pack(state: Any) -> Any:
-    """A dict of arrays, lists of arrays and plain data as the bytes of an .npz file."""
-    arrays: Any
-    arrays, plain = {}, {}
-    for key, value in state.items():
-        if isinstance(value, list) and all(isinstance(v, np.ndarray) for v in value):
-            arrays |= {f'{key}/{i}': v for i, v in enumerate(value)}
-            plain[key] = {'arrays': len(value)}
-        else:
-            plain[key] = {'value': value}
-    handle = io.BytesIO()
-    text = json.dumps(plain, default=np.ndarray.tolist)
-    np.savez(handle, plain=text, **arrays)
-    return handle.getvalue()
+@dataclasses.dataclass
+class State:
+    """All that a training needs to go on as if it had never stopped.
+
+    Attributes
+    ----------
+    parameters, optimizer : list of array
+        The values of the variables of the model and of the optimizer.
+    noises : list of array
+        The states of the generators of noise.
+    best : list of array
+        The best parameters so far.
+    epoch, updates : int
+        Epochs and updates that are done.
+    validation : dict
+        The monitors of the last validation.
+    patience : list of float and int
+        The best loss, and the checks since then.
+    history : list of dict
+    rngs : list of dict
+        The states of the generators of the data and of the network; none for data in order.
+    kept : dict
+        'epoch', 'training' and 'validation' of the best parameters. Older files have none.
+    about : dict
+        What decides the result: the algorithm, its settings, regularizers, data.
+    """
+
+    parameters: list[Array]
+    optimizer: list[Array]
+    noises: list[Array]
+    best: list[Array]
+    epoch: int
+    updates: int
+    validation: dict[str, float]
+    patience: list[Any]
+    history: list[dict[str, Any]]
+    rngs: list[dict[str, Any]]
+    kept: dict[str, Any] = dataclasses.field(default_factory=dict)
+    about: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def pack(self) -> bytes:
+        """Return the state as the bytes of an .npz file."""
+        arrays: dict[str, Array] = {}
+        plain: dict[str, Any] = {}
+        for key, value in vars(self).items():
+            if key in ARRAYS:
+                arrays |= {f'{key}/{i}': v for i, v in enumerate(value)}
+                plain[key] = {'arrays': len(value)}
+            else:
+                plain[key] = {'value': value}
+        handle = io.BytesIO()
+        text = json.dumps(plain, default=np.ndarray.tolist)
+        np.savez(handle, plain=text, **arrays)  # type: ignore[arg-type]
+        return handle.getvalue()
+
+    def check(self, own: State) -> None:
+        """Refuse a state that is not one of the training whose state is `own`.
+
+        Raises
+        ------
+        FileError
+            If a field is damaged, or belongs to another network, algorithm or generator.
+        """
+        for name in ARRAYS:
+            _check_arrays(name, getattr(own, name), getattr(self, name))
+        for name, (holds, expected) in FIELDS.items():
+            if not holds(getattr(self, name)):
+                raise _damaged(name, expected, getattr(self, name))
+        if len(self.rngs) != len(own.rngs):
+            raise _damaged('rngs', f'{len(own.rngs)} generators', self.rngs)
+        for state, ours in zip(self.rngs, own.rngs):
+            _check_generator(state, ours)
+
+    def compare(self, own: dict[str, Any]) -> list[str]:
+        """Return the keywords of this training that differ from those of the checkpoint.
+
+        Raises
+        ------
+        FileError
+            If the checkpoint is of another algorithm or of other data.
+        """
+        before = self.about
+        for name, what in (('algo', 'the algorithm'), ('rows', 'data of so many rows:')):
+            if name in before and before[name] != own.get(name):
+                raise FileError(
+                    f'cannot resume: the checkpoint was written with {what} {before[name]}, and '
+                    f'this training has {own.get(name)}. Train as before, or leave out resume.'
+                )
+        named = [n for n in ('learning_rate', 'batch_size') if before.get(n, own[n]) != own[n]]
+        if before.get('settings', own['settings']) != own['settings']:
+            named += _different(before['options'], own['options']) or ['algo']
+        return named + _different(before.get('regularizers', own['regularizers']), own['regularizers'])
 
 
-def unpack(content: Any) -> Any:
-    """Return the dict that `pack` stored."""
+#: The fields of a state that are lists of arrays.
+ARRAYS = ('parameters', 'optimizer', 'noises', 'best')
+
+
+def _different(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    return [name for name in {**before, **now} if before.get(name) != now.get(name)]
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _are_monitors(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_number, value.values()))
+
+
+def _is_patience(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    return _is_number(value[0]) and not math.isnan(value[0]) and _is_count(value[1])
+
+
+def _is_history(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_are_monitors, value))
+
+
+def _is_kept(value: Any) -> bool:
+    if value == {}:
+        return True
+    if not isinstance(value, dict) or set(value) != {'epoch', 'training', 'validation'}:
+        return False
+    monitors = _are_monitors(value['training']) and _are_monitors(value['validation'])
+    return monitors and _is_count(value['epoch'])
+
+
+def _is_about(value: Any) -> bool:
+    parts = ('options', 'settings', 'regularizers')
+    return isinstance(value, dict) and all(isinstance(value.get(n, {}), dict) for n in parts)
+
+
+def _are_generators(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(state, dict) for state in value)
+
+
+#: Field -> (whether a value can be one, what is expected).
+FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    'epoch': (_is_count, 'an int of 0 or more'),
+    'updates': (_is_count, 'an int of 0 or more'),
+    'validation': (_are_monitors, 'numbers by name'),
+    'patience': (_is_patience, 'the best loss and a count'),
+    'history': (_is_history, 'a list of dicts of numbers'),
+    'kept': (_is_kept, 'an epoch and its monitors'),
+    'about': (_is_about, 'settings by name'),
+    'rngs': (_are_generators, 'the states of generators'),
+}
+
+
+def _damaged(name: str, expected: str, value: Any) -> FileError:
+    return FileError(
+        f'cannot resume: in the checkpoint, {name!r} is {str(value)[:80]}, expected {expected}. '
+        'The file may be damaged: restore it from a backup, or leave out resume.'
+    )
+
+
+def _check_arrays(name: str, own: list[Array], found: Any) -> None:
+    """Refuse arrays that cannot be the values of the same variables."""
+    if not isinstance(found, list) or not all(isinstance(a, np.ndarray) for a in found):
+        raise _damaged(name, 'a list of arrays', found)
+    shapes = [a.shape for a in own], [a.shape for a in found]
+    if shapes[0] != shapes[1]:
+        raise FileError(
+            f'cannot resume: the checkpoint is of another network or algorithm: expected {name} '
+            f'of shapes {shapes[0]}, got {shapes[1]}. Train as before, or leave out resume.'
+        )
+    for ours, theirs in zip(own, found):
+        if ours.dtype.kind in 'iub' and theirs.dtype.kind not in 'iub':
+            raise _damaged(name, f'{ours.dtype}', theirs.dtype)
+        if theirs.dtype.kind not in 'iubfV' or (theirs.dtype.kind == 'V') != (ours.dtype.kind == 'V'):
+            raise _damaged(name, f'{ours.dtype}', theirs.dtype)
+        if theirs.dtype.kind == 'f' and np.isnan(theirs).any() and not np.isnan(ours).any():
+            raise _damaged(name, 'numbers', 'NaN')
+
+
+def _check_generator(state: dict[str, Any], own: dict[str, Any]) -> None:
+    """Refuse a state that a generator like ours does not take."""
+    try:
+        trial: Any = getattr(np.random, str(own['bit_generator']))()
+        trial.state = state
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
+        raise _damaged('rngs', f'a state of {own["bit_generator"]}', state) from None
+
+
+def unpack(content: bytes) -> State:
+    """Return the state that `State.pack` stored.
+
+    Raises
+    ------
+    FileError
+        If a field is missing.
+    """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         contents.members(archive, len(content))
     with np.load(io.BytesIO(content), allow_pickle=False) as found:
         plain = json.loads(str(found['plain']))
-        return {
+        fields = {
             key: [found[f'{key}/{i}'] for i in range(value['arrays'])]
             if 'arrays' in value
             else value['value']
             for key, value in plain.items()
         }
+    data = fields.pop('data', {})  # of files from before there was 'about'
+    if data and 'about' not in fields:
+        fields['about'] = {'rows': data.get('rows'), 'batch_size': data.get('batches of')}
+    needed = [f.name for f in dataclasses.fields(State) if f.default_factory is dataclasses.MISSING]
+    missing = sorted(set(needed) - set(fields))
+    if missing:
+        raise FileError(f'it lacks {", ".join(missing)}')
+    return State(**fields)
 
 
-def read(path: Any) -> Any:
+def read(path: Any) -> State:
     """The state of the run that a checkpoint holds.
 
     Raises
@@ -144,30 +328,3 @@ def read(path: Any) -> Any:
             f'cannot resume from {str(path)!r}: expected a checkpoint as train(..., '
             f'save_progress=path) writes them ({error}).'
         ) from None
-
-
-def compare(data: Any, given: Any) -> None:
-    """Warn if a run goes on with other batches than it began with."""
-    for name, before in data.items():
-        if given.get(name) not in (None, before):
-            message = (
-                f'the checkpoint was written with {name} {before}, and this training has '
-                f'{given[name]}: it goes on, but not with the numbers of an unbroken run.'
-            )
-            warnings.warn(message, stacklevel=deprecated.callers())
-
-
-def check(variables: Any, arrays: Any, what: str) -> None:
-    """Refuse arrays that are not those of some Keras variables.
-
-    Raises
-    ------
-    FileError
-        If they are those of another network.
-    """
-    shapes = [tuple(v.shape) for v in variables], [a.shape for a in arrays]
-    if shapes[0] != shapes[1]:
-        raise FileError(
-            f'the checkpoint is of another network or algorithm: expected {what} of shapes '
-            f'{shapes[0]}, got {shapes[1]}.'
-        )

@@ -7,7 +7,12 @@ from typing import Any
 
 import keras
 
-from kerasnets import layers
+from kerasnets import devices, layers
+from kerasnets.data.batches import Dataset
+from kerasnets.errors import ConfigurationError
+from kerasnets.graph.models import Models
+from kerasnets.optimizers import Esgd
+from kerasnets.training.settings import Settings
 
 #: Estimated seconds of training above which compiling pays: the additional time that XLA takes to
 #: compile a small network.
@@ -17,9 +22,52 @@ WORTH = 0.3
 #: of a recurrent layer, and operations per second.
 UPDATE, STEP, SPEED = 3e-4, 6e-5, 1e11
 
+#: Steps that one call of Keras' own function makes, at most, where nobody watches the steps.
+STEPS = 32
 
-def compiles(models: Any, source: Any, settings: Any) -> Any:
-    """Whether XLA is to compile training; 'auto' if only what is compiled already is to be used."""
+
+def settings_for_keras(settings: Settings, source: Dataset, watched: bool) -> Any:
+    """Return settings of ``compile`` where Keras' own function trains; None where a program does.
+
+    Parameters
+    ----------
+    settings : Settings
+    source : Dataset
+    watched : bool
+        Whether a callback acts on each batch.
+
+    Raises
+    ------
+    ConfigurationError
+        If XLA is asked for on a backend that has none.
+    """
+    backend = keras.backend.backend()
+    if backend == 'torch' and settings.jit is True:
+        raise ConfigurationError(
+            'jit=True: expected Keras on TensorFlow or JAX, got PyTorch, which does not compile '
+            'these models. Leave out jit.'
+        )
+    if backend != 'torch' and not devices.shared() and not (watched and source.batches):
+        return None
+    if backend != 'tensorflow':
+        return {'jit_compile': settings.jit}
+    # TensorFlow cannot make several steps at once on several devices
+    one = settings.max_updates is not None or watched or devices.replicas() > 1
+    return {'jit_compile': settings.jit, 'steps_per_execution': 1 if one else STEPS}
+
+
+def settings_to_evaluate() -> Any:
+    """Return the same for an evaluation."""
+    return {} if keras.backend.backend() == 'torch' or devices.shared() else None
+
+
+def uses_xla(models: Models, source: Dataset, settings: Settings, optimizer: Any) -> Any:
+    """Return whether XLA compiles a training; 'auto' if only where it has compiled it already.
+
+    The choice follows from what is asked for and from sizes, never from a clock.
+    """
+    if isinstance(optimizer, Esgd):  # whose second derivatives XLA refuses
+        return False
     if settings.jit != 'auto':
         return settings.jit
     if keras.backend.backend() != 'tensorflow':
@@ -28,13 +76,20 @@ def compiles(models: Any, source: Any, settings: Any) -> Any:
 
     if tf.config.list_physical_devices('GPU'):
         return models.model.jit_compile  # not where cuDNN has a layer
-    known = all(layers.gains_by_xla(node.layer) for node in models.nodes)
-    if not known:
+    if not source.block or not all(layers.gains_by_xla(node.layer) for node in models.nodes):
         return False
     return True if seconds(models, source, settings) >= WORTH else 'auto'
 
 
-def seconds(models: Any, source: Any, settings: Any) -> Any:
+def evaluates_by_xla(models: Models, source: Dataset, settings: Settings, xla: Any) -> Any:
+    """Return whether XLA compiles the evaluations of a training, which is compiled or not."""
+    if xla is not True or settings.jit != 'auto':
+        return xla
+    checks = seconds(models, source, settings) / settings.validate_every / 3
+    return True if checks >= WORTH else 'auto'
+
+
+def seconds(models: Models, source: Dataset, settings: Settings) -> float:
     """Estimate the seconds of training from sizes, as a lower bound."""
     epochs = settings.epochs
     if epochs is None:  # so many at least, with a validation that never gets better
@@ -42,13 +97,17 @@ def seconds(models: Any, source: Any, settings: Any) -> Any:
     return epochs * (source.batches or 1) * _update(models, source)
 
 
-def at_once(models: Any, source: Any, watched: bool) -> int:
-    """Batches to compute in one go, so that whoever watches hears of it several times a second."""
-    return max(1, int((0.2 if watched else 1.0) / _update(models, source)))
+def batches_in_a_call(models: Models, source: Dataset, shown: bool) -> int:
+    """Return how many batches are computed in one call, so that a bar moves and Ctrl-C is heard."""
+    if not source.block:
+        return 1
+    return max(1, int((0.2 if shown else 1.0) / _update(models, source)))
 
 
-def _update(models: Any, source: Any) -> Any:
+def _update(models: Models, source: Dataset) -> float:
     """Estimate the seconds of an update."""
+    if not source.block:
+        return UPDATE
     labels = source.specs[0].kind == 'labels'
     positions = math.prod(source.shape if labels else source.shape[:-1])
     values = sum(math.prod(v.shape) for v in models.model.trainable_variables)

@@ -7,7 +7,6 @@ whole at every moment: there is nothing to put back.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from kerasnets.graph.nodes import is_chain
 from kerasnets.initializers import generator
 from kerasnets.language.spec import parse
 from kerasnets.losses import Loss
-from kerasnets.training.run import InTurn, Once
+from kerasnets.training.run import Immediate, Sequence
 from kerasnets.training.settings import Settings
 
 #: Examples that 'sample' looks at, at most.
@@ -67,7 +66,7 @@ def itertrain(
             f"unlabelled data is for algo='pretrain', got {algo!r}. Leave it out."
         )
     if algo == 'sample':
-        return Once(_sampled(net, train, valid, keywords))
+        return Immediate(lambda: _sampled(net, train, valid, keywords))
     parts = {'layerwise': _layerwise, 'pretrain': _shadow}[algo](net, make)
     if algo == 'pretrain':
         train = unlabelled if unlabelled is not None else _inputs(train)
@@ -77,7 +76,7 @@ def itertrain(
         return part.itertrain(train, valid, algo=subalgo, **keywords)
 
     first, *others = parts
-    return InTurn(start(first), map(start, others))
+    return Sequence(start(first), map(start, others))
 
 
 def _layerwise(net: Any, make: Any) -> Any:
@@ -148,10 +147,10 @@ def _inputs(source: Any) -> Any:
     return [batch[:1] for batch in source]
 
 
-def _sampled(net: Any, train: Any, valid: Any, keywords: Any) -> Iterator[Any]:
+def _sampled(net: Any, train: Any, valid: Any, keywords: Any) -> Any:
     """Set the weights of dense layers to examples of what they read, each of length 1.
 
-    The last layer of a network of values has examples of its targets. Yields once.
+    The last layer of a network of values has examples of its targets. Returns the monitors of the data.
     """
     rng = generator(int(net.rng.integers(2**63)))
     source = batches.dataset(train, net.data_spec.fit, batch_size=EXAMPLES)
@@ -168,7 +167,7 @@ def _sampled(net: Any, train: Any, valid: Any, keywords: Any) -> Iterator[Any]:
         params['w'].set_value(rows)
     size = keywords.get('batch_size', Settings.batch_size)
     monitors = net.evaluate(train, batch_size=size)
-    yield monitors, monitors if valid is None else net.evaluate(valid, batch_size=size)
+    return monitors, monitors if valid is None else net.evaluate(valid, batch_size=size)
 
 
 def _drawn(rows: Any, count: Any, rng: Any) -> Any:

@@ -17,6 +17,7 @@ from kerasnets.data import batches
 from kerasnets.errors import ConfigurationError, number, positive
 from kerasnets.graph.loss_graph import Asked
 from kerasnets.optimizers import Esgd
+from kerasnets.programs.objective import Objective
 from kerasnets.typing import Array
 
 #: Where a search begins and ends, and its steps, unless it is told otherwise.
@@ -48,32 +49,38 @@ class RateCurve:
 
 
 def find(
-    objectives: Any,
+    trainable: Any,
     source: Any,
     algo: Any,
     low: float,
     high: float,
     steps: int,
     batch_size: int,
-    options: Any,
+    options: dict[str, Any],
 ) -> RateCurve:
-    """Take a step at each of `steps` rates from `low` to `high`; the network stays as it was."""
+    """Make an update at each of `steps` rates from `low` to `high`; the network stays as it was."""
     steps = positive(steps, 'steps', least=3)
     for name, rate in (('low', low), ('high', high)):
         number(rate, name, lambda r: 0 < r < math.inf, 'above 0')
     if not low < high:
         raise ConfigurationError(f'expected 0 < low < high, got low={low!r}, high={high!r}.')
-    objectives.models.check_losses()
-    source = batches.dataset(source, objectives.models.data_spec.fit, batch_size=batch_size)
-    optimizer = objectives.optimizer(algo, low, **options)
-    objective = objectives.find(source, Asked(curvature=isinstance(optimizer, Esgd)))
+    models = trainable.models
+    models.check_losses()
+    data = batches.dataset(source, models.data_spec.fit, batch_size=batch_size)
+    optimizer = trainable.optimizers.find(algo, low, **options)
+    way = models.data_spec.way(data.specs[: len(models.data_spec.inputs)])
+    asked = Asked(curvature=isinstance(optimizer, Esgd))
+    objective = trainable.programs.find(
+        None, ('rates', way, id(optimizer)), lambda own: Objective.over(own.graph(way, asked))
+    )
     objective.use(optimizer)
-    before = backend.values(objectives.models.model.variables)
+    variables = models.layer_variables
+    before = backend.values(variables)
     rates = np.geomspace(low, high, steps)
-    losses: Any = []
+    losses: list[float] = []
     mean = 0.0
     try:
-        for i, (rate, batch) in enumerate(zip(rates, _endless(source))):
+        for i, (rate, batch) in enumerate(zip(rates, _endless(data))):
             optimizer.learning_rate = float(rate)
             logs = objective.train_on_batch(batch, return_dict=True)
             objective.reset_metrics()
@@ -82,13 +89,13 @@ def find(
             if not math.isfinite(losses[-1]) or losses[-1] > BLOWN * min(losses):
                 break
     finally:
-        backend.restore(objectives.models.model.variables, before)
-    losses = np.array(losses)
-    finite = losses[np.isfinite(losses)]
+        backend.restore(variables, before)
+    found = np.array(losses)
+    finite = found[np.isfinite(found)]
     if len(finite) < 3:
         raise ConfigurationError(f'the loss diverged immediately. Try low={low / 1000:g}.')
     steepest = int(np.argmin(np.gradient(finite, np.log(rates[: len(finite)]))))
-    return RateCurve(rates[: len(losses)], losses, float(rates[steepest]))
+    return RateCurve(rates[: len(found)], found, float(rates[steepest]))
 
 
 def _endless(source: Any) -> Iterator[Any]:

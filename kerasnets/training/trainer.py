@@ -1,4 +1,4 @@
-"""The training loop: `model.fit` up to the next event, with patience and checkpoints."""
+"""The training loop: `model.fit` over the stretches of a plan, with patience and checkpoints."""
 
 from __future__ import annotations
 
@@ -6,292 +6,363 @@ import contextlib
 import dataclasses
 import logging
 import math
+import sys
 import time
-import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerasnets import backend, devices
-from kerasnets.data.blocks import EPOCHS
-from kerasnets.errors import FileError
-from kerasnets.initializers import restored
-from kerasnets.training import checkpoints
-from kerasnets.training.callback_list import EpochCallbacks
-from kerasnets.training.checkpoints import Checkpoints
-from kerasnets.training.compiled.engine import Epochs, Group
+from kerasnets import backend, devices, keras_facts
+from kerasnets.data.batches import Dataset
+from kerasnets.programs.training import Computed
+from kerasnets.training.checkpoints import Checkpoints, State
+from kerasnets.training.listeners import Bridge, Listeners
 from kerasnets.training.patience import Patience
-from kerasnets.training.run import Run
+from kerasnets.training.plan import Plan, Stretch
+from kerasnets.training.run import Pair, Run
+from kerasnets.training.steps import KerasSteps, ProgramSteps
+from kerasnets.typing import Array, Monitors
 
-log = logging.getLogger(__name__)
+log = logging.getLogger('kerasnets')
 
-#: What a checkpoint says beside the values of variables.
-STATE = ('noises', 'best', 'epoch', 'updates', 'validation', 'patience', 'history', 'rngs')
+
+@dataclasses.dataclass
+class Kept:
+    """The parameters that a network has when training ends.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs after which they were; 0 for the initial ones.
+    weights : list of array
+    training, validation : dict
+        The monitors of that epoch, and those of these parameters.
+    """
+
+    epoch: int
+    weights: list[Array]
+    training: Monitors
+    validation: Monitors
 
 
 @dataclasses.dataclass
 class Trainer(Run):
-    """One training run of a network.
+    """One training of a network.
 
     Attributes
     ----------
     net : Network
         Whose model's weights are kept and restored, and whose history is written.
-    fit : fits.KerasFit or fits.EngineFit
+    steps : ProgramSteps or KerasSteps
     optimizer : keras.optimizers.Optimizer
-    train, valid : data.Dataset
-        `valid` may be None: then the training loss is watched, and its monitors are
-        returned instead.
+    train : Dataset
+    valid : Dataset or None
+        None: the training data itself is validated with.
     patience : Patience
-    settings : training.Settings
-    callbacks : list of keras.callbacks.Callback
+    plan : Plan
+    listeners : Listeners
     checkpoints : Checkpoints or None
-    alone : bool
-        Whether epochs are to be run one at a time in any case.
+    batches : int
+        Batches in a call of a program, at most.
+    about : dict
+        What decides the result, as a checkpoint records it.
     """
 
     net: Any
-    fit: Any
+    steps: ProgramSteps | KerasSteps
     optimizer: keras.optimizers.Optimizer
-    train: Any
-    valid: Any
+    train: Dataset
+    valid: Dataset | None
     patience: Patience
-    settings: Any
-    callbacks: list[Any]
-    checkpoints: Checkpoints | None = None
-    alone: bool = False
+    plan: Plan
+    listeners: Listeners
+    checkpoints: Checkpoints | None
+    batches: int
+    about: dict[str, Any]
 
     def __post_init__(self) -> None:
         self.model = self.net.model
         self.epoch = self.updates = 0  # that are done
-        self.validation: Any = {}
-        self.best = backend.values(self.model.weights)
+        self.batch = 0  # batches of this epoch that are done
+        self.training: Monitors = {}
+        self.validation: Monitors = {}
+        self.best = Kept(0, self._weights(), {}, {})
+        self.stopped = False
+        self.failed = False
+        self.checked = 0  # the epoch of the last check
+        self._listening = False
+        self._raw: list[Array] | None = None
+        self._partial: Monitors = {}
+        self._rows: list[Monitors] = []
+        self._mark = 0.0
+        data = self.valid or (self.train.again() if self.plan.chooses else None)
+        self.validated: Dataset | None = data
 
-    def run(self) -> Iterator[Any]:
-        """Yield (training, validation) monitors after each epoch, or some of them.
+    def run(self) -> Iterator[Pair]:
+        """Yield (training, validation) monitors after each epoch, or once at the end.
 
-        When the last epoch is done, or Ctrl-C ends it, the best parameters are restored. A
-        caller who leaves early keeps those of the moment.
+        When training ends, also by Ctrl-C, the best parameters are restored. A caller who leaves
+        early keeps those of the moment.
         """
-        callbacks = EpochCallbacks(
-            self.callbacks,
-            self.model,
-            epochs=self.settings.epochs,
-            steps=self.train.batches,
-            verbose=0,
-        )
-        callbacks.begin()
-        try:
-            with devices.watching():
-                yield from self._until_done(callbacks)
-                backend.restore(self.model.weights, self.best)
-        finally:
-            callbacks.end()
-
-    def _until_done(self, callbacks: Any) -> Iterator[Any]:
-        try:
-            if not self.epoch:  # the parameters to begin with are candidates, as for theanets
-                self._validate()
-            while not self._done():
-                training = self._fit(callbacks)
-                finite = math.isfinite(training['loss'])
-                stop = self.model.stop_training or not finite
-                if stop and not self._checked(self.epoch, self._spent(self.updates)):
-                    self._validate()
-                    self._show_validation()
-                if self.checkpoints and finite and (stop or self._saves()):
-                    self.checkpoints.save(self.net, self.state())
-                yield training, dict(self.validation)
-                if not finite:
-                    log.warning('the loss is %s: training stops.', training['loss'])
-                if stop:
-                    return
-        except KeyboardInterrupt:
-            log.warning('interrupted: training stops.')
-            self._validate()
-
-    def _done(self) -> Any:
-        """Whether there is nothing left to do."""
-        past = self.settings.epochs is not None and self.epoch >= self.settings.epochs
-        return self._spent(self.updates) or past or self.patience.exhausted
-
-    def _spent(self, updates: int) -> bool:
-        """Whether so many updates are all."""
-        return self.settings.max_updates is not None and updates >= self.settings.max_updates
-
-    def _checked(self, epoch: int, spent: bool) -> bool:
-        """Whether a validation comes after so many epochs, or because all updates are made."""
-        settings = self.settings
-        return epoch % settings.validate_every == 0 or epoch == settings.epochs or spent
-
-    def _ahead(self) -> list[Any]:
-        """The updates in each of the epochs that come before the next event."""
-        settings, steps = self.settings, self.train.batches
-        every = settings.validate_every
-        alone = self.each or self.alone or not self.fit.many or steps is None
-        ahead = [1 if alone else EPOCHS]
-        if settings.epochs is not None:
-            ahead.append(settings.epochs - self.epoch)
-        # until the next validation, or as often as patience lasts
-        checks = 1 if self.valid is not None else self.patience.left
-        ahead.append((self.epoch // every + checks) * every - self.epoch)
-        if self.checkpoints is not None:
-            ahead.append(self.checkpoints.ahead(self.epoch))
-        if settings.max_updates is None:
-            return [steps] * min(ahead)
-        left = settings.max_updates - self.updates
-        if steps is None:
-            return [left]
-        return [min(steps, left - i * steps) for i in range(min(*ahead, -(-left // steps)))]
-
-    def _saves(self) -> Any:
-        return self._done() or (self.checkpoints is not None and self.checkpoints.due(self.epoch))
-
-    def _fit(self, callbacks: Any) -> Any:
-        """Train up to the next event; returns the training monitors of the last epoch."""
-        groups = self._groups(callbacks)
-        with reading(self.train, self.valid), contextlib.closing(groups):
-            margin = self.patience.min_improvement
-            validation = self.fit.train(self.train, groups, callbacks, margin)
-        if validation is not None:
-            self._note(validation)
-            self._show_validation()
-        return {name: self.net.history[-1][name] for name in self.fit.names}
-
-    def _groups(self, callbacks: Any) -> Generator[Group, None, None]:
-        """Yield the epochs up to the next event, as many at a time as there will be for sure."""
-        going = True
-        while going:
-            updates, start = self._ahead(), time.perf_counter()
-            spent = None not in updates and self._spent(self.updates + sum(updates))
-            check = self._checked(self.epoch + len(updates), spent)
-            group = Group(updates, self.epoch, self.valid if check else None)
-            if self.valid is None:  # else losses of training are not compared
-                group.best = self.patience.best
+        self.model.stop_training = False
+        with devices.watching():
             try:
-                yield group
+                yield from self._until_done()
+                backend.restore(self.model.weights, self.best.weights)
+                self._report()
             finally:
-                self.updates += group.ran.updates
-                self._absorb(group.ran, time.perf_counter() - start)
-            going = group.valid is None and not self._eventful(group.ran)
-            rows = self.net.history[len(self.net.history) - len(group.ran.logs) :]
-            callbacks.passed(group.epoch, rows, going)
+                if self._listening:
+                    self._listening = False
+                    self.listeners.on_train_end()
 
-    def _eventful(self, ran: Epochs) -> bool:
-        """Whether something is to be done now, or by somebody else, after some epochs."""
-        finite = all(math.isfinite(row['loss']) for row in ran.logs)
-        alone = self.each or self.alone or not self.fit.many
-        return alone or not finite or self._saves()
+    def _until_done(self) -> Iterator[Pair]:
+        try:
+            self._listening = True
+            self.listeners.on_train_begin()
+            asked = self.model.stop_training
+            if not self.epoch and self.valid is not None:  # the initial parameters are candidates
+                self._check()
+            while not self.done:
+                self._fit()
+                self.stopped = self.stopped or asked
+                yield self.training, dict(self.validation)
+        except KeyboardInterrupt:
+            log.warning('Training was interrupted and stops.')
+            self._check()
 
-    def _absorb(self, ran: Epochs, seconds: float) -> None:
-        """Note what some epochs gave."""
-        for i, training in enumerate(ran.logs):
-            self.epoch += 1
-            last = i == len(ran.logs) - 1
-            check = self._checked(self.epoch, last and self._spent(self.updates))
-            row = {'epoch': len(self.net.history) + 1, 'seconds': seconds / len(ran.logs)}
-            self.net.history.append({**row, **training})
-            if self.valid is None:
-                self.validation = training
-                known = ran.better[i] if ran.better else None
-                better = self.patience.note(training['loss'], known, check)
-                if better and known is None:
-                    self.best = backend.values(self.model.weights)
-        if ran.best is not None:
-            self.best = ran.best
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        over = self.stopped or self.failed or self.patience.exhausted
+        return over or self.plan.stretch(self.epoch, self.updates) is None
 
-    def _show_validation(self) -> None:
-        """Add the validation to the last row of the history."""
-        if self.valid is not None:
-            found = {f'val_{name}': value for name, value in self.validation.items()}
-            self.net.history[-1].update(found)
+    def _fit(self) -> None:
+        """Run ``fit``: for an epoch if the caller sees each, else until training is done."""
+        bridge = Bridge(self, batches=isinstance(self.steps, KerasSteps))
+        try:
+            if isinstance(self.steps, KerasSteps):
+                self.steps.train(self.train, self._stretch(), bridge)
+            else:
+                last = self.epoch + 1 if self.each else sys.maxsize
+                keras_facts.fit(self.model, self._train, range(self.epoch, last), bridge)
+        except BaseException:
+            self.steps.restore()
+            raise
+        if self._raw is not None:  # which `fit` replaced by their averages
+            backend.restore(self.model.trainable_variables, self._raw)
 
-    def _validate(self) -> None:
-        if self.valid is not None:
-            self._note(evaluate(self.fit, self.valid))
+    def _stretch(self) -> Stretch:
+        stretch = self.plan.stretch(self.epoch, self.updates)
+        assert stretch is not None  # else training is done
+        return stretch
 
-    def _note(self, monitors: Any) -> None:
-        """Keep the monitors of a validation, and the parameters if they are the best so far."""
-        self.validation = monitors
-        if self.patience.note(monitors['loss']):
-            self.best = backend.values(self.model.weights)
+    # A stretch, from its begin to its end
 
-    # To stop here and go on elsewhere
+    def begin_stretch(self) -> None:
+        """Begin the epochs of the next stretch."""
+        self.stretch = self._stretch()
+        self._rows = []
+        self._mark = time.perf_counter()
+        self._begin_epoch()
 
-    def _variables(self) -> Any:
-        """Return the variables that training changes, by their names in a checkpoint."""
-        return {'parameters': self.model.variables, 'optimizer': self.optimizer.variables}
+    def _begin_epoch(self) -> None:
+        self.batch = 0
+        self.listeners.on_epoch_begin(self.epoch)
 
-    def state(self) -> Any:
-        """Return the contents of a checkpoint."""
-        return {
-            **{name: backend.values(vs) for name, vs in self._variables().items()},
-            'noises': [np.array(value) for value in self.fit.seeds],
-            'best': self.best,
-            'epoch': self.epoch,
-            'updates': self.updates,
-            'validation': self.validation,
-            'patience': [self.patience.best, self.patience.failures],
-            'history': self.net.history,
-            'data': self._data(),
-            'rngs': [rng.bit_generator.state for rng in (self.train.rng, self.net.rng)]
-            if self.train.rng is not None
-            else [],
-        }
+    def _train(self) -> Monitors:
+        """Train for the stretch by a program; return the monitors of its last epoch."""
+        assert isinstance(self.steps, ProgramSteps)
+        one = self.listeners.acts_on_batches
+        if one:
+            self.listeners.on_train_batch_begin(0)
+        with self.train.reading():
+            self.steps.train(self.train, self.stretch, 1 if one else self.batches, self._hear)
+        return self._rows[-1] if self._rows else self._partial
 
-    def _data(self) -> dict[str, Any]:
-        """What decides which numbers come of the data: the rows and the size of batches."""
-        count = getattr(self.train, 'count', None)
-        return {'rows': count, 'batches of': getattr(self.train, 'batch_size', None)}
+    def _hear(self, computed: Computed) -> bool:
+        """Hear of a call of a program; return whether to go on."""
+        for i, (row, count) in enumerate(zip(computed.logs, computed.updates)):
+            self.updates += count
+            self.batch += count
+            self._partial = row
+            if count and (self.listeners.shows or self.listeners.acts_on_batches):
+                self.listeners.on_train_batch_end(self.batch - 1, row)
+            if self.model.stop_training:
+                return False
+            if i < computed.epochs:
+                self._rows.append(row)
+                if len(self._rows) < len(self.stretch.updates) and math.isfinite(row['loss']):
+                    self._end_epoch(row)
+                    self._begin_epoch()
+            elif self.listeners.acts_on_batches and self.batch != self.stretch.updates[0]:
+                self.listeners.on_train_batch_begin(self.batch)
+        return True
 
-    def set_state(self, state: Any) -> None:
-        """Go on from what a checkpoint holds; on an error nothing has changed."""
-        missing = {*self._variables(), *STATE} - set(state)
-        if missing:
-            raise FileError(
-                f'the checkpoint lacks {", ".join(sorted(missing))}. Train from the beginning.'
-            )
-        for name, variables in self._variables().items():
-            checkpoints.check(variables, state[name], name)
-        checkpoints.check(self.fit.seeds, state['noises'], 'noises')
-        checkpoints.compare(state.get('data', {}), self._data())
-        rng = restored(state['rngs'][1]) if state['rngs'] else None
-        for name, variables in self._variables().items():
-            backend.restore(variables, state[name])
-        self.fit.seeds = state['noises']
-        self.best = state['best']
-        self.epoch, self.updates = state['epoch'], state['updates']
-        self.validation = state['validation']
-        self.patience.best, self.patience.failures = state['patience']
-        self.net.history[:] = state['history']
-        if state['rngs']:
-            self.train.rng.bit_generator.state, self.net.rng = state['rngs'][0], rng
+    def _end_epoch(self, row: Monitors) -> None:
+        """End an epoch that is not the last of its stretch: only the display hears of it."""
+        self.epoch += 1
+        self.listeners.on_epoch_end(self.epoch - 1, self._record(row))
 
+    def end_stretch(self, logs: Monitors) -> None:
+        """End the last epoch of the stretch: check, record, tell callbacks and save."""
+        if isinstance(self.steps, KerasSteps):
+            self.updates += min(self.batch, self.stretch.updates[0] or self.batch)
+        self.training = {name: float(logs[name]) for name in self.steps.names}
+        self.epoch += 1
+        self.failed = not math.isfinite(self.training['loss'])
+        if self.failed:
+            log.warning('The loss is %s, so training stops.', self.training['loss'])
+        if self._uses_averages:
+            self._raw = backend.values(self.model.trainable_variables)
+        found: Monitors = {}
+        if self.stretch.checks or self.failed or self.model.stop_training:
+            found = self._check()
+        row = self._record(self.training, found)
+        self.listeners.on_epoch_end(self.epoch - 1, {**self.training, **found})
+        self.stopped = self.stopped or self.model.stop_training
+        if self.stopped and self.checked != self.epoch:
+            row.update(self._check())
+        if self.checkpoints and not self.failed and self._saves():
+            self.checkpoints.save(self.net, self.state())
+        if self.done:
+            self.model.stop_training = True
 
-def evaluate(fit: Any, source: Any) -> Any:
-    """The monitors over data, as a dict."""
-    with reading(source):
-        logs = fit.evaluate(source)
-    return {name: float(logs[name]) for name in fit.names}
+    def _record(self, row: Monitors, found: Monitors | None = None) -> Monitors:
+        """Add an epoch to the history."""
+        now = time.perf_counter()
+        seconds, self._mark = now - self._mark, now
+        number = len(self.net.history) + 1
+        recorded = {'epoch': number, 'seconds': seconds, **row, **(found or {})}
+        self.net.history.append(recorded)
+        return recorded
 
+    def _saves(self) -> bool:
+        assert self.checkpoints is not None
+        return self.done or self.stretch.saves or self.checkpoints.is_due()
 
-@contextlib.contextmanager
-def reading(*sources: Any) -> Iterator[Any]:
-    """Raise what a data source raised, not the backend's wrapping of it.
+    # The parameters that are kept
 
-    The end of a source whose length nobody knew is no cause for a warning.
-    """
-    given = [source for source in sources if source is not None]
-    try:
-        with warnings.catch_warnings():
-            if any(source.batches is None for source in given):
-                warnings.filterwarnings('ignore', message='Your input ran out of data')
+    def _check(self) -> Monitors:
+        """Compare the parameters with the best ones; return what a history records of it."""
+        self.checked = self.epoch
+        if self.validated is None:  # nothing to choose from: the last parameters are kept
+            if not self.training:
+                return {}
+            self.validation = self.training
+            self.patience.note(self.training['loss'])
+            if math.isfinite(self.training['loss']):
+                self._keep()
+            return {}
+        with self._averaged():
+            self.validation = self._evaluate(self.validated)
+            if self.patience.note(self.validation['loss']):
+                self._keep()
+        if self.valid is None:
+            return {}
+        return {f'val_{name}': value for name, value in self.validation.items()}
+
+    def _evaluate(self, data: Dataset) -> Monitors:
+        """Return the monitors over data; callbacks hear of a validation after an epoch."""
+        heard = self.epoch > 0 and self.valid is not None
+        if heard:
+            self.listeners.on_test_begin()
+        with data.reading():
+            found = self.steps.evaluate(data)
+        if heard:
+            self.listeners.on_test_end(found)
+        return found
+
+    def _keep(self) -> None:
+        """Keep the parameters of this moment as the best ones."""
+        with self._averaged():
+            self.best = Kept(self.epoch, self._weights(), self.training, self.validation)
+
+    def _weights(self) -> list[Array]:
+        return backend.values(self.model.weights)
+
+    @property
+    def _uses_averages(self) -> bool:
+        """Whether the optimizer keeps moving averages, which are the result of training."""
+        return bool(getattr(self.optimizer, 'use_ema', False))
+
+    @contextlib.contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Set the parameters to their moving averages for a while, where there are any."""
+        if not self._uses_averages or not self.epoch:
             yield
-    except Exception:
-        for source in given:
-            if source.error is not None:
-                cause, source.error = source.error, None
-                raise cause from None
-        raise
+            return
+        variables = self.model.trainable_variables
+        before = backend.values(variables)
+        self.optimizer.finalize_variable_values(variables)
+        try:
+            yield
+        finally:
+            backend.restore(variables, before)
+
+    def _report(self) -> None:
+        """Record which parameters are kept, and say it where training did not help."""
+        kept = self.best
+        self.kept = kept.training or self.training, kept.validation
+        self.net.history.best = {'epoch': kept.epoch, **kept.validation}
+        if self.epoch and not kept.epoch and self.valid is not None and not self.failed:
+            log.warning(
+                'No epoch was better than the initial parameters, which are kept. Try another '
+                'learning_rate.'
+            )
+
+    # Checkpoints
+
+    def state(self) -> State:
+        """Return the contents of a checkpoint."""
+        rngs = (self.train.rng, self.net.rng) if self.train.rng is not None else ()
+        return State(
+            parameters=backend.values(self.model.variables),
+            optimizer=backend.values(self.optimizer.variables),
+            noises=[np.array(value) for value in self.steps.seeds],
+            best=self.best.weights,
+            epoch=self.epoch,
+            updates=self.updates,
+            validation=self.validation,
+            patience=[self.patience.best, self.patience.failures],
+            history=list(self.net.history),
+            rngs=[rng.bit_generator.state for rng in rngs],
+            kept={
+                'epoch': self.best.epoch,
+                'training': self.best.training,
+                'validation': self.best.validation,
+            },
+            about=self.about,
+        )
+
+    def resume(self, state: State) -> None:
+        """Go on from a checkpoint; on an error nothing has changed.
+
+        Raises
+        ------
+        FileError
+            If it belongs to another network, algorithm or data, or is damaged.
+        """
+        state.check(self.state())
+        differences = state.compare(self.about)
+        backend.restore(self.model.variables, state.parameters)
+        rate = self.optimizer.learning_rate if 'learning_rate' in differences else None
+        backend.restore(self.optimizer.variables, state.optimizer)
+        if rate is not None:
+            self.optimizer.learning_rate = float(keras.ops.convert_to_numpy(rate))
+        self.steps.seeds = state.noises
+        self.epoch, self.updates = state.epoch, state.updates
+        self.validation = state.validation
+        self.patience.best, self.patience.failures = state.patience
+        kept = state.kept or {'epoch': state.epoch, 'training': {}, 'validation': state.validation}
+        self.best = Kept(kept['epoch'], state.best, kept['training'], kept['validation'])
+        self.net.history[:] = state.history
+        if state.rngs and self.train.rng is not None:
+            self.train.rng.bit_generator.state = state.rngs[0]
+            self.net.rng.bit_generator.state = state.rngs[1]
+        if differences:
+            log.warning(
+                'This training goes on from its checkpoint with other settings: %s.',
+                ', '.join(differences),
+            )

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasnets import keras_facts
 from kerasnets.layers.form import project
 
 #: Derivatives of activations, from what they put out.
@@ -87,7 +88,7 @@ def _by_hand(forward: Any, backward: Any) -> Any:
         and of the weights.
     """
 
-    @ops.custom_gradient  # type: ignore[untyped-decorator]
+    @keras_facts.custom_gradient
     def loop(*args: Any) -> Any:
         hs, kept = forward(*args)
 

@@ -42,6 +42,8 @@ class FastRecurrent(keras.layers.Layer):
 
 def knows(layer: Any) -> Any:
     """Whether a layer is one of the stock ones, and used as `outputs` runs it."""
+    if layer.activity_regularizer is not None:
+        return False
     if type(layer) is keras.layers.Bidirectional:
         halves = [layer.forward_layer, layer.backward_layer]
         return layer.merge_mode == 'concat' and all(map(knows, halves))

@@ -15,7 +15,9 @@ WAYS: tuple[tuple[Any, Any], ...] = (
 
 
 def as_trained(layer: Any) -> Any:
-    """The layer as it is trained: one that computes the same, or itself where there is none."""
+    """Return a layer that computes the same in training, or itself where there is none."""
+    if layer.activity_regularizer is not None:  # which Keras applies when it calls the layer
+        return layer
     made = next((made for kind, made in WAYS if kind.knows(layer)), None)
     return layer if made is None else made(layer)
 

@@ -39,6 +39,8 @@ class Objective(keras.Model):
                 outputs['compared'].append(ops.mean(weights, axis=-1) if whole else weights)
         if graph.curvature:
             outputs['curvature'] = graph.curvature[1]
+        if graph.adding:
+            outputs['adding'] = graph.adding  # so that these layers are run
         objective = cls(graph.variables, outputs)
         objective.curved = graph.curvature[:1]
         objective.coefficients = [coefficient for coefficient, _, _ in graph.losses]
@@ -48,7 +50,6 @@ class Objective(keras.Model):
         objective.keras_metrics = [metric(asked) for asked in metrics]
         objective.noises = graph.noises
         objective.factors = graph.factors
-        objective.told = None
         objective.counts = rows
         objective.compile()
         return objective
@@ -60,19 +61,6 @@ class Objective(keras.Model):
             self._used = settings
 
     _used: Any = None
-
-    #: Whether steps give no results, for a loop of steps that asks for them at its end.
-    quiet = False
-
-    #: What ``fit`` calls in the place of the function that Keras makes; None for that one.
-    runs: Any = None
-
-    def make_train_function(self, force: bool = False) -> None:
-        """Make what ``fit`` calls."""
-        if self.runs is None:
-            super().make_train_function(force)
-        else:
-            self.train_function = self.runs
 
     @property
     def seeds(self) -> Any:
@@ -104,14 +92,17 @@ class Objective(keras.Model):
         sample_weight: Any = None,
         training: Any = True,
     ) -> Any:
+        """Return the losses of the network, and those that its layers add."""
+        added = [ops.cast(loss, 'float32') for loss in self.losses]
+        y_pred['added'] = sum(added) if added else ops.zeros(())  # for `compute_metrics`
         if training and self.curved:
             self.optimizer.notice(self.curved[0], y_pred['curvature'])
         if replicas() == 1:
-            return y_pred['loss']
+            return y_pred['loss'] + y_pred['added']
         # each device counts for what it has of the weights, and the optimizer adds them up
         rows = ops.cast(ops.shape(x[0])[0], 'float32')
         parts = [(c, *kept) for c, kept in zip(self.coefficients, y_pred['losses'])]
-        parts.append((1.0, y_pred['penalty'], rows))
+        parts.append((1.0, y_pred['penalty'] + y_pred['added'], rows))
         return sum(c * mean * mass / total(mass) for c, mean, mass in parts)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -121,7 +112,8 @@ class Objective(keras.Model):
         for kept, (mean, mass) in zip(self.means, y_pred['losses']):
             kept.update_state(mean, sample_weight=counted(mass))
         rows = ops.sum(x[-1]) if self.counts else ops.shape(x[0])[0]
-        self.penalty.update_state(y_pred['penalty'], sample_weight=counted(rows))
+        penalty = y_pred['penalty'] + y_pred['added']
+        self.penalty.update_state(penalty, sample_weight=counted(rows))
         for name, (mean, mass) in y_pred['monitors'].items():
             self.monitor_means[name].update_state(mean, sample_weight=counted(mass))
         for further in self.keras_metrics:
@@ -129,12 +121,10 @@ class Objective(keras.Model):
             if y is not None:
                 weights = [counted(weights[0] if weights else ops.ones(ops.shape(target)[:1]))]
             further.update_state(target, output, *weights)
-        return {} if self.quiet else self.get_metrics_result()
+        return self.get_metrics_result()
 
     def get_metrics_result(self) -> Any:
-        """Monitors from the state of the metrics, or what an engine told that they were."""
-        if self.told is not None:
-            return self.told
+        """Return the monitors from the state of the metrics."""
         results = [mean.result() for mean in self.means]
         err = sum(c * r for c, r in zip(self.coefficients, results))
         monitors = {name: mean.result() for name, mean in self.monitor_means.items()}

@@ -1,0 +1,260 @@
+"""Undocumented behaviour of Keras and TensorFlow that kerasnets relies on.
+
+Each fact is a function or a constant here, and has a test in `tests/test_keras_facts.py` that
+fails when a release of Keras or TensorFlow changes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+
+#: Attributes of layers, variables and optimizers that Keras keeps for itself. No layer computes
+#: anything with them: names, trackers, shapes of the first call, initial values.
+BOOKKEEPING = frozenset(
+    """
+    _tracker _tracked _lock _auto_config _distribution_strategy _path _parent_path _name name
+    _inbound_nodes _outbound_nodes _losses _loss_ids _losses_override _called built build quantize
+    _saved_model_inputs_spec _saved_model_arg_spec _build_shapes_dict _input_spec input_spec
+    _call_signature call_signature_parameters _call_has_training_arg _call_has_mask_arg
+    _call_context_args _call_has_context_arg _trainable_variables _non_trainable_variables _layers
+    _metrics _seed_generators _initializer _value _shape _ndim _trainable_variables_indices
+    _variables _iterations _learning_rate _initial_seed _init_seed _backend seed seed_generator
+    _expected_batch_size _config quantization_config _exclude_from_weight_decay_cache
+    """.split()
+)
+
+#: What the names of further such attributes begin and end with.
+BOOKKEEPING_PREFIX, INITIALIZER_SUFFIX = '_self_', '_initializer'
+
+_seeding = threading.RLock()
+
+
+def is_bookkeeping(name: str) -> bool:
+    """Return whether an attribute says nothing about what an object computes."""
+    return (
+        name in BOOKKEEPING
+        or name.startswith(BOOKKEEPING_PREFIX)
+        or name.endswith(INITIALIZER_SUFFIX)
+    )
+
+
+@contextlib.contextmanager
+def seeded(seed: int | None = None) -> Iterator[None]:
+    """Let Keras draw its default seeds from `seed`, and leave Python's generator as it was.
+
+    Keras takes the seed of a layer or an initializer without one from the module `random`. One
+    thread at a time uses it here.
+    """
+    with _seeding:
+        state = random.getstate()
+        if seed is not None:
+            random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(state)
+
+
+def fit(model: Any, step: Callable[[], dict[str, float]], epochs: range, callback: Any) -> None:
+    """Run ``model.fit``, with `step` doing the work of each epoch.
+
+    Keras calls `train_function` if the model has one, instead of making it; on JAX with the
+    values of all variables, which it has taken out of them.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled with an optimizer.
+    step : callable
+        Trains for one epoch of ``fit`` and returns its logs. It reads and assigns variables.
+    epochs : range
+    callback : keras.callbacks.Callback
+    """
+    if keras.backend.backend() == 'jax':
+
+        def train(state: Any, iterator: Any) -> Any:
+            for variable, value in zip(_flat(_state(model)), _flat(state)):
+                variable.assign(value)
+            logs = step()
+            return logs, tuple([v.value for v in part] for part in _state(model))
+    else:
+
+        def train(iterator: Any) -> Any:  # type: ignore[misc]
+            return step()
+
+    model.train_function = train
+    try:
+        model.fit(
+            _ticks(),
+            steps_per_epoch=1,
+            initial_epoch=epochs.start,
+            epochs=epochs.stop,
+            callbacks=[callback],
+            verbose=0,
+            shuffle=False,
+        )
+    finally:
+        model.train_function = None
+
+
+def _state(model: Any) -> Any:
+    """Return the variables whose values JAX's ``fit`` passes around, in its order."""
+    return (
+        model.trainable_variables,
+        model.non_trainable_variables,
+        model.optimizer.variables,
+        model.metrics_variables,
+    )
+
+
+def _flat(parts: Any) -> list[Any]:
+    return [item for part in parts for item in part]
+
+
+def _ticks() -> Any:
+    """Return data without end for ``fit``, of which nothing is read."""
+    if keras.backend.backend() == 'tensorflow':
+        return _tensorflow_ticks()
+    return iter(lambda: (0,), None)
+
+
+_made_ticks: list[Any] = []
+
+
+def _tensorflow_ticks() -> Any:
+    import tensorflow as tf
+
+    if not _made_ticks:
+        _made_ticks.append(tf.data.Dataset.range(1).repeat())
+    return _made_ticks[0]
+
+
+def takes_values() -> bool:
+    """Return whether ``fit`` takes the values out of the variables while it runs."""
+    return keras.backend.backend() == 'jax'
+
+
+def replaces_values() -> bool:
+    """Return whether assigning a variable replaces the object in its attribute `_value`."""
+    return keras.backend.backend() != 'tensorflow'
+
+
+def are_taken(variables: list[Any]) -> bool:
+    """Return whether a failed ``fit`` has left variables without values."""
+    return any(variable._value is None for variable in variables)
+
+
+def build_loss(model: Any, target: Any) -> None:
+    """Build the loss of a compiled model from a symbolic target.
+
+    ``fit`` on JAX and PyTorch builds a loss that is not built from its data, of which we give none.
+    """
+    model.compute_loss(y=target, y_pred=model.output)
+
+
+def parts(layer: Any) -> list[Any]:
+    """Return a layer and all layers that it is made of, cells and wrapped layers included."""
+    return list(layer._flatten_layers())
+
+
+def outputs_of_calls(layer: Any) -> list[Any]:
+    """Return the symbolic outputs of all calls of a layer."""
+    return [t for node in getattr(layer, '_inbound_nodes', ()) for t in node.output_tensors]
+
+
+def clear_losses(model: Any) -> None:
+    """Forget the losses that layers added in the last call, which keep the graph of it alive."""
+    model._clear_losses()
+
+
+def trained_by(optimizer: Any) -> list[Any]:
+    """Return the variables that an optimizer was built for, in the order of its own state."""
+    return list(optimizer._trainable_variables)
+
+
+def state_index(optimizer: Any, variable: Any) -> int:
+    """Return the place of a model's variable among those of an optimizer."""
+    return optimizer._get_variable_index(variable)
+
+
+def assign(variable: Any, value: Any) -> None:
+    """Set a variable to a tensor of its shape and dtype, without checks on TensorFlow."""
+    if keras.backend.backend() == 'tensorflow':
+        variable.value.assign(value, read_value=False)
+    else:
+        variable.assign(value)
+
+
+def tensor(variable: Any) -> Any:
+    """Return the value of a variable as a tensor that later assignments do not change."""
+    value = variable.value
+    return value.read_value() if keras.backend.backend() == 'tensorflow' else value
+
+
+# Gradients that are written by hand
+
+_gradient_names: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar(
+    'gradient_names', default=None
+)
+
+
+def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function a gradient of its own, as ``keras.ops.custom_gradient`` does.
+
+    TensorFlow registers the gradient of each function that it traces under a name, for good, and
+    the graph with it. `releasing_gradients` forgets the names of those that were traced in it.
+    """
+    wrapped = keras.ops.custom_gradient(function)
+
+    def call(*args: Any) -> Any:
+        output = wrapped(*args)
+        names = _gradient_names.get()
+        if names is not None and hasattr(output, 'op'):
+            names.append(output.op.get_attr('_gradient_op_type').decode())
+        return output
+
+    return call
+
+
+@contextlib.contextmanager
+def releasing_gradients() -> Iterator[None]:
+    """Forget the gradients that `custom_gradient` registers in this context, at its end.
+
+    Whatever is differentiated must be differentiated within the context.
+    """
+    names: list[str] = []
+    token = _gradient_names.set(names)
+    try:
+        yield
+    finally:
+        _gradient_names.reset(token)
+        for name in names:
+            gradient_registry().pop(name, None)
+
+
+def gradient_registry() -> dict[str, Any]:
+    """Return TensorFlow's gradients of traced operations, by name."""
+    from tensorflow.python.framework import ops
+
+    return ops.gradient_registry._registry
+
+
+# What TensorFlow logs
+
+
+def expect_retracing() -> None:
+    """Keep TensorFlow from warning that functions of ours are traced for each structure."""
+    logging.getLogger('tensorflow').addFilter(_is_unexpected)
+
+
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    text = record.getMessage()
+    return not ('kerasnets' in text and 'triggered tf.function retracing' in text)

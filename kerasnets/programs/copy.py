@@ -1,0 +1,49 @@
+"""Copies of a network's layers, over which shared programs are compiled."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from kerasnets import keras_facts
+from kerasnets.graph import builder
+from kerasnets.graph.models import Models
+from kerasnets.graph.nodes import Node, find_output, run_layer
+from kerasnets.programs import key
+
+
+def of_models(models: Models, losses: bool) -> Models:
+    """Return models over layers of equal configuration, with variables of their own.
+
+    They have the losses of the network if `losses` is true.
+    """
+    nodes: list[Node] = []
+    with keras_facts.seeded():
+        for node in models.nodes:
+            layer = type(node.layer).from_config(node.layer.get_config())
+            if node.spec.form == 'input':
+                nodes.append(Node(node.spec, layer, layer.output))
+                continue
+            output = run_layer(layer, node.spec, lambda name: find_output(nodes, name))
+            nodes.append(Node(node.spec, layer, output))
+        model = builder.assemble(nodes)
+    spec, kept = models.data_spec, models.losses if losses else []
+    copied = type(spec)(nodes, kept, model, spec.takes_labels, spec.time_major)
+    monitors = functools.partial(models.monitors.__func__, None)
+    return Models(nodes, model, kept, monitors, copied)
+
+
+def of_optimizer(optimizer: Any, models: Models) -> Any:
+    """Return an optimizer of equal settings for the variables of other models.
+
+    Raises
+    ------
+    key.UnknownError
+        If something was set on the optimizer that its configuration does not tell.
+    """
+    with keras_facts.seeded():
+        made = type(optimizer).from_config(optimizer.get_config())
+    made.build(models.model.trainable_variables)
+    if key.of_optimizer(made) != key.of_optimizer(optimizer):
+        raise key.UnknownError('an optimizer with settings of its own')
+    return made

@@ -1,0 +1,199 @@
+"""Outputs of a network for arrays of any length, computed in batches of bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasnets import devices
+from kerasnets.data.array_spec import ArraySpec, Ragged, fill, length, turn
+from kerasnets.graph import masks
+from kerasnets.graph.models import Models
+from kerasnets.graph.nodes import connect, find_output
+from kerasnets.graph.noise import Noises, seed
+from kerasnets.programs import key
+from kerasnets.programs.program import Program, Programs
+from kerasnets.regularizers import Noise
+from kerasnets.typing import Array, Data, Tensor
+
+#: Maximum number of values, and minimum number of rows, of a batch.
+BATCH_VALUES = 2**21
+BATCH_ROWS = 32
+
+
+def compute(
+    programs: Programs,
+    x: Data,
+    names: list[str],
+    start: str | None = None,
+    regularizers: tuple[Any, ...] = (),
+    rng: Any = None,
+) -> dict[str, Any]:
+    """Return the named outputs for some inputs, as arrays.
+
+    Noise and dropout among the regularizers are drawn as a numpy generator decides. Sequences of
+    different lengths give lists of arrays, one for each sequence, where the output has steps. With
+    `start`, the array stands for that layer's output, instead of the inputs.
+
+    Raises
+    ------
+    DataError
+        If the data does not fit.
+    """
+    models = programs.models
+    spec = models.data_spec
+    if start is None:
+        arrays = spec.turned(spec.arrays(x))
+        specs = spec.specs(arrays)
+    else:
+        output = find_output(models.nodes, start)
+        arrays = [turn(x) if spec.time_major and len(output.shape) > 2 else x]
+        specs = [ArraySpec(f'outputs of {start!r}', tuple(output.shape), dtype=output.dtype)]
+    arrays = fill(specs, arrays, 'inputs')
+    noises = tuple(one for one in regularizers if isinstance(one, Noise))
+    function = _function(programs, tuple(names), spec.way(specs), start, noises, rng)
+
+    def run(batch: list[Array]) -> Any:
+        return devices.run(function, batch)
+
+    results = _in_batches(run, arrays, specs)
+    if spec.time_major:  # sequences of different lengths stay a list
+        results = {n: turn(y) if getattr(y, 'ndim', 0) > 2 else y for n, y in results.items()}
+    return {name: results[name] for name in names}
+
+
+def _function(
+    programs: Programs, names: Any, way: Any, start: Any, noises: tuple[Noise, ...], rng: Any
+) -> Callable[..., Any]:
+    """Return a compiled function of a batch at the network's current values."""
+    known = all(type(one) in key.PENALTIES for one in noises)
+    plain = tuple(type(one)(0.5, one.pattern, one.where) for one in noises) if known else noises
+    about = 'predict', names, way, start, programs.models.data_spec.takes_labels, plain
+    program: Prediction = programs.find(
+        about if known else None, about, lambda models: Prediction(models, *about[1:4], plain)
+    )
+    variables = programs.models.layer_variables
+
+    def function(*batch: Array) -> Any:
+        drawn = [seed(rng) for _ in program.weights]
+        weights = [np.float32(noises[i].weight) for i in program.weights]
+        return program([*(v.value for v in variables), *drawn, *weights], *batch)
+
+    return function
+
+
+class Prediction(Program):
+    """Computes named outputs of a batch.
+
+    Parameters
+    ----------
+    models : Models
+    names : tuple of str
+    way : tuple
+        As `data_spec.way` has it.
+    start : str or None
+        The output that the batch is, instead of the inputs.
+    noises : tuple of Noise
+
+    Attributes
+    ----------
+    weights : list of int
+        Which of the noises each layer of noise has its weight from. The values of the program
+        are those of the layers, then a seed for each layer of noise, then a weight for each.
+    """
+
+    def __init__(
+        self, models: Models, names: Any, way: Any, start: Any, noises: tuple[Noise, ...]
+    ) -> None:
+        nodes = models.nodes
+        if start is None:
+            tensors, sources = models.data_spec.entry(way)
+        else:
+            output = find_output(nodes, start)
+            tensors = [keras.Input(batch_shape=output.shape, dtype=output.dtype)]
+            sources = {start: tensors[0]}
+        padded = any(masked for _, masked in way)
+        noise = Noises(nodes, noises, noisy=True)
+
+        def outputs(sources: Any) -> Any:
+            found = connect(nodes, sources, names, padded, noise.change)
+            deep = {name: y for name, y in found.items() if padded and len(y.shape) > 2}
+            return {
+                'outputs': found,
+                'steps': {name: masks.Steps()(y) for name, y in deep.items()},
+            }
+
+        entry: Any = keras.Function(tensors, sources)
+        if noises:  # a model makes the layers of the noise once, before anything is compiled
+            outputs, entry = keras.Model(tensors, outputs(sources)), list
+        self.weights = list(noise.indices)
+        drawn = [layer.seed_generator.state for layer in noise.layers]
+        factors = [layer.factor for layer in noise.layers]
+        super().__init__(
+            models,
+            [*models.layer_variables, *drawn, *factors],
+            lambda *xs: keras.tree.map_structure(_full, outputs(entry(list(xs)))),
+            tensors,
+            xla=models.model.jit_compile,
+        )
+
+
+def _full(tensor: Tensor) -> Tensor:
+    """Return a tensor of half precision in full, since numpy has no bfloat16."""
+    half = keras.backend.standardize_dtype(tensor.dtype) in ('bfloat16', 'float16')
+    return ops.cast(tensor, 'float32') if half else tensor
+
+
+def _in_batches(function: Any, arrays: Any, specs: Any) -> Any:
+    """A function of a batch, over all rows of some arrays."""
+    if any(isinstance(array, Ragged) for array in arrays):
+        return _in_ragged_batches(function, arrays, specs)
+    count = length(arrays[0])
+    rows = max(BATCH_ROWS, BATCH_VALUES // _width(specs, arrays))
+    results = None
+    for start in range(0, max(1, count), rows):
+        outputs, _ = _run(function, specs, arrays, slice(start, start + rows))
+        if results is None:
+            results = {k: np.empty((count, *v.shape[1:]), v.dtype) for k, v in outputs.items()}
+        for name, value in outputs.items():
+            results[name][start : start + rows] = value[:count]
+    return results
+
+
+def _in_ragged_batches(function: Any, arrays: Any, specs: Any) -> Any:
+    """Compute outputs for sequences of different lengths, grouped by length."""
+    longest = np.max([a.lengths for a in arrays if isinstance(a, Ragged)], axis=0)
+    order = np.argsort(longest, kind='stable')
+    found: Any = {}
+    while len(order):
+        size = max(1, BATCH_VALUES // (_width(specs, arrays) * max(1, longest[order[-1]])))
+        rows, order = order[-size:], order[:-size]
+        outputs, steps = _run(function, specs, arrays, rows)
+        for name, value in outputs.items():
+            into = found.setdefault(name, [None] * len(longest))
+            for i, row in enumerate(rows):
+                into[row] = value[i][steps[name][i]] if name in steps else value[i]
+    return {name: v if name in steps else np.stack(v) for name, v in found.items()}
+
+
+def _width(specs: Any, arrays: Any) -> Any:
+    """Values that a row of the inputs has, a step of it for sequences of different lengths."""
+    shapes = [s.shape[1:] if isinstance(a, Ragged) else a.shape[1:] for s, a in zip(specs, arrays)]
+    widths = [
+        np.prod([n or 1 for n in shape]) * (s.classes or 1) for s, shape in zip(specs, shapes)
+    ]
+    return max(1, int(sum(widths)))
+
+
+def _run(function: Any, specs: Any, arrays: Any, rows: Any) -> Any:
+    """Outputs, and masks of those that have steps, for some rows: dicts of arrays."""
+    if length(arrays[0]):
+        batch = [part for s, a in zip(specs, arrays) for part in s.batch(a, rows)]
+    else:  # one row of nothing tells the shapes of no rows
+        batch = [np.zeros((1, *a.shape[1:]), s.dtype) for s, a in zip(specs, arrays)]
+    found = function(batch)
+    return found['outputs'], found['steps']

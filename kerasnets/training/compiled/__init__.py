@@ -1,1 +1,0 @@
-"""Training that is compiled once for all networks of a structure."""

@@ -1,0 +1,95 @@
+"""The optimizers of a network, one for each algorithm and its settings."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasnets import backend, keras_facts, optimizers
+from kerasnets.errors import ConfigurationError
+from kerasnets.graph.models import Models
+from kerasnets.typing import Array
+
+log = logging.getLogger('kerasnets')
+
+
+class Optimizers:
+    """The optimizers of a network, each built when first used.
+
+    Parameters
+    ----------
+    models : Models
+    """
+
+    def __init__(self, models: Models) -> None:
+        self.models = models
+        self._built: dict[Any, tuple[Any, list[Array]]] = {}
+        self._last: Any = None
+
+    def find(self, algo: Any, learning_rate: Any, keep: bool = False, **options: Any) -> Any:
+        """Return the optimizer of an algorithm, with its state reset.
+
+        The state is kept if `keep` is true, and an optimizer of the user keeps its own.
+
+        Raises
+        ------
+        ConfigurationError
+            For settings that the algorithm does not take, and for an optimizer of the user that
+            was built for other variables.
+        """
+        variables = self.models.model.trainable_variables
+        fresh = optimizers.build(algo, learning_rate, **options)
+        if fresh is algo:
+            return self._of_user(fresh, learning_rate, variables)
+        scheduled = isinstance(learning_rate, optimizers.schedules.LearningRateSchedule)
+        name: Any = str(algo).lower(), tuple(sorted(options.items()))
+        name = (*name, learning_rate) if scheduled else name  # a schedule is part of it
+        key = name, tuple(map(id, variables))
+        if key not in self._built:
+            if keep and self._last and self._last[0] == name:
+                log.warning('continue_: other layers are frozen, so the optimizer starts anew.')
+            fresh.build(variables)
+            self._built[key] = fresh, backend.values(fresh.variables)
+        optimizer, state = self._built[key]
+        self._last = key
+        if not keep:
+            backend.restore(optimizer.variables, state)
+        if not scheduled:
+            optimizer.learning_rate = float(ops.convert_to_numpy(fresh.learning_rate))
+        return optimizer
+
+    def _of_user(self, optimizer: Any, learning_rate: Any, variables: list[Any]) -> Any:
+        """Return an optimizer that the user made, built for the network."""
+        if learning_rate is not None:
+            optimizer.learning_rate = learning_rate
+        if not optimizer.built:
+            optimizer.build(variables)
+        known = set(map(id, keras_facts.trained_by(optimizer)))
+        if not set(map(id, variables)) <= known:
+            raise ConfigurationError(
+                f'the optimizer {optimizer.name!r} was built for other variables. Pass a new one.'
+            )
+        return optimizer
+
+    def attach(self, optimizer: Any) -> Any:
+        """Compile the network's own model with an optimizer, whose state goes into its files.
+
+        Returns
+        -------
+        keras.optimizers.Optimizer
+            The one of the model, which scales the loss where that is of half precision.
+        """
+        model = self.models.model
+        current = getattr(model, 'optimizer', None)
+        if current is not optimizer and getattr(current, 'inner_optimizer', 0) is not optimizer:
+            single = len(self.models.losses) == 1 and len(model.outputs) == 1
+            loss = self.models.losses[0].keras_loss if single else None
+            model.compile(optimizer, loss)
+            if loss is not None and keras.backend.backend() == 'jax':
+                targets = self.models.data_spec.tensors(self.models.data_spec.usual())[2]
+                if targets[0]:
+                    keras_facts.build_loss(model, targets[0][0])
+        return model.optimizer

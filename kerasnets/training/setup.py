@@ -1,0 +1,286 @@
+"""Checks what training was asked to do, and makes a `Trainer` for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasnets import devices, monitors, optimizers, regularizers
+from kerasnets.callbacks import TensorBoard, progress
+from kerasnets.data.batches import Dataset, dataset
+from kerasnets.errors import ConfigurationError, number
+from kerasnets.graph.loss_graph import Asked
+from kerasnets.graph.models import Models
+from kerasnets.graph.nodes import find_output
+from kerasnets.initializers import generator
+from kerasnets.optimizers import Esgd
+from kerasnets.programs.program import Programs
+from kerasnets.training import checkpoints, cost_model, rate_search
+from kerasnets.training.checkpoints import Checkpoints, State
+from kerasnets.training.listeners import Listeners
+from kerasnets.training.optimizers import Optimizers
+from kerasnets.training.patience import Patience
+from kerasnets.training.plan import Plan
+from kerasnets.training.settings import Settings, check_keywords
+from kerasnets.training.steps import Computation, choose
+from kerasnets.training.trainer import Trainer
+from kerasnets.typing import Data, Monitors
+
+log = logging.getLogger('kerasnets')
+
+#: Settings that TensorBoard shows among the hyperparameters, beside all of the algorithm and the
+#: regularizers.
+SHOWN = ('epochs', 'max_updates', 'learning_rate', 'batch_size', 'patience', 'validate_every')
+
+
+@dataclasses.dataclass(frozen=True)
+class Trainable:
+    """What is trained of a network: its models, programs and optimizers."""
+
+    models: Models
+    programs: Programs
+    optimizers: Optimizers
+
+    @classmethod
+    def of(cls, models: Models) -> Trainable:
+        """Return those of some models."""
+        return cls(models, Programs(models), Optimizers(models))
+
+
+def make_trainer(
+    net: Any,
+    trainable: Trainable,
+    train: Data,
+    valid: Data | None,
+    algo: Any,
+    settings: Settings,
+    **options: Any,
+) -> Trainer:
+    """Check everything that training is asked to do, and return a `Trainer`.
+
+    Parameters are those of `Network.itertrain`; `options` are the keywords of the algorithm and
+    the regularizers. Nothing of the network has changed when this raises.
+    """
+    check_keywords(algo, options)
+    models = trainable.models
+    of_algo = {k: v for k, v in options.items() if k in optimizers.keywords(algo)}
+    penalties = {k: v for k, v in options.items() if k not in of_algo}
+    built = regularizers.build(penalties)
+    patience = Patience(settings.patience, settings.min_improvement)
+    saving = _checkpoints(settings)
+    watched, metrics = monitors.build(settings.monitors)
+    models.check_losses()
+    if train is None:
+        raise ConfigurationError('expected data to train with, got None. Pass [inputs, labels].')
+    data, validation = _datasets(models, train, valid, settings)
+    factors = _class_weight(models, settings.class_weight)
+    shown = _displays(net, settings, {'algo': algo, **options})
+    asked_rate = settings.learning_rate
+    settings.learning_rate = _rate(trainable, train, algo, settings, of_algo)
+    state = _resumed(settings)
+    optimizer = trainable.optimizers.find(
+        algo, settings.learning_rate, settings.continue_, **of_algo
+    )
+    listeners = Listeners(
+        shown, _callbacks(settings.callbacks), models.model, settings.epochs, data.batches
+    )
+    optimizer = trainable.optimizers.attach(optimizer)
+    asked = Asked(
+        built, False, watched, settings.monitor_gradients, factors, isinstance(optimizer, Esgd)
+    )
+    xla = cost_model.uses_xla(models, data, settings, optimizer)
+    computation = Computation(
+        asked,
+        metrics,
+        xla,
+        cost_model.evaluates_by_xla(models, data, settings, xla),
+        cost_model.settings_for_keras(settings, data, listeners.acts_on_batches),
+    )
+    steps = choose(trainable.programs, computation, data, optimizer)
+    seeds = net.rng.integers(2**63, size=2)
+    data.shuffle(generator(int(seeds[0])))
+    steps.reseed(generator(int(seeds[1])))
+    minutes = isinstance(settings.save_every, float) and settings.save_every > 0
+    plan = Plan(
+        settings.epochs,
+        settings.max_updates,
+        data.batches,
+        1 if valid is not None and listeners.watches_validation else settings.validate_every,
+        int(settings.save_every) if saving and not minutes else 0,
+        listeners.acts or minutes or not steps.joins_epochs,
+    )
+    about = {
+        'algo': type(optimizer).__name__,
+        'learning_rate': _described(asked_rate),
+        'settings': _settings_of(optimizer),
+        'options': {name: _described(value) for name, value in of_algo.items()},
+        'regularizers': {k: _described(regularizers.build({k: v})) for k, v in penalties.items()},
+        'batch_size': settings.batch_size,
+        'rows': getattr(data, 'count', None),
+    }
+    trainer = Trainer(
+        net,
+        steps,
+        optimizer,
+        data,
+        validation,
+        patience,
+        plan,
+        listeners,
+        saving,
+        cost_model.batches_in_a_call(models, data, listeners.shows),
+        about,
+    )
+    if state is not None:
+        trainer.resume(state)
+    return trainer
+
+
+def _class_weight(models: Models, asked: Any) -> tuple[float, ...] | None:
+    """Return the factors of the classes, in order, from a dict of them.
+
+    Raises
+    ------
+    ConfigurationError
+        If a class has none, or there is no such class.
+    """
+    if asked is None:
+        return None
+    output = find_output(models.nodes, models.losses[0].output_name)
+    classes = range(output.shape[-1])
+    if not isinstance(asked, dict) or set(asked) != set(classes):
+        raise ConfigurationError(
+            f'expected class_weight as a dict with each class of 0 to {classes[-1]}, '
+            f'got {asked!r}.'
+        )
+    finite = (lambda w: 0 <= w < np.inf), 'of 0 or more'
+    return tuple(number(asked[k], f'the weight of class {k}', *finite) for k in classes)
+
+
+def _rate(
+    trainable: Trainable, train: Data, algo: Any, settings: Settings, options: dict[str, Any]
+) -> Any:
+    """Return the learning rate that is asked for; for 'auto' the one that a search finds."""
+    if not isinstance(settings.learning_rate, str):
+        return settings.learning_rate
+    if settings.learning_rate != 'auto':
+        raise ConfigurationError(
+            f"expected learning_rate as a number, a schedule or 'auto', got "
+            f'{settings.learning_rate!r}.'
+        )
+    if hasattr(train, '__next__'):
+        raise ConfigurationError(
+            "learning_rate='auto': expected data that can be read twice, got a generator. Pass "
+            'arrays, or a callable.'
+        )
+    curve = rate_search.find(
+        trainable, train, algo, *rate_search.RANGE, rate_search.STEPS, settings.batch_size, options
+    )
+    log.info('learning_rate=%.3g was found for %s', curve.best, algo)
+    return curve.best
+
+
+def _datasets(
+    models: Models, train: Data, valid: Data | None, settings: Settings
+) -> tuple[Dataset, Dataset | None]:
+    """Return the data to train and to validate with."""
+    fit, size = models.data_spec.fit, settings.batch_size
+    batches = settings.train_batches, settings.valid_batches
+    data = dataset(train, fit, what='train', batch_size=size, batches=batches[0])
+    if valid is None:
+        return data, None
+    return data, dataset(valid, fit, what='valid', batch_size=size, batches=batches[1])
+
+
+def _checkpoints(settings: Settings) -> Checkpoints | None:
+    """Return the Checkpoints that were requested, or None."""
+    if settings.save_progress is None:
+        if settings.save_every or settings.resume is True:
+            raise ConfigurationError(
+                'save_every and resume=True: expected save_progress, the path of a checkpoint, '
+                'got none.'
+            )
+        return None
+    return Checkpoints(settings.save_progress, settings.save_every)
+
+
+def _resumed(settings: Settings) -> State | None:
+    """Return the state to go on from: of resume=path, or of save_progress if resume=True."""
+    if settings.resume is True:
+        there = os.path.exists(settings.save_progress)  # type: ignore[arg-type]
+        return checkpoints.read(settings.save_progress) if there else None
+    return None if settings.resume in (None, False) else checkpoints.read(settings.resume)
+
+
+def _displays(net: Any, settings: Settings, options: dict[str, Any]) -> list[Any]:
+    """Return the callbacks that show training as it goes."""
+    if not devices.is_first():
+        return []
+    found = progress(settings.verbose)
+    if settings.tensorboard is not None:
+        shown = {name: getattr(settings, name) for name in SHOWN}
+        given = {name: value for name, value in shown.items() if value is not None}
+        found.append(TensorBoard.build(settings.tensorboard, net, {**given, **options}))
+    return found
+
+
+def _callbacks(given: Any) -> list[Any]:
+    """Return Keras callbacks as a list; one alone is taken too."""
+    given = list(given) if isinstance(given, (list, tuple)) else [given]
+    for callback in given:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise ConfigurationError(
+                f'expected callbacks as a list of keras.callbacks.Callback, got {callback!r}.'
+            )
+    return given
+
+
+def _settings_of(optimizer: Any) -> dict[str, Any]:
+    """Return the settings of an optimizer but its learning rate, as plain data."""
+    config = vars(optimizer)
+    plain = (bool, int, float, str, type(None))
+    return {k: v for k, v in config.items() if isinstance(v, plain) and not k.startswith('_')}
+
+
+def _described(value: Any) -> Any:
+    """Return a value as plain data that is equal for equal values."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (np.integer, np.floating)):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {str(k): _described(v) for k, v in value.items()}
+    if hasattr(value, 'get_config'):
+        return f'{type(value).__name__} {_described(value.get_config())}'
+    return re.sub(r' at 0x[0-9a-f]+', '', repr(value))
+
+
+def evaluate(
+    net: Any,
+    trainable: Trainable,
+    source: Data,
+    batch_size: int,
+    built: tuple[Any, ...] = (),
+    watch: Any = None,
+    gradients: bool = False,
+) -> Monitors:
+    """Return the monitors over data; noise among the regularizers is drawn."""
+    models = trainable.models
+    models.check_losses()
+    watched, metrics = monitors.build(watch)
+    data = dataset(source, models.data_spec.fit, batch_size=batch_size)
+    noisy = any(isinstance(one, regularizers.Noise) for one in built)
+    asked = Asked(built, noisy, watched, gradients)
+    computation = Computation(asked, metrics, settings=cost_model.settings_to_evaluate())
+    steps = choose(trainable.programs, computation, data)
+    if noisy:
+        steps.reseed(net.rng)
+    with data.reading():
+        return steps.evaluate(data)
