@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -72,9 +73,14 @@ def warn(old: str, today: str) -> None:
 
 
 def callers() -> int:
-    """The `stacklevel` for a warning to point at the first code that is not ours."""
+    """Return the `stacklevel` for a warning to point at the first code that is not ours.
+
+    Keras is passed over too: it calls our callbacks.
+    """
+    keras = getattr(sys.modules.get('keras'), '__file__', None)
+    inside = (HERE, os.path.dirname(keras)) if keras else (HERE,)
     frame, level = inspect.currentframe(), 0
-    while frame is not None and frame.f_code.co_filename.startswith(HERE):
+    while frame is not None and frame.f_code.co_filename.startswith(inside):
         frame, level = frame.f_back, level + 1
     return level
 

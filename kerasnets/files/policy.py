@@ -15,6 +15,7 @@ from typing import Any
 
 import keras
 
+from kerasnets import keras_facts
 from kerasnets.errors import FileError
 
 #: Classes of Keras that a file may name: what these are, but for those that run or read others.

@@ -79,7 +79,7 @@ def _function(
     variables = programs.models.layer_variables
 
     def function(*batch: Array) -> Any:
-        drawn = [seed(rng) for _ in program.weights]
+        drawn = [seed(rng).astype(program.seed_dtype) for _ in program.weights]
         weights = [np.float32(noises[i].weight) for i in program.weights]
         return program([*(v.value for v in variables), *drawn, *weights], *batch)
 
@@ -133,6 +133,7 @@ class Prediction(Program):
         self.weights = list(noise.indices)
         drawn = [layer.seed_generator.state for layer in noise.layers]
         factors = [layer.factor for layer in noise.layers]
+        self.seed_dtype = drawn[0].dtype if drawn else ''
         super().__init__(
             models,
             [*models.layer_variables, *drawn, *factors],

@@ -159,7 +159,7 @@ class ProgramSteps:
         for place, i in program.weights:
             found[place] = np.float32(self.asked.regularizers[i].weight)
         for place, state in zip(program.seeds, self.seeds):
-            found[place] = state
+            found[place] = np.asarray(state).astype(found[place].dtype)
         return found
 
     def _program(self, kind: str) -> BlockProgram:

@@ -16,6 +16,7 @@ import numpy as np
 
 from kerasnets import backend, devices, keras_facts
 from kerasnets.data.batches import Dataset
+from kerasnets.initializers import restored
 from kerasnets.programs.training import Computed
 from kerasnets.training.checkpoints import Checkpoints, State
 from kerasnets.training.listeners import Bridge, Listeners
@@ -127,7 +128,7 @@ class Trainer(Run):
             while not self.done:
                 self._fit()
                 self.stopped = self.stopped or asked
-                yield self.training, dict(self.validation)
+                yield self.training, dict(self.validation or self.training)
         except KeyboardInterrupt:
             log.warning('Training was interrupted and stops.')
             self._check()
@@ -154,7 +155,8 @@ class Trainer(Run):
             backend.restore(self.model.trainable_variables, self._raw)
 
     def _stretch(self) -> Stretch:
-        stretch = self.plan.stretch(self.epoch, self.updates)
+        plan = dataclasses.replace(self.plan, single=self.plan.single or self.each)
+        stretch = plan.stretch(self.epoch, self.updates)
         assert stretch is not None  # else training is done
         return stretch
 
@@ -360,7 +362,7 @@ class Trainer(Run):
         self.net.history[:] = state.history
         if state.rngs and self.train.rng is not None:
             self.train.rng.bit_generator.state = state.rngs[0]
-            self.net.rng.bit_generator.state = state.rngs[1]
+            self.net.rng = restored(state.rngs[1])
         if differences:
             log.warning(
                 'This training goes on from its checkpoint with other settings: %s.',

@@ -9,6 +9,7 @@ from marks import quick
 
 import kerasnets
 from kerasnets.errors import ConfigurationError, DataError
+from kerasnets.sampling.sampler import Loop
 
 Classifier = kerasnets.recurrent.Classifier
 
@@ -225,21 +226,19 @@ def test_a_long_seed_is_read_in_pieces():
 def test_the_loop_is_traced_once(monkeypatch):
     kerasnets.clear_cache()
     net = Classifier(CHAINS['lstm'])
-    sampler = net._sampler()
     traces = []
-    steps = sampler._steps
-    monkeypatch.setattr(sampler, '_steps', lambda *a: traces.append(1) or steps(*a))
-    for steps_, seed, temperature in [(1, [0], 1.0), (900, [1] * 300, 0.5), (7, [0], 0)]:
-        list(net.predict_sequence(seed, steps_, temperature=temperature))
+    run = Loop.run
+    monkeypatch.setattr(Loop, 'run', lambda *a: traces.append(1) or run(*a))
+    for steps, seed, temperature in [(1, [0], 1.0), (900, [1] * 300, 0.5), (7, [0], 0)]:
+        list(net.predict_sequence(seed, steps, temperature=temperature))
     assert len(traces) == 1
     for k, p in [(3, None), (2, 0.5), (None, 0.9)]:
         list(net.predict_sequence([0], 5, top_k=k, top_p=p))
     assert len(traces) == 2
     other = Classifier(CHAINS['lstm'], rng=3)
-    monkeypatch.setattr(other._sampler(), '_steps', lambda *a: traces.append(1) or steps(*a))
     other.find('out', 'b').set_value(99 * np.eye(6)[4])
     assert list(other.predict_sequence([0], 9)) == [4] * 9
-    assert len(traces) == 2  # layers of one structure share the loop
+    assert len(traces) == 2  # networks of one structure share the loop
 
 
 def test_a_step_costs_the_same_however_long_the_sequence():
@@ -349,17 +348,17 @@ def test_a_seed_read_at_once_is_one_read_step_by_step(length, monkeypatch):
     net = spread(Classifier(GPT))
     seed = np.random.default_rng(length).integers(6, size=length)
     network = net._sampler().network
-    assert network.reading(length) >= length
+    assert network.padded_length(length) >= length
     (best,) = net.predict_sequence(seed, 1, temperature=0)
     assert best == net.predict(seed[None])[0, -1]
     at_once = list(net.predict_sequence(seed, 30, streams=2, rng=1))
-    monkeypatch.setattr(network, 'reading', lambda length: None)
+    monkeypatch.setattr(network, 'padded_length', lambda length: None)
     assert list(net.predict_sequence(seed, 30, streams=2, rng=1)) == at_once
 
 
 def test_a_network_with_a_cell_reads_its_seed_step_by_step():
     net = Classifier([6, (8, 'embedding'), dict(form='transformer', heads=2), (5, 'gru'), 6])
-    assert net._sampler().network.reading(100) is None
+    assert net._sampler().network.padded_length(100) is None
 
 
 def test_streams_end_with_stop():

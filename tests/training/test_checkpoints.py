@@ -1,6 +1,7 @@
 """A run that was broken off ends with the numbers of one that never was."""
 
 import io
+import logging
 import os
 import random
 import time
@@ -65,12 +66,10 @@ def test_every_so_often(tmp_path):
         net.itertrain([X, Y], epochs=5, save_progress=path, save_every=2, **OPTIONS)
     ):
         if path.exists():
-            written.append((i, checkpoints.read(path)['epoch']))
+            written.append((i, checkpoints.read(path).epoch))
     assert written == [(1, 2), (2, 2), (3, 4), (4, 5)]
-    minutes = checkpoints.Checkpoints(path, 1e-9)
-    assert minutes.due(1)
-    assert not checkpoints.Checkpoints(path, 60.0).due(1)
-    assert not checkpoints.Checkpoints(path).due(10)
+    assert checkpoints.Checkpoints(path, 1e-9).is_due()
+    assert not checkpoints.Checkpoints(path, 60.0).is_due()
     net.train([X, Y], epochs=1, save_progress=str(tmp_path / 'at-{}.keras'))
     (stamped,) = tmp_path.glob('at-*.keras')
     assert abs(int(stamped.stem[3:]) - time.time()) < 1000
@@ -154,6 +153,13 @@ def squeezed(content):
     return handle.getvalue()
 
 
+def empty():
+    """Return the bytes of an .npz file without any field of a checkpoint."""
+    handle = io.BytesIO()
+    np.savez(handle, plain='{}')
+    return handle.getvalue()
+
+
 def test_invalid_checkpoints(tmp_path):
     net = fresh()
     with pytest.raises(FileError, match='there is no folder'):  # before any training
@@ -164,7 +170,7 @@ def test_invalid_checkpoints(tmp_path):
     kerasnets.Classifier([4, 3]).train([X, Y], epochs=1, save_progress=tmp_path / 'other.keras')
     fresh().train([X, Y], algo='sgd', epochs=1, save_progress=tmp_path / 'algo.keras')
     for name, member in [
-        ('nothing', checkpoints.pack({})),
+        ('nothing', empty()),
         ('noise', bytes(100)),
         ('zeros', squeezed(bytes(2**25))),
         ('hollow', squeezed(b"\x93NUMPY\x01\x00F\x00{'descr': '<f8', 'fortran_order': False, "
@@ -173,7 +179,7 @@ def test_invalid_checkpoints(tmp_path):
         keras_files.save(net, tmp_path / f'{name}.keras', {checkpoints.MEMBER: member})
     for name, says in [
         ('algo.keras', 'another network or algorithm: expected optimizer of shapes'),
-        ('nothing.keras', 'the checkpoint lacks best, epoch'),
+        ('nothing.keras', 'it lacks best, epoch'),
         ('noise.keras', 'expected a checkpoint'),
         ('zeros.keras', 'expected a checkpoint.*would expand'),
         ('hollow.keras', 'expected a checkpoint'),
@@ -230,15 +236,17 @@ def test_a_disk_that_fills_does_not_end_training(tmp_path, monkeypatch):
     with warned('not saved, training goes on: no space left', UserWarning, times=2):
         net.train([X, Y], epochs=6, save_progress=path, save_every=2, **OPTIONS)
     assert_same(whole, net)
-    assert checkpoints.read(path)['epoch'] == 6
+    assert checkpoints.read(path).epoch == 6
 
 
-def test_other_batches_than_before_are_said(tmp_path):
+def test_other_rows_are_refused_and_another_batch_size_is_said(tmp_path, caplog):
     path = tmp_path / 'run.keras'
     fresh().train([X, Y], epochs=1, save_progress=path, **OPTIONS)
-    for data, size in [([X, Y], 20), ([X[:50], Y[:50]], 16)]:
-        with warned('not with the numbers of an unbroken run', UserWarning):
-            fresh().train(data, epochs=2, resume=path, **{**OPTIONS, 'batch_size': size})
+    with pytest.raises(FileError, match='60, and this training has 50'):
+        fresh().train([X[:50], Y[:50]], epochs=2, resume=path, **OPTIONS)
+    with caplog.at_level(logging.WARNING, 'kerasnets'):
+        fresh().train([X, Y], epochs=2, resume=path, **{**OPTIONS, 'batch_size': 20})
+    assert [record.args for record in caplog.records] == [('batch_size',)]
 
 
 def test_a_place_where_no_progress_can_be_saved_is_refused_before_training(tmp_path):

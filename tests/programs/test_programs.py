@@ -1,4 +1,4 @@
-"""The engine: the numbers of single steps, compiled once for all networks of a structure."""
+"""Programs: the numbers of single steps, compiled once for all networks of a structure."""
 
 import logging
 import threading
@@ -10,9 +10,10 @@ import pytest
 import kerasnets
 from kerasnets import backend
 from kerasnets.data import batches, blocks
-from kerasnets.graph import cache
 from kerasnets.layers.fast import trained
-from kerasnets.training import choice, fits
+from kerasnets.programs import cache, program
+from kerasnets.training import cost_model
+from kerasnets.training.listeners import acts_on_batches
 from kerasnets.training.settings import Settings
 
 RNG = np.random.default_rng(4)
@@ -151,11 +152,10 @@ def test_a_validation_that_xla_refuses_runs_without_it(caplog):
 
 
 def chosen(net, rows, algo='rmsprop', **settings):
-    """What is chosen for some training, by `choice.choose`."""
+    """Return whether XLA compiles a training, as `cost_model.uses_xla` decides."""
     source = batches.dataset(rows, net.data_spec.fit, batch_size=settings.get('batch_size', 32))
     optimizer = kerasnets.optimizers.build(algo)
-    callbacks = settings.get('callbacks', ())
-    return choice.choose(net._models, source, Settings(**settings), callbacks, optimizer)
+    return cost_model.uses_xla(net._models, source, Settings(**settings), optimizer)
 
 
 @tensorflow_only
@@ -199,13 +199,15 @@ def test_on_a_gpu_xla_compiles_what_cudnn_does_not_take(gpu):
 
 
 @tensorflow_only
-def test_callbacks_of_steps_see_every_step():
+def test_keras_trains_where_a_callback_acts_on_batches():
     net, rows = dense()
+    source = batches.dataset(rows, net.data_spec.fit)
     one = {'jit_compile': 'auto', 'steps_per_execution': 1}
-    steps = keras.callbacks.LambdaCallback(on_train_batch_end=print)
-    epochs = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)
-    assert chosen(net, rows, epochs=10_000, callbacks=[epochs, steps]) == one
-    assert chosen(net, rows, epochs=10_000, callbacks=[epochs]) is True
+    assert cost_model.settings_for_keras(Settings(), source, watched=True) == one
+    assert cost_model.settings_for_keras(Settings(), source, watched=False) is None
+    seen = keras.callbacks.LambdaCallback(on_train_batch_end=print)
+    assert acts_on_batches(seen)
+    assert not acts_on_batches(keras.callbacks.LearningRateScheduler(lambda epoch: 0.1))
 
 
 @not_torch
@@ -247,59 +249,51 @@ def test_progress_counts_batches_where_fit_counts_blocks(monkeypatch):
 
 
 @pytest.fixture
-def engines(monkeypatch):
-    """An empty cache of engines."""
-    monkeypatch.setattr(fits, 'ENGINES', cache.Cache())
-    return fits.ENGINES
+def programs(monkeypatch):
+    """Return an empty cache of programs."""
+    monkeypatch.setattr(program, 'CACHE', cache.Cache())
+    return program.CACHE
 
 
-def compiled(engines):
-    """How many functions have been traced by the engines in a cache."""
-    if keras.backend.backend() == 'jax':
-        count = lambda f: f._cache_size()  # noqa: E731
-    else:
-        count = lambda f: f.experimental_get_tracing_count()  # noqa: E731
-    loops = [engine.loop for rest in engines._idle.values() for engine in rest]
-    return [sum(count(f) for f in (loop._train, loop._test)) for loop in loops]
+def kinds(programs):
+    """Return the kinds of the programs in a cache, the oldest first."""
+    return [key[1] for key in programs._programs]
 
 
 @not_torch
-def test_networks_of_one_structure_share_a_compiled_function(engines):
+def test_networks_of_one_structure_share_a_program(programs):
     for rate, decay, seed in ((0.1, 0.1, 1), (0.01, 0.5, 2), (0.2, 0.3, 3)):
         net = kerasnets.Classifier([4, 6, 3], rng=seed)
         rows = [X[: 40 + seed], Y[: 40 + seed]]
         keywords = dict(learning_rate=rate, weight_l2=decay, input_dropout=decay)
-        net.train(rows, algo='sgd', epochs=2, jit=True, **keywords)
-    assert compiled(engines) == [1]
+        net.train(rows, algo='sgd', epochs=1, jit=True, **keywords)
+    assert kinds(programs) == ['train']
     net.train(
         [X, Y], [X[:9], Y[:9]], algo='sgd', epochs=3, jit=True, weight_l2=1, input_dropout=0.1
     )
-    assert compiled(engines) == [2]  # and now the validation
+    assert kinds(programs) == ['train', 'evaluate']
     kerasnets.Classifier([4, 7, 3]).train([X, Y], algo='sgd', epochs=1, jit=True)
-    assert compiled(engines) == [2, 1]
+    assert kinds(programs) == ['evaluate', 'train', 'train']
 
 
 @not_torch
-def test_what_is_compiled_is_used_where_it_would_not_pay_to_compile(engines):
+def test_what_is_compiled_is_used_where_it_would_not_pay_to_compile(programs):
     for jit in ('auto', True, 'auto'):
         net, rows = dense()
         net.train(rows, epochs=1, jit=jit)
-        net.evaluate(rows)
-    made = [engine for rest in engines._idle.values() for engine in rest]
-    trained = [engine.xla for engine in made if engine.optimizer is not None]
-    assert trained == [False, True] or keras.backend.backend() == 'jax'
+    assert [one.xla for one in programs._programs.values()] == [False, True]
 
 
 @not_torch
-def test_factors_are_values(engines):
+def test_weights_of_penalties_are_values(programs):
     def trained(**keywords):
         net = kerasnets.Classifier([4, (6, 'tanh'), 3])
-        net.train([X, Y], algo='sgd', learning_rate=0.1, epochs=3, jit=True, **keywords)
+        net.train([X, Y], algo='sgd', learning_rate=0.1, epochs=1, jit=True, **keywords)
         return weights(net)
 
     shared = [trained(weight_l2=factor, hidden_l1=factor) for factor in (0.01, 3.0)]
-    assert compiled(engines) == [1]
-    engines.clear()
+    assert kinds(programs) == ['train']
+    programs.clear()
     for a, b in zip(shared[1], trained(weight_l2=3.0, hidden_l1=3.0)):
         np.testing.assert_array_equal(a, b)
     assert not np.array_equal(shared[0][0], shared[1][0])
@@ -349,7 +343,7 @@ def test_parameters_are_copied_back_when_training_ends_early(error):
 
 
 @not_torch
-def test_two_threads_train_networks_of_one_structure(engines):
+def test_two_threads_train_networks_of_one_structure(programs):
     def trained(net):
         net.train([X, Y], algo='adam', learning_rate=0.05, epochs=20, jit=True)
 
@@ -373,7 +367,9 @@ def test_the_cache_is_bounded_and_can_be_cleared():
 
     kept = cache.Cache(limit=100)
     for key in 'abcb':
-        kept.give_back(key, kept.lend(key, Sized))
+        if kept.get(key) is None:
+            kept.put(key, Sized())
+            kept.shrink()
     assert [key in kept for key in 'abc'] == [False, True, True]
     assert kept.made == 3
     kept.clear()
@@ -382,7 +378,7 @@ def test_the_cache_is_bounded_and_can_be_cleared():
 
 
 @not_torch
-def test_unknown_structures_are_not_shared(engines):
+def test_unknown_structures_are_not_shared(programs):
     class Twice(keras.layers.Layer):
         def call(self, x):
             return 2 * x
@@ -394,7 +390,7 @@ def test_unknown_structures_are_not_shared(engines):
     ):
         targets = Y if isinstance(net, kerasnets.Classifier) else np.eye(3)[Y]
         net.train([X, targets], algo='sgd', epochs=1)
-    assert not engines._idle
+    assert not kinds(programs)
 
 
 @not_torch

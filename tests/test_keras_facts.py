@@ -1,0 +1,215 @@
+"""What kerasnets relies on in Keras and TensorFlow without their documentation saying so.
+
+A test that fails here names what a new release has changed.
+"""
+
+import gc
+import logging
+import random
+import threading
+
+import keras
+import numpy as np
+import pytest
+
+from kerasnets import keras_facts
+
+BACKEND = keras.backend.backend()
+X, Y = np.random.default_rng(1).normal(size=(8, 3)).astype('f'), np.ones((8, 2), 'f')
+tensorflow_only = pytest.mark.skipif(BACKEND != 'tensorflow', reason='of TensorFlow')
+
+
+def small(**options):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, **options)])
+    model.compile(keras.optimizers.SGD(0.1), 'mse')
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def test_a_layer_has_no_attributes_but_bookkeeping_and_known_ones():
+    """A new attribute decides what a layer computes, or belongs into BOOKKEEPING."""
+    layer = keras.layers.Layer()
+    layer.build((None, 3))
+    known = {
+        'activity_regularizer', 'autocast', 'supports_jit', '_dtype_policy', '_trainable',
+        '_supports_masking', '_convert_input_args', '_allow_non_tensor_positional_args',
+        '_remat_mode',
+    }  # fmt: skip
+    assert {n for n in vars(layer) if not keras_facts.is_bookkeeping(n)} == known
+
+
+def test_a_variable_has_no_attributes_but_bookkeeping_and_known_ones():
+    known = {
+        '_aggregation', '_autocast', '_constraint', '_dtype', '_layout',
+        '_overwrite_with_gradient', '_regularizer', '_synchronization', '_trainable',
+    }  # fmt: skip
+    attributes = vars(keras.Variable(np.zeros(2, 'f')))
+    assert {n for n in attributes if not keras_facts.is_bookkeeping(n)} == known
+
+
+def test_an_optimizer_has_no_attributes_but_bookkeeping_and_known_ones():
+    known = {
+        'weight_decay', 'clipnorm', 'global_clipnorm', 'clipvalue', 'use_ema', 'ema_momentum',
+        'ema_overwrite_frequency', 'loss_scale_factor', 'gradient_accumulation_steps',
+        'momentum', 'nesterov', 'momentums',
+    }  # fmt: skip
+    attributes = vars(small().optimizer)
+    assert {n for n in attributes if not keras_facts.is_bookkeeping(n)} - known == set()
+
+
+def test_keras_draws_its_default_seeds_from_the_module_random():
+    def seeds():
+        with keras_facts.seeded(7):
+            layers = [keras.layers.Dropout(0.5) for _ in range(2)]
+            return [np.array(layer.seed_generator.state.value).tolist() for layer in layers]
+
+    state = random.getstate()
+    assert seeds() == seeds()
+    assert random.getstate() == state
+
+
+def test_two_threads_do_not_share_a_seed():
+    found = {}
+
+    def draw(seed):
+        with keras_facts.seeded(seed):
+            found[seed] = [random.random() for _ in range(1000)]
+
+    threads = [threading.Thread(target=draw, args=[seed]) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for seed, drawn in found.items():
+        draw(seed)
+        assert found[seed] == drawn
+
+
+class Heard(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.epochs = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append((epoch, logs))
+
+
+@pytest.mark.skipif(BACKEND == 'torch', reason='programs do not run on PyTorch')
+def test_fit_calls_a_train_function_that_is_there():
+    model, heard, values = small(), Heard(), []
+    if BACKEND == 'jax':
+        keras_facts.build_loss(model, keras.KerasTensor((None, 2)))
+
+    def step():
+        kernel = model.trainable_variables[0]
+        values.append(keras.ops.convert_to_numpy(kernel).copy())
+        kernel.assign(kernel + 1)
+        return {'loss': 2.0, 'err': 1.0}
+
+    keras_facts.fit(model, step, range(3, 6), heard)
+    assert [epoch for epoch, _ in heard.epochs] == [3, 4, 5]
+    assert heard.epochs[0][1] == {'loss': 2.0, 'err': 1.0}
+    for before, after in zip(values, values[1:]):
+        np.testing.assert_allclose(after, before + 1)
+    last = keras.ops.convert_to_numpy(model.trainable_variables[0])
+    np.testing.assert_allclose(last, values[-1] + 1)
+    model.fit(X, Y, verbose=0)  # as ever
+
+
+@pytest.mark.skipif(BACKEND == 'torch', reason='programs do not run on PyTorch')
+def test_a_callback_stops_a_train_function_that_is_there():
+    model, calls = small(), []
+    if BACKEND == 'jax':
+        keras_facts.build_loss(model, keras.KerasTensor((None, 2)))
+    stop = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: setattr(model, 'stop_training', epoch == 1)
+    )
+    keras_facts.fit(model, lambda: calls.append(1) or {'loss': 1.0}, range(9), stop)
+    assert len(calls) == 2
+
+
+def test_values_are_taken_out_of_variables_by_fit_on_jax_alone():
+    model, taken = small(), []
+    variables = model.trainable_variables
+    see = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: taken.append(keras_facts.are_taken(variables))
+    )
+    model.fit(X, Y, callbacks=[see], verbose=0)
+    assert taken == [keras_facts.takes_values()]
+    assert not keras_facts.are_taken(variables)
+
+
+def test_an_optimizer_knows_the_variables_it_was_built_for():
+    model = small()
+    variables = model.trainable_variables
+    assert [id(v) for v in keras_facts.trained_by(model.optimizer)] == list(map(id, variables))
+    assert [keras_facts.state_index(model.optimizer, v) for v in variables] == [0, 1]
+
+
+def test_assigning_without_checks():
+    variable = keras.Variable(np.zeros(3, 'f'))
+    before = keras_facts.tensor(variable)
+    keras_facts.assign(variable, keras.ops.convert_to_tensor(np.ones(3, 'f')))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), 1)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(before), 0)
+    held = vars(variable)['_value']
+    variable.assign(np.full(3, 2, 'f'))
+    replaced = vars(variable)['_value'] is not held
+    assert replaced == keras_facts.replaces_values() or BACKEND == 'torch'
+
+
+def test_parts_of_a_layer_are_its_cells_and_wrapped_layers():
+    layer = keras.layers.Bidirectional(keras.layers.LSTM(2))
+    layer.build((None, 4, 3))
+    names = {type(part).__name__ for part in keras_facts.parts(layer)}
+    assert names == {'Bidirectional', 'LSTM', 'LSTMCell'}
+
+
+def test_outputs_of_all_calls_of_a_layer():
+    layer = keras.layers.Dense(2)
+    outputs = [layer(keras.Input((3,))) for _ in range(2)]
+    assert [id(t) for t in keras_facts.outputs_of_calls(layer)] == list(map(id, outputs))
+
+
+def test_losses_that_layers_added_can_be_forgotten():
+    model = small(activity_regularizer='l2')
+    model(X)
+    assert model.losses
+    keras_facts.clear_losses(model)
+    assert not model.losses
+
+
+@tensorflow_only
+def test_a_traced_gradient_is_forgotten_and_the_graph_with_it():
+    import tensorflow as tf
+
+    @keras_facts.custom_gradient
+    def double(x):
+        return 2 * x, lambda upstream: 5 * upstream
+
+    def gradient(x):
+        with keras_facts.releasing_gradients(), tf.GradientTape() as tape:
+            tape.watch(x)
+            y = double(x)
+            return tape.gradient(y, x)
+
+    before = set(keras_facts.gradient_registry())
+    function = tf.function(gradient)
+    assert float(function(tf.constant(1.0))) == 5
+    assert set(keras_facts.gradient_registry()) == before
+    assert float(function(tf.constant(3.0))) == 5
+    del function
+    gc.collect()
+
+
+@tensorflow_only
+def test_tensorflow_does_not_warn_of_our_retracing():
+    keras_facts.expect_retracing()
+    text = '5 out of the last 5 calls to <function {}> triggered tf.function retracing.'
+    shown = [
+        all(f.filter(logging.makeLogRecord({'msg': text.format(name)})) if hasattr(f, 'filter')
+            else f(logging.makeLogRecord({'msg': text.format(name)}))
+            for f in logging.getLogger('tensorflow').filters)
+        for name in ('kerasnets.programs', 'theirs')
+    ]  # fmt: skip
+    assert shown == [False, True]
