@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import itertools
 import logging
 import random
 import threading
@@ -123,7 +124,7 @@ def _ticks() -> Any:
     """Return data without end for ``fit``, of which nothing is read."""
     if keras.backend.backend() == 'tensorflow':
         return _tensorflow_ticks()
-    return iter(lambda: (0,), None)
+    return ((tick,) for tick in itertools.count())
 
 
 _made_ticks: list[Any] = []
@@ -157,7 +158,12 @@ def build_loss(model: Any, target: Any) -> None:
 
     ``fit`` on JAX and PyTorch builds a loss that is not built from its data, of which we give none.
     """
-    model.compute_loss(y=target, y_pred=model.output)
+
+    class Loss(keras.layers.Layer):
+        def call(self, y: Any, y_pred: Any) -> Any:
+            return model.compute_loss(y=y, y_pred=y_pred)
+
+    Loss().compute_output_spec(target, model.outputs[0])
 
 
 def parts(layer: Any) -> list[Any]:

@@ -132,7 +132,8 @@ class Programs:
             seen = self._objects() if self._key is None else description.seen
             self._snapshot = key.Snapshot(seen)
             self._own.clear()
-        return None if devices.shared() else self._key
+        alone = devices.shared() or keras.backend.backend() == 'torch'
+        return None if alone else self._key
 
     def _objects(self) -> list[Any]:
         """Return the layers and variables of the network, whose attributes a program reads."""
