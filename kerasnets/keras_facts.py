@@ -38,13 +38,15 @@ BOOKKEEPING_PREFIX, INITIALIZER_SUFFIX = '_self_', '_initializer'
 _seeding = threading.RLock()
 
 
-def is_bookkeeping(name: str) -> bool:
-    """Return whether an attribute says nothing about what an object computes."""
-    return (
-        name in BOOKKEEPING
-        or name.startswith(BOOKKEEPING_PREFIX)
-        or name.endswith(INITIALIZER_SUFFIX)
-    )
+def telling(value: Any) -> dict[str, Any]:
+    """Return the attributes of an object that may decide what it computes."""
+    return {
+        name: item
+        for name, item in vars(value).items()
+        if name not in BOOKKEEPING
+        and not name.startswith(BOOKKEEPING_PREFIX)
+        and not name.endswith(INITIALIZER_SUFFIX)
+    }
 
 
 @contextlib.contextmanager

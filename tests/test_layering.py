@@ -18,25 +18,19 @@ PICTURE = """
     feedforward recurrent convolution
     network
     files/ training/ sampling/
+    programs/
     graph/ data/
     layers/
     language/
     losses regularizers optimizers monitors callbacks activations initializers vocabularies text
     loss_functions
-    errors typing backend devices deprecated
+    errors typing keras_facts backend devices deprecated
 """
 ROWS = [line.replace('/', '').split() for line in PICTURE.strip().splitlines()]
 PLACE = {
     name: (-row, column) for row, names in enumerate(ROWS) for column, name in enumerate(names)
 }
 FILES = sorted(path for path in ROOT.rglob('*.py') if path.name != '__main__.py')
-
-#: Lines that a file and a function may have; the docstring of a function does not count.
-FILE, FUNCTION = 400, 40
-
-#: Modules that a folder may hold.
-FOLDER = 15
-
 
 def imports(path):
     """The rooms and modules of ours that a file imports, by their first name under kerasnets."""
@@ -69,23 +63,13 @@ def test_every_room_and_module_is_in_the_picture():
     assert there - {'__init__', '__main__', '__pycache__'} == set(PLACE)
 
 
-def test_files_functions_and_folders_are_short():
+def test_private_parts_of_keras_and_tensorflow_stand_in_one_module():
+    """Nothing else imports them; `tests/test_keras_facts.py` tests each."""
     for path in FILES:
-        tree = ast.parse(path.read_text())
-        assert len(path.read_text().splitlines()) <= FILE, path
-        for node in ast.walk(tree):
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                assert _length(node) <= FUNCTION, f'{path}: {node.name}, {_length(node)} lines'
-    for folder in {path.parent for path in FILES} - {ROOT}:
-        assert len(list(folder.glob('*.py'))) <= FOLDER, folder
-
-
-def _length(node):
-    """Lines of a function without its signature and its docstring."""
-    body = node.body[1:] if ast.get_docstring(node) else node.body
-    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
-
-
-def test_no_private_keras():
-    for path in FILES:
-        assert 'keras.src' not in path.read_text(), path
+        if path.name == 'keras_facts.py':
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [getattr(node, 'module', None) or '', *(a.name for a in getattr(node, 'names', []))]
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                private = [n for n in names if n.startswith(('keras.src', 'tensorflow.python'))]
+                assert not private, f'{path}: {private}'

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from kerasnets.data.data_spec import DataSpec
 from kerasnets.errors import ConfigurationError
 from kerasnets.graph import loss_graph
 from kerasnets.graph.loss_graph import Asked, Graph
@@ -45,13 +44,13 @@ class Models:
         model: Any,
         losses: list[Loss],
         monitors: Callable[..., dict[str, Any]],
-        data_spec: DataSpec,
+        data_spec: Any,
     ) -> None:
         self.nodes = nodes
         self.model = model
         self.losses = losses
         self.monitors = monitors
-        self.data_spec = data_spec
+        self.data_spec: Any = data_spec
         self.lock = threading.RLock()
         self._graphs: dict[Any, Graph] = {}
 

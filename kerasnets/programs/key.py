@@ -141,13 +141,11 @@ class Description:
 
     def _attributes(self, value: Any, *more: Any) -> Any:
         self.seen.append(value)
-        derived = DERIVED.get(type(value), ())
-        found = [
-            (name, self.of(item))
-            for name, item in vars(value).items()
-            if not keras_facts.is_bookkeeping(name) and name not in derived
-        ]
-        return type(value).__qualname__, *more, *sorted(found, key=operator.itemgetter(0))
+        found = keras_facts.telling(value)
+        for name in DERIVED.get(type(value), ()):
+            found.pop(name, None)
+        described = [(name, self.of(found[name])) for name in sorted(found)]
+        return type(value).__qualname__, *more, *described
 
     def _function(self, function: Any) -> Any:
         steady = function.__module__.split('.')[0] in STEADY
@@ -161,24 +159,22 @@ class Snapshot:
 
     def __init__(self, objects: Iterable[Any]) -> None:
         self.objects = list(objects)
-        self.values = [self._values(one) for one in self.objects]
+        self.values = self._values()
         self.settings = settings()
 
-    @staticmethod
-    def _values(value: Any) -> tuple[Any, ...]:
+    def _values(self) -> list[Any]:
+        """Return all attributes but the values of variables, which are no part of a key."""
+        values = [dict(vars(one)) for one in self.objects]
         if keras_facts.replaces_values():
-            return tuple(item for name, item in vars(value).items() if name != '_value')
-        return tuple(vars(value).values())
+            for attributes in values:
+                attributes.pop('_value', None)
+        return [value for attributes in values for value in attributes.values()]
 
     def holds(self) -> bool:
         """Return whether every attribute is the object that it was."""
-        if self.settings != settings():
-            return False
-        for one, before in zip(self.objects, self.values):
-            now = self._values(one)
-            if len(now) != len(before) or not all(map(operator.is_, now, before)):
-                return False
-        return True
+        now = self._values()
+        same = len(now) == len(self.values) and all(map(operator.is_, now, self.values))
+        return same and self.settings == settings()
 
 
 def settings() -> tuple[Any, ...]:

@@ -199,8 +199,7 @@ def _identity(optimizer: Any) -> Hashable:
     """Return what tells an optimizer, as it is set now, from any other."""
     if optimizer is None:
         return None
-    items = vars(optimizer).items()
-    return id(optimizer), *(id(v) for name, v in items if not keras_facts.is_bookkeeping(name))
+    return id(optimizer), *map(id, keras_facts.telling(optimizer).values())
 
 
 class KerasSteps:
