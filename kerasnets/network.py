@@ -169,7 +169,8 @@ class Network(Persistent, Symbols, LayerList):
         data : list of arrays, callable or tf.data.Dataset
             As for `train`.
         monitors, monitor_gradients, **regularizers
-            As for `train`. Penalties are added to 'loss', not to 'err'; noise is applied.
+            As for `train`. Penalties, and losses that layers add, are part of 'loss', not of 'err';
+            noise is applied.
 
         Returns
         -------
@@ -189,9 +190,11 @@ class Network(Persistent, Symbols, LayerList):
     ) -> Run:
         """Train, and yield (training, validation) monitors after each epoch.
 
-        The parameters of the best validation are restored when training ends, also after Ctrl-C.
-        A caller that stops iterating keeps the current parameters. Each epoch adds a row to
-        `history`.
+        The parameters of the best validation are restored when training ends, also after Ctrl-C;
+        `history.best` tells which these are. A caller that stops iterating keeps the current
+        parameters. Each epoch adds a row to `history`. The training monitors are means over the
+        batches of the epoch, while the parameters change; the validation monitors are those of the
+        last validation, and before the first one the training monitors.
 
         Parameters
         ----------
@@ -199,8 +202,11 @@ class Network(Persistent, Symbols, LayerList):
             Inputs, targets and, if the network is weighted, weights. A callable returns one
             batch per call. Sequences of different lengths are a list of arrays.
         valid : the same, optional
-            Validation data, used before the first epoch and every `validate_every` epochs.
-            Default: the training loss is monitored instead.
+            Validation data, used before the first epoch, every `validate_every` epochs and after
+            the last. Default: the training data, as in theanets, but not before the first epoch.
+            In two cases there is no validation, and the last parameters are kept: without
+            `valid` for a single epoch, where there is nothing to choose, and for a generator,
+            which can be read once only.
         algo : str, keras.optimizers.Optimizer, or a list of them
             Default 'rmsprop'. See `optimizers.build`, whose keywords are accepted here; of several,
             one trains after the other. Or 'layerwise': train
@@ -242,7 +248,8 @@ class Network(Persistent, Symbols, LayerList):
             Epochs between saves if an int, minutes if a float. The end is always saved.
         resume : path or True, optional
             Continue from a checkpoint that `save_progress` wrote. True: from the one at that
-            path, if it exists.
+            path, if it exists. Another learning rate, setting, regularizer or batch size is used,
+            and said in one warning; another algorithm or other data is an error.
         continue_ : bool
             Keep the optimizer state of the last training with the same algorithm.
         jit : 'auto' or bool
@@ -253,7 +260,7 @@ class Network(Persistent, Symbols, LayerList):
         unlabelled : list of arrays or callable, optional
             Inputs for 'pretrain', instead of those in `train`.
         compat : 'theanets', optional
-            Without `valid`, validate with the training data, as theanets did.
+            Without `valid`, validate with the training data before the first epoch too.
         **options
             Keywords of the algorithm, and regularizers: ``weight_l2=0.1``, ``hidden_l1=
             dict(weight=0.1, pattern='hid1:out')``, ``input_noise=0.1``, ``hidden_dropout=0.5``,
@@ -324,7 +331,8 @@ class Network(Persistent, Symbols, LayerList):
         Returns
         -------
         training, validation : dict
-            The monitors of the last epoch.
+            Of the parameters that the network kept: the training monitors of their epoch, and the
+            monitors of the validation that chose them, which `evaluate` gives too.
         """
         run, before = self.itertrain(train, valid, algo, **keywords), len(self.history)
         run.each = False

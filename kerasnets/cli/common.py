@@ -115,7 +115,7 @@ def fit(net: Any, data: Any, valid: Any, options: Any, **more: Any) -> Any:
     if options['save']:
         more = {'save_every': 1, 'resume': True, **more}
     start = time.perf_counter()
-    net.train(
+    _, validation = net.train(
         data,
         valid,
         algo=options['algorithm'],
@@ -131,11 +131,9 @@ def fit(net: Any, data: Any, valid: Any, options: Any, **more: Any) -> Any:
     net.save(options['output'])
     found = {'model': str(options['output']), 'parameters': net.num_params}
     found |= {'epochs': len(net.history), 'seconds': round(seconds, 1)}
-    rows = [row for row in net.history if 'val_loss' in row]
-    best: Any = min(rows, key=lambda row: row['val_loss'], default={})
-    for name, value in best.items():
-        if name.startswith('val_'):
-            found[f'held out: {name.removeprefix("val_")}'] = round(value, 4)
+    if valid is not None:  # of the parameters that are saved
+        found['best epoch'] = net.history.best['epoch']
+        found |= {f'held out: {name}': round(value, 4) for name, value in validation.items()}
     return found
 
 
