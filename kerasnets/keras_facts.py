@@ -207,52 +207,53 @@ def tensor(variable: Any) -> Any:
     return value.read_value() if keras.backend.backend() == 'tensorflow' else value
 
 
-# Gradients that are written by hand
+# Gradients of traced functions
 
-_gradient_names: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar(
-    'gradient_names', default=None
+_traced_gradients: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar(
+    'traced_gradients', default=None
 )
 
 
-def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a function a gradient of its own, as ``keras.ops.custom_gradient`` does.
+class _Gradients(dict[str, Any]):
+    """TensorFlow's registry of gradients; notes what is added in `releasing_gradients`."""
 
-    TensorFlow registers the gradient of each function that it traces under a name, for good, and
-    the graph with it. `releasing_gradients` forgets the names of those that were traced in it.
-    """
-    wrapped = keras.ops.custom_gradient(function)
-
-    def call(*args: Any) -> Any:
-        output = wrapped(*args)
-        names = _gradient_names.get()
-        if names is not None and hasattr(output, 'op'):
-            names.append(output.op.get_attr('_gradient_op_type').decode())
-        return output
-
-    return call
+    def __setitem__(self, name: str, gradient: Any) -> None:
+        super().__setitem__(name, gradient)
+        names = _traced_gradients.get()
+        if names is not None and name.startswith('CustomGradient-'):
+            names.append(name)
 
 
 @contextlib.contextmanager
 def releasing_gradients() -> Iterator[None]:
-    """Forget the gradients that `custom_gradient` registers in this context, at its end.
+    """Forget the gradients that TensorFlow registers while a function is traced, at its end.
 
-    Whatever is differentiated must be differentiated within the context.
+    TensorFlow registers a gradient for each call of ``custom_gradient`` in a graph, for good, and
+    the graph with it; optimizers of Keras make such calls. Whatever is differentiated must be
+    differentiated within the context.
     """
+    if keras.backend.backend() != 'tensorflow':
+        yield
+        return
+    registry = gradient_registry()
     names: list[str] = []
-    token = _gradient_names.set(names)
+    token = _traced_gradients.set(names)
     try:
         yield
     finally:
-        _gradient_names.reset(token)
+        _traced_gradients.reset(token)
         for name in names:
-            gradient_registry().pop(name, None)
+            registry.pop(name, None)
 
 
 def gradient_registry() -> dict[str, Any]:
-    """Return TensorFlow's gradients of traced operations, by name."""
+    """Return TensorFlow's gradients by name."""
     from tensorflow.python.framework import ops
 
-    return ops.gradient_registry._registry
+    registry = ops.gradient_registry
+    if not isinstance(registry._registry, _Gradients):
+        registry._registry = _Gradients(registry._registry)
+    return registry._registry
 
 
 # What TensorFlow logs

@@ -7,6 +7,7 @@ import gc
 import logging
 import random
 import threading
+import weakref
 
 import keras
 import numpy as np
@@ -186,7 +187,7 @@ def test_losses_that_layers_added_can_be_forgotten():
 def test_a_traced_gradient_is_forgotten_and_the_graph_with_it():
     import tensorflow as tf
 
-    @keras_facts.custom_gradient
+    @tf.custom_gradient
     def double(x):
         return 2 * x, lambda upstream: 5 * upstream
 
@@ -201,8 +202,10 @@ def test_a_traced_gradient_is_forgotten_and_the_graph_with_it():
     assert float(function(tf.constant(1.0))) == 5
     assert set(keras_facts.gradient_registry()) == before
     assert float(function(tf.constant(3.0))) == 5
+    graph = weakref.ref(function.get_concrete_function(tf.TensorSpec((), 'float32')).graph)
     del function
     gc.collect()
+    assert graph() is None
 
 
 @tensorflow_only

@@ -18,7 +18,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets import keras_facts
 from kerasnets.layers.form import project
 
 #: Derivatives of activations, from what they put out.
@@ -88,7 +87,7 @@ def _by_hand(forward: Any, backward: Any) -> Any:
         and of the weights.
     """
 
-    @keras_facts.custom_gradient
+    @ops.custom_gradient  # type: ignore[untyped-decorator]
     def loop(*args: Any) -> Any:
         hs, kept = forward(*args)
 
