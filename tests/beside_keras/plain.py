@@ -22,6 +22,11 @@ def values(*shape, seed=0):
     return np.random.default_rng([seed, *shape]).normal(size=(ROWS, *shape)).astype('float32')
 
 
+def labels(classes, *shape):
+    """Return labels of int32, always the same."""
+    return np.random.default_rng(3).integers(0, classes, (ROWS, *shape)).astype('int32')
+
+
 def pair(make, loss='mse', **keywords):
     """Return a plain Keras model and a network over another model of equal values.
 

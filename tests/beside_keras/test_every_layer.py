@@ -22,7 +22,7 @@ S, S2 = plain.values(6, 4), plain.values(6, 4, seed=1)  # sequences
 WAVES = plain.values(64)
 IMAGES = np.random.default_rng(2).random((plain.ROWS, 8, 8, 3)).astype('float32')
 BOXES = plain.values(4, 4, 4, 2)
-LABELS = np.random.default_rng(3).integers(0, 7, (plain.ROWS, 6)).astype('int32')
+LABELS = plain.labels(7, 6)
 LABEL, LABEL2 = LABELS[:, :1], LABELS[:, 1:2]
 MASKED = np.where(np.arange(6)[:, None] < np.arange(1, plain.ROWS + 1)[:, None, None] % 6, S, 0)
 Y = plain.values(3, seed=2)
@@ -283,8 +283,14 @@ OF_WORDS = ('StringLookup', 'TextVectorization')
 #: Samples of the default run, a few of each family; the others are slow.
 QUICK = """
     ActivityRegularization Attention BatchNormalization Bidirectional Concatenate Conv2D Dense
-    Dropout Embedding GRU HashedCrossing Lambda Layer LSTM Masking MultiHeadAttention Normalization
-    PReLU RandomFlip RNN SpectralNormalization TFSMLayer TimeDistributed Wrapper
+    Dropout Embedding HashedCrossing Lambda Layer LSTM Masking MultiHeadAttention Normalization
+    PReLU RandomFlip SpectralNormalization TFSMLayer Wrapper
+""".split()
+
+
+#: Those that are tried with XLA too, beside Dense.
+COMPILED = """
+    ActivityRegularization Attention BatchNormalization Conv2D Embedding LSTM Lambda Normalization
 """.split()
 
 
@@ -348,13 +354,7 @@ def test_a_layer_computes_and_learns_as_in_keras(name, tmp_path):
 
 
 @pytest.mark.skipif(plain.BACKEND == 'torch', reason='PyTorch does not compile')
-@pytest.mark.parametrize(
-    'name',
-    quick(
-        *'ActivityRegularization BatchNormalization Dense'.split(),
-        but='Attention Conv2D Embedding LSTM Lambda Normalization'.split(),
-    ),
-)
+@pytest.mark.parametrize('name', quick('Dense', but=COMPILED))
 def test_a_layer_that_xla_compiles_learns_as_in_keras(name):
     sample = SAMPLES[name]
     assert_all_same(lambda: model_of(sample, None), sample.x, jit=True)
