@@ -319,7 +319,7 @@ def model_of(sample, folder):
         return keras.Sequential([*inputs, *before, *made, *after])
     read = [before[0](inputs[0]) if learns else inputs[0], *inputs[1:]]
     x = made[0](*read) if sample.apart else made[0](read)
-    return keras.Model(inputs, after[1](after[0](x)))
+    return keras.Model(inputs if inputs[1:] else inputs[0], after[1](after[0](x)))
 
 
 def assert_all_same(make, x, **keywords):
