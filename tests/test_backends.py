@@ -49,16 +49,27 @@ print('done')
 
 
 #: Tests that are run on JAX by ``pytest -m slow``; all of them: ``tox -e py-jax``.
-SMOKE = 'test_recurrent test_util training/test_engine'.split()
+SMOKE = [f'tests/{name}.py' for name in 'test_recurrent test_util training/test_engine'.split()]
+
+#: Tests that compare networks with plain Keras: they are run on every backend.
+BESIDE = ['tests/beside_keras']
 
 
 @pytest.mark.slow
-def test_a_smoke_set_passes_on_jax():
-    pytest.importorskip('jax')
-    files = [f'tests/{name}.py' for name in SMOKE]
-    command = [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *files]
+@pytest.mark.parametrize(
+    ('backend', 'tests'),
+    [
+        pytest.param('jax', SMOKE, id='a smoke set on jax'),
+        pytest.param('jax', BESIDE, id='beside Keras on jax'),
+        pytest.param('torch', BESIDE, id='beside Keras on torch'),
+    ],
+)
+def test_tests_pass_on_another_backend(backend, tests):
+    pytest.importorskip(backend)
+    command = [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *tests]
     env = {k: v for k, v in os.environ.items() if not k.startswith(('PYTEST_', 'XLA_'))}
-    env |= {'KERAS_BACKEND': 'jax', 'PYTHONPATH': str(ROOT)}
+    env |= {'KERAS_BACKEND': backend, 'PYTHONPATH': str(ROOT)}
+    env |= {'XLA_FLAGS': '--xla_backend_optimization_level=0'}  # compiles in half the time
     done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout[-3000:]
 
