@@ -102,6 +102,8 @@ class Kind:
     rows: bool = False  # whether it adds up the last axis, of values
     logits: bool = False  # whether it is better off with logits
     variance: bool = False  # whether it compares with a variance too
+    ignored: int | None = None  # a label whose errors do not count
+    any_length: bool = False  # whether targets have a length of their own
 
 
 KINDS = {

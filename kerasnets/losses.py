@@ -13,6 +13,7 @@ import copy
 import dataclasses
 import functools
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -155,6 +156,8 @@ class Loss:
             return _wrapped(self.form)
         if callable(self.form):
             form = self.form
+            if getattr(keras.losses, getattr(form, '__name__', ''), None) is form:
+                return _of_function(form)
             return Kind(lambda target, output, logits: Errors(form)(target, output))
         raise ConfigurationError(
             f'expected a loss by name, of Keras or a function, got {self.form!r}. '
@@ -178,6 +181,8 @@ class Loss:
 
     def target_shape(self, shape: Any) -> tuple[Any, ...]:
         """The shape of a target for an output of this shape."""
+        if self.kind.any_length:
+            return (shape[0], None)
         return tuple(shape)[:-1] if self.of_labels else tuple(shape)
 
     def weights_shape(self, shape: Any) -> tuple[Any, ...]:
@@ -211,6 +216,9 @@ class Loss:
         errors = self.kind.error(target, outputs, logits, **more)
         if self.whole or not len(errors.shape):
             return errors, ops.sum(ops.ones_like(outputs[..., 0]))
+        if self.kind.ignored is not None:
+            counts = ops.cast(ops.not_equal(target, self.kind.ignored), errors.dtype)
+            weights = counts if weights is None else counts * weights
         if weights is not None and len(weights.shape) > len(errors.shape):
             weights = ops.mean(weights, axis=-1)  # of a loss that adds up the last axis
         return average(errors, weights)
@@ -317,12 +325,44 @@ def _of_keras(name: str) -> Any:
         )
     if isinstance(found, keras.losses.Loss):
         return _wrapped(found)
-    return Kind(lambda t, y, z: Errors(found)(t, y), found, labels='sparse' in name, rows=True)
+    return _of_function(found)
 
 
-def _wrapped(loss: Any) -> Any:
-    sparse = 'sparse' in type(loss).__name__.lower()
-    return Kind(lambda t, y, z: Errors(loss.call)(t, y), loss, labels=sparse, rows=True)
+#: Losses of Keras whose targets are labels, besides those whose name has 'sparse' in it.
+OF_LABELS = ('circle', 'categorical_generalized_cross_entropy', 'ctc')
+
+
+def _takes_labels(name: str) -> bool:
+    return 'sparse' in name or name in OF_LABELS
+
+
+def _of_function(function: Callable[..., Tensor]) -> Kind:
+    """Return the `Kind` of a loss function of Keras."""
+    labels = _takes_labels(function.__name__)
+    error = lambda t, y, z: Errors(function)(t, y)  # noqa: E731
+    free = function.__name__ == 'ctc'
+    return Kind(error, function, labels=labels, rows=True, any_length=free)
+
+
+def _wrapped(loss: Any) -> Kind:
+    """Return the `Kind` of a loss object of Keras."""
+    name = keras.utils.get_registered_name(type(loss))
+    labels = _takes_labels(_snake_case(name))
+    if loss.reduction == 'sum':  # of a whole batch
+        return Kind(lambda t, y, z: Errors(loss)(t, y), loss, labels=labels, whole=True)
+    ignored = loss.get_config().get('ignore_class')
+    return Kind(
+        lambda t, y, z: Errors(loss.call)(t, y),
+        loss,
+        labels=labels,
+        rows=True,
+        ignored=ignored,
+        any_length=isinstance(loss, keras.losses.CTC),
+    )
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r'(?<=[a-z])(?=[A-Z])', '_', name).lower()
 
 
 def hidden(mask: Tensor | None, weights: Tensor | None, ndim: int) -> Tensor | None:

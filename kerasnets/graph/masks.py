@@ -58,11 +58,11 @@ class Steps(keras.layers.Layer):
 def run(layer: Any, x: Any, **kwargs: Any) -> Any:
     """Call a layer on padded input, so that it passes over the padding and the mask goes on."""
     if not _is_stepwise(layer):
-        if kwargs:  # Keras fills in the mask only where the input is the one tensor
+        if 'initial_state' in kwargs:  # Keras fills in the mask only of a single tensor
             kwargs['mask'] = Steps()(x)
         return layer(x, **kwargs)
     bare = keras.tree.map_structure(lambda t: ops.multiply(t, 1), x)
-    return Padded()([layer(bare), Steps()(x)])
+    return Padded()([layer(bare, **kwargs), Steps()(x)])
 
 
 def check(nodes: Any) -> None:

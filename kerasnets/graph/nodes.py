@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -157,13 +158,22 @@ class Flow(Mapping[str, Any]):
         (name, tensor) -> tensor, for each output before other layers read it.
     swift : bool
         Whether layers are run in the way that is faster to train.
+    training : bool, optional
+        What layers are told of training. Default: what the model around them is told.
 
     Asking for a name that is not there raises ConfigurationError.
     """
 
     def __init__(
-        self, nodes: Any, inputs: Any, padded: bool = False, change: Any = None, swift: bool = False
+        self,
+        nodes: Any,
+        inputs: Any,
+        padded: bool = False,
+        change: Any = None,
+        swift: bool = False,
+        training: bool | None = None,
     ) -> None:
+        self.training = training
         self.nodes = {node.name: node for node in nodes}
         self.swift = swift and not padded
         self.padded = padded
@@ -201,7 +211,7 @@ class Flow(Mapping[str, Any]):
         if part == 'out':
             swift = self.swift and not node.spec.states
             layer = layers.as_trained(node.layer) if swift else node.layer
-            return run_layer(layer, node.spec, self.__getitem__, self.padded)
+            return run_layer(layer, node.spec, self.__getitem__, self.padded, self.training)
         y = None
         if node.outputs()[part].after:
             self[f'{name}:out']
@@ -210,9 +220,16 @@ class Flow(Mapping[str, Any]):
         return Probe(node.layer, part)(x, y, states)
 
 
-def connect(nodes: Any, inputs: Any, wanted: Any, padded: bool = False, change: Any = None) -> Any:
+def connect(
+    nodes: Any,
+    inputs: Any,
+    wanted: Any,
+    padded: bool = False,
+    change: Any = None,
+    training: bool | None = None,
+) -> Any:
     """The wanted outputs over some inputs, a dict by name; the rest is as for `Flow`."""
-    flow = Flow(nodes, inputs, padded, change)
+    flow = Flow(nodes, inputs, padded, change, training=training)
     return {name: flow[name] for name in wanted}
 
 
@@ -226,8 +243,12 @@ def _read(layer: Any, spec: Any, tensor: Any) -> Any:
     return sources[0] if len(sources) == 1 else sources, layers.start(layer, states)
 
 
-def run_layer(layer: Any, spec: Any, tensor: Any, padded: bool = False) -> Any:
+def run_layer(
+    layer: Any, spec: Any, tensor: Any, padded: bool = False, training: bool | None = None
+) -> Any:
     """The output of a layer over the outputs that its spec names."""
     x, states = _read(layer, spec, tensor)
     kwargs = {'initial_state': states} if states else {}
+    if training is not None and 'training' in inspect.signature(layer.call).parameters:
+        kwargs['training'] = training  # some layers of Keras train unless they are told otherwise
     return masks.run(layer, x, **kwargs) if padded else layer(x, **kwargs)

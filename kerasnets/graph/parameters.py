@@ -84,9 +84,11 @@ def parameters(layer: Any, prefix: str) -> dict[str, Parameter]:
     A layer that theanets did not have goes by the names of its Keras variables.
     """
     layouts = layers.anatomy(layer).params
-    if layouts:
-        variables = {name: layout.variable(layer) for name, layout in layouts.items()}
-    else:
+    variables = {name: layout.variable(layer) for name, layout in layouts.items()}
+    held = [v for v in variables.values() if v is not None]
+    if not all(isinstance(v, keras.Variable) for v in held):  # a kernel that lora adds up
+        layouts = {}
+    if not layouts:
         variables = {}
         for v in layer.trainable_variables:
             variables[v.name if v.name not in variables else f'{v.name}_{len(variables)}'] = v

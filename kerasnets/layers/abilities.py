@@ -79,9 +79,17 @@ def is_complete(cls: type) -> bool:
 def works_by_rows(layer: Any) -> bool:
     """Return whether a layer, and all that it is made of, treats each row by itself."""
     return all(
-        table().get(type(one), False) and one.activity_regularizer is None
+        table().get(type(one), False)
+        and one.activity_regularizer is None
+        and is_of_layers(one)
         for one in keras_facts.parts(layer)
     )
+
+
+def is_of_layers(layer: Any) -> bool:
+    """Return whether a model consists of layers alone, without operations of `keras.ops`."""
+    operations = getattr(layer, 'operations', ())
+    return all(isinstance(one, keras.layers.Layer) for one in operations)
 
 
 def may_add_losses(layer: Any) -> bool:

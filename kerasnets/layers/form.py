@@ -189,6 +189,8 @@ class Layout:
 
     def shape(self, shape: Any) -> Any:
         """theanets' shape from the variable's."""
+        if self.of == 1:
+            return shape
         return (*shape[:-1], shape[-1] // self.of * len(self.blocks))
 
     def _pairs(self) -> Any:

@@ -20,6 +20,7 @@ from kerasnets.graph.loss_graph import Asked
 from kerasnets.graph.models import Models
 from kerasnets.graph.nodes import Node
 from kerasnets.layers import abilities
+from kerasnets.loss_functions import KINDS
 from kerasnets.monitors import Below
 
 #: Optimizers whose settings and variables say everything that they compute.
@@ -131,10 +132,10 @@ class Description:
 
     def _model(self, model: Any) -> Any:
         """Return the layers of a model, and how they are connected."""
+        if not abilities.is_of_layers(model):
+            raise UnknownError('a model with operations, which Keras numbers')
         layers = [(layer.name, self.of(layer)) for layer in model.layers]
         config = model.get_config()
-        if len(config['layers']) != len(layers):
-            raise UnknownError('a model with operations, which Keras numbers')
         joints = [(one.get('name'), one.get('inbound_nodes')) for one in config['layers']]
         ends = config.get('input_layers'), config.get('output_layers')
         return type(model).__qualname__, layers, repr(joints), repr(ends)
@@ -240,7 +241,7 @@ def fills_up(models: Models, asked: Asked) -> bool:
     """Return whether rows that fill up a batch can be excluded from all results."""
     if asked.monitors or asked.curvature or asked.gradients:
         return False
-    if any(loss.whole or loss.written or not isinstance(loss.form, str) for loss in models.losses):
+    if any(loss.written or loss.form not in KINDS or loss.whole for loss in models.losses):
         return False
     if not all(type(one) in BY_ROWS for one in asked.regularizers):
         return False

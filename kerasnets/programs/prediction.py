@@ -120,7 +120,7 @@ class Prediction(Program):
         noise = Noises(nodes, noises, noisy=True)
 
         def outputs(sources: Any) -> Any:
-            found = connect(nodes, sources, names, padded, noise.change)
+            found = connect(nodes, sources, names, padded, noise.change, training=False)
             deep = {name: y for name, y in found.items() if padded and len(y.shape) > 2}
             return {
                 'outputs': found,
