@@ -256,6 +256,17 @@ def gradient_registry() -> dict[str, Any]:
     return registry._registry
 
 
+# What TensorFlow keeps
+
+
+def forget_kernels() -> None:
+    """Drop TensorFlow's cache of kernels, which holds those of functions that are gone."""
+    if keras.backend.backend() == 'tensorflow':
+        from tensorflow.python.eager import context
+
+        context.context().clear_kernel_cache()
+
+
 # What TensorFlow logs
 
 

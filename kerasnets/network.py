@@ -254,7 +254,9 @@ class Network(Persistent, Symbols, LayerList):
             Keep the optimizer state of the last training with the same algorithm.
         jit : 'auto' or bool
             Whether XLA compiles the training, which changes random noise. 'auto' decides by the
-            sizes of network and data, and by what is compiled for the same structure already.
+            sizes of network and data, and by what is compiled for the same structure already. On
+            TensorFlow, which keeps what XLA compiles as long as the process lives, it compiles only
+            long trainings after the first 40 programs.
         subalgo : str
             The algorithm that 'layerwise' and 'pretrain' train with.
         unlabelled : list of arrays or callable, optional

@@ -219,3 +219,13 @@ def test_tensorflow_does_not_warn_of_our_retracing():
         for name in ('kerasnets.programs', 'theirs')
     ]  # fmt: skip
     assert shown == [False, True]
+
+
+@tensorflow_only
+def test_the_cache_of_kernels_can_be_dropped():
+    import tensorflow as tf
+
+    function = tf.function(lambda x: x + 1)
+    assert float(function(tf.constant(1.0))) == 2
+    keras_facts.forget_kernels()
+    assert float(function(tf.constant(2.0))) == 3

@@ -8,6 +8,8 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any, Protocol
 
+from kerasnets import keras_facts
+
 #: Bytes of the programs that are kept, at most.
 BYTES = 2**29
 
@@ -60,16 +62,27 @@ class Cache:
     def shrink(self) -> None:
         """Drop programs until those that are left take no more than the limit."""
         with self._lock:
+            dropped = []
             taken = sum(program.bytes for program in self._programs.values())
             while taken > self.limit and len(self._programs) > 1:
-                _, dropped = self._programs.popitem(last=False)
-                taken -= dropped.bytes
+                dropped.append(self._programs.popitem(last=False)[1])
+                taken -= dropped[-1].bytes
+        if dropped:
+            _release(dropped)
 
     def clear(self) -> None:
         """Drop all programs."""
         with self._lock:
+            dropped = list(self._programs.values())
             self._programs.clear()
-        gc.collect()  # a graph refers to itself
+        _release(dropped)
+
+
+def _release(programs: list[Any]) -> None:
+    """Give the memory of dropped programs back."""
+    programs.clear()
+    gc.collect()  # a graph refers to itself
+    keras_facts.forget_kernels()
 
 
 #: The programs of this process: for training, evaluation, prediction, sampling and forecasts.

@@ -99,6 +99,8 @@ class Description:
         """Return a nest of tuples and plain values; raise UnknownError where that is not all."""
         if value is None or isinstance(value, (bool, int, float, str, bytes, np.generic)):
             return value
+        if keras.ops.is_tensor(value) and not len(value.shape):  # such as the factor of a penalty
+            return float(value)
         if isinstance(value, (list, tuple)):
             return tuple(map(self.of, value))
         if isinstance(value, (set, frozenset)):

@@ -17,7 +17,7 @@ from kerasnets.programs import copy, key
 from kerasnets.programs.cache import CACHE
 
 #: Bytes of memory for each byte of a traced graph, measured: Python's objects and executables.
-GRAPH = 12
+GRAPH = 55
 
 #: Estimated bytes of a compiled function whose graph is not known.
 CODE = 2**22

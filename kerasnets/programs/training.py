@@ -28,6 +28,10 @@ from kerasnets.typing import Array, Monitors, Tensor
 log = logging.getLogger('kerasnets')
 
 
+#: An item for each program that XLA has compiled on TensorFlow, which never frees executables.
+executables: list[int] = []
+
+
 @dataclasses.dataclass(frozen=True)
 class Computed:
     """The results of a block.
@@ -156,7 +160,9 @@ class BlockProgram(Traced):
                 )
                 self.xla = False
                 return self._loose(values, parts, *args, steps=steps)
-            self.ran = True
+            if not self.ran:
+                self.ran = True
+                executables.append(len(self.variables))
             return found
 
     def _parts(self, block: Block) -> tuple[Array, ...]:

@@ -12,11 +12,16 @@ from kerasnets.data.batches import Dataset
 from kerasnets.errors import ConfigurationError
 from kerasnets.graph.models import Models
 from kerasnets.optimizers import Esgd
+from kerasnets.programs import training
 from kerasnets.training.settings import Settings
 
 #: Estimated seconds of training above which compiling pays: the additional time that XLA takes to
 #: compile a small network.
 WORTH = 0.3
+
+#: TensorFlow keeps what XLA compiles, about 10 MB for each program, as long as the process lives.
+#: After so many programs, only a training this much longer is compiled.
+EXECUTABLES, LONGER = 40, 20
 
 #: The constants of the estimate: seconds per update without XLA, additional seconds per time step
 #: of a recurrent layer, and operations per second.
@@ -78,7 +83,12 @@ def uses_xla(models: Models, source: Dataset, settings: Settings, optimizer: Any
         return models.model.jit_compile  # not where cuDNN has a layer
     if not source.block or not all(layers.gains_by_xla(node.layer) for node in models.nodes):
         return False
-    return True if seconds(models, source, settings) >= WORTH else 'auto'
+    return True if seconds(models, source, settings) >= _worth() else 'auto'
+
+
+def _worth() -> float:
+    """Return the estimated seconds of a training above which compiling it pays."""
+    return WORTH * (LONGER if len(training.executables) >= EXECUTABLES else 1)
 
 
 def evaluates_by_xla(models: Models, source: Dataset, settings: Settings, xla: Any) -> Any:
@@ -86,7 +96,7 @@ def evaluates_by_xla(models: Models, source: Dataset, settings: Settings, xla: A
     if xla is not True or settings.jit != 'auto':
         return xla
     checks = seconds(models, source, settings) / settings.validate_every / 3
-    return True if checks >= WORTH else 'auto'
+    return True if checks >= _worth() else 'auto'
 
 
 def seconds(models: Models, source: Dataset, settings: Settings) -> float:
