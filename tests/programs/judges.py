@@ -11,6 +11,11 @@ def values(net):
     return [np.array(value) for value in net.model.get_weights()]
 
 
+def arrays(variables):
+    """Return the values of Keras variables as arrays of their own."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
 def copy(model):
     """Return plain Keras layers of equal configuration and values."""
     made = keras.models.clone_model(model)

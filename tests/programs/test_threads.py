@@ -101,7 +101,7 @@ def global_state():
 def _seeds():
     """Return the state of the backend's generators."""
     made = keras.src.backend.common.global_state.get_global_attribute('global_seed_generator')
-    found = [None if made is None else np.array(made.state)]
+    found = [None if made is None else judges.arrays([made.state])[0]]
     if keras.backend.backend() == 'tensorflow':
         import tensorflow as tf
 
