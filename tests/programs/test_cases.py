@@ -1020,7 +1020,9 @@ def _copies(net, x, y):
 
 
 def _steps(net, x, y):
-    watcher = type('Watcher', (keras.callbacks.Callback,), {'on_train_batch_end': lambda *a: None})
+    watcher = type(
+        'Watcher', (keras.callbacks.Callback,), {'on_train_batch_end': lambda *a, **k: None}
+    )
     net.train([x, y], algo='sgd', epochs=1, callbacks=[watcher()])
 
 
