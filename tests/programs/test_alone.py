@@ -141,7 +141,7 @@ def test_any_sequence_ends_as_if_each_network_were_alone(processes, kinds, drawn
 @pytest.mark.slow
 @given(structures, sequences)
 @settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     database=None,
     phases=PHASES,

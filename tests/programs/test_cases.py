@@ -385,6 +385,9 @@ def test_ctrl_c_at_any_moment_leaves_values_of_the_networks_own_course():
                 net.train([X, Y], VALID, **options)
             except KeyboardInterrupt:
                 pass
+            except SystemError as error:  # of numpy, where the interruption came inside of it
+                if not isinstance(error.__cause__, KeyboardInterrupt):
+                    raise
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
             found = judges.values(net)
@@ -543,7 +546,7 @@ def test_a_frozen_layer_stays_and_the_rest_is_trained(kind, make, jit):
 
 
 @pytest.mark.parametrize(
-    'algo', ['adam', pytest.param('rmsprop', marks=slow), pytest.param('sgd', marks=slow)]
+    'algo', [pytest.param(algo, marks=slow) for algo in ('adam', 'rmsprop', 'sgd')]
 )
 def test_algorithms_by_name_train_what_is_not_frozen(algo):
     net, other = dense(1), dense(1)
@@ -607,7 +610,12 @@ CHANGES = {
 @pytest.mark.parametrize(
     'change',
     [
-        pytest.param(c, marks=slow if c in ('activation', 'constraint of a bias') else ())
+        pytest.param(
+            c,
+            marks=slow
+            if c in ('activation', 'activity regularizer', 'constraint of a bias')
+            else (),
+        )
         for c in CHANGES
     ],
 )
@@ -752,13 +760,23 @@ def standardized(data):
 def test_networks_normalize_with_what_their_own_layer_adapted_to():
     others = [X * 3 + 5, X * 0.2 - 1]
     nets = [kerasnets.Classifier([5, adapted(data), (6, 'tanh'), 3]) for data in others]
+    for net, data in zip(nets, others):
+        check_normalized(net, standardized(data))
+
+
+@slow
+def test_a_mean_that_is_given_counts():
     fixed = keras.layers.Normalization(mean=2.0, variance=9.0)
-    nets.append(kerasnets.Classifier([5, fixed, (6, 'tanh'), 3]))
-    scales = [*map(standardized, others), lambda x: (x - 2) / 3]
-    for net, scale in zip(nets, scales):
-        check_normalized(net, scale)
-    nets[0].model.layers[0].adapt(X - 7)  # and what it adapts to later counts from then on
-    check_normalized(nets[0], standardized(X - 7))
+    net = kerasnets.Classifier([5, fixed, (6, 'tanh'), 3])
+    check_normalized(net, lambda x: (x - 2) / 3)
+
+
+@slow
+def test_what_a_layer_adapts_to_later_counts_from_then_on():
+    net = kerasnets.Classifier([5, adapted(X), (6, 'tanh'), 3])
+    for data in (X, X - 7):
+        net.model.layers[0].adapt(data)
+        check_normalized(net, standardized(data))
 
 
 # A8: losses of layers
@@ -804,10 +822,7 @@ def check_losses_of_layers(net, x, y):
 
 @pytest.mark.parametrize(
     'what',
-    [
-        pytest.param(what, marks=() if what in ('kernel', 'layer', 'own layer') else slow)
-        for what in ADDING
-    ],
+    [pytest.param(what, marks=() if what in ('kernel', 'own layer') else slow) for what in ADDING],
 )
 def test_losses_of_layers_are_part_of_the_loss(what):
     net = kerasnets.Classifier(ADDING[what]())
@@ -1064,7 +1079,7 @@ def test_nothing_holds_a_recurrent_network_that_is_dropped():
     def sample(net, x, y):
         list(net.predict_sequence([0, 1], 4, rng=1))
 
-    for use in (sample, _predict, _train, _evaluate):
+    for use in (sample, _train):
         net = kerasnets.recurrent.Classifier([5, (4, 'rnn'), 5])
         references = dropped(net, use, labels[:, :-1], labels[:, 1:])
         del net
@@ -1136,7 +1151,7 @@ def courses(usual):
 
 
 @pytest.mark.parametrize('penalty', [0.0, pytest.param(0.3, marks=slow)])
-@pytest.mark.parametrize('options', courses([1, 3, 5]))
+@pytest.mark.parametrize('options', courses([3, 5]))
 def test_without_validation_data_the_training_data_chooses(options, penalty):
     more = dict(weight_l2=penalty) if penalty else {}
     check_choice(dense(4), (X, Y), None, {**options, **more, 'jit': False}, penalty)
