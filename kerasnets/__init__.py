@@ -42,11 +42,11 @@ if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
     from kerasnets.experiment import Experiment
     from kerasnets.feedforward import Autoencoder, Classifier, Regressor
     from kerasnets.files.inspection import inspect
-    from kerasnets.programs.cache import clear_cache
     from kerasnets.layers import Layer, register
     from kerasnets.losses import Loss
     from kerasnets.models import load
     from kerasnets.network import Network
+    from kerasnets.programs.cache import clear_cache
     from kerasnets.regularizers import Regularizer
     from kerasnets.util import enable_default_logging, log
 

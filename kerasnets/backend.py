@@ -21,6 +21,15 @@ def under_xla() -> Any:
     return keras.backend.backend() == 'jax' or _under_xla.get()
 
 
+def has_gpu() -> bool:
+    """Return whether TensorFlow sees a GPU. Without one, Keras does not compile by XLA."""
+    if keras.backend.backend() != 'tensorflow':
+        return False
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices('GPU'))
+
+
 @contextlib.contextmanager
 def for_xla(compiled: bool = True) -> Iterator[Any]:
     """Mark what is traced in this context as compiled by XLA, or not."""
@@ -119,9 +128,11 @@ def gradients(function: Any, variables: Any) -> Any:
     if backend == 'tensorflow':
         import tensorflow as tf
 
+        values = [v.value for v in variables]  # tensors in a stateless scope
         with tf.GradientTape() as tape:
+            tape.watch(values)
             y = function()
-        found = tape.gradient(y, [v.value for v in variables])
+        found = tape.gradient(y, values)
         zeros = keras.ops.zeros_like
         return [
             zeros(v) if g is None else tf.convert_to_tensor(g) for v, g in zip(variables, found)

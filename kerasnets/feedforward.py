@@ -70,6 +70,9 @@ class Regressor(Network):
         y, w = self.data_spec.to_score(Loss('mse'), x, y, w)
         p = end_to_end(self.predict(x, **regularizers))
         w = np.reshape(w, w.shape + (1,) * (p.ndim - w.ndim))
+        counts = self._steps_that_count(x)
+        if counts is not None:
+            w = w * end_to_end(counts)[..., None]
         return _r2(y.astype('d'), p.astype('d'), np.broadcast_to(w, p.shape))
 
 
@@ -274,6 +277,9 @@ class Classifier(Network):
         """
         y, w = self.data_spec.to_score(Loss('xe'), x, y, w)
         right = end_to_end(self.predict(x, **regularizers)) == y
+        counts = self._steps_that_count(x)
+        if counts is not None:
+            w = w * end_to_end(counts)
         return float(np.average(right, weights=np.broadcast_to(w, y.shape)))
 
     def _monitors(

@@ -6,6 +6,7 @@ fails when a release of Keras or TensorFlow changes it.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import contextvars
 import itertools
@@ -64,6 +65,24 @@ def seeded(seed: int | None = None) -> Iterator[None]:
             yield
         finally:
             random.setstate(state)
+
+
+_names: collections.defaultdict[str, int] = collections.defaultdict(int)
+
+
+def share_names() -> None:
+    """Let Keras count the names of this thread's operations together with those of the others.
+
+    Each thread has its own count, and a model refuses operations of one name that two threads
+    made.
+    """
+    from keras.src.backend.common import global_state
+
+    own = global_state.get_global_attribute('object_name_uids') or {}
+    if own is not _names:
+        for name, count in own.items():
+            _names[name] = max(count, _names.get(name, 0))
+        global_state.set_global_attribute('object_name_uids', _names)
 
 
 def fit(model: Any, step: Callable[[], dict[str, float]], epochs: range, callback: Any) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any, Unpack
 
 from kerasnets import deprecated
+from kerasnets.data.array_spec import turn
 from kerasnets.data.columns import Columns
 from kerasnets.data.data_spec import DataSpec
 from kerasnets.data.history import History
@@ -15,10 +16,11 @@ from kerasnets.graph.layer_list import LayerList
 from kerasnets.graph.models import Models
 from kerasnets.graph.nodes import output_names
 from kerasnets.graph.symbols import Symbols
+from kerasnets.layers import abilities
 from kerasnets.losses import Loss
-from kerasnets.regularizers import build as build_regularizers
-from kerasnets.programs.prediction import compute
+from kerasnets.programs.prediction import MASK, compute
 from kerasnets.programs.program import Programs
+from kerasnets.regularizers import build as build_regularizers
 from kerasnets.training import pretraining, rate_search, settings, setup
 from kerasnets.training.patience import advise
 from kerasnets.training.run import Run, Sequence
@@ -153,6 +155,19 @@ class Network(Persistent, Symbols, LayerList):
         built = build_regularizers(regularizers)
         return compute(self._programs, x, names, start, built, self.rng)
 
+    def _steps_that_count(self, x: Data) -> Any:
+        """Return which steps of the output count, in the form of a prediction of labels.
+
+        None where all do: no layer hides steps, or the output has none.
+        """
+        last = self._nodes[-1]
+        masks = any(abilities.may_mask(node.layer) for node in self._nodes)
+        if not masks or len(last.output.shape) < 3:
+            return None
+        name = f'{last.name}{MASK}'
+        found = self._compute(x, [name], {})[name]
+        return turn(found) if self.time_major and not isinstance(found, list) else found
+
     def evaluate(
         self,
         data: Data,
@@ -284,9 +299,7 @@ class Network(Persistent, Symbols, LayerList):
         if algo in settings.BY_PARTS:
             return pretraining.itertrain(self, self._over, algo, train, valid, **keywords)
         chosen, options = settings.split(keywords)
-        return setup.make_trainer(
-            self, self._trainable, train, valid, algo, chosen, **options
-        )
+        return setup.make_trainer(self, self._trainable, train, valid, algo, chosen, **options)
 
     def find_learning_rate(
         self,

@@ -126,7 +126,11 @@ def confusion(net: Any, x: Data, y: Data, names: Any = None, axes: Any = None) -
     """
     from sklearn.metrics import ConfusionMatrixDisplay
 
-    found, wanted = (np.concatenate(list(map(np.ravel, part))) for part in (net.predict(x), y))
+    counts = net._steps_that_count(x)
+    parts = [net.predict(x), y, *([] if counts is None else [counts])]
+    found, wanted, *hidden = (np.concatenate(list(map(np.ravel, part))) for part in parts)
+    if hidden:
+        found, wanted = found[hidden[0]], wanted[hidden[0]]
     axes = _axes(axes)
     classes = range(net.model.output_shape[-1])
     ConfusionMatrixDisplay.from_predictions(

@@ -4,6 +4,7 @@ A test that fails here names what a new release has changed.
 """
 
 import gc
+import itertools
 import logging
 import random
 import threading
@@ -88,6 +89,21 @@ def test_two_threads_do_not_share_a_seed():
         assert found[seed] == drawn
 
 
+def test_operations_of_two_threads_can_be_in_one_model():
+    keras_facts.share_names()
+    entry = keras.Input((3,))
+    outputs = [entry * 2]
+
+    def add():
+        keras_facts.share_names()
+        outputs.append(outputs[0] * 3)
+
+    thread = threading.Thread(target=add)
+    thread.start()
+    thread.join()
+    assert keras.Model(entry, outputs[1])(np.ones((1, 3), 'f')).shape == (1, 3)
+
+
 class Heard(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
@@ -112,7 +128,7 @@ def test_fit_calls_a_train_function_that_is_there():
     keras_facts.fit(model, step, range(3, 6), heard)
     assert [epoch for epoch, _ in heard.epochs] == [3, 4, 5]
     assert heard.epochs[0][1] == {'loss': 2.0, 'err': 1.0}
-    for before, after in zip(values, values[1:]):
+    for before, after in itertools.pairwise(values):
         np.testing.assert_allclose(after, before + 1)
     last = keras.ops.convert_to_numpy(model.trainable_variables[0])
     np.testing.assert_allclose(last, values[-1] + 1)

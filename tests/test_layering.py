@@ -32,6 +32,7 @@ PLACE = {
 }
 FILES = sorted(path for path in ROOT.rglob('*.py') if path.name != '__main__.py')
 
+
 def imports(path):
     """The rooms and modules of ours that a file imports, by their first name under kerasnets."""
     for node in ast.walk(ast.parse(path.read_text())):
@@ -69,7 +70,10 @@ def test_private_parts_of_keras_and_tensorflow_stand_in_one_module():
         if path.name == 'keras_facts.py':
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [getattr(node, 'module', None) or '', *(a.name for a in getattr(node, 'names', []))]
+            names = [
+                getattr(node, 'module', None) or '',
+                *(a.name for a in getattr(node, 'names', [])),
+            ]
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 private = [n for n in names if n.startswith(('keras.src', 'tensorflow.python'))]
                 assert not private, f'{path}: {private}'

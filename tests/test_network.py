@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import kerasnets
-from kerasnets.data import prediction
 from kerasnets.errors import ConfigurationError
+from kerasnets.programs import prediction
 
 X = np.random.default_rng(3).normal(size=(11, 4)).astype('f')
 

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 import kerasnets
-from kerasnets.data import prediction
 from kerasnets.errors import ConfigurationError
+from kerasnets.programs import prediction
 from kerasnets.regularizers import Regularizer
 
 RNG = np.random.default_rng(3)

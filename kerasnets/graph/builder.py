@@ -54,6 +54,7 @@ def add_node(nodes: Any, spec: Any, rng: Any, input_ndim: Any) -> Any:
     ConfigurationError
         Naming the layer's place and its entry.
     """
+    keras_facts.share_names()
     _reserve(spec.name)
     try:
         with keras_facts.seeded(int(rng.integers(2**63))):
@@ -84,6 +85,7 @@ def adopt(specs: Any, model: Any) -> Any:
     """
     within = [layer.layer for layer in model.layers if isinstance(layer, Probe)]
     found = {layer.name: layer for layer in [model, *within, *model.layers]}
+    keras_facts.share_names()
     inputs = iter(model.inputs)
     nodes = []
     for spec in specs:

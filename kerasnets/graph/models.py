@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from kerasnets import keras_facts
 from kerasnets.errors import ConfigurationError
 from kerasnets.graph import loss_graph
 from kerasnets.graph.loss_graph import Asked, Graph
@@ -80,6 +81,7 @@ class Models:
         way = self.data_spec.usual() if way is None else way
         key = way, asked
         if key not in self._graphs:
+            keras_facts.share_names()
             self.check_losses()
             inputs, sources, targets = self.data_spec.tensors(way)
             self._graphs[key] = loss_graph.build(

@@ -82,6 +82,28 @@ def works_by_rows(layer: Any) -> bool:
         table().get(type(one), False)
         and one.activity_regularizer is None
         and is_of_layers(one)
+        and not _has_axis_of_rows(one)
+        for one in keras_facts.parts(layer)
+    )
+
+
+def _has_axis_of_rows(layer: Any) -> bool:
+    """Return whether a layer may work along the axis of the rows, as ``Softmax(axis=0)`` does."""
+    axes: list[Any] = []
+    for name in ('axis', 'axes', '_attention_axes'):
+        value = getattr(layer, name, None)
+        if not callable(value):
+            axes += value if isinstance(value, (list, tuple)) else [value]
+    known = isinstance(layer, keras.layers.Dot)  # whose axes are never those of the rows
+    return not known and any(a is not None and a != -1 and a < 1 for a in axes)
+
+
+def may_mask(layer: Any) -> bool:
+    """Return whether a layer may hide steps of its input from those after it."""
+    return any(
+        getattr(one, 'mask_zero', False)
+        or isinstance(one, keras.layers.Masking)
+        or not is_complete(type(one))
         for one in keras_facts.parts(layer)
     )
 

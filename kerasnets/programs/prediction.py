@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets import devices
+from kerasnets import backend, devices
 from kerasnets.data.array_spec import ArraySpec, Ragged, fill, length, turn
 from kerasnets.graph import masks
 from kerasnets.graph.models import Models
@@ -19,6 +19,9 @@ from kerasnets.programs import key
 from kerasnets.programs.program import Program, Programs
 from kerasnets.regularizers import Noise
 from kerasnets.typing import Array, Data, Tensor
+
+#: The part of a layer's name that stands for the steps of its output that a mask leaves.
+MASK = ':mask'
 
 #: Maximum number of values, and minimum number of rows, of a batch.
 BATCH_VALUES = 2**21
@@ -34,6 +37,8 @@ def compute(
     rng: Any = None,
 ) -> dict[str, Any]:
     """Return the named outputs for some inputs, as arrays.
+
+    'hid1:mask' is the mask of the output of a layer, bool (examples, time).
 
     Noise and dropout among the regularizers are drawn as a numpy generator decides. Sequences of
     different lengths give lists of arrays, one for each sequence, where the output has steps. With
@@ -120,12 +125,15 @@ class Prediction(Program):
         noise = Noises(nodes, noises, noisy=True)
 
         def outputs(sources: Any) -> Any:
-            found = connect(nodes, sources, names, padded, noise.change, training=False)
-            deep = {name: y for name, y in found.items() if padded and len(y.shape) > 2}
-            return {
-                'outputs': found,
-                'steps': {name: masks.Steps()(y) for name, y in deep.items()},
+            wanted = [name.replace(MASK, ':out') for name in names]
+            made = connect(nodes, sources, wanted, padded, noise.change, training=False)
+            steps = {name: masks.Steps()(y) for name, y in made.items() if len(y.shape) > 2}
+            found = {
+                name: steps[output] if name.endswith(MASK) else made[output]
+                for name, output in zip(names, wanted)
             }
+            hidden = {n: steps[o] for n, o in zip(names, wanted) if padded and o in steps}
+            return {'outputs': found, 'steps': hidden}
 
         entry: Any = keras.Function(tensors, sources)
         if noises:  # a model makes the layers of the noise once, before anything is compiled
@@ -139,7 +147,7 @@ class Prediction(Program):
             [*models.layer_variables, *drawn, *factors],
             lambda *xs: keras.tree.map_structure(_full, outputs(entry(list(xs)))),
             tensors,
-            xla=models.model.jit_compile,
+            xla=backend.has_gpu() and models.model.jit_compile,
         )
 
 

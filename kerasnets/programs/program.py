@@ -187,21 +187,27 @@ class Programs:
     def _find_own(self, own: tuple[Hashable, ...], build: Callable[[Models], Any]) -> Any:
         with self.models.lock:
             if own not in self._own:
+                keras_facts.share_names()
                 self._own[own] = build(self.models)
             return self._own[own]
 
     def _copy(self, layers: str, losses: bool) -> Models:
         """Return a copy of the layers; UnknownError where it does not compute the same."""
         whole = layers, key.of_losses(self.models) if losses else None
+        keras_facts.share_names()
         with _copying:
             found = _copies.get(whole)
             if found is None:
                 found = copy.of_models(self.models, losses)
-                if key.of_nodes(found.nodes) != layers:
+                if key.of_nodes(found.nodes) != layers or _shapes(found) != _shapes(self.models):
                     self._key = None
                     raise key.UnknownError('a layer with an attribute that no configuration tells')
                 _copies[whole] = found
             return found
+
+
+def _shapes(models: Models) -> list[tuple[Any, str]]:
+    return [(tuple(v.shape), v.dtype) for v in models.layer_variables]
 
 
 #: Copies of layers that a living program uses, by the keys of layers and losses.

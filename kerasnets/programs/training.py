@@ -209,26 +209,22 @@ class EvaluationProgram(BlockProgram):
         held, further = values[: -len(self.further)], values[-len(self.further) :]
 
         def step(i: Any, *further: Any) -> Any:
-            found = self._within([*held, *further], lambda: self._test(self._batch(parts, i, steps)))
-            return i + 1, *found
+            batch = self._batch(parts, i, steps)
+            return i + 1, *self._tested([*held, *further], batch)
 
         loop = (ops.convert_to_tensor(0, 'int32'), *further)
         _, *further = ops.while_loop(lambda i, *_: i < count, step, loop)
         with keras.StatelessScope(state_mapping=list(zip(self.further, further))):
             return self._results(), further
 
-    def _test(self, batch: Any) -> None:
-        """Update the metrics by a batch, as Keras' test step does."""
+    def _tested(self, values: list[Any], batch: Any) -> list[Any]:
+        """Update the metrics by a batch, as Keras' test step does; return the further values."""
         (x,) = batch
-        outputs = self.objective(x, training=False)
-        self.objective.compute_loss(x, None, outputs, training=False)
-        self.objective.compute_metrics(x, None, outputs)
-
-    def _within(self, values: Any, run: Any) -> list[Any]:
-        """Run something with the variables at some values; return the further ones after it."""
         mapping = list(zip(self.variables, values))
         with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
-            run()
+            outputs = self.objective(x, training=False)
+            self.objective.compute_loss(x, None, outputs, training=False)
+            self.objective.compute_metrics(x, None, outputs)
             return [scope.get_current_value(variable) for variable in self.further]
 
 

@@ -177,7 +177,9 @@ class State:
         named = [n for n in ('learning_rate', 'batch_size') if before.get(n, own[n]) != own[n]]
         if before.get('settings', own['settings']) != own['settings']:
             named += _different(before['options'], own['options']) or ['algo']
-        return named + _different(before.get('regularizers', own['regularizers']), own['regularizers'])
+        return named + _different(
+            before.get('regularizers', own['regularizers']), own['regularizers']
+        )
 
 
 #: The generator that data is shuffled by.
@@ -264,7 +266,9 @@ def _check_arrays(name: str, own: list[Array], found: Any) -> None:
     for ours, theirs in zip(own, found):
         if ours.dtype.kind in 'iub' and theirs.dtype.kind not in 'iub':
             raise _damaged(name, f'{ours.dtype}', theirs.dtype)
-        if theirs.dtype.kind not in 'iubfV' or (theirs.dtype.kind == 'V') != (ours.dtype.kind == 'V'):
+        if theirs.dtype.kind not in 'iubfV' or (theirs.dtype.kind == 'V') != (
+            ours.dtype.kind == 'V'
+        ):
             raise _damaged(name, f'{ours.dtype}', theirs.dtype)
         if theirs.dtype.kind == 'f' and np.isnan(theirs).any() and not np.isnan(ours).any():
             raise _damaged(name, 'numbers', 'NaN')
@@ -281,13 +285,7 @@ def _check_generator(state: dict[str, Any], kind: str | None) -> None:
 
 
 def unpack(content: bytes) -> State:
-    """Return the state that `State.pack` stored.
-
-    Raises
-    ------
-    FileError
-        If a field is missing.
-    """
+    """Return the state that `State.pack` stored; ValueError if a field is missing."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         contents.members(archive, len(content))
     with np.load(io.BytesIO(content), allow_pickle=False) as found:
@@ -304,7 +302,7 @@ def unpack(content: bytes) -> State:
     needed = [f.name for f in dataclasses.fields(State) if f.default_factory is dataclasses.MISSING]
     missing = sorted(set(needed) - set(fields))
     if missing:
-        raise FileError(f'it lacks {", ".join(missing)}')
+        raise ValueError(f'it lacks {", ".join(missing)}')  # which `read` explains
     return State(**fields)
 
 

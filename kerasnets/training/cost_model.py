@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kerasnets import devices, layers
+from kerasnets import backend, devices, layers
 from kerasnets.data.batches import Dataset
 from kerasnets.errors import ConfigurationError
 from kerasnets.graph.models import Models
@@ -46,15 +46,15 @@ def settings_for_keras(settings: Settings, source: Dataset, watched: bool) -> An
     ConfigurationError
         If XLA is asked for on a backend that has none.
     """
-    backend = keras.backend.backend()
-    if backend == 'torch' and settings.jit is True:
+    name = keras.backend.backend()
+    if name == 'torch' and settings.jit is True:
         raise ConfigurationError(
             'jit=True: expected Keras on TensorFlow or JAX, got PyTorch, which does not compile '
             'these models. Leave out jit.'
         )
-    if backend != 'torch' and not devices.shared() and not (watched and source.batches):
+    if name != 'torch' and not devices.shared() and not (watched and source.batches):
         return None
-    if backend != 'tensorflow':
+    if name != 'tensorflow':
         return {'jit_compile': settings.jit}
     # TensorFlow cannot make several steps at once on several devices
     one = settings.max_updates is not None or watched or devices.replicas() > 1
@@ -77,9 +77,7 @@ def uses_xla(models: Models, source: Dataset, settings: Settings, optimizer: Any
         return settings.jit
     if keras.backend.backend() != 'tensorflow':
         return True  # JAX compiles in any case
-    import tensorflow as tf
-
-    if tf.config.list_physical_devices('GPU'):
+    if backend.has_gpu():
         return models.model.jit_compile  # not where cuDNN has a layer
     if not source.block or not all(layers.gains_by_xla(node.layer) for node in models.nodes):
         return False

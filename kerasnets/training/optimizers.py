@@ -74,6 +74,19 @@ class Optimizers:
             )
         return optimizer
 
+    def state(self) -> list[tuple[Any, list[Array]]]:
+        """Return the optimizers there are, each with the values of its variables."""
+        held = {id(o): o for o in (getattr(self.models.model, 'optimizer', None), *self._all())}
+        return [(o, backend.values(o.variables)) for o in held.values() if o is not None]
+
+    def _all(self) -> list[Any]:
+        return [optimizer for optimizer, _ in self._built.values()]
+
+    def restore(self, state: list[tuple[Any, list[Array]]]) -> None:
+        """Set the optimizers to the values of an earlier `state`."""
+        for optimizer, values in state:
+            backend.restore(optimizer.variables, values)
+
     def attach(self, optimizer: Any) -> Any:
         """Compile the network's own model with an optimizer, whose state goes into its files.
 

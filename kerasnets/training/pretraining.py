@@ -150,7 +150,8 @@ def _inputs(source: Any) -> Any:
 def _sampled(net: Any, train: Any, valid: Any, keywords: Any) -> Any:
     """Set the weights of dense layers to examples of what they read, each of length 1.
 
-    The last layer of a network of values has examples of its targets. Returns the monitors of the data.
+    The last layer of a network of values has examples of its targets. Return the monitors of the
+    training data and of the validation data.
     """
     rng = generator(int(net.rng.integers(2**63)))
     source = batches.dataset(train, net.data_spec.fit, batch_size=EXAMPLES)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasnets import backend
+from kerasnets import backend, keras_facts
 from kerasnets.data import batches
 from kerasnets.errors import ConfigurationError, number, positive
 from kerasnets.graph.loss_graph import Asked
@@ -82,7 +82,8 @@ def find(
     try:
         for i, (rate, batch) in enumerate(zip(rates, _endless(data))):
             optimizer.learning_rate = float(rate)
-            logs = objective.train_on_batch(batch, return_dict=True)
+            with keras_facts.releasing_gradients():
+                logs = objective.train_on_batch(batch, return_dict=True)
             objective.reset_metrics()
             mean = SMOOTH * mean + (1 - SMOOTH) * float(logs['loss'])
             losses.append(mean / (1 - SMOOTH ** (i + 1)))

@@ -15,7 +15,7 @@ import numpy as np
 from kerasnets import devices, monitors, optimizers, regularizers
 from kerasnets.callbacks import TensorBoard, progress
 from kerasnets.data.batches import Dataset, dataset
-from kerasnets.errors import ConfigurationError, number
+from kerasnets.errors import ConfigurationError, FileError, number
 from kerasnets.graph.loss_graph import Asked
 from kerasnets.graph.models import Models
 from kerasnets.graph.nodes import find_output
@@ -85,6 +85,9 @@ def make_trainer(
     asked_rate = settings.learning_rate
     settings.learning_rate = _rate(trainable, train, algo, settings, of_algo)
     state = _resumed(settings)
+    before: Any = None
+    if state is not None:
+        before = net.rng.bit_generator.state, trainable.optimizers.state()
     optimizer = trainable.optimizers.find(
         algo, settings.learning_rate, settings.continue_, **of_algo
     )
@@ -139,7 +142,12 @@ def make_trainer(
         about,
     )
     if state is not None:
-        trainer.resume(state)
+        try:
+            trainer.resume(state)
+        except FileError:
+            net.rng.bit_generator.state = before[0]
+            trainable.optimizers.restore(before[1])
+            raise
     return trainer
 
 
@@ -157,8 +165,7 @@ def _class_weight(models: Models, asked: Any) -> tuple[float, ...] | None:
     classes = range(output.shape[-1])
     if not isinstance(asked, dict) or set(asked) != set(classes):
         raise ConfigurationError(
-            f'expected class_weight as a dict with each class of 0 to {classes[-1]}, '
-            f'got {asked!r}.'
+            f'expected class_weight as a dict with each class of 0 to {classes[-1]}, got {asked!r}.'
         )
     finite = (lambda w: 0 <= w < np.inf), 'of 0 or more'
     return tuple(number(asked[k], f'the weight of class {k}', *finite) for k in classes)

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable, Hashable
 from typing import Any
 
-import keras
 import numpy as np
 
 from kerasnets import backend, keras_facts
@@ -168,7 +167,8 @@ class ProgramSteps:
             return self._held[kind]
         optimizer = self.optimizer if kind == 'train' else None
         metrics = self.computation.metrics
-        shapes = repr([(part.shape[1:], part.dtype.name) for part in self.source.row()])
+        rows = self.source.row() if self.source.block else ()  # else batches have many shapes
+        shapes = repr([(part.shape[1:], part.dtype.name) for part in rows])
         common: tuple[Hashable, ...] = kind, self.way, self.source.batch_size, shapes
         own: tuple[Hashable, ...] = (*common, self.asked, metrics, _identity(optimizer))
         keys = [
@@ -243,7 +243,7 @@ class KerasSteps:
     def evaluate(self, source: Dataset) -> Monitors:
         """Return the monitors over data."""
         steps = source.count_batches()
-        with source.reading():
+        with source.reading(), keras_facts.releasing_gradients():
             logs = self.model.evaluate(source.feed(), steps=steps, verbose=0, return_dict=True)
         return {name: float(logs[name]) for name in self.names}
 
@@ -251,7 +251,7 @@ class KerasSteps:
         """Run ``fit`` for an epoch, with a callback that hears of batches and of its end."""
         self._before = backend.values(self.variables) if keras_facts.takes_values() else None
         steps = stretch.updates[0] or source.count_batches()
-        with source.reading():
+        with source.reading(), keras_facts.releasing_gradients():
             self.model.fit(
                 source.feed(),
                 steps_per_epoch=steps,

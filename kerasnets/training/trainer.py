@@ -268,11 +268,13 @@ class Trainer(Run):
     def _evaluate(self, data: Dataset) -> Monitors:
         """Return the monitors over data; callbacks hear of a validation after an epoch."""
         heard = self.epoch > 0 and self.valid is not None
-        if heard:
+        if heard:  # all batches of it are one call
             self.listeners.on_test_begin()
+            self.listeners.on_test_batch_begin(0)
         with data.reading():
             found = self.steps.evaluate(data)
         if heard:
+            self.listeners.on_test_batch_end((data.batches or 1) - 1, found)
             self.listeners.on_test_end(found)
         return found
 

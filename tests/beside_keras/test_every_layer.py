@@ -3,10 +3,8 @@
 The classes are found in ``keras.layers``: one that Keras adds fails until it has a sample here.
 """
 
-import dataclasses
 import importlib.util
 import inspect
-from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -17,6 +15,7 @@ from marks import quick
 from samples import SAMPLES, V, Y, model_of
 
 import kerasnets
+
 
 def reads_words(layer):
     """Return whether a network refuses the words that plain Keras reads."""

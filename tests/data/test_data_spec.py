@@ -6,8 +6,9 @@ import pytest
 import scipy.sparse
 
 import kerasnets
-from kerasnets.data import batches, blocks, prediction
+from kerasnets.data import batches, blocks
 from kerasnets.errors import ConfigurationError, DataError
+from kerasnets.programs import prediction
 
 recurrent = kerasnets.recurrent
 RNG = np.random.default_rng(8)

@@ -9,8 +9,8 @@ from marks import quick
 
 import kerasnets
 from kerasnets.errors import ConfigurationError, DataError, FileError
-from kerasnets.graph.cache import FUNCTIONS
 from kerasnets.layers.attention import rotate
+from kerasnets.programs.cache import CACHE
 
 WAYS = ('rotary', 'learned', None)
 
@@ -245,7 +245,7 @@ def test_networks_of_equal_layers_share_what_is_compiled(name, rng):
     for seed in (1, 2):
         net = kerasnets.recurrent.Regressor([3, 8, dict(ENTRIES[name]), 2], rng=seed)
         net.predict(x)
-        found.append(FUNCTIONS.made)
+        found.append(CACHE.made)
     same = 'learned' not in name  # whose operations Keras numbers
     assert (found[0] == found[1]) == same
 

@@ -35,7 +35,9 @@ OURS = {
     'ClockworkCell': lambda: kerasnets.recurrent.Classifier(
         [4, dict(form='clockwork', size=6, periods=(1, 2)), 3]
     ),
-    'MRNNCell': lambda: kerasnets.recurrent.Classifier([4, dict(form='mrnn', size=6, factors=2), 3]),
+    'MRNNCell': lambda: kerasnets.recurrent.Classifier(
+        [4, dict(form='mrnn', size=6, factors=2), 3]
+    ),
     'MUT1Cell': lambda: kerasnets.recurrent.Classifier([4, (6, 'mut1'), 3]),
     'RRNNCell': lambda: kerasnets.recurrent.Classifier(
         [4, dict(form='rrnn', size=6, rate='vector'), 3]
