@@ -194,7 +194,7 @@ def _different(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
 
 
 def _is_number(value: Any) -> bool:
@@ -270,8 +270,10 @@ def _check_arrays(name: str, own: list[Array], found: Any) -> None:
             ours.dtype.kind == 'V'
         ):
             raise _damaged(name, f'{ours.dtype}', theirs.dtype)
-        if theirs.dtype.kind == 'f' and np.isnan(theirs).any() and not np.isnan(ours).any():
-            raise _damaged(name, 'numbers', 'NaN')
+        if theirs.dtype.kind == 'f' and not np.isfinite(theirs).all():
+            raise _damaged(name, 'finite numbers', 'NaN or infinite')
+        if theirs.dtype.kind == 'i' and (theirs < 0).any():
+            raise _damaged(name, 'counts and seeds of 0 or more', theirs.min())
 
 
 def _check_generator(state: dict[str, Any], kind: str | None) -> None:
@@ -297,6 +299,8 @@ def unpack(content: bytes) -> State:
             for key, value in plain.items()
         }
     data = fields.pop('data', {})  # of files from before there was 'about'
+    if not isinstance(data, dict):
+        raise ValueError(f"'data' is {data!r}")
     if data and 'about' not in fields:
         fields['about'] = {'rows': data.get('rows'), 'batch_size': data.get('batches of')}
     needed = [f.name for f in dataclasses.fields(State) if f.default_factory is dataclasses.MISSING]

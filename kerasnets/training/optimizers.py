@@ -74,18 +74,20 @@ class Optimizers:
             )
         return optimizer
 
-    def state(self) -> list[tuple[Any, list[Array]]]:
-        """Return the optimizers there are, each with the values of its variables."""
-        held = {id(o): o for o in (getattr(self.models.model, 'optimizer', None), *self._all())}
-        return [(o, backend.values(o.variables)) for o in held.values() if o is not None]
+    def state(self) -> tuple[Any, list[tuple[Any, list[Array]]]]:
+        """Return the attached optimizer, and all there are with the values of their variables."""
+        attached = getattr(self.models.model, 'optimizer', None)
+        held = [attached, *(optimizer for optimizer, _ in self._built.values())]
+        unique = {id(one): one for one in held if one is not None}
+        return attached, [(one, backend.values(one.variables)) for one in unique.values()]
 
-    def _all(self) -> list[Any]:
-        return [optimizer for optimizer, _ in self._built.values()]
-
-    def restore(self, state: list[tuple[Any, list[Array]]]) -> None:
-        """Set the optimizers to the values of an earlier `state`."""
-        for optimizer, values in state:
-            backend.restore(optimizer.variables, values)
+    def restore(self, state: tuple[Any, list[tuple[Any, list[Array]]]]) -> None:
+        """Go back to an earlier `state`."""
+        attached, values = state
+        for optimizer, arrays in values:
+            backend.restore(optimizer.variables, arrays)
+        if attached is not None:
+            self.attach(attached)
 
     def attach(self, optimizer: Any) -> Any:
         """Compile the network's own model with an optimizer, whose state goes into its files.

@@ -351,10 +351,12 @@ class Trainer(Run):
         state.check(self.state())
         differences = state.compare(self.about)
         backend.restore(self.model.variables, state.parameters)
-        rate = self.optimizer.learning_rate if 'learning_rate' in differences else None
+        rate = float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
         backend.restore(self.optimizer.variables, state.optimizer)
-        if rate is not None:
-            self.optimizer.learning_rate = float(keras.ops.convert_to_numpy(rate))
+        if 'learning_rate' in differences and isinstance(
+            self.about['learning_rate'], (int, float, type(None))
+        ):  # a schedule goes by the number of updates
+            self.optimizer.learning_rate = rate
         self.steps.seeds = state.noises
         self.epoch, self.updates = state.epoch, state.updates
         self.validation = state.validation
