@@ -245,3 +245,15 @@ def test_the_cache_of_kernels_can_be_dropped():
     assert float(function(tf.constant(1.0))) == 2
     keras_facts.forget_kernels()
     assert float(function(tf.constant(2.0))) == 3
+
+
+@tensorflow_only
+def test_a_concrete_function_can_be_called_with_flat_tensors():
+    import tensorflow as tf
+
+    held = tf.Variable(2.0)
+    function = tf.function(lambda x, y: (x * held, [y, x + y]))
+    tensors = [tf.constant(3.0), tf.constant(4.0)]
+    concrete = function.get_concrete_function(*(tf.TensorSpec((), 'float32') for _ in tensors))
+    first, (second, third) = keras_facts.call(concrete, tensors)
+    assert [float(first), float(second), float(third)] == [6, 4, 7]

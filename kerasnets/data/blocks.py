@@ -46,12 +46,17 @@ class Block:
     odd: bool = False
 
 
-def capacity(source: Any) -> int:
-    """Return the batches of a block: a power of two, which depends on their shape alone."""
+#: Batches of a small block, for little data.
+FEW = 64
+
+
+def capacity(source: Any, batches: int | None = None) -> int:
+    """Return the batches of a block: a power of two, by their shape and whether they are few."""
     if not source.block:
         return 1
     size = source.batch_size * sum(part.nbytes for part in source.row())
-    return min(BATCHES, 1 << max(0, (BYTES // max(1, size)).bit_length() - 1))
+    most = min(BATCHES, 1 << max(0, (BYTES // max(1, size)).bit_length() - 1))
+    return min(most, FEW) if batches is not None and batches <= FEW else most
 
 
 def pack(

@@ -104,6 +104,8 @@ class BlockProgram(Traced):
         self.ran = False
         objective.reset_metrics()
         self.beginning = backend.values(self.further)
+        #: The same as tensors.
+        self.initial = [ops.convert_to_tensor(value) for value in self.beginning]
         places = {id(v): i for i, v in enumerate(self.further)}
         self.seeds = [places[id(v)] for v in objective.seeds]
         #: (place among the further variables, which of the regularizers has its weight there)
@@ -116,54 +118,74 @@ class BlockProgram(Traced):
         self._compile()
 
     def _compile(self) -> None:
-        """Make the compiled functions: one of a fixed shape, and one of any on TensorFlow."""
+        """Make the compiled function for batches of any shape."""
+        self._fixed: dict[Any, Any] = {}  # functions for one shape of a block, on TensorFlow
         if keras.backend.backend() == 'jax':
             import jax
 
-            self._function = self._loose = jax.jit(
-                self.sized(self._compute), static_argnames='steps'
-            )
+            self._loose = jax.jit(self.sized(self._compute), static_argnames='steps')
             return
         import tensorflow as tf
 
         keras_facts.expect_retracing()
-        how: dict[str, Any] = {'autograph': False}
-        fixed, loose = self.sized(self._under_xla), self.sized(self._compute)
-        self._loose = tf.function(loose, reduce_retracing=True, **how)
-        self._function = tf.function(fixed, jit_compile=True, **how) if self.xla else self._loose
-
-    def _under_xla(self, *args: Any, **kwargs: Any) -> Any:
-        with for_xla():
-            return self._compute(*args, **kwargs)
+        loose = self.sized(self._compute)
+        self._loose = tf.function(loose, autograph=False, reduce_retracing=True)
 
     def run(self, values: list[Tensor], block: Block, *args: Any) -> Any:
         """Compute over a block; without XLA where it refuses, or the batch has another shape."""
-        parts = self._parts(block)
-        steps = len(block.rows)
-        if keras.backend.backend() == 'tensorflow':
-            import tensorflow as tf
-
-            values, parts, args = keras.tree.map_structure(
-                tf.convert_to_tensor, (values, parts, args)
-            )
-        with self.lock:
-            if block.odd or not self.xla:
+        parts, steps = self._parts(block), len(block.rows)
+        if keras.backend.backend() == 'jax':
+            with self.lock:
                 return self._loose(values, parts, *args, steps=steps)
+        import tensorflow as tf
+
+        flat = [v if isinstance(v, tf.Tensor) else tf.convert_to_tensor(v) for v in values]
+        flat += map(tf.convert_to_tensor, (*parts, *args))
+        with self.lock:
+            if block.odd:
+                return self._loosely(flat, len(parts), steps)
             try:
-                found = self._function(values, parts, *args, steps=steps)
+                found = keras_facts.call(self._fixed_function(flat, len(parts), steps), flat)
             except _refusals() as error:
-                if self.ran:
+                if self.ran or not self.xla:
                     raise
                 log.warning(
                     'XLA cannot compile this network, so it runs without: %s',
                     getattr(error, 'message', error),
                 )
                 self.xla = False
-                return self._loose(values, parts, *args, steps=steps)
-            if not self.ran:
-                self.ran = True
+                self._fixed.clear()
+                return self._loosely(flat, len(parts), steps)
+            if self.xla and not self.ran:
                 executables.append(len(self.variables))
+            self.ran = True
             return found
+
+    def _loosely(self, flat: list[Tensor], parts: int, steps: int) -> Any:
+        values, parts, args = self._divided(flat, parts)
+        return self._loose(values, parts, *args, steps=steps)
+
+    def _divided(self, flat: Any, parts: int) -> Any:
+        """Return the values, the parts of the block and further arguments among all tensors."""
+        count = len(self.variables)
+        return list(flat[:count]), tuple(flat[count : count + parts]), flat[count + parts :]
+
+    def _fixed_function(self, flat: list[Tensor], parts: int, steps: int) -> Any:
+        """Return the function for the shapes of some tensors, which TensorFlow calls fastest."""
+        import tensorflow as tf
+
+        shapes = steps, *(tuple(t.shape) for t in flat[len(self.variables) :])
+        if shapes not in self._fixed:
+
+            def compute(*flat: Tensor) -> Any:
+                values, arrays, args = self._divided(flat, parts)
+                with for_xla(self.xla):
+                    return self._compute(values, arrays, *args, steps=steps)
+
+            function = tf.function(self.sized(compute), jit_compile=self.xla, autograph=False)
+            specs = [tf.TensorSpec(t.shape, t.dtype) for t in flat]
+            self._fixed[shapes] = function.get_concrete_function(*specs)
+        return self._fixed[shapes]
 
     def _parts(self, block: Block) -> tuple[Array, ...]:
         """Return the arrays of a block and, if rows fill it up, which of its rows count."""

@@ -34,6 +34,8 @@ class Listeners(keras.callbacks.CallbackList):
 
     Attributes
     ----------
+    hears : bool
+        Whether there is any callback.
     shows : bool
         Whether any callback shows the progress within an epoch.
     acts : bool
@@ -57,6 +59,7 @@ class Listeners(keras.callbacks.CallbackList):
         self.acts_on_batches = any(map(acts_on_batches, callbacks))
         monitors = [str(getattr(one, 'monitor', '')) for one in callbacks]
         self.watches_validation = any(name.startswith('val_') for name in monitors)
+        self.hears = bool(shown or callbacks)
         super().__init__([*shown, *callbacks], model=model, epochs=epochs, steps=steps, verbose=0)
 
 
@@ -87,7 +90,8 @@ class Bridge(Callback):
         self.trainer.begin_stretch()
 
     def on_epoch_end(self, epoch: int, logs: Monitors | None = None) -> None:
-        self.trainer.end_stretch(dict(logs or {}))
+        if not self.trainer.steps.exclusive:  # else the trainer has ended all of them
+            self.trainer.end_stretch(dict(logs or {}))
         self._stop()
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:

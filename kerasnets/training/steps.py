@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
+import keras
 import numpy as np
 
 from kerasnets import backend, keras_facts
-from kerasnets.data.batches import Dataset
-from kerasnets.data.blocks import capacity, pack
+from kerasnets.data.batches import Arrays, Dataset
+from kerasnets.data.blocks import FEW, Block, capacity, pack
 from kerasnets.graph.loss_graph import Asked
 from kerasnets.graph.models import Models
 from kerasnets.graph.noise import reseed, seed
@@ -92,8 +93,12 @@ class ProgramSteps:
         self.names = first.names
         self.seeds: list[Array] = [np.array(first.beginning[i]) for i in first.seeds]
         self.variables = [*models.layer_variables, *(optimizer.variables if optimizer else ())]
-        #: The values after the last call that finished, while a stretch runs.
-        self._finished: list[Tensor] | None = None
+        #: Whether nothing else reads or sets the variables while training runs. Then they are set
+        #: at its end.
+        self.exclusive = False
+        self._values: list[Tensor] | None = None  # after the last call that finished
+        self._behind = False  # whether the variables have other values than that
+        self._packed: dict[Dataset, list[Block]] = {}
 
     def reseed(self, rng: np.random.Generator) -> None:
         """Let random layers draw what a numpy generator decides."""
@@ -106,7 +111,7 @@ class ProgramSteps:
         most: int,
         hear: Callable[[Computed], bool],
     ) -> None:
-        """Train for a stretch; the network's variables are set after each call that finished.
+        """Train for a stretch; the network gets the values of each call that finished.
 
         Parameters
         ----------
@@ -118,47 +123,69 @@ class ProgramSteps:
             Called after each call with what it computed. Returns whether to go on.
         """
         program: Any = self._program('train')
-        values = [*map(keras_facts.tensor, self.variables), *self._further(program)]
+        held, further = self._current(), self._further(program)
         count = len(self.variables)
-        for block in pack(source, stretch.updates, capacity(source), most, program.rows):
-            self._finished = values[:count]
-            computed = program.train(values, block)
-            values = self._finished = computed.values
-            self._write()
-            self.seeds = [np.asarray(values[count + i]) for i in program.seeds]
-            self._finished = None
+        steps = capacity(source, sum(stretch.updates) if None not in stretch.updates else None)
+        for block in pack(source, stretch.updates, steps, most, program.rows):
+            self._values, self._behind = held, True
+            computed = program.train([*held, *further], block)
+            held, further = computed.values[:count], computed.values[count:]
+            self._values = held
+            self.seeds = [np.asarray(further[i]) for i in program.seeds]
+            if not self.exclusive:
+                self.write()
             if not hear(computed):
                 return
             if len(computed.logs) < block.epochs:  # the loss was not finite
                 return
 
-    def restore(self) -> None:
-        """Give the network its last finished values, if something failed within a call."""
-        if self._finished is not None:
-            self._write()
-            self._finished = None
+    def write(self) -> None:
+        """Set the network's variables to the values of the last call that finished."""
+        if self._behind:
+            for variable, value in zip(self.variables, self._values or ()):
+                keras_facts.assign(variable, value)
+            self._behind = False
 
-    def _write(self) -> None:
-        for variable, value in zip(self.variables, self._finished or ()):
-            keras_facts.assign(variable, value)
+    def _current(self) -> list[Tensor]:
+        """Return the values of the network's variables."""
+        if self._behind and self._values is not None:
+            return self._values
+        return [keras_facts.tensor(variable) for variable in self.variables]
+
+    def weights(self, variables: list[Any]) -> list[Tensor]:
+        """Return the values of some of the variables, which later training does not change."""
+        places = {id(variable): i for i, variable in enumerate(self.variables)}
+        values = self._current()
+        return [values[places[id(variable)]] for variable in variables]
 
     def evaluate(self, source: Dataset) -> Monitors:
         """Return the monitors over data."""
         program: Any = self._program('evaluate')
-        held = map(keras_facts.tensor, self.programs.models.layer_variables)
-        values = [*held, *self._further(program)]
-        blocks = pack(source, [source.batches], capacity(source), 2**30, program.rows)
-        found, further = program.evaluate(values, blocks)
+        held = self._current()[: len(program.variables) - len(program.further)]
+        found, further = program.evaluate(
+            [*held, *self._further(program)], self._blocks(source, program.rows)
+        )
         self.seeds = [np.asarray(further[i]) for i in program.seeds]
         return found
 
+    def _blocks(self, source: Dataset, pads: bool) -> Iterable[Block]:
+        """Return the blocks of an evaluation; little data is packed once."""
+        if source in self._packed:
+            return self._packed[source]
+        steps = capacity(source, source.batches)
+        blocks = pack(source, [source.batches], steps, 2**30, pads)
+        if steps != FEW or not isinstance(source, Arrays):
+            return blocks
+        self._packed[source] = [dataclasses.replace(b, parts=_tensors(b.parts)) for b in blocks]
+        return self._packed[source]
+
     def _further(self, program: BlockProgram) -> list[Any]:
         """Return values for the variables of a program that are not the network's."""
-        found: list[Any] = list(program.beginning)
+        found: list[Any] = list(program.initial)
         for place, i in program.weights:
             found[place] = np.float32(self.asked.regularizers[i].weight)
         for place, state in zip(program.seeds, self.seeds):
-            found[place] = np.asarray(state).astype(found[place].dtype)
+            found[place] = np.asarray(state).astype(program.beginning[place].dtype)
         return found
 
     def _program(self, kind: str) -> BlockProgram:
@@ -195,6 +222,10 @@ class ProgramSteps:
         return found
 
 
+def _tensors(arrays: tuple[Array, ...]) -> tuple[Any, ...]:
+    return tuple(keras.ops.convert_to_tensor(np.array(array)) for array in arrays)
+
+
 def _identity(optimizer: Any) -> Hashable:
     """Return what tells an optimizer, as it is set now, from any other."""
     if optimizer is None:
@@ -209,6 +240,7 @@ class KerasSteps:
     """
 
     joins_epochs = False
+    exclusive = False
 
     def __init__(
         self, programs: Programs, computation: Computation, source: Dataset, optimizer: Any = None
@@ -263,7 +295,11 @@ class KerasSteps:
             )
         self._before = None
 
-    def restore(self) -> None:
+    def weights(self, variables: list[Any]) -> list[Array]:
+        """Return the values of some variables."""
+        return backend.values(variables)
+
+    def write(self) -> None:
         """Give back the values that ``fit`` on JAX took out of the variables, if it failed."""
         if self._before is not None and keras_facts.are_taken(self.variables):
             backend.restore(self.variables, self._before)

@@ -37,13 +37,13 @@ class Kept:
     ----------
     epoch : int
         Epochs after which they were; 0 for the initial ones.
-    weights : list of array
+    weights : list of array or tensor
     training, validation : dict
         The monitors of that epoch, and those of these parameters.
     """
 
     epoch: int
-    weights: list[Array]
+    weights: list[Any]
     training: Monitors
     validation: Monitors
 
@@ -141,6 +141,8 @@ class Trainer(Run):
 
     def _fit(self) -> None:
         """Run ``fit``: for an epoch if the caller sees each, else until training is done."""
+        alone = not (self.each or self.listeners.acts or self._uses_averages)
+        self.steps.exclusive = alone and self.checkpoints is None
         bridge = Bridge(self, batches=isinstance(self.steps, KerasSteps))
         try:
             if isinstance(self.steps, KerasSteps):
@@ -148,9 +150,8 @@ class Trainer(Run):
             else:
                 last = self.epoch + 1 if self.each else sys.maxsize
                 keras_facts.fit(self.model, self._train, range(self.epoch, last), bridge)
-        except BaseException:
-            self.steps.restore()
-            raise
+        finally:
+            self.steps.write()
         if self._raw is not None:  # which `fit` replaced by their averages
             backend.restore(self.model.trainable_variables, self._raw)
 
@@ -171,9 +172,21 @@ class Trainer(Run):
 
     def _begin_epoch(self) -> None:
         self.batch = 0
-        self.listeners.on_epoch_begin(self.epoch)
+        if self.listeners.hears:
+            self.listeners.on_epoch_begin(self.epoch)
 
     def _train(self) -> Monitors:
+        """Do the work of an epoch of ``fit``: a stretch, or all where nobody acts between them."""
+        logs = self._train_stretch()
+        while self.steps.exclusive:
+            self.end_stretch(logs)
+            if self.done:
+                break
+            self.begin_stretch()
+            logs = self._train_stretch()
+        return logs
+
+    def _train_stretch(self) -> Monitors:
         """Train for the stretch by a program; return the monitors of its last epoch."""
         assert isinstance(self.steps, ProgramSteps)
         one = self.listeners.acts_on_batches
@@ -205,7 +218,9 @@ class Trainer(Run):
     def _end_epoch(self, row: Monitors) -> None:
         """End an epoch that is not the last of its stretch: only the display hears of it."""
         self.epoch += 1
-        self.listeners.on_epoch_end(self.epoch - 1, self._record(row))
+        recorded = self._record(row)
+        if self.listeners.hears:
+            self.listeners.on_epoch_end(self.epoch - 1, recorded)
 
     def end_stretch(self, logs: Monitors) -> None:
         """End the last epoch of the stretch: check, record, tell callbacks and save."""
@@ -222,7 +237,8 @@ class Trainer(Run):
         if self.stretch.checks or self.failed or self.model.stop_training:
             found = self._check()
         row = self._record(self.training, found)
-        self.listeners.on_epoch_end(self.epoch - 1, {**self.training, **found})
+        if self.listeners.hears:
+            self.listeners.on_epoch_end(self.epoch - 1, {**self.training, **found})
         self.stopped = self.stopped or self.model.stop_training
         if self.stopped and self.checked != self.epoch:
             row.update(self._check())
@@ -267,7 +283,7 @@ class Trainer(Run):
 
     def _evaluate(self, data: Dataset) -> Monitors:
         """Return the monitors over data; callbacks hear of a validation after an epoch."""
-        heard = self.epoch > 0 and self.valid is not None
+        heard = self.listeners.hears and self.epoch > 0 and self.valid is not None
         if heard:  # all batches of it are one call
             self.listeners.on_test_begin()
             self.listeners.on_test_batch_begin(0)
@@ -283,8 +299,8 @@ class Trainer(Run):
         with self._averaged():
             self.best = Kept(self.epoch, self._weights(), self.training, self.validation)
 
-    def _weights(self) -> list[Array]:
-        return backend.values(self.model.weights)
+    def _weights(self) -> list[Any]:
+        return self.steps.weights(self.model.weights)
 
     @property
     def _uses_averages(self) -> bool:
@@ -325,7 +341,7 @@ class Trainer(Run):
             parameters=backend.values(self.model.variables),
             optimizer=backend.values(self.optimizer.variables),
             noises=[np.array(value) for value in self.steps.seeds],
-            best=self.best.weights,
+            best=[np.array(keras.ops.convert_to_numpy(value)) for value in self.best.weights],
             epoch=self.epoch,
             updates=self.updates,
             validation=self.validation,
