@@ -49,6 +49,15 @@ def _seed():
     np.random.seed(7)
 
 
+@pytest.fixture(autouse=True, scope='module')
+def _memory():
+    """Give back what the tests of a module compiled."""
+    yield
+    import kerasnets
+
+    kerasnets.clear_cache()
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(7)

@@ -102,6 +102,10 @@ class Dataset:
         self._renew()
         return self._batches()
 
+    def row(self, items: Any = None) -> Any:
+        """Return the first row of each array of a batch. Default: of the usual batch."""
+        raise NotImplementedError
+
     def _renew(self) -> None:
         """Prepare for another epoch."""
 

@@ -16,6 +16,7 @@ from kerasnets.graph import masks
 from kerasnets.graph.parameters import parameters
 from kerasnets.language.spec import LayerSpec
 from kerasnets.layers.form import Pass
+from kerasnets.typing import Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Node:
 
     spec: LayerSpec
     layer: keras.layers.Layer
-    output: object  # KerasTensor
+    output: Tensor
 
     @property
     def name(self) -> Any:

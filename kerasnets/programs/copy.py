@@ -29,7 +29,8 @@ def of_models(models: Models, losses: bool) -> Models:
         model = builder.assemble(nodes)
     spec, kept = models.data_spec, models.losses if losses else []
     copied = type(spec)(nodes, kept, model, spec.takes_labels, spec.time_major)
-    monitors = functools.partial(models.monitors.__func__, None)
+    method: Any = models.monitors  # of the network, which a copy does not hold
+    monitors = functools.partial(method.__func__, None)
     return Models(nodes, model, kept, monitors, copied)
 
 

@@ -227,7 +227,8 @@ class EvaluationProgram(BlockProgram):
             row, further = self.run([*held, *further], block, count)
         return dict(zip(self.names, map(float, np.asarray(row)))), list(further)
 
-    def _compute(self, values: Any, parts: Any, count: Any, *, steps: int) -> Any:
+    def _compute(self, values: Any, parts: Any, *args: Any, steps: int) -> Any:
+        (count,) = args
         held, further = values[: -len(self.further)], values[-len(self.further) :]
 
         def step(i: Any, *further: Any) -> Any:
@@ -263,11 +264,9 @@ class TrainingProgram(BlockProgram):
         updates = np.diff(block.ends[: done + 1]).tolist()
         return Computed(list(values), rows, ended, updates)
 
-    def _compute(
-        self, values: Any, parts: Any, ends: Any, epochs: Any, open: Any, *, steps: int
-    ) -> Any:
-        compute = self._on_jax if keras.backend.backend() == 'jax' else self._on_tensorflow
-        return compute(values, parts, ends, epochs, open, steps)
+    def _compute(self, values: Any, parts: Any, *args: Any, steps: int) -> Any:
+        compute: Any = self._on_jax if keras.backend.backend() == 'jax' else self._on_tensorflow
+        return compute(values, parts, *args, steps)
 
     def _on_tensorflow(
         self, values: Any, parts: Any, ends: Any, epochs: Any, open: Any, steps: int

@@ -292,7 +292,7 @@ def unpack(content: bytes) -> State:
         contents.members(archive, len(content))
     with np.load(io.BytesIO(content), allow_pickle=False) as found:
         plain = json.loads(str(found['plain']))
-        fields = {
+        fields: dict[str, Any] = {
             key: [found[f'{key}/{i}'] for i in range(value['arrays'])]
             if 'arrays' in value
             else value['value']
