@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -125,7 +126,7 @@ class Dataset:
         if keras.backend.backend() != 'tensorflow':
             return (devices.own(batch) for batch in self._guarded())
         if self._feed is None:
-            self._feed = devices.pipeline(self._guarded, self._spec())
+            self._feed = devices.pipeline(_weakly(self._guarded), self._spec())
         return self._feed
 
     def _spec(self) -> Any:
@@ -207,24 +208,43 @@ class Arrays(Dataset):
             rows = self.order[start : min(start + step, self.batches * self.batch_size)]
             yield self.arrays, rows
 
+    def _several(self) -> Iterator[Any]:
+        """Yield blocks of batches in new arrays, since several are in flight."""
+        for arrays, rows in self._cut(_in_block(self.row(), self.batch_size)):
+            yield tuple(p for s, a in zip(self.specs, arrays) for p in s.batch(a, rows))
+
     def _tf_feed(self) -> Any:
         """Blocks of many batches cross into TensorFlow, which cuts them up itself."""
         import tensorflow as tf
 
+        size = self.batch_size
+
         def cut(*block: Any) -> Any:
-            starts = tf.data.Dataset.range(0, tf.shape(block[0], 'int64')[0], self.batch_size)
-            return starts.map(lambda i: (tuple(b[i : i + self.batch_size] for b in block),))
+            starts = tf.data.Dataset.range(0, tf.shape(block[0], 'int64')[0], size)
+            return starts.map(lambda i: (tuple(b[i : i + size] for b in block),))
 
-        def several() -> Iterator[Any]:  # in new arrays, since several are in flight
-            for arrays, rows in self._cut(_in_block(self.row(), self.batch_size)):
-                yield tuple(p for s, a in zip(self.specs, arrays) for p in s.batch(a, rows))
-
+        several = _weakly(self._several)
         return (
             tf.data.Dataset.from_generator(several, output_signature=self._spec())
             .prefetch(1)
             .flat_map(cut)
             .prefetch(2)
         )
+
+
+def _weakly(method: Any) -> Callable[[], Any]:
+    """Return a function that calls a method, and does not keep its object alive.
+
+    TensorFlow keeps the function that feeds a pipeline as long as the process lives.
+    """
+    reference = weakref.WeakMethod(method)
+
+    def call() -> Any:
+        alive = reference()
+        assert alive is not None  # whoever reads the pipeline has the data
+        return alive()
+
+    return call
 
 
 def _in_block(row: Any, batch_size: Any) -> Any:
