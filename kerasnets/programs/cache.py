@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -76,6 +78,9 @@ class Cache:
             dropped = list(self._programs.values())
             self._programs.clear()
         _release(dropped)
+        trim = getattr(ctypes.CDLL(None), 'malloc_trim', None) if os.name == 'posix' else None
+        if trim is not None:  # of glibc, which else keeps what is free
+            trim(0)
 
 
 def _release(programs: list[Any]) -> None:

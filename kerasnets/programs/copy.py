@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -21,14 +22,16 @@ def of_models(models: Models, losses: bool) -> Models:
     with keras_facts.seeded():
         for node in models.nodes:
             layer = type(node.layer).from_config(node.layer.get_config())
-            if node.spec.form == 'input':
-                nodes.append(Node(node.spec, layer, layer.output))
+            given = layer if node.spec.layer is not None else None  # no layer of the network
+            spec = dataclasses.replace(node.spec, layer=given, entry=repr(node.spec.entry))
+            if spec.form == 'input':
+                nodes.append(Node(spec, layer, layer.output))
                 continue
-            output = run_layer(layer, node.spec, lambda name: find_output(nodes, name))
-            nodes.append(Node(node.spec, layer, output))
+            output = run_layer(layer, spec, lambda name: find_output(nodes, name))
+            nodes.append(Node(spec, layer, output))
         model = builder.assemble(nodes)
-    spec, kept = models.data_spec, models.losses if losses else []
-    copied = type(spec)(nodes, kept, model, spec.takes_labels, spec.time_major)
+    data, kept = models.data_spec, models.losses if losses else []
+    copied = type(data)(nodes, kept, model, data.takes_labels, data.time_major)
     method: Any = models.monitors  # of the network, which a copy does not hold
     monitors = functools.partial(method.__func__, None)
     return Models(nodes, model, kept, monitors, copied)
