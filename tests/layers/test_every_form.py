@@ -88,7 +88,8 @@ for form in FORMS:
     out = net.feed_forward(data(form))
     assert list(out) == list(want['names']), form
     for i, name in enumerate(out):
-        np.testing.assert_allclose(out[name], want[f'arr_{i}'], atol=1e-6, err_msg=name)
+        # graphs are rewritten there, and not in the tests: the last digits differ
+        np.testing.assert_allclose(out[name], want[f'arr_{i}'], rtol=1e-5, atol=1e-6, err_msg=name)
     print(form, repr(net) == str(want['net']))
 """
 
