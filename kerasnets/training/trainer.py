@@ -141,13 +141,13 @@ class Trainer(Run):
 
     def _fit(self) -> None:
         """Run ``fit``: for an epoch if the caller sees each, else until training is done."""
-        alone = not (self.each or self.listeners.acts or self._uses_averages)
-        self.steps.exclusive = alone and self.checkpoints is None
         bridge = Bridge(self, batches=isinstance(self.steps, KerasSteps))
         try:
             if isinstance(self.steps, KerasSteps):
                 self.steps.train(self.train, self._stretch(), bridge)
             else:
+                alone = not (self.each or self.listeners.acts or self._uses_averages)
+                self.steps.exclusive = alone and self.checkpoints is None
                 last = self.epoch + 1 if self.each else sys.maxsize
                 keras_facts.fit(self.model, self._train, range(self.epoch, last), bridge)
         finally:
