@@ -22,7 +22,7 @@ def under_xla() -> Any:
 
 
 def has_gpu() -> bool:
-    """Return whether TensorFlow sees a GPU. Without one, Keras does not compile by XLA."""
+    """Return whether TensorFlow sees a GPU; without one, Keras does not use XLA by default."""
     if keras.backend.backend() != 'tensorflow':
         return False
     import tensorflow as tf

@@ -51,7 +51,7 @@ FEW = 64
 
 
 def capacity(source: Any, batches: int | None = None) -> int:
-    """Return the batches of a block: a power of two, by their shape and whether they are few."""
+    """Return the capacity of a block in batches: a power of two, smaller for little data."""
     if not source.block:
         return 1
     size = source.batch_size * sum(part.nbytes for part in source.row())

@@ -99,7 +99,7 @@ def _has_axis_of_rows(layer: Any) -> bool:
 
 
 def may_mask(layer: Any) -> bool:
-    """Return whether a layer may hide steps of its input from those after it."""
+    """Return whether a layer may mask time steps."""
     return any(
         getattr(one, 'mask_zero', False)
         or isinstance(one, keras.layers.Masking)
@@ -115,7 +115,7 @@ def is_of_layers(layer: Any) -> bool:
 
 
 def may_add_losses(layer: Any) -> bool:
-    """Return whether calling a layer may add a loss: by a regularizer, or in its own code."""
+    """Return whether a layer may add a loss when it is called."""
     return any(
         one.activity_regularizer is not None
         or not is_complete(type(one))

@@ -174,7 +174,7 @@ class Snapshot:
         return [value for attributes in values for value in attributes.values()]
 
     def holds(self) -> bool:
-        """Return whether every attribute is the object that it was."""
+        """Return whether no attribute was set since the snapshot was taken."""
         now = self._values()
         same = len(now) == len(self.values) and all(map(operator.is_, now, self.values))
         return same and self.settings == settings()
@@ -240,7 +240,7 @@ def of_optimizer(optimizer: Any, description: Description | None = None) -> str 
 
 
 def fills_up(models: Models, asked: Asked) -> bool:
-    """Return whether rows that fill up a batch can be excluded from all results."""
+    """Return whether padding rows can be excluded from all results."""
     if asked.monitors or asked.curvature or asked.gradients:
         return False
     if any(loss.written or loss.form not in KINDS or loss.whole for loss in models.losses):

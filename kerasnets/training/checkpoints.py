@@ -68,7 +68,7 @@ class Checkpoints:
         self.last = time.monotonic()
 
     def is_due(self) -> bool:
-        """Return whether the minutes between two saves are over."""
+        """Return whether `save_every` minutes have passed since the last save."""
         minutes = isinstance(self.every, float)
         return minutes and 0 < self.every * 60 <= time.monotonic() - self.last
 

@@ -52,7 +52,7 @@ def settings_for_keras(settings: Settings, source: Dataset, watched: bool) -> An
             'jit=True: expected Keras on TensorFlow or JAX, got PyTorch, which does not compile '
             'these models. Leave out jit.'
         )
-    if name != 'torch' and not devices.shared() and not (watched and source.batches):
+    if settings_to_evaluate() is None and not (watched and source.batches):
         return None
     if name != 'tensorflow':
         return {'jit_compile': settings.jit}
@@ -62,12 +62,12 @@ def settings_for_keras(settings: Settings, source: Dataset, watched: bool) -> An
 
 
 def settings_to_evaluate() -> Any:
-    """Return the same for an evaluation."""
+    """Return an empty dict where Keras' own function evaluates; None where a program does."""
     return {} if keras.backend.backend() == 'torch' or devices.shared() else None
 
 
 def uses_xla(models: Models, source: Dataset, settings: Settings, optimizer: Any) -> Any:
-    """Return whether XLA compiles a training; 'auto' if only where it has compiled it already.
+    """Return whether XLA compiles a training, or 'auto' to use what XLA has compiled before.
 
     The choice follows from what is asked for and from sizes, never from a clock.
     """
@@ -90,7 +90,7 @@ def _worth() -> float:
 
 
 def evaluates_by_xla(models: Models, source: Dataset, settings: Settings, xla: Any) -> Any:
-    """Return whether XLA compiles the evaluations of a training, which is compiled or not."""
+    """Return whether XLA compiles evaluations; `xla` says the same of the training itself."""
     if xla is not True or settings.jit != 'auto':
         return xla
     checks = seconds(models, source, settings) / settings.validate_every / 3
@@ -106,7 +106,7 @@ def seconds(models: Models, source: Dataset, settings: Settings) -> float:
 
 
 def batches_in_a_call(models: Models, source: Dataset, shown: bool) -> int:
-    """Return how many batches are computed in one call, so that a bar moves and Ctrl-C is heard."""
+    """Return the maximum number of batches in a call, so that progress shows and Ctrl-C works."""
     if not source.block:
         return 1
     return max(1, int((0.2 if shown else 1.0) / _update(models, source)))

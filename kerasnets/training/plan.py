@@ -94,7 +94,7 @@ class Plan:
 
     @property
     def chooses(self) -> bool:
-        """Whether there may be several checks, so that one of them is the best."""
+        """Whether the training has more than one epoch, so that parameters can be compared."""
         one_pass = (
             self.max_updates is not None
             and self.steps is not None

@@ -59,7 +59,7 @@ class Sequence(Run):
 
 
 class Immediate(Run):
-    """A training without epochs: it is done when it is first asked for."""
+    """Runs a training without epochs in a single step."""
 
     def __init__(self, train: Callable[[], Pair]) -> None:
         self._train = train

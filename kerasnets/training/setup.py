@@ -1,4 +1,4 @@
-"""Checks what training was asked to do, and makes a `Trainer` for it."""
+"""Check the arguments of a training and build its `Trainer`."""
 
 from __future__ import annotations
 

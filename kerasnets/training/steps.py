@@ -125,8 +125,8 @@ class ProgramSteps:
         program: Any = self._program('train')
         held, further = self._current(), self._further(program)
         count = len(self.variables)
-        counts = [count for count in stretch.updates if count is not None]
-        steps = capacity(source, sum(counts) if counts else None)
+        known = [updates for updates in stretch.updates if updates is not None]
+        steps = capacity(source, sum(known) if known else None)
         for block in pack(source, stretch.updates, steps, most, program.rows):
             self._values, self._behind = held, True
             computed = program.train([*held, *further], block)

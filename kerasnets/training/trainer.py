@@ -197,7 +197,7 @@ class Trainer(Run):
         return self._rows[-1] if self._rows else self._partial
 
     def _hear(self, computed: Computed) -> bool:
-        """Hear of a call of a program; return whether to go on."""
+        """Record the results of a call; return False if training stops."""
         for i, (row, count) in enumerate(zip(computed.logs, computed.updates)):
             self.updates += count
             self.batch += count
@@ -304,7 +304,7 @@ class Trainer(Run):
 
     @property
     def _uses_averages(self) -> bool:
-        """Whether the optimizer keeps moving averages, which are the result of training."""
+        """Whether the optimizer averages the parameters (`use_ema`)."""
         return bool(getattr(self.optimizer, 'use_ema', False))
 
     @contextlib.contextmanager

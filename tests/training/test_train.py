@@ -9,6 +9,7 @@ from fresh import run
 import kerasnets
 from kerasnets.errors import ConfigurationError
 from kerasnets.programs.cache import CACHE
+from kerasnets.training import cost_model
 from kerasnets.training.patience import Patience
 
 RNG = np.random.default_rng(3)
@@ -259,6 +260,21 @@ def test_a_second_training_compiles_nothing():
     assert net.model.optimizer is optimizer
     assert CACHE.made == made
     np.testing.assert_allclose(float(net.model.optimizer.learning_rate), 0.2)
+
+
+def test_training_by_the_function_of_keras_gives_what_plain_keras_gives(monkeypatch):
+    """PyTorch and several devices train so, also where no callback listens."""
+    monkeypatch.setattr(cost_model, 'settings_for_keras', lambda *args: {'jit_compile': False})
+    net = kerasnets.Classifier([4, (5, 'tanh'), 3])
+    plain = keras.models.clone_model(net.model)
+    plain.set_weights(net.model.get_weights())
+    plain.compile(keras.optimizers.SGD(0.1), 'sparse_categorical_crossentropy')
+    plain.fit(X, Y, batch_size=96, epochs=1, shuffle=False, verbose=0)
+    net.train([X, Y], algo='sgd', learning_rate=0.1, batch_size=96, epochs=1)
+    for ours, theirs in zip(net.model.get_weights(), plain.get_weights()):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    net.train([X, Y], algo='sgd', learning_rate=0.1, epochs=12)
+    assert len(net.history) == 13
 
 
 def test_invalid_callbacks():
