@@ -267,7 +267,7 @@ class TensorBoard(keras.callbacks.Callback):
                 tf.summary.graph(call.get_concrete_function(inputs).graph)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        with self.writer.as_default(step=epoch):
+        with self.writer.as_default(step=epoch + 1):
             for name, value in (logs or {}).items():
                 part = 'valid' if name.startswith('val_') else 'train'
                 self.summary.scalar(f'{name.removeprefix("val_")}/{part}', value)
@@ -282,10 +282,10 @@ class TensorBoard(keras.callbacks.Callback):
     def _write(self, name: str, value: Any) -> None:
         """A parameter as a histogram and as an image."""
         if self.histograms:
-            self.summary.histogram(name, value)
+            self.summary.histogram(f'{name}/histogram', value)
         if self.images and value.ndim == 2:
             grey = 0.5 + value / (2 * (abs(value).max() or 1.0))
-            self.summary.image(name, grey[None, :, :, None])
+            self.summary.image(f'{name}/image', grey[None, :, :, None])
 
     def on_train_end(self, logs: Any = None) -> None:
         self.writer.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import numbers
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 
@@ -46,12 +46,18 @@ def suggest(word: Any, known: Any) -> str:
     return f' Did you mean {words[near[0]]!r}?' if near else ''
 
 
-def check_known(given: Any, known: Any, what: str) -> None:
+def check_known(
+    given: Iterable[Any], known: Iterable[Any], what: str, words: Mapping[str, str] | None = None
+) -> None:
     """Refuse the first name of `given` that is not in `known`.
 
-    Raises ConfigurationError, naming the nearest known one.
+    Raises ConfigurationError. It says what `words` has for that name, which others use for
+    something known; else the nearest known name.
     """
+    known = list(known)
     for name in given:
+        if name not in known and name in (words or {}):
+            raise ConfigurationError(f'unknown {what} {name!r}. {(words or {})[name]}')
         if name not in known:
             raise ConfigurationError(
                 f'unknown {what} {name!r}.{suggest(name, known)} '

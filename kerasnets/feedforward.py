@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from kerasnets import deprecated
 from kerasnets.data.array_spec import end_to_end
 from kerasnets.errors import ConfigurationError, DataError, pick
+from kerasnets.layers import activation_of
 from kerasnets.losses import Loss
 from kerasnets.network import Network
 from kerasnets.typing import Array, Data, Found, Layers, Path, Seed, Tensor
+
+#: Activations whose values may be negative or above 1.
+NO_PROBABILITIES = [
+    getattr(keras.activations, name)
+    for name in (
+        'linear',
+        'tanh',
+        'relu',
+        'elu',
+        'gelu',
+        'leaky_relu',
+        'relu6',
+        'selu',
+        'silu',
+        'softplus',
+        'softsign',
+    )
+]
 
 __all__ = ['Autoencoder', 'Classifier', 'Regressor']
 
@@ -95,6 +116,24 @@ class Autoencoder(Regressor):
     """
 
     TARGET = 'in:out'
+
+    def __init__(
+        self,
+        layers: Layers = (),
+        loss: Any = 'mse',
+        weighted: bool = False,
+        rng: Seed = 13,
+        **keywords: Any,
+    ) -> None:
+        super().__init__(layers, loss, weighted, rng, **keywords)
+        if self._nodes:
+            first, last = self._nodes[0].output.shape[-1], self._nodes[-1].output.shape[-1]
+            if None not in (first, last) and first != last and self.losses[0].target == 'in:out':
+                raise ConfigurationError(
+                    f'an autoencoder gives its inputs back: expected {first} values from the last '
+                    f'layer, {self._nodes[-1].spec.entry!r}, as the inputs have, got {last}. '
+                    f'Add an output of {first}, such as [{first}, {last}, {first}].'
+                )
 
     def encode(
         self, x: Data, layer: Any = None, sample: bool = False, **regularizers: Any
@@ -201,12 +240,26 @@ class Classifier(Network):
         **keywords: Any,
     ) -> None:
         super().__init__(layers, loss=loss, weighted=weighted, rng=rng, **keywords)
+        if self._nodes:
+            self._warn_without_probabilities()
         self.class_names = None if class_names is None else list(class_names)
         classes = self._nodes[-1].output.shape[-1] if self._nodes else None
         if class_names is not None and classes not in (None, len(class_names)):
             raise ConfigurationError(
                 f'expected class_names of {classes} classes, the size of the last layer, got '
                 f'{len(class_names)}: {self.class_names!r:.60}.'
+            )
+
+    def _warn_without_probabilities(self) -> None:
+        """Warn of an activation of the last layer whose outputs are no probabilities."""
+        last = self._nodes[-1]
+        activation = activation_of(last.layer)
+        if activation in NO_PROBABILITIES and any(loss.kind.logits for loss in self.losses):
+            warnings.warn(
+                f'the last layer, {last.spec.entry!r}, has the activation {activation.__name__!r}, '
+                'so its outputs are no probabilities. If it is a hidden layer, add the output, '
+                'the number of classes; else make it softmax.',
+                stacklevel=3,
             )
 
     def predict(self, x: Data, names: bool = False, **regularizers: Any) -> Found:

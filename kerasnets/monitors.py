@@ -12,6 +12,9 @@ from keras import ops
 
 from kerasnets.errors import ConfigurationError, suggest
 
+#: Names of the accuracy that fits the shapes of targets and outputs.
+ACCURACY = ('accuracy', 'acc')
+
 
 @dataclasses.dataclass(frozen=True)
 class Monitor:
@@ -68,7 +71,8 @@ def build(asked: Any) -> Any:
         )
     for item in asked.items() if isinstance(asked, Mapping) else asked or ():
         if isinstance(item, (str, keras.metrics.Metric)):
-            metric(item)
+            if item not in ACCURACY:
+                metric(item)
             metrics.append(item)
         elif isinstance(item, (tuple, list)) and len(item) == 2 and isinstance(item[0], str):
             monitors += [Monitor(item[0], *level) for level in _levels(item[1])]
@@ -105,17 +109,73 @@ def _levels(levels: Any) -> Iterator[Any]:
             )
 
 
-def metric(asked: Any) -> Any:
-    """A Keras metric from its name, or as it is; ConfigurationError if there is none."""
+def metric(asked: Any) -> keras.metrics.Metric:
+    """Return a Keras metric from its name, or unchanged.
+
+    Raises ConfigurationError for an unknown name.
+    """
     if isinstance(asked, keras.metrics.Metric):
         return asked
     try:
-        found = keras.metrics.get(asked)
+        chosen = keras.metrics.get(asked)
     except (ValueError, TypeError):
         raise ConfigurationError(
             f'unknown metric {asked!r}.{suggest(asked, dir(keras.metrics))} '
             'Known: those of keras.metrics, by name or as they are.'
         ) from None
-    if isinstance(found, keras.metrics.Metric):
-        return found
-    return keras.metrics.MeanMetricWrapper(found, name=asked)
+    if isinstance(chosen, keras.metrics.Metric):
+        return chosen
+    return keras.metrics.MeanMetricWrapper(chosen, name=asked)
+
+
+def metric_of(asked: Any, target: Any, output: Any) -> keras.metrics.Metric:
+    """Return a Keras metric that compares these targets and outputs.
+
+    As in Keras, 'accuracy' and 'acc' are the accuracy for the shapes of the two.
+
+    Parameters
+    ----------
+    asked : str or keras.metrics.Metric
+    target, output : KerasTensor
+        Targets are labels if they have one axis less.
+
+    Raises
+    ------
+    ConfigurationError
+        For an unknown name, or if the metric cannot compare tensors of these shapes.
+    """
+    chosen = _accuracy(asked, target, output) if asked in ACCURACY else metric(asked)
+    lengths = [_length_unlike(output.shape[1:], start) for start in (13, 29, 53)]
+    zeros = [
+        ops.zeros([n or lengths[min(i, 2)] for i, n in enumerate(t.shape)], t.dtype)
+        for t in (target, output)
+    ]
+    try:
+        with keras.StatelessScope():
+            chosen.update_state(*zeros)
+    except Exception:
+        labels = len(target.shape) < len(output.shape)
+        raise ConfigurationError(
+            f'the metric {chosen.name!r} cannot compare targets of shape {tuple(target.shape)} '
+            f'with outputs of shape {tuple(output.shape)}. '
+            + (
+                "For labels, write 'accuracy', or one that begins with 'sparse_', such as "
+                "'sparse_top_k_categorical_accuracy'."
+                if labels
+                else 'Choose another metric.'
+            )
+        ) from None
+    return chosen
+
+
+def _accuracy(name: str, target: Any, output: Any) -> keras.metrics.Metric:
+    if output.shape[-1] == 1:
+        return keras.metrics.BinaryAccuracy(name=name)
+    if len(target.shape) < len(output.shape):
+        return keras.metrics.SparseCategoricalAccuracy(name=name)
+    return keras.metrics.CategoricalAccuracy(name=name)
+
+
+def _length_unlike(lengths: Any, start: int) -> int:
+    """Return a length from `start` on that none of an output's axes has."""
+    return next(n for n in range(start, start + len(lengths) + 1) if n not in lengths)

@@ -10,7 +10,7 @@ from kerasnets.data.array_spec import turn
 from kerasnets.data.columns import Columns
 from kerasnets.data.data_spec import DataSpec
 from kerasnets.data.history import History
-from kerasnets.errors import ConfigurationError
+from kerasnets.errors import ConfigurationError, suggest
 from kerasnets.files.persistence import Persistent
 from kerasnets.graph.layer_list import LayerList
 from kerasnets.graph.models import Models
@@ -26,6 +26,24 @@ from kerasnets.training.patience import advise
 from kerasnets.training.run import Run, Sequence
 from kerasnets.training.setup import Trainable
 from kerasnets.typing import Data, Found, Layers, Monitors, Seed, Tensor
+
+#: Methods of Keras' models and scikit-learn's estimators -> what to write here.
+METHODS = {
+    'fit': 'Write train([inputs, targets]).',
+    'compile': 'Leave it out: give loss= to the network, and algo= and learning_rate= to train().',
+    'partial_fit': 'Write train([inputs, targets], epochs=1, continue_=True).',
+    'train_on_batch': 'Write train([inputs, targets], epochs=1, continue_=True).',
+    'fit_generator': 'Write train(generator, train_batches=100).',
+    'save_weights': 'Write save(path), or model.save_weights(path) for Keras.',
+    'load_weights': 'Write kerasnets.load(path), or model.load_weights(path) for Keras.',
+    'count_params': 'Write num_params.',
+    'get_weights': 'Write [p.get_value() for p in params], or model.get_weights() for Keras.',
+    'set_weights': 'Write find(layer, param).set_value(array), or model.set_weights for Keras.',
+    'get_layer': 'Write find(layer, param) for a parameter, or model.get_layer(name) for Keras.',
+    'trainable_variables': 'Write model.trainable_variables.',
+    'optimizer': 'Give algo= to train().',
+    'predict_classes': 'Write predict() of a Classifier.',
+}
 
 
 class Network(Persistent, Symbols, LayerList):
@@ -96,6 +114,13 @@ class Network(Persistent, Symbols, LayerList):
         if loss is not None:
             target: dict[str, Any] = {'target': self.TARGET} if self.TARGET else {}
             self.set_loss(loss, weighted=weighted, **target)
+
+    def __getattr__(self, name: str) -> Any:
+        """Raise the AttributeError that names our word, for a method of Keras or scikit-learn."""
+        remedy = f' {METHODS[name]}' if name in METHODS else suggest(name, dir(type(self)))
+        raise AttributeError(
+            f'a {type(self).__name__} has no {name!r}.{remedy}', name=name, obj=self
+        )
 
     # Losses
 

@@ -52,16 +52,20 @@ def learning_curves(net: Any, monitor: str = 'loss', axes: Any = None) -> Figure
     history = getattr(net, 'history', net)
     if not history:
         raise ConfigurationError('there is no history yet. Train the network first.')
-    named = {name: name for name in history[0] if not name.startswith('val_')}
+    named = {name: name for row in history for name in row if not name.startswith('val_')}
     monitor = pick(named, monitor, 'the history has no monitor')
     axes = _axes(axes)
     for key, label in ((monitor, 'training'), (f'val_{monitor}', 'validation')):
-        rows = [row for row in history if key in row]
-        if rows:
-            xy = [row['epoch'] for row in rows], [row[key] for row in rows]
-            axes.plot(*xy, label=label, marker='.' if len(rows) < 30 else None)
+        count = sum(key in row for row in history)
+        if count:
+            epochs = [row['epoch'] for row in history]
+            values = [row.get(key, np.nan) for row in history]  # epochs without it are gaps
+            if key.startswith('val_'):  # validation is not each epoch
+                epochs, values = zip(*((e, v) for e, v in zip(epochs, values) if v == v))
+            axes.plot(epochs, values, label=label, marker='.' if count < 30 else None)
     axes.set(xlabel='epoch', ylabel=monitor)
-    if all(row[monitor] > 0 for row in history) and monitor in ('loss', 'err'):
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    if monitor in ('loss', 'err') and all(row.get(monitor, 1) > 0 for row in history):
         axes.set_yscale('log')
     axes.legend()
     return axes.figure

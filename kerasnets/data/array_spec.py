@@ -15,6 +15,10 @@ from typing import Any
 import numpy as np
 
 from kerasnets.errors import DataError
+from kerasnets.typing import Array
+
+#: What to do about labels that are no numbers from 0 on.
+ENCODE = 'Number the classes: labels, names = kerasnets.util.encode_labels(labels).'
 
 #: Values that one step of a check reads, which bounds its memory.
 CHUNK = 2**22
@@ -94,13 +98,22 @@ class ArraySpec:
             self._check_shape(data.shape)
             self._check_values(data.data, 'value')
             return data
-        array = self._as_array(data)
+        array = self._with_axes(self._as_array(data))
         if self.kind == 'weights' and 0 < array.ndim < len(self.shape):
             return self._fewer(array)
         self._check_shape(array.shape)
         if 0 in array.shape[1:]:
             raise DataError(f'{self.name}: expected no axis of length 0, got {array.shape}.')
         self._check(array)
+        return array
+
+    def _with_axes(self, array: Any) -> Any:
+        """Return the array with a last axis of length 1 added or removed, as the spec has it."""
+        more = array.ndim - len(self.shape)
+        if self.kind == 'labels' and more == 1 and array.shape[-1] == 1:
+            return array[..., 0]
+        if self.kind == 'values' and more == -1 and array.ndim and self.shape[-1] == 1:
+            return array[..., None]
         return array
 
     def _fewer(self, array: Any) -> Any:
@@ -137,7 +150,7 @@ class ArraySpec:
         one = dataclasses.replace(
             self, name=f'{self.name}, sequence {i}', shape=self.shape[1:], ragged=False
         )
-        array = one._as_array(data)
+        array = one._with_axes(one._as_array(data))
         one._check_shape(array.shape, first=0)
         one._check(array, 'step')
         return array
@@ -146,6 +159,12 @@ class ArraySpec:
         if hasattr(data, 'tocsr'):
             raise DataError(
                 f'{self.name}: expected an array, got a sparse matrix. Call its toarray().'
+            )
+        if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+            row = int(np.argwhere(np.ma.getmaskarray(data))[0][0])
+            raise DataError(
+                f'{self.name}: expected an array without masked values, got one in row {row}. '
+                'Fill them, such as array.filled(0), or remove these rows.'
             )
         try:
             array = np.asarray(data)
@@ -159,12 +178,10 @@ class ArraySpec:
             array = _numbers(array)
         if array.dtype.kind in 'fiub':
             return array
-        remedy = (
-            'Number the classes: labels, names = kerasnets.util.encode_labels(labels).'
-            if self.kind == 'labels'
-            else 'Convert it to numbers first, such as array.astype("float32").'
+        raise DataError(
+            f'{self.name}: expected numbers, got {_not_numbers(data, array)}. '
+            + (ENCODE if self.kind == 'labels' else 'Convert them to numbers first.')
         )
-        raise DataError(f'{self.name}: expected numbers, got dtype {array.dtype}. {remedy}')
 
     def _check_shape(self, shape: Any, first: Any = 1) -> None:
         """Axes from `first` on must have the spec's lengths; the number of axes, too."""
@@ -183,14 +200,24 @@ class ArraySpec:
 
     def _hint(self, shape: Any) -> Any:
         ndim, want = len(shape), self.shape[1:2]
-        if ndim == len(self.shape) > 1 and want != (None,) and shape[:1] == want != shape[1:2]:
+        of_steps = len(self.shape) > 2 or (self.kind != 'values' and len(self.shape) == 2)
+        same = ndim == len(self.shape) and want != (None,)
+        if of_steps and same and shape[:1] == want != shape[1:2]:
             return (
                 ' Time seems to be its first axis. Give (examples, time, …) as for the inputs, '
                 'or make the network with time_major=True.'
             )
         if self.kind == 'labels' and ndim == len(self.shape) + 1:
             return ' Labels are integers, not one-hot rows: use array.argmax(axis=-1).'
-        if self.kind == 'values' and ndim == len(self.shape) - 1:
+        if self.kind == 'labels' and ndim == 1 < len(self.shape) - 1:
+            return " For one label for each example, put 'flat' before the dense layers."
+        if self.kind == 'labels' and ndim == len(self.shape) - 1 == 1:
+            return (
+                ' For one label for each sequence, write the last recurrent layer as '
+                "dict(form='rnn', size=20, return_sequences=False), with your form and size."
+            )
+        fits = all(want in (None, got) for want, got in zip(self.shape[1:], shape))
+        if self.kind == 'values' and ndim == len(self.shape) - 1 and fits:
             return ' For one example, add an axis: array[None].'
         return ''
 
@@ -199,12 +226,19 @@ class ArraySpec:
 
     def _check_values(self, array: Any, row: Any = 'row') -> None:
         if array.dtype.kind == 'f':
+            limit = np.finfo(self.dtype).max if 'float' in self.dtype else np.inf
             for start, rows in _chunks(array):
-                # a sum is cheaper than a flag per value, and not finite if any value is not
+                # NaN and infinities reach the sum, and cost less than a flag for each value
                 with np.errstate(all='ignore'):
                     clean = np.isfinite(rows.sum())
                 if not clean:
                     self._refuse(start, rows, ~np.isfinite(rows), 'finite numbers', row)
+                if (
+                    rows.dtype.itemsize > 4
+                    and max(rows.max(initial=0), -rows.min(initial=0)) > limit
+                ):
+                    what = f'numbers of at most {limit:.2g}, the largest {self.dtype}'
+                    self._refuse(start, rows, abs(rows) > limit, what, row)
         if self.kind == 'weights':
             for start, rows in _chunks(array):
                 self._refuse(start, rows, rows < 0, 'weights of 0 or more', row)
@@ -219,16 +253,44 @@ class ArraySpec:
                 self._refuse(start, rows, ~whole, what, row)
             if rows.size and (rows.min() < 0 or rows.max() >= top):
                 wrong = (rows < 0) | (rows >= top)
-                what = f'labels of 0 to {top - 1}, for {top} classes'
-                self._refuse(start, rows, wrong, what, row)
+                what = f'labels of 0 to {top - 1}, for {top} class' + 'es' * (top > 1)
+                self._refuse(start, rows, wrong, what, row, _labels_remedy(array, top))
 
-    def _refuse(self, start: Any, rows: Any, wrong: Any, expected: Any, row: Any) -> None:
+    def _refuse(
+        self, start: Any, rows: Any, wrong: Any, expected: str, row: str, remedy: str = ''
+    ) -> None:
         if wrong.any():
             first = np.argwhere(wrong)[0]
             raise DataError(
                 f'{self.name}: expected {expected}, got {rows[tuple(first)]} '
-                f'in {row} {start + first[0]}. Fix or remove that {row}.'
+                f'in {row} {start + first[0]}. ' + (remedy or f'Fix or remove that {row}.')
             )
+
+
+def _not_numbers(data: Any, array: Array) -> str:
+    """Describe the first part of the data that is no number, with its column or its row."""
+    columns = getattr(data, 'columns', None)
+    if columns is not None:
+        for name in columns:
+            if np.asarray(data[name]).dtype.kind not in 'fiub':
+                return f'column {name!r} of dtype {data[name].dtype}'
+    if array.dtype == object:
+        for place in np.ndindex(array.shape):
+            if not _is_number(array[place]):
+                return f'{array[place]!r} in row {place[0] if place else 0}'
+    return f'dtype {array.dtype}'
+
+
+def _labels_remedy(array: Array, classes: int) -> str:
+    """Return what to do about labels outside of the range of the classes."""
+    if classes == 1:
+        return 'Give the network one output for each class, such as 2 for labels of 0 and 1.'
+    values = np.unique(array)
+    if len(values) <= classes:
+        return f'Labels start at 0. {ENCODE}'
+    if values[0] >= 0 and values[-1] < 2 * len(values):
+        return f'Make the last layer of size {int(values[-1]) + 1}, or fix the labels.'
+    return ''
 
 
 def _numbers(array: Any) -> Any:
@@ -308,6 +370,8 @@ def fill(specs: Any, arrays: Any, what: Any = 'data') -> Any:
         hint = ''
         if len(arrays) == len(specs) + 1:
             hint = ' For weights, make the network with weighted=True.'
+        elif len(arrays) < len(specs):
+            hint = ' Pass them as one list: [inputs, targets].'
         raise DataError(f'{what}: expected {len(specs)} arrays ({names}), got {len(arrays)}.{hint}')
     taken = [spec.take(array) for spec, array in zip(specs, arrays)]
     for spec, array in zip(specs[1:], taken[1:]):

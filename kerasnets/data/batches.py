@@ -52,6 +52,8 @@ def dataset(
     batch_size = positive(batch_size, 'batch_size')
     if batches is not None:
         batches = positive(batches, f'{what}_batches')
+    if hasattr(source, 'shape') and not callable(source):
+        source = [source]  # a bare array, where the network takes only one
     if isinstance(source, (list, tuple)):
         return Arrays(source, fit, what, batch_size, batches)
     return Stream(source, fit, what, batches)
@@ -331,6 +333,13 @@ class Stream(Dataset):
         try:
             batch = self.source() if callable(self.source) else next(self.source)
         except StopIteration:
+            if not callable(self.source):
+                raise DataError(
+                    f'{self.what}: {self.name} is a generator, which is read once only, and ended '
+                    f'after {self.drawn} batches, of which this training needs more. Pass a '
+                    'function that returns the next batch, or an object whose __iter__ starts '
+                    'anew for each epoch, such as a tf.data.Dataset.'
+                ) from None
             raise DataError(
                 f'{self.what}: {self.name} ended after {self.drawn} batches, of which an '
                 f'epoch has {self.batches}. Say {self.what}_batches={self.drawn or 1} for '

@@ -136,7 +136,8 @@ class DataSpec:
 
         def ragged(shape: Any) -> Any:  # the array for the next spec
             given = rest[len(specs) : len(specs) + 1]
-            return padded and any(is_ragged(array, len(shape)) for array in given)
+            axes = {len(shape), len(shape) + 1 if loss.of_labels else len(shape) - 1}
+            return padded and any(is_ragged(array, n) for array in given for n in axes)
 
         if loss.target is None:
             name = f'targets ({loss.output_name or self.nodes[-1].name!r})'
@@ -233,7 +234,9 @@ class DataSpec:
         """The spec, for sequences of different lengths if that is what has come."""
         free = len(spec.shape) > 1 and spec.shape[1] is None
         spec = dataclasses.replace(spec, longest=self.longest if free else None)
-        if not free or not is_ragged(x, len(spec.shape)):
+        axes = len(spec.shape)
+        one = axes == 3 and spec.kind == 'values' and spec.shape[-1] == 1  # one value a step
+        if not free or not (is_ragged(x, axes) or (one and is_ragged(x, axes - 1))):
             return spec
         check(self.nodes)
         return dataclasses.replace(spec, ragged=True, masked=True)
@@ -248,6 +251,8 @@ class DataSpec:
             got = getattr(array, 'shape', ())
             if spec.kind == 'labels' and self._spreads(values):
                 got = (*got, values.shape[-1])
+            elif len(got) == len(values.shape) - 1 and values.shape[-1] == 1:
+                got = (*got, 1)
             if len(got) != len(values.shape) or 0 in got[1:]:
                 return whole
             want = zip(got[1:], values.shape[1:])

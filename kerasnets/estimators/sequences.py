@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 from sklearn import base
 from sklearn.metrics import r2_score
@@ -24,10 +26,19 @@ class _OfSequences(Estimator):
 
     _whole = False
 
-    def _hidden(self) -> Any:
-        """The hidden layers; the last one gives no sequence where each has one target."""
+    def _hidden(self) -> list[Any]:
+        """Return the hidden layers.
+
+        Sizes alone become LSTM layers. Where each sequence has one target, the last recurrent
+        layer returns its last step only.
+        """
         hidden = super()._hidden()
-        return [*hidden[:-1], _at_the_end(hidden[-1])] if self._whole else hidden
+        if all(isinstance(entry, numbers.Integral) for entry in hidden):
+            hidden = [(entry, 'lstm') for entry in hidden]
+        last = next((i for i in range(len(hidden))[::-1] if not _is_dense(hidden[i])), None)
+        if self._whole and last is not None:
+            hidden[last] = _at_the_end(hidden[last])
+        return hidden
 
 
 class SequenceClassifier(Classifying, _OfSequences):
@@ -134,6 +145,11 @@ class SequenceRegressor(base.RegressorMixin, _OfSequences):
 
     def _rows(self, target: Any) -> int:
         return 1 if self._whole else len(target)
+
+
+def _is_dense(entry: Entry) -> bool:
+    """Return whether an entry of the list of layers is a dense layer."""
+    return not isinstance(entry, keras.Layer) and parse(entry, 1, previous='in').form == 'ff'
 
 
 def _at_the_end(entry: Entry) -> Any:

@@ -90,8 +90,8 @@ def load(source: Any, cls: Any, max_params: Any = None, max_values: Any = None) 
             raise FileError(
                 'the file holds only weights. Build the network and call its load_weights().'
             )
-        policy.check(found, max_params, max_values)
-        with _named(path, suffix) as link:
+        objects = policy.check(found, max_params, max_values)
+        with _named(path, suffix) as link, keras.saving.custom_object_scope(objects):
             model = keras.saving.load_model(link)
             if suffix == '.h5' and found.optimizer:
                 _restore_optimizer(model, link)
@@ -158,6 +158,14 @@ def _write(net: Any, path: Any, suffix: Any, members: Any) -> None:
             handle.write(made)
             handle.write(atomic.seal(made))
     found = contents.read(path)
+    try:
+        policy.check_names(found)
+    except FileError as cause:
+        raise FileError(
+            f'the network would not open again: {cause} Write a function of your own under '
+            '@keras.saving.register_keras_serializable(), or save the parameters alone, as '
+            ".weights.h5. net.model.save('a.keras') writes a file for Keras."
+        ) from None
     kept = {contents.digest(keras.ops.convert_to_numpy(w)) for w in net.model.weights}
     if json.dumps(found.about) != about or not kept <= contents.digests(path):
         raise FileError(

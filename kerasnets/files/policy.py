@@ -44,6 +44,13 @@ REFUSED = {
 #: Modules whose functions a file may name.
 FUNCTIONS = ('activations', 'losses', 'metrics', 'initializers', 'regularizers', 'constraints')
 
+#: Functions of keras.ops that a file may name as an activation: one value for each value.
+ELEMENTWISE = frozenset(
+    'abs absolute arccos arccosh arcsin arcsinh arctan arctanh cbrt ceil cos cosh deg2rad erf exp '
+    'exp2 expm1 floor log log10 log1p log2 negative rad2deg reciprocal round rsqrt sign sin sinc '
+    'sinh sqrt square tan tanh trunc'.split()
+)
+
 #: What a description may hold that is neither a class nor a function.
 VALUES = {'__keras_tensor__', '__tensor__', '__numpy__', '__bytes__', '__ellipsis__', '__slice__'}
 
@@ -74,8 +81,21 @@ FREE = 2**16
 UNROLLED = 2**12
 
 
-def check(contents: Any, max_params: Any = None, max_values: Any = None) -> None:
+def check_names(contents: Any) -> dict[str, Any]:
+    """Refuse a file that names what `check` refuses, such as a function that is unknown here.
+
+    Returns what it names that was registered with Keras, or stands in keras.ops, by name.
+    """
+    objects: dict[str, Any] = {}
+    for part in (contents.config, contents.training, contents.about):
+        objects |= _check_part(part, math.inf)
+    return objects
+
+
+def check(contents: Any, max_params: Any = None, max_values: Any = None) -> dict[str, Any]:
     """Refuse a file that violates the policy.
+
+    Returns what it names that was registered with Keras, or stands in keras.ops, by name.
 
     Parameters
     ----------
@@ -105,6 +125,7 @@ def check(contents: Any, max_params: Any = None, max_values: Any = None) -> None
         )
     compare(model, contents.weights)
     _check_outputs(model, WIDEST if max_values is None else max_values)
+    return objects
 
 
 def _check_outputs(model: Any, limit: int) -> None:
@@ -174,6 +195,8 @@ def _check_part(part: Any, limit: Any) -> Any:
         if not isinstance(value, dict):
             continue
         owner = _name(value) or owner
+        if isinstance(value.get('activation'), dict) and 'class_name' not in value['activation']:
+            raise FileError(f'{owner} has a lambda as its activation, which is code in the file.')
         if isinstance(value.get('class_name'), str):
             objects |= _registered(value, owner)
         for key, inner in value.items():
@@ -214,6 +237,8 @@ def _registered(value: Any, owner: Any) -> Any:
         name = value.get('config')
         if any(hasattr(getattr(keras, where), str(name)) for where in FUNCTIONS):
             return {}
+        if name in ELEMENTWISE and hasattr(keras.ops, name):
+            return {name: getattr(keras.ops, name)}
         registered = name
     elif _is_known(module, name):
         return {}

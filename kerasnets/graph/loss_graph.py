@@ -254,11 +254,6 @@ def _logits(nodes: Any, name: str) -> Any:
     if node is None or part != 'out':
         return None
     activation = layers.activation_of(node.layer)
-    if activation is keras.activations.linear:
-        raise node.spec.error(
-            'a classifier reads probabilities from this layer, but its activation is linear. '
-            "Make it softmax: (classes, 'softmax')."
-        )
     softmax = isinstance(node.layer, keras.layers.Softmax)
     if (softmax or activation is keras.activations.softmax) and 'pre' in node.outputs():
         return f'{layer_name}:pre'

@@ -75,6 +75,14 @@ class Form:
                 function.build((None, spec.size))  # before any loop that calls it
         direction = ['direction'] if 'go_backwards' in known else []
         check_known(kwargs, {*known, *self.own, *direction}, f'keyword of {cls.__name__}')
+        missing = next((k for k in _required(cls) if k not in kwargs and not self.partner), None)
+        if missing is not None:
+            name = next((ours for ours, keras in self.renamed.items() if keras == missing), missing)
+            size = '' if spec.size is None else f'size={spec.size}, '
+            example = '(3, 3)' if '2' in spec.form else '3' if name == 'filter_size' else '...'
+            raise ConfigurationError(
+                f'it has no {name}. Write dict(form={spec.form!r}, {size}{name}={example}).'
+            )
         if 'seed' in known and keras.backend.backend() == 'torch':
             # on PyTorch Keras heeds the network's seed only where it is said, as the builder has it
             kwargs.setdefault('seed', random.randrange(2**31))
@@ -128,6 +136,14 @@ def keywords(cls: Any) -> Any:
     own = inspect.signature(cls.__init__).parameters.values()
     named = [p.name for p in own if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     return [*named[1:], *COMMON]
+
+
+def _required(cls: Any) -> list[str]:
+    """Return the keywords without which a Keras layer cannot be made."""
+    if isinstance(cls, OverCell):
+        return []
+    own = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    return [p.name for p in own if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
 
 
 class OverCell:

@@ -17,11 +17,19 @@ def of_models(models: Models, losses: bool) -> Models:
     """Return models over layers of equal configuration, with variables of their own.
 
     They have the losses of the network if `losses` is true.
+
+    Raises
+    ------
+    key.UnknownError
+        If the configuration of a layer does not make it again.
     """
     nodes: list[Node] = []
     with keras_facts.seeded():
         for node in models.nodes:
-            layer = type(node.layer).from_config(node.layer.get_config())
+            try:
+                layer = type(node.layer).from_config(node.layer.get_config())
+            except Exception as error:  # such as a function that is not registered with Keras
+                raise key.UnknownError('a layer that its configuration does not make') from error
             given = layer if node.spec.layer is not None else None  # no layer of the network
             spec = dataclasses.replace(node.spec, layer=given, entry=repr(node.spec.entry))
             if spec.form == 'input':

@@ -9,7 +9,7 @@ from keras import ops
 
 from kerasnets import devices
 from kerasnets.devices import replicas, total
-from kerasnets.monitors import metric
+from kerasnets.monitors import metric_of
 
 
 class Objective(keras.Model):
@@ -47,7 +47,11 @@ class Objective(keras.Model):
         objective.penalty = keras.metrics.Mean(name='penalty')
         objective.means = [keras.metrics.Mean(name=f'loss_{i}') for i in range(len(graph.losses))]
         objective.monitor_means = {name: keras.metrics.Mean(name=name) for name in graph.monitors}
-        objective.keras_metrics = [metric(asked) for asked in metrics]
+        objective.keras_metrics = [
+            metric_of(asked, *outputs['compared'][:2])
+            for asked in metrics
+            if asked not in graph.monitors
+        ]
         objective.noises = graph.noises
         objective.factors = graph.factors
         objective.counts = rows

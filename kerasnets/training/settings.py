@@ -48,6 +48,43 @@ class Settings:
             raise ConfigurationError(f"expected jit as 'auto', True or False, got {self.jit!r}.")
 
 
+#: Keywords of Keras' and scikit-learn's training -> what to write here.
+WORDS = {
+    'lr': 'Write learning_rate=.',
+    'learning_rate_init': 'Write learning_rate=.',
+    'optimizer': "Write algo=, such as algo='adam', or a keras.optimizers.Optimizer.",
+    'solver': "Write algo=, such as algo='adam'.",
+    'x': 'Pass the arrays as one list: train([inputs, targets]).',
+    'y': 'Pass the arrays as one list: train([inputs, targets]).',
+    'validation_data': 'Write valid=[inputs, targets].',
+    'validation_split': 'Split the arrays, and write valid=[inputs, targets] for the second part.',
+    'validation_fraction': 'Split the arrays, and write valid=[inputs, targets] for a part.',
+    'validation_freq': 'Write validate_every=.',
+    'validation_steps': 'Write valid_batches=.',
+    'validation_batch_size': 'Write batch_size=, which validation uses too.',
+    'steps_per_epoch': 'Write train_batches=.',
+    'steps_per_execution': 'Leave it out: the number of batches in a call is chosen.',
+    'sample_weight': 'Build the network with weighted=True, and train([inputs, targets, weights]).',
+    'metrics': "Write monitors=, such as monitors=['accuracy'].",
+    'loss': 'Give it to the network: Classifier(layers, loss=...).',
+    'max_iter': 'Write epochs=.',
+    'nb_epoch': 'Write epochs=.',
+    'n_epochs': 'Write epochs=.',
+    'initial_epoch': 'Leave it out: epochs counts those of this call.',
+    'n_iter_no_change': 'Write patience=.',
+    'early_stopping': 'Write patience=, the validations without improvement before the end.',
+    'tol': 'Write min_improvement=.',
+    'alpha': 'Write weight_l2=.',
+    'shuffle': 'Leave it out: arrays are shuffled. Pass a function for an order of your own.',
+    'warm_start': 'Leave it out: train() goes on from the current parameters.',
+    'jit_compile': 'Write jit=.',
+    'clipnorm': 'Write max_gradient_norm=.',
+    'clipvalue': 'Write max_gradient_elem=.',
+    'random_state': 'Give rng= to the network: Classifier(layers, rng=1).',
+    'seed': 'Give rng= to the network: Classifier(layers, rng=1).',
+    'hidden_layer_sizes': 'Give the sizes to the network: Classifier([inputs, 100, classes]).',
+}
+
 #: Algorithms that train parts of a network, each with the algorithm `subalgo`.
 BY_PARTS = ('layerwise', 'pretrain', 'sample')
 
@@ -176,7 +213,8 @@ def algorithms(algo: Any, keywords: Any) -> list[tuple[Any, dict[str, Any]]]:
     taken = [_known(one if one not in BY_PARTS else keywords.get('subalgo')) for one in chosen]
     for name in keywords:
         if not any(name in known for known in taken):
-            check_known([name], {name for known in taken for name in known}, 'keyword of training')
+            known = {name for known in taken for name in known}
+            check_known([name], known, 'keyword of training', WORDS)
     single = len(chosen) == 1
     return [
         (one, {k: v for k, v in keywords.items() if (single or k in known) and _has(one, k)})
@@ -215,4 +253,4 @@ def check_keywords(algo: Any, keywords: Any, more: Any = ()) -> None:
     """Refuse keywords that training with an algorithm does not take."""
     algo = keywords.get('subalgo') if algo in BY_PARTS else algo
     known = [*_known(algo), *more, 'train', 'valid', 'algo']
-    check_known(keywords, known, 'keyword of training')
+    check_known(keywords, known, 'keyword of training', WORDS)
