@@ -339,7 +339,8 @@ class Network(Persistent, Symbols, LayerList):
     ) -> rate_search.RateCurve:
         """Find a learning rate by one update at each of many rates, from small to large.
 
-        The network is unchanged afterwards.
+        Then `steps` updates are made at parts of the rate where the loss fell most steeply, and at
+        the default rate; the best has the least loss. The network is unchanged afterwards.
 
         Parameters
         ----------

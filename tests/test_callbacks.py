@@ -51,7 +51,7 @@ def test_event_files_hold_the_scalars_that_training_returned(tmp_path):
         for name in ('loss', 'err', 'acc'):
             want = [pair[i][name] for pair in pairs]
             np.testing.assert_allclose(scalars(events, f'{name}/{part}'), want, rtol=1e-6)
-    assert [e.step for e in events.Tensors('loss/train')] == [0, 1, 2]
+    assert [e.step for e in events.Tensors('loss/train')] == [1, 2, 3]
 
 
 def test_one_run_for_each_training(tmp_path):
@@ -66,7 +66,7 @@ def test_histograms_when_asked(tmp_path):
     board = TensorBoard(tmp_path, histograms=True)
     net.train([X, Y], epochs=2, tensorboard=board)
     tags = set(read(board.run).Tags()['tensors'])
-    assert {'hid1.w', 'hid1.b', 'out.w', 'out.b'} <= tags
+    assert {f'{name}/histogram' for name in ('hid1.w', 'hid1.b', 'out.w', 'out.b')} <= tags
 
 
 def test_hyperparameters_of_training_and_of_regularizers(tmp_path):
@@ -93,12 +93,12 @@ def test_images_of_weights(tmp_path):
     board = TensorBoard(tmp_path, images=True)
     net.train([X, Y], epochs=1, tensorboard=board)
     events = read(board.run)
-    width, height, png = tf.make_ndarray(events.Tensors('hid1.w')[0].tensor_proto)
+    width, height, png = tf.make_ndarray(events.Tensors('hid1.w/image')[0].tensor_proto)
     assert (width, height) == (b'5', b'4')
     image = tf.io.decode_png(png).numpy()[:, :, 0] / 255
     w = net.find('hid1', 'w').get_value()
     np.testing.assert_allclose(image, 0.5 + w / (2 * abs(w).max()), atol=0.005)
-    assert 'hid1.b' not in events.Tags()['tensors']
+    assert 'hid1.b/image' not in events.Tags()['tensors']
 
 
 def test_the_graph_of_the_model(tmp_path):
@@ -137,7 +137,7 @@ def check_server(url, folder, training):
     shown = ask('scalars/scalars', run=run, tag='loss/train')
     assert [step for _, step, _ in shown] == [0, 1]
     assert shown[-1][2] == pytest.approx(training['loss'], rel=1e-5)
-    assert 'hid1.w' in ask('histograms/tags')[run]
+    assert 'hid1.w/histogram' in ask('histograms/tags')[run]
 
 
 def test_a_sample_of_text_each_epoch(tmp_path):

@@ -208,5 +208,5 @@ def test_objects_that_are_numbers_are_numbers():
     frame.loc[1, 'b'] = None
     with pytest.raises(kerasnets.DataError, match='finite numbers, got nan in row 1'):
         net.predict(frame)
-    with pytest.raises(kerasnets.DataError, match='expected numbers, got dtype object'):
+    with pytest.raises(kerasnets.DataError, match="expected numbers, got '2' in row 0"):
         net.predict(np.array([[1, '2'], [3, 4]], object))

@@ -1,12 +1,20 @@
 """Mistakes in the calls that people make most, and what is said of each."""
 
+import inspect
+import io
+import re
+import warnings
+
 import keras
 import numpy as np
+import pandas
 import pytest
 
 import kerasnets
-from kerasnets import activations, initializers, optimizers, util
+from kerasnets import activations, initializers, network, optimizers, util
 from kerasnets.errors import ConfigurationError, DataError, FileError
+from kerasnets.estimators import SequenceClassifier
+from kerasnets.training import settings
 
 X, Y = np.eye(4, dtype='f'), np.array([0, 1, 2, 0])
 SEQUENCES = [np.ones((n, 3), 'f') for n in (2, 4)]
@@ -39,9 +47,61 @@ MISTAKES = {
         lambda: recurrent().train([SEQUENCES, [s[:, :2] for s in SEQUENCES]], contractive=0.1),
         'sequences of equal length, got padded ones',
     ),
-    'probabilities of a linear layer': (
-        lambda: kerasnets.Classifier([4, (3, 'linear')]).train([X, Y]),
-        'its activation is linear',
+    'labels from 1 on': (
+        lambda: classifier().train([X, Y + 1]),
+        'labels of 0 to 2, for 3 classes, got 3 in row 2. Labels start at 0. Number the classes',
+    ),
+    'one output for two classes': (
+        lambda: kerasnets.Classifier([4, 1]).train([X, np.minimum(Y, 1)]),
+        'for 1 class, got 1 in row 1. Give the network one output for each class',
+    ),
+    'more classes than outputs': (
+        lambda: classifier().train([X, np.arange(4)]),
+        'Make the last layer of size 4, or fix the labels',
+    ),
+    'labels that are words': (
+        lambda: classifier().train([X, np.array(['a', 'b', 'c', 'a'], object)]),
+        "expected numbers, got 'a' in row 0. Number the classes: .*encode_labels",
+    ),
+    'a column of words': (
+        lambda: classifier().train([pandas.DataFrame(X).assign(c='w').iloc[:, [0, 1, 2, 4]], Y]),
+        "expected numbers, got column 'c'",
+    ),
+    'masked values': (
+        lambda: classifier().predict(np.ma.masked_equal(X, 1)),
+        'without masked values, got one in row 0. Fill them',
+    ),
+    'values beyond float32': (
+        lambda: classifier().predict(np.eye(4) * 1e39),
+        'numbers of at most 3.4e.38, the largest float32, got 1e.39 in row 0',
+    ),
+    'one label for each sequence of a classifier of steps': (
+        lambda: kerasnets.recurrent.Classifier([3, (4, 'rnn'), 2]).train(
+            [np.ones((2, 5, 3)), np.zeros(2, int)]
+        ),
+        'For one label for each sequence, write the last recurrent layer as .*return_sequences',
+    ),
+    'an image without flat': (
+        lambda: kerasnets.Classifier(
+            [(6, 6, 1), dict(form='conv2', size=2, filter_size=(3, 3)), 3]
+        ).train([np.ones((2, 6, 6)), np.zeros(2, int)]),
+        "put 'flat' before the dense layers",
+    ),
+    'a convolution without filters': (
+        lambda: kerasnets.Classifier([(6, 6, 1), (4, 'conv2', 'relu'), 'flat', 3]),
+        "it has no filter_size. Write dict.form='conv2', size=4, filter_size=.3, 3",
+    ),
+    'an autoencoder that ends otherwise': (
+        lambda: kerasnets.Autoencoder([64, 16]),
+        r'expected 64 values from the last layer, 16, .* Add an output of 64, such as \[64, 16, 64',
+    ),
+    'a generator for more than one pass': (
+        lambda: classifier().train(iter([[X, Y]] * 2), train_batches=2, epochs=3),
+        'is a generator, which is read once only, and ended after 2 batches',
+    ),
+    'a metric of values for labels': (
+        lambda: classifier().train([X, Y], monitors=['mse']),
+        "the metric 'mean_squared_error' cannot compare targets of shape .* write 'accuracy'",
     ),
     'an activation that learns without a layer': (
         lambda: activations.build('prelu'),
@@ -112,3 +172,127 @@ def test_pretraining_on_batches_of_a_callable():
     before = net.find('hid1', 'w').get_value()
     net.train(lambda: [X, Y], algo='pretrain', subalgo='sgd', epochs=1, train_batches=2)
     assert (net.find('hid1', 'w').get_value() != before).any()
+
+
+def trained(net, *data, **keywords):
+    keywords = {'epochs': 3, 'algo': 'sgd', 'learning_rate': 0.1, 'jit': False, **keywords}
+    return net.train(list(data), **keywords)[0]
+
+
+@pytest.mark.parametrize(
+    'labels',
+    [
+        Y[:, None],
+        pandas.Series(Y, index=list('abcd')),
+        pandas.DataFrame({'kind': Y}),
+        pandas.Series(Y).astype('category'),
+        Y.astype('f')[:, None],
+        list(Y),
+    ],
+    ids=['column', 'series', 'frame', 'category', 'floats', 'list'],
+)
+def test_labels_as_people_have_them(labels):
+    assert trained(classifier(), X, labels) == trained(classifier(), X, Y)
+
+
+@pytest.mark.parametrize('values', [X[:, 0], pandas.Series(X[:, 0]), pandas.DataFrame(X[:, :1])])
+def test_one_value_for_each_example(values):
+    expected = trained(kerasnets.Regressor([4, 3, 1]), X, X[:, :1])
+    net = kerasnets.Regressor([4, 3, 1])
+    assert trained(net, X, values) == expected
+    assert net.score(X, values) == net.score(X, X[:, :1])
+
+
+def test_images_without_an_axis_of_channels():
+    layers = [(6, 6, 1), dict(form='conv2', size=2, filter_size=(3, 3)), 'flat', 3]
+    images = np.random.default_rng(0).normal(size=(4, 6, 6)).astype('f')
+    nets = [kerasnets.Classifier(layers) for _ in range(2)]
+    assert trained(nets[0], images, Y) == trained(nets[1], images[..., None], Y)
+    assert (nets[0].predict_proba(images) == nets[0].predict_proba(images[..., None])).all()
+
+
+def test_series_of_one_value_a_step():
+    series = [np.arange(n, dtype='f') for n in (2, 4)]
+    layers = [1, (4, 'rnn'), 1]
+    nets = [kerasnets.recurrent.Regressor(layers) for _ in range(2)]
+    columns = [one[:, None] for one in series]
+    assert trained(nets[0], series, series) == trained(nets[1], columns, columns)
+    even = np.stack([series[1], series[1]])
+    np.testing.assert_array_equal(nets[0].predict(even), nets[0].predict(even[..., None]))
+
+
+def test_an_autoencoder_takes_a_bare_array():
+    nets = [kerasnets.Autoencoder([4, 2, 4]) for _ in range(2)]
+    options = dict(epochs=3, jit=False)
+    assert nets[0].train(X, **options) == nets[1].train([X], **options)
+
+
+def test_an_output_that_was_forgotten_is_noticed():
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter('always')
+        kerasnets.Classifier([4, (20, 'tanh')])
+    said = [str(one.message) for one in seen if one.category is UserWarning]
+    assert len(said) == 1 and "the last layer, (20, 'tanh'), has the activation 'tanh'" in said[0]
+
+
+@pytest.mark.parametrize('name', ['accuracy', 'acc'])
+def test_accuracy_is_the_one_that_fits(name):
+    logs = classifier().evaluate([X, Y], monitors=[name])
+    assert logs[name] == logs['acc'] == classifier().score(X, Y)
+
+
+def test_accuracy_of_values_is_that_of_keras():
+    net = kerasnets.Regressor([4, 3])
+    targets = np.eye(3, dtype='f')[Y]
+    metric = keras.metrics.CategoricalAccuracy()
+    metric.update_state(targets, net.predict(X))
+    assert net.evaluate([X, targets], monitors=['accuracy'])['accuracy'] == float(metric.result())
+
+
+def test_words_of_keras_and_scikit_learn_are_answered_by_ours():
+    net = classifier()
+    known = inspect.signature(kerasnets.Network.train).parameters
+    options = {'max_gradient_norm', 'max_gradient_elem', 'weight_l2', 'momentum'}
+    for word, remedy in settings.WORDS.items():
+        with pytest.raises(
+            ConfigurationError, match=f"unknown keyword of training '{word}'. "
+        ) as e:
+            net.train([X, Y], **{word: 1})
+        assert remedy in str(e.value)
+        ours = re.match(r'Write (\w+)=', remedy)
+        assert ours is None or ours[1] in {*known, *options}
+    for name, remedy in network.METHODS.items():
+        with pytest.raises(AttributeError, match=f"a Classifier has no '{name}'") as raised:
+            getattr(net, name)
+        assert remedy in str(raised.value)
+        ours = re.match(r'Write (?:\[p\.\w+\(\) for p in )?(\w+)', remedy)
+        assert ours is None or hasattr(net, ours[1]) or ours[1] == 'kerasnets'
+    assert not hasattr(net, 'fit')
+
+
+def test_functions_of_keras_ops_are_found_by_their_names():
+    net, handle = kerasnets.Classifier([4, (5, keras.ops.sin), 3]), io.BytesIO()
+    net.save(handle)
+    handle.seek(0)
+    np.testing.assert_array_equal(kerasnets.load(handle).predict_proba(X), net.predict_proba(X))
+
+
+def test_hidden_sizes_of_sequences_are_recurrent_layers():
+    x = [np.full((n, 2), n, 'f') for n in (2, 3, 4, 5)]
+    for layers, forms in (
+        ([8], ['lstm']),
+        ([8, 4], ['lstm', 'lstm']),
+        ([(8, 'gru'), 4], ['gru', 'ff']),
+    ):
+        model = SequenceClassifier(layers, epochs=1, jit=False).fit(x, list('abab'))
+        assert [spec.form for spec in model.net_.specs[1:-1]] == forms
+        assert model.predict_proba(x).shape == (4, 2)
+
+
+def test_a_function_that_no_file_can_name_is_refused():
+    def twice(x):
+        return 2 * x
+
+    net = kerasnets.Classifier([4, (5, twice), 3])
+    with pytest.raises(FileError, match='would not open again: .*register_keras_serializable'):
+        net.save(io.BytesIO())

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import keyword
+import pathlib
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerasnets.errors import ConfigurationError, FileError
 from kerasnets.files import atomic
+from kerasnets.typing import Array
 
 #: Suffix -> what Keras calls the format; a path without suffix is a folder.
 FORMATS = {'': 'tf_saved_model', '.onnx': 'onnx', '.tflite': 'litert'}
@@ -45,8 +48,80 @@ def export(net: Any, path: Any) -> None:
         raise ConfigurationError(
             f'to export to {path.suffix} needs {module}: pip install {source}.'
         )
+    if kind == 'onnx' and backend == 'tensorflow':
+        _convert_more_operations()
     with atomic.replacing(path) as target:
         _renamed(net.model).export(target, format=kind, verbose=False)
+        if kind == 'onnx':
+            _check_onnx(net.model, target)
+
+
+def _convert_more_operations() -> None:
+    """Register what tf2onnx 1.17 cannot convert, and gelu and elu compute: Erfc and Expm1."""
+    from tf2onnx import handler
+
+    def add(name: str, inner: str, constant_first: bool) -> None:
+        def convert(cls: Any, graph: Any, node: Any, **kwargs: Any) -> None:
+            dtype, shape = graph.get_dtype(node.output[0]), graph.get_shape(node.output[0])
+            value = graph.make_node(inner, node.input).output[0]
+            one = graph.make_const(f'{node.name}_one', np.array(1, np.float32)).output[0]
+            inputs = [one, value] if constant_first else [value, one]
+            graph.remove_node(node.name)
+            graph.make_node(
+                'Sub', inputs, outputs=node.output, shapes=[shape], dtypes=[dtype], name=node.name
+            )
+
+        handler.tf_op(name)(type(name, (), {'version_9': classmethod(convert)}))
+
+    known = handler.tf_op.get_opsets().get('', [])
+    for name, inner, constant_first in (('Erfc', 'Erf', True), ('Expm1', 'Exp', False)):
+        if not any(name in opset for opset in known):
+            add(name, inner, constant_first)
+
+
+def _check_onnx(model: keras.Model, path: pathlib.Path) -> None:
+    """Check an ONNX file; where onnxruntime is installed, compare it with the model.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file does not run, or gives other numbers than the model.
+    """
+    import onnx
+
+    try:
+        onnx.checker.check_model(str(path))
+        if not importlib.util.find_spec('onnxruntime'):
+            return
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # errors are raised
+        session = onnxruntime.InferenceSession(str(path), options)
+        rng = np.random.default_rng(0)
+        batch = [_draw(tensor, rng) for tensor in model.inputs]
+        outputs = session.run(None, {i.name: x for i, x in zip(session.get_inputs(), batch)})
+    except Exception as error:
+        raise ConfigurationError(
+            f'the network cannot be written as ONNX: {" ".join(str(error).split())[:300]} '
+            'Export it as a SavedModel, to a path without a suffix.'
+        ) from error
+    expected = keras.tree.flatten(model(batch if batch[1:] else batch[0]))
+    for output, other in zip(outputs, map(keras.ops.convert_to_numpy, expected), strict=True):
+        if output.shape != other.shape or not np.allclose(output, other, rtol=1e-3, atol=1e-4):
+            raise ConfigurationError(
+                'the network cannot be written as ONNX: the file gives other numbers than the '
+                'network. Export it as a SavedModel, to a path without a suffix.'
+            )
+
+
+def _draw(tensor: Any, rng: np.random.Generator) -> Array:
+    """Return a batch of two examples for an input; axes of any length get the length 5."""
+    first, *rest = tensor.shape
+    shape = (first or 2, *(n or 5 for n in rest))
+    if 'int' in tensor.dtype:
+        return np.zeros(shape, tensor.dtype)
+    return rng.normal(size=shape).astype(tensor.dtype)
 
 
 def _renamed(model: Any) -> Any:

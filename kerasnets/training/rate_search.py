@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,10 @@ RANGE, STEPS = (1e-7, 10.0), 100
 #: Weight of the past in the running mean of the losses.
 SMOOTH = 0.9
 
+#: The default rate, which the best one must not be worse than; and parts of the steepest rate that
+#: are tried too.
+DEFAULT, MARGINS = 1e-4, np.array([0.1, 0.3, 1.0])
+
 #: The search ends when the loss is so many times the smallest.
 BLOWN = 4.0
 
@@ -40,7 +44,8 @@ class RateCurve:
     losses : array (steps,)
         Running means of the loss.
     best : float
-        The rate at which the loss fell most steeply.
+        Of the rate at which the loss fell most steeply, parts of it, and the default rate: the one
+        with the least loss after `steps` updates.
     """
 
     rates: Array
@@ -58,7 +63,10 @@ def find(
     batch_size: int,
     options: dict[str, Any],
 ) -> RateCurve:
-    """Make an update at each of `steps` rates from `low` to `high`; the network stays as it was."""
+    """Make an update at each of `steps` rates from `low` to `high`, then `steps` at a few rates.
+
+    The network is unchanged afterwards.
+    """
     steps = positive(steps, 'steps', least=3)
     for name, rate in (('low', low), ('high', high)):
         number(rate, name, lambda r: 0 < r < math.inf, 'above 0')
@@ -67,36 +75,54 @@ def find(
     models = trainable.models
     models.check_losses()
     data = batches.dataset(source, models.data_spec.fit, batch_size=batch_size)
+    data.shuffle(np.random.default_rng(0))  # rows may be sorted by class
     optimizer = trainable.optimizers.find(algo, low, **options)
     way = models.data_spec.way(data.specs[: len(models.data_spec.inputs)])
     asked = Asked(curvature=isinstance(optimizer, Esgd))
     objective = trainable.programs.find(
         None, ('rates', way, id(optimizer)), lambda own: Objective.over(own.graph(way, asked))
     )
-    objective.use(optimizer)
+    rates = np.geomspace(low, high, steps)
     variables = models.layer_variables
     before = backend.values(variables)
-    rates = np.geomspace(low, high, steps)
-    losses: list[float] = []
-    mean = 0.0
-    try:
-        for i, (rate, batch) in enumerate(zip(rates, _endless(data))):
+
+    def losses_at(rates: Iterable[float]) -> Iterator[float]:
+        """Yield the loss of one update at each rate, from the parameters as they were."""
+        optimizer = trainable.optimizers.find(algo, low, **options)
+        objective.use(optimizer)
+        backend.restore(variables, before)
+        for rate, batch in zip(rates, _endless(data)):
             optimizer.learning_rate = float(rate)
             with keras_facts.releasing_gradients():
                 logs = objective.train_on_batch(batch, return_dict=True)
             objective.reset_metrics()
-            mean = SMOOTH * mean + (1 - SMOOTH) * float(logs['loss'])
-            losses.append(mean / (1 - SMOOTH ** (i + 1)))
-            if not math.isfinite(losses[-1]) or losses[-1] > BLOWN * min(losses):
-                break
+            yield float(logs['loss'])
+
+    try:
+        curve = _means(losses_at(rates), ends_at=BLOWN)
+        finite = curve[np.isfinite(curve)]
+        if len(finite) < 3:
+            raise ConfigurationError(f'the loss diverged immediately. Try low={low / 1000:g}.')
+        steepest = float(rates[np.argmin(np.gradient(finite, np.log(rates[: len(finite)])))])
+        # one update at a rate says little about many: try it, and some below
+        tried = [rate for rate in (DEFAULT, *(steepest * MARGINS)) if low <= rate]
+        ends = [_means(losses_at([rate] * steps))[-1] for rate in tried]
+        ends = [end if math.isfinite(end) else math.inf for end in ends]
     finally:
         backend.restore(variables, before)
-    found = np.array(losses)
-    finite = found[np.isfinite(found)]
-    if len(finite) < 3:
-        raise ConfigurationError(f'the loss diverged immediately. Try low={low / 1000:g}.')
-    steepest = int(np.argmin(np.gradient(finite, np.log(rates[: len(finite)]))))
-    return RateCurve(rates[: len(found)], found, float(rates[steepest]))
+    return RateCurve(rates[: len(curve)], curve, tried[int(np.argmin(ends))])
+
+
+def _means(losses: Iterable[float], ends_at: float = math.inf) -> Array:
+    """Return running means of losses, up to one that is so many times the smallest."""
+    means: list[float] = []
+    mean = 0.0
+    for i, loss in enumerate(losses):
+        mean = SMOOTH * mean + (1 - SMOOTH) * loss
+        means.append(mean / (1 - SMOOTH ** (i + 1)))
+        if not math.isfinite(means[-1]) or means[-1] > ends_at * min(means):
+            break
+    return np.array(means)
 
 
 def _endless(source: Any) -> Iterator[Any]:

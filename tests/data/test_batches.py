@@ -47,7 +47,7 @@ FEEDFORWARD = [
     ([X, put(Y.astype('f'), 9, 0.7)], 'whole numbers as labels .the dtype is float32.*row 9'),
     ([X, np.array(list('abc'))[Y]], 'expected numbers, got dtype <U1.*encode_labels'),
     ([np.full((70, 4), 'a'), Y], "inputs .'in'.: expected numbers, got dtype <U1"),
-    ([X.astype(object).astype(str).astype(object), Y], 'got dtype object'),
+    ([X.astype(object).astype(str).astype(object), Y], "expected numbers, got '.*' in row 0"),
     ([X.astype(complex), Y], 'got dtype complex128'),
     # row 4: shapes
     ([X, Y[:69]], 'as many targets .* as inputs .*, got 69 and 70'),
@@ -61,7 +61,7 @@ FEEDFORWARD = [
     # row 5: nothing
     ([X[:0], Y[:0]], 'at least one example'),
     ([], 'expected 2 arrays'),
-    (X, 'got ndarray. Write .inputs, labels.'),
+    (X, 'expected 2 arrays .*, got 1. Pass them as one list: .inputs, targets.'),
     (None, 'got None'),
     (7, 'got int'),
     (iter([[X, Y[:5]]]), 'as many targets'),
@@ -84,7 +84,7 @@ def test_wrong_data_is_refused_before_training(net, given, says):
     ('given', 'says'),
     [
         ([R, L[:, :6]], r'expected shape \(any, 7\), got \(6, 6\)'),
-        ([R[:, :, 0], L], r'expected shape \(any, any, 4\), got \(6, 7\).*add an axis'),
+        ([R[:, 0], L], r'expected shape \(any, any, 4\), got \(6, 4\).*add an axis'),
         ([R, L[:, 0]], r'got \(6,\)'),
         ([L + 4, L], 'labels of 0 to 3, for 4 classes, got 4 in row 0'),
         ([L, L[:, :5]], r'expected shape \(any, 7\)'),
@@ -323,7 +323,7 @@ def test_a_generator_continues_over_epochs():
     source = batches.dataset(draws(), slots, what='train', batches=3)
     epochs = [[int(b[0][0, 0]) for b in source.epoch()] for _ in range(2)]
     assert epochs == [[0, 1, 2], [3, 4, 5]]
-    with pytest.raises(DataError, match=r'draws ended after 7 batches.*train_batches=7'):
+    with pytest.raises(DataError, match='read once only, and ended after 7 batches'):
         list(source.epoch())
 
 
@@ -375,7 +375,7 @@ def test_pandas(net):
     assert net.evaluate([frame, labels]) == net.evaluate([X, Y])
     np.testing.assert_array_equal(net.predict(frame), net.predict(X))
     assert net.score(frame, labels) == net.score(X, Y)
-    with pytest.raises(DataError, match='got dtype object'):
+    with pytest.raises(DataError, match="got column 'a' of dtype"):
         net.predict(frame.assign(a='x'))
 
 
