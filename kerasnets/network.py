@@ -35,7 +35,6 @@ METHODS = {
     'train_on_batch': 'Write train([inputs, targets], epochs=1, continue_=True).',
     'fit_generator': 'Write train(generator, train_batches=100).',
     'save_weights': 'Write save(path), or model.save_weights(path) for Keras.',
-    'load_weights': 'Write kerasnets.load(path), or model.load_weights(path) for Keras.',
     'count_params': 'Write num_params.',
     'get_weights': 'Write [p.get_value() for p in params], or model.get_weights() for Keras.',
     'set_weights': 'Write find(layer, param).set_value(array), or model.set_weights for Keras.',

@@ -232,7 +232,8 @@ def test_an_output_that_was_forgotten_is_noticed():
         warnings.simplefilter('always')
         kerasnets.Classifier([4, (20, 'tanh')])
     said = [str(one.message) for one in seen if one.category is UserWarning]
-    assert len(said) == 1 and "the last layer, (20, 'tanh'), has the activation 'tanh'" in said[0]
+    assert len(said) == 1
+    assert "the last layer, (20, 'tanh'), has the activation 'tanh'" in said[0]
 
 
 @pytest.mark.parametrize('name', ['accuracy', 'acc'])
@@ -294,5 +295,5 @@ def test_a_function_that_no_file_can_name_is_refused():
         return 2 * x
 
     net = kerasnets.Classifier([4, (5, twice), 3])
-    with pytest.raises(FileError, match='would not open again: .*register_keras_serializable'):
+    with pytest.raises(FileError, match=r'would not open again: .*register_keras_serializable'):
         net.save(io.BytesIO())
