@@ -204,9 +204,6 @@ class Dropout(Noise):
         return Omitted(self.weight, seed)
 
 
-GaussianNoise, BernoulliDropout = Noise, Dropout  # as theanets called them
-
-
 @dataclasses.dataclass(frozen=True)
 class Function(Regularizer):
     """A function of all outputs, a dict of tensors by name, as a penalty."""
@@ -266,15 +263,6 @@ def build(keywords: Any) -> tuple[Regularizer, ...]:
             )
         built.append(item if isinstance(item, Regularizer) else Function(function=item))
     return tuple(r for r in built if r.weight)
-
-
-def from_kwargs(graph: Any = None, **kwargs: Any) -> list[Regularizer]:
-    """Regularizers from keywords, as a list; theanets' name of `build`.
-
-    >>> from_kwargs(regularizers={'input_noise': 0.1})
-    [Noise(weight=0.1, pattern=None, where='input')]
-    """
-    return list(build(kwargs))
 
 
 def _of_keyword(name: str, value: Any) -> list[Regularizer]:

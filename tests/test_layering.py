@@ -13,8 +13,7 @@ PAGE = paths.ROOT / 'docs/design.md'
 
 #: What `docs/design.md` draws, a floor a line; folders end with a slash.
 PICTURE = """
-    cli/ estimators/ plots
-    models experiment util spec persistence
+    cli/ estimators/ compat/ plots
     feedforward recurrent convolution
     network
     files/ training/ sampling/
@@ -24,7 +23,7 @@ PICTURE = """
     language/
     losses regularizers optimizers monitors callbacks activations initializers vocabularies text
     loss_functions
-    errors typing keras_facts backend devices deprecated
+    errors typing keras_facts backend devices spellings
 """
 ROWS = [line.replace('/', '').split() for line in PICTURE.strip().splitlines()]
 PLACE = {

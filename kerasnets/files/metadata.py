@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -23,6 +22,9 @@ from kerasnets.text import Text
 log = logging.getLogger(__name__)
 
 VERSION = 1
+
+#: Functions that import modules of networks, whose classes are subclasses from then on.
+PROVIDERS: list[Callable[[], object]] = []
 
 
 def describe(net: Any) -> Any:
@@ -107,8 +109,8 @@ def _unloss(fields: Any) -> Any:
 
 def classes(cls: Any) -> Any:
     """Return a dict of a class of networks and its subclasses, by the names files have for them."""
-    for module in ('feedforward', 'recurrent', 'convolution'):
-        importlib.import_module(f'kerasnets.{module}')  # its classes are subclasses from then on
+    for load in PROVIDERS:
+        load()
     return {class_name(c): c for c in _with_subclasses(cls)}
 
 

@@ -26,7 +26,6 @@ from kerasnets.graph.nodes import (
 from kerasnets.graph.parameters import parameters
 from kerasnets.language import registry
 from kerasnets.layers.form import initial_settings, keywords
-from kerasnets.layers.written import Written
 
 #: Settings that are about square matrices.
 SQUARE = ('radius', 'diagonal')
@@ -66,7 +65,7 @@ def add_node(nodes: Any, spec: Any, rng: Any, input_ndim: Any) -> Any:
             output = run_layer(layer, spec, lambda name: find_output(nodes, name))
             _check_size(spec, output)
         for part in layers.parts(layer, spec.name).values():
-            if not isinstance(layer, Written):  # which draws its own
+            if not getattr(layer, 'draws_weights', False):
                 _initialise(part, spec, rng)
     except ConfigurationError as cause:
         raise spec.error(cause) from None

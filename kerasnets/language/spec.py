@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from kerasnets import deprecated
 from kerasnets.errors import ConfigurationError, suggest
 from kerasnets.language import registry
+from kerasnets.spellings import translate
 from kerasnets.typing import Entry
 
 #: Keys of a dict entry that name the outputs from which a recurrent layer starts.
@@ -69,7 +69,7 @@ def parse(
     entry : int, str, tuple, list, dict or Keras layer
         An int is a size; a str a form; a tuple holds a size, a form and an activation in any
         order (ints alone, in the first place, are the shape of an input); a dict says all by
-        name; a Keras layer stands for itself, a `layers.Layer` for what it was made with.
+        name; a Keras layer stands for itself.
     place : int
         Position of the entry; the entry at 0 is the input.
     name : str, optional
@@ -143,8 +143,7 @@ def check_names(specs: Any) -> None:
 def _fields(entry: Entry, place: int) -> dict[str, Any]:
     """Fields of the LayerSpec that the entry itself decides."""
     default = 'input' if place == 0 else 'ff'
-    if hasattr(entry, 'as_entry'):  # a Layer as theanets had it
-        entry = entry.as_entry()
+    entry = translate('entry', entry, place)
     if isinstance(entry, str):
         return {'form': known_form(entry)}
     if is_size(entry):
@@ -173,7 +172,6 @@ def _from_tuple(entry: Entry, default: Any) -> dict[str, Any]:
             )
         fields[key] = value
 
-    entry = [getattr(part, 'FORM', part) for part in entry]  # a class of layers means its form
     forms = [part for part in entry if isinstance(part, str) and registry.form_of(part)]
     for part in entry:
         if is_size(part):
@@ -194,13 +192,8 @@ def _from_dict(entry: Entry, default: Any) -> dict[str, Any]:
     for key in entry:
         if not isinstance(key, str):
             raise ConfigurationError(f'expected words as keys, got {key!r}.')
-    entry = deprecated.renamed(entry, deprecated.ENTRIES)
-    if default == 'input' and 'input_dim' in entry:
-        dim = entry.pop('input_dim')
-        entry['size' if is_size(dim) else 'shape'] = dim
     fields = {key: entry[key] for key in KEYS if entry.get(key) is not None}
     form = fields.get('form', default)
-    form = getattr(form, 'FORM', form)
     if not isinstance(form, str):
         raise ConfigurationError(f'expected the form as a str, got {form!r}.')
     fields['form'] = known_form(form)

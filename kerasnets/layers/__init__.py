@@ -5,8 +5,10 @@ A file per family; `form` holds the two kinds of table that the others fill.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -14,16 +16,18 @@ from keras import ops
 
 from kerasnets.errors import ConfigurationError, check_known, suggest
 from kerasnets.language import registry
-from kerasnets.layers import attention, dense, handles, written
+from kerasnets.layers import attention, dense
 from kerasnets.layers.attention import reach as reach
 from kerasnets.layers.fast.trained import as_trained as as_trained
 from kerasnets.layers.fast.trained import gains_by_xla as gains_by_xla
 from kerasnets.layers.form import Anatomy, Form, Output, Pass
-from kerasnets.layers.handles import Layer as Layer
 
-#: theanets' classes of layers: ``layers.Feedforward``, ``layers.RNN``, …
-globals().update({kind.__name__: kind for kind in handles.KINDS.values()})
-build = Layer.build
+
+@functools.cache
+def modules() -> list[ModuleType]:
+    """Import every module of layers, so that Keras knows our classes, and return them."""
+    names = sorted(set(registry.FORMS.values()))
+    return [importlib.import_module(f'kerasnets.layers.{name}') for name in names]
 
 
 def register(name: str) -> Callable[[type], type]:
@@ -82,21 +86,21 @@ def form(name: str) -> Any:
             f'expected a class of keras.layers, got {name!r}.'
             f'{suggest(name, [*classes, *registry.FORMS])}'
         )
-    if issubclass(cls, written.Written):
-        return Form(choose=lambda options: cls, build=written.make)
+    if hasattr(cls, 'as_form'):
+        return cls.as_form()
     return Form(choose=lambda options: cls, activation=None)
 
 
 def anatomy(layer: Any) -> Any:
-    """The `Anatomy` of a Keras layer; an empty one where theanets had no such layer."""
+    """Return the `Anatomy` of a Keras layer; an empty one if nothing inside it has a name."""
     if isinstance(layer, keras.Model):
         return dense.of_sum(layer) or attention.of_block(layer) or Anatomy()
     if isinstance(layer, keras.layers.Bidirectional):
         return _of_halves(layer)
-    if isinstance(layer, written.Written):
-        return written.anatomy(layer)
+    if hasattr(layer, 'as_anatomy'):
+        return layer.as_anatomy()
     kind = type(getattr(layer, 'cell', None)) if type(layer) is keras.layers.RNN else type(layer)
-    for module in registry.load_layers():
+    for module in modules():
         if kind in module.ANATOMIES:
             return module.ANATOMIES[kind]
     return Anatomy()
@@ -191,9 +195,3 @@ def _of_halves(layer: Any) -> Any:
             after=True,
         )
     return Anatomy(outputs=outputs)
-
-
-# theanets' modules, which scripts name without importing them
-from kerasnets.layers import base as base  # noqa: E402
-from kerasnets.layers import feedforward as feedforward  # noqa: E402
-from kerasnets.layers import recurrent as recurrent  # noqa: E402

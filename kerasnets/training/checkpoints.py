@@ -20,8 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasnets import deprecated
-from kerasnets.errors import ConfigurationError, FileError
+from kerasnets.errors import ConfigurationError, FileError, stacklevel
 from kerasnets.files import atomic, contents, keras_files
 from kerasnets.initializers import restored
 from kerasnets.typing import Array
@@ -82,7 +81,7 @@ class Checkpoints:
             keras_files.save(net, path, {MEMBER: state.pack()})
         except FileError as error:
             message = f'progress is not saved, training goes on: {error}'
-            warnings.warn(message, stacklevel=deprecated.callers())
+            warnings.warn(message, stacklevel=stacklevel())
         self.last = time.monotonic()
 
 
