@@ -227,7 +227,8 @@ def get(activation: str, also: Any = ()) -> Any:
         raise ConfigurationError(
             f"expected an activation by name or as a callable, got {activation!r}. Try 'tanh'."
         )
-    activation = translate('activation', activation)
+    if not set(activation.split('+')) <= set(names()):
+        activation = translate('activation', activation)
     if activation.partition(':')[0] in LEARNED and '+' not in activation:
         return LearnedActivation(activation)
     if '+' in activation or activation in OWN:

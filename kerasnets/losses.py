@@ -129,11 +129,12 @@ class Loss:
             form = kwargs.pop('form', None)
         known = [*(f.name for f in dataclasses.fields(cls)), 'mean_name']
         check_known(kwargs, known, 'keyword of a loss')
-        form = translate('loss', form)
         if isinstance(form, str) and form.lower() in [*KINDS, *ALIASES]:
             form = ALIASES.get(form.lower(), form.lower())
         elif isinstance(form, str) and form.lower() in WRITTEN:
             form = WRITTEN[form.lower()]
+        elif isinstance(form, str):
+            form = translate('loss', form)
         if isinstance(form, type) and issubclass(form, Loss):
             return form(**kwargs)
         return cls(form, **kwargs)

@@ -20,21 +20,30 @@ from kerasnets.data.data_spec import DataSpec
 from kerasnets.data.history import History
 from kerasnets.errors import ConfigurationError, FileError, pick
 from kerasnets.files import export, keras_files, keras_models
-from kerasnets.graph import builder, summary
+from kerasnets.graph import summary
 from kerasnets.graph.loss_graph import Asked
-from kerasnets.graph.models import Models
-from kerasnets.graph.nodes import Node, inputs_of, output_names
+from kerasnets.graph.nodes import (
+    Node,
+    add_node,
+    adopt,
+    assemble,
+    inputs_of,
+    output_names,
+    reading_labels,
+)
 from kerasnets.graph.parameters import Parameter
 from kerasnets.initializers import generator
 from kerasnets.language import listing
 from kerasnets.language.spec import LayerSpec, check_names, extend, parse
 from kerasnets.layers import abilities
 from kerasnets.losses import Loss
+from kerasnets.programs.models import Models
 from kerasnets.programs.prediction import MASK, compute
 from kerasnets.programs.program import Programs
 from kerasnets.regularizers import build as build_regularizers
 from kerasnets.spellings import translate
 from kerasnets.training import pretraining, rate_search, settings, setup
+from kerasnets.training.optimizers import Optimizers
 from kerasnets.training.patience import advise
 from kerasnets.training.run import Run, Sequence
 from kerasnets.training.setup import Trainable
@@ -131,10 +140,14 @@ class Network:
                 f'time_major is for the networks of kerasnets.recurrent, got a '
                 f'{type(self).__name__} of {self.INPUT_NDIM} axes. Leave it out.'
             )
-        keywords = translate('network', keywords, layers)
-        layers = list(keywords.pop('layers', layers))
-        hidden = keywords.pop('hidden_activation', hidden_activation)
-        self.defaults = settings.defaults(keywords, OWN_KEYWORDS)
+        self.defaults: dict[str, Any] = {}
+        hidden = hidden_activation
+        if keywords:
+            keywords = translate('network', keywords, layers)
+            layers = keywords.pop('layers', layers)
+            hidden = keywords.pop('hidden_activation', hidden)
+            self.defaults = settings.defaults(keywords, OWN_KEYWORDS)
+        layers = list(layers)
         self.rng = generator(rng)
         self.losses: list[Loss] = []
         self.history = History()
@@ -155,7 +168,7 @@ class Network:
     @property
     def model(self) -> Any:
         if self._model is None:
-            self._model = builder.assemble(self._nodes)
+            self._model = assemble(self._nodes)
         return self._model
 
     @property
@@ -252,8 +265,8 @@ class Network:
         )
         check_names([*self.specs, spec])
         if spec.form == 'embedding':
-            self._nodes = builder.reading_labels(self._nodes, spec, self.INPUT_NDIM)
-        self._nodes.append(builder.add_node(self._nodes, spec, self.rng, self.INPUT_NDIM))
+            self._nodes = reading_labels(self._nodes, spec, self.INPUT_NDIM)
+        self._nodes.append(add_node(self._nodes, spec, self.rng, self.INPUT_NDIM))
         self._model, self._made = None, {}
 
     def adopt(self, nodes: list[Node], model: Any) -> None:
@@ -640,7 +653,7 @@ class Network:
         """
         made: Any = cls
         net = made(**kwargs) if loss is None else made(loss=loss, **kwargs)
-        net.adopt(builder.adopt(keras_models.specs_of(model), model), model)
+        net.adopt(adopt(keras_models.specs_of(model), model), model)
         return net
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -712,21 +725,28 @@ class Network:
     @property
     def _models(self) -> Models:
         if 'models' not in self._made:
-            how = self.takes_labels, self.time_major
-            spec = DataSpec(self._nodes, self.losses, self.model, *how)
-            made = Models(self._nodes, self.model, self.losses, self._monitors, spec)
-            self._made['models'] = made
+            self._made['models'] = Models(
+                self._nodes,
+                self.model,
+                self.losses,
+                self._monitors,
+                self.takes_labels,
+                self.time_major,
+            )
         return self._made['models']
 
     @property
     def _trainable(self) -> Trainable:
         if 'trainable' not in self._made:
-            self._made['trainable'] = Trainable.of(self._models)
+            models = self._models
+            self._made['trainable'] = Trainable(models, self._programs, Optimizers(models))
         return self._made['trainable']
 
     @property
     def _programs(self) -> Programs:
-        return self._trainable.programs
+        if 'programs' not in self._made:
+            self._made['programs'] = Programs(self._models)
+        return self._made['programs']
 
     def _monitors(
         self, loss: Any, output: Tensor, target: Tensor, weights: Any = None

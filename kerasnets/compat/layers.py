@@ -16,10 +16,10 @@ import numpy as np
 from kerasnets.compat import activations, own_layers
 from kerasnets.compat.words import CLASSES
 from kerasnets.errors import ConfigurationError, pick
-from kerasnets.graph import builder
+from kerasnets.graph import nodes as graph_nodes
 from kerasnets.graph.nodes import connect, find_output, output_names
 from kerasnets.language import registry
-from kerasnets.language.spec import known_form, parse
+from kerasnets.language.spec import form_of, known_form, parse
 
 log = logging.getLogger('kerasnets')
 
@@ -113,7 +113,7 @@ class Layer:
                 f'expected a network with layers that {self!r} reads, got an empty one.'
             )
         spec = parse(self, len(graph.nodes), previous=graph.nodes[-1].name)
-        self.bound(builder.add_node(graph.nodes, spec, graph.rng, graph.INPUT_NDIM), graph)
+        self.bound(graph_nodes.add_node(graph.nodes, spec, graph.rng, graph.INPUT_NDIM), graph)
 
     def bound(self, node: Any, graph: Any) -> Layer:
         """This layer for a node of a network; a copy, where it is one of another network."""
@@ -265,7 +265,7 @@ def class_of(form: str) -> type[Layer]:
     """
     if form in registry.OWN:
         return getattr(registry.OWN[form], 'kind', None) or _other(form)
-    known = CLASSES.get(form) or registry.form_of(form) or known_form(form.lower())
+    known = CLASSES.get(form) or form_of(form) or known_form(form.lower())
     return KINDS.get(SAME.get(known, known)) or _other(known)
 
 

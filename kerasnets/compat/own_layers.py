@@ -111,7 +111,7 @@ class Written(keras.layers.Layer):
     @classmethod
     def as_form(cls) -> Form:
         """Return the `Form` that makes layers of this class."""
-        return Form(choose=lambda options: cls, build=make)
+        return Form(choose=cls, build=make)
 
     def as_anatomy(self) -> Anatomy:
         """Return the further outputs, by name."""

@@ -13,7 +13,7 @@ import numpy as np
 import kerasnets
 from kerasnets.data.columns import Columns
 from kerasnets.errors import FileError
-from kerasnets.graph import builder
+from kerasnets.graph import nodes as graph_nodes
 from kerasnets.graph.nodes import Probe
 from kerasnets.language.spec import LayerSpec
 from kerasnets.losses import WRITTEN, Loss
@@ -58,7 +58,7 @@ def restore(about: Any, model: Any, cls: Any) -> Any:
     net.losses = list(filter(None, map(_unloss, about['losses'])))
     specs = [_unspec(fields, model) for fields in about['layers']]
     _check_all_described(specs, model)
-    net.adopt(builder.adopt(specs, model), model)
+    net.adopt(graph_nodes.adopt(specs, model), model)
     net.time_major = about.get('time_major', False)
     if about.get('class_names'):
         net.class_names = list(about['class_names'])

@@ -44,19 +44,3 @@ FORMS = {
 
 #: Form -> class of a layer of the user's own; `kerasnets.register` fills it.
 OWN: dict[str, type] = {}
-
-
-def form_of(word: str) -> str | None:
-    """The form that a word names, or None.
-
-    Forms of kerasnets may be written small or in capitals, since 'LSTM' and 'GRU' are words of
-    their own; what else begins with a capital is taken for a class of Keras.
-
-    >>> form_of('lstm'), form_of('LSTM'), form_of('Softmax'), form_of('tanh')
-    ('lstm', 'lstm', 'Softmax', None)
-    """
-    if word in OWN:
-        return word
-    if word.lower() in FORMS and word in (word.lower(), word.upper()):
-        return word.lower()
-    return word if word[:1].isupper() else None

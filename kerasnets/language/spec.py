@@ -143,7 +143,8 @@ def check_names(specs: Any) -> None:
 def _fields(entry: Entry, place: int) -> dict[str, Any]:
     """Fields of the LayerSpec that the entry itself decides."""
     default = 'input' if place == 0 else 'ff'
-    entry = translate('entry', entry, place)
+    if not _is_plain(entry):
+        entry = translate('entry', entry, place)
     if isinstance(entry, str):
         return {'form': known_form(entry)}
     if is_size(entry):
@@ -162,6 +163,12 @@ def _fields(entry: Entry, place: int) -> dict[str, Any]:
     )
 
 
+def _is_plain(entry: Entry) -> bool:
+    """Return whether an entry consists of sizes and words in small letters alone."""
+    parts = entry if isinstance(entry, (tuple, list)) else [entry]
+    return all(part.islower() if isinstance(part, str) else is_size(part) for part in parts)
+
+
 def _from_tuple(entry: Entry, default: Any) -> dict[str, Any]:
     fields: dict[str, Any] = {}
 
@@ -172,12 +179,12 @@ def _from_tuple(entry: Entry, default: Any) -> dict[str, Any]:
             )
         fields[key] = value
 
-    forms = [part for part in entry if isinstance(part, str) and registry.form_of(part)]
+    forms = [part for part in entry if isinstance(part, str) and form_of(part)]
     for part in entry:
         if is_size(part):
             put('size', _size(part))
         elif part in forms and not (part == 'softmax' and len(forms) > 1):
-            put('form', registry.form_of(part))
+            put('form', form_of(part))
         elif isinstance(part, str) or callable(part):
             put('activation', part)
         else:
@@ -223,9 +230,25 @@ def _size(value: Any) -> Any:
     return int(value)
 
 
+def form_of(word: str) -> str | None:
+    """Return the form that a word names, or None.
+
+    Forms of kerasnets may be written small or in capitals, since 'LSTM' and 'GRU' are words of
+    their own; what else begins with a capital is taken for a class of Keras.
+
+    >>> form_of('lstm'), form_of('LSTM'), form_of('Softmax'), form_of('tanh')
+    ('lstm', 'lstm', 'Softmax', None)
+    """
+    if word in registry.OWN:
+        return word
+    if word.lower() in registry.FORMS and word in (word.lower(), word.upper()):
+        return word.lower()
+    return word if word[:1].isupper() else None
+
+
 def known_form(word: str) -> str:
     """The form that a word names; ConfigurationError if there is none."""
-    form = registry.form_of(word)
+    form = form_of(word)
     if form is not None:
         return form
     known = sorted([*registry.FORMS, *registry.OWN])

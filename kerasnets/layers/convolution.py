@@ -47,9 +47,7 @@ def _pre(run: Any) -> Any:
 
 
 def _conv(cls: Any) -> Any:
-    return Form(
-        choose=lambda options: cls, renamed=_RENAMED, defaults={'data_format': 'channels_last'}
-    )
+    return Form(choose=cls, renamed=_RENAMED, defaults={'data_format': 'channels_last'})
 
 
 def _pool(axes: Any) -> Any:

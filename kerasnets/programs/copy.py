@@ -7,10 +7,9 @@ import functools
 from typing import Any
 
 from kerasnets import keras_facts
-from kerasnets.graph import builder
-from kerasnets.graph.models import Models
-from kerasnets.graph.nodes import Node, find_output, run_layer
+from kerasnets.graph.nodes import Node, assemble, find_output, run_layer
 from kerasnets.programs import key
+from kerasnets.programs.models import Models
 
 
 def of_models(models: Models, losses: bool) -> Models:
@@ -29,12 +28,11 @@ def of_models(models: Models, losses: bool) -> Models:
                 continue
             output = run_layer(layer, spec, lambda name: find_output(nodes, name))
             nodes.append(Node(spec, layer, output))
-        model = builder.assemble(nodes)
-    data, kept = models.data_spec, models.losses if losses else []
-    copied = type(data)(nodes, kept, model, data.takes_labels, data.time_major)
+        model = assemble(nodes)
+    kept = models.losses if losses else []
     method: Any = models.monitors  # of the network, which a copy does not hold
     monitors = functools.partial(method.__func__, None)
-    return Models(nodes, model, kept, monitors, copied)
+    return Models(nodes, model, kept, monitors, models.takes_labels, models.time_major)
 
 
 def of_optimizer(optimizer: Any, models: Models) -> Any:

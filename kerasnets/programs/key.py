@@ -17,11 +17,11 @@ import numpy as np
 
 from kerasnets import activations, keras_facts, optimizers, regularizers
 from kerasnets.graph.loss_graph import Asked
-from kerasnets.graph.models import Models
 from kerasnets.graph.nodes import Node
 from kerasnets.layers import abilities
 from kerasnets.loss_functions import KINDS
 from kerasnets.monitors import Below
+from kerasnets.programs.models import Models
 
 #: Optimizers whose settings and variables say everything that they compute.
 OPTIMIZERS: tuple[type, ...] = (
@@ -220,7 +220,7 @@ def of_losses(models: Models) -> str | None:
     order = [places.get(id(variable)) for variable in models.model.trainable_variables]
     if None in order:
         return None
-    return repr((models.losses, kind.__qualname__, models.data_spec.takes_labels, order))
+    return repr((models.losses, kind.__qualname__, models.takes_labels, order))
 
 
 def of_asked(asked: Asked) -> str | None:

@@ -12,10 +12,10 @@ from keras import ops
 from kerasnets import backend, devices
 from kerasnets.data.array_spec import ArraySpec, Ragged, fill, length, turn
 from kerasnets.graph import masks
-from kerasnets.graph.models import Models
 from kerasnets.graph.nodes import connect, find_output
 from kerasnets.graph.noise import Noises, seed
 from kerasnets.programs import key
+from kerasnets.programs.models import Models
 from kerasnets.programs.program import Program, Programs
 from kerasnets.regularizers import Noise
 from kerasnets.typing import Array, Data, Tensor
@@ -77,7 +77,7 @@ def _function(
     """Return a compiled function of a batch at the network's current values."""
     known = all(type(one) in key.PENALTIES for one in noises)
     plain = tuple(type(one)(0.5, one.pattern, one.where) for one in noises) if known else noises
-    about = 'predict', names, way, start, programs.models.data_spec.takes_labels, plain
+    about = 'predict', names, way, start, programs.models.takes_labels, plain
     program: Prediction = programs.find(
         about if known else None, about, lambda models: Prediction(models, *about[1:4], plain)
     )

@@ -12,9 +12,9 @@ from typing import Any
 import keras
 
 from kerasnets import backend, devices, keras_facts
-from kerasnets.graph.models import Models
 from kerasnets.programs import copy, key
 from kerasnets.programs.cache import CACHE
+from kerasnets.programs.models import Models
 
 #: Bytes of memory for each byte of a traced graph, measured: Python's objects and executables.
 GRAPH = 55

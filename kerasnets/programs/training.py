@@ -20,7 +20,7 @@ from kerasnets import backend, keras_facts
 from kerasnets.backend import for_xla
 from kerasnets.data.blocks import EPOCHS, Block
 from kerasnets.graph.loss_graph import Asked
-from kerasnets.graph.models import Models
+from kerasnets.programs.models import Models
 from kerasnets.programs.objective import Objective
 from kerasnets.programs.program import Traced
 from kerasnets.typing import Array, Monitors, Tensor

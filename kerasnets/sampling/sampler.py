@@ -17,11 +17,10 @@ import numpy as np
 from keras import ops
 
 from kerasnets.errors import ConfigurationError, DataError, number, positive
-from kerasnets.graph.loss_graph import logits_reader
+from kerasnets.graph.nodes import logits_reader
 from kerasnets.initializers import generator
 from kerasnets.programs.program import Programs
 from kerasnets.sampling.stepping import StepNetwork, StepPrograms
-from kerasnets.sampling.stops import Stops
 
 #: Steps that one call of the compiled loop makes at most.
 CHUNK = 256
@@ -300,3 +299,43 @@ def alphabet(nodes: Any) -> int:
             f'inputs, got {output[-1]} and {reads}.'
         )
     return reads
+
+
+class Stops:
+    """Ends streams after certain labels.
+
+    Parameters
+    ----------
+    stop : list of int
+        Labels that follow each other; none if no stream ends.
+    streams : int
+    """
+
+    def __init__(self, stop: list[int], streams: int) -> None:
+        self.stop = stop
+        self.streams = streams
+
+    def ended(self, steps: Iterator[Any]) -> Iterator[Any]:
+        """Yield (labels, logs) as they are given out, each stream up to the end of `stop`.
+
+        A single label where there is one stream, else a list with None for those that ended; in
+        a pair with the logarithms, if there are any.
+        """
+        if not self.stop:
+            for labels, logs in steps:
+                out = labels[0] if self.streams == 1 else labels
+                yield out if logs is None else (out, logs[0] if self.streams == 1 else logs)
+            return
+        written: list[list[int]] = [[] for _ in range(self.streams)]
+        going = [True] * self.streams
+        for labels, logs in steps:
+            found = [label if on else None for label, on in zip(labels, going)]
+            logs = logs and [log if on else None for log, on in zip(logs, going)]
+            for i, label in enumerate(labels):
+                written[i] = [*written[i], label][-len(self.stop) :]
+                going[i] = going[i] and written[i] != self.stop
+            one = self.streams == 1
+            out = found[0] if one else found
+            yield out if logs is None else (out, logs[0] if one else logs)
+            if not any(going):
+                return

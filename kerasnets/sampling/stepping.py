@@ -11,9 +11,9 @@ import numpy as np
 from keras import ops
 
 from kerasnets.errors import ConfigurationError, DataError
-from kerasnets.graph.models import Models
 from kerasnets.graph.nodes import inputs_of, reach_of
 from kerasnets.layers.fast.stepping import Stepper, along
+from kerasnets.programs.models import Models
 from kerasnets.programs.program import Program, Programs
 from kerasnets.typing import Array
 

@@ -10,9 +10,9 @@ import keras
 from kerasnets import backend, devices, layers
 from kerasnets.data.batches import Dataset
 from kerasnets.errors import ConfigurationError
-from kerasnets.graph.models import Models
 from kerasnets.optimizers import Esgd
 from kerasnets.programs import training
+from kerasnets.programs.models import Models
 from kerasnets.training.settings import Settings
 
 #: Estimated seconds of training above which compiling pays: the additional time that XLA takes to

@@ -10,7 +10,7 @@ from keras import ops
 
 from kerasnets import backend, keras_facts, optimizers
 from kerasnets.errors import ConfigurationError
-from kerasnets.graph.models import Models
+from kerasnets.programs.models import Models
 from kerasnets.typing import Array
 
 log = logging.getLogger('kerasnets')

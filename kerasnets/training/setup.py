@@ -17,10 +17,10 @@ from kerasnets.callbacks import TensorBoard, progress
 from kerasnets.data.batches import Dataset, dataset
 from kerasnets.errors import ConfigurationError, FileError, number
 from kerasnets.graph.loss_graph import Asked
-from kerasnets.graph.models import Models
 from kerasnets.graph.nodes import find_output
 from kerasnets.initializers import generator
 from kerasnets.optimizers import Esgd
+from kerasnets.programs.models import Models
 from kerasnets.programs.program import Programs
 from kerasnets.training import checkpoints, cost_model, rate_search
 from kerasnets.training.checkpoints import Checkpoints, State

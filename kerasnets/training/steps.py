@@ -13,9 +13,9 @@ from kerasnets import backend, keras_facts
 from kerasnets.data.batches import Arrays, Dataset
 from kerasnets.data.blocks import FEW, Block, capacity, pack
 from kerasnets.graph.loss_graph import Asked
-from kerasnets.graph.models import Models
 from kerasnets.graph.noise import reseed, seed
 from kerasnets.programs import copy, key
+from kerasnets.programs.models import Models
 from kerasnets.programs.objective import Objective
 from kerasnets.programs.program import Programs
 from kerasnets.programs.training import (
