@@ -126,7 +126,7 @@ __all__ = [
 @wrapt.when_imported('keras')
 def _register(keras: Any) -> None:
     """Let plain Keras load files with classes of ours, whichever is imported first."""
-    importlib.import_module('kerasnets.layers').modules()
+    importlib.import_module('kerasnets.layers.form').modules()
     importlib.import_module('kerasnets.optimizers')
 
 

@@ -119,7 +119,7 @@ def classes_of(nodes: Any, name: str) -> Any:
 
 def reach_of(nodes: Any) -> int | None:
     """The number of steps that a network has learned positions for; None for any number."""
-    found = [layers.reach(node.layer) for node in nodes]
+    found = [layers.reach(node.layer) for node in nodes if isinstance(node.layer, keras.Model)]
     return min((steps for steps in found if steps is not None), default=None)
 
 

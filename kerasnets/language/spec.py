@@ -1,12 +1,13 @@
 """The language of layers: what a user types, parsed to frozen `LayerSpec` values.
 
-A pure parser: it knows forms by name only and never imports Keras. `kerasnets.builder`
+A pure parser: it knows forms by name only and never imports Keras. `graph.nodes`
 turns the specs into layers; saving and loading read the same specs.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import numbers
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -44,7 +45,7 @@ class LayerSpec:
     )
     layer: Any = None  # the Keras layer itself, where the user gave one
 
-    @property
+    @functools.cached_property
     def sources(self) -> tuple[str, ...]:
         """Names of all outputs that the layer depends on."""
         return (*self.inputs, *(name for _, name in self.states))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -76,7 +77,7 @@ def _function(
 ) -> Callable[..., Any]:
     """Return a compiled function of a batch at the network's current values."""
     known = all(type(one) in key.PENALTIES for one in noises)
-    plain = tuple(type(one)(0.5, one.pattern, one.where) for one in noises) if known else noises
+    plain = tuple(dataclasses.replace(one, weight=0.5) for one in noises) if known else noises
     about = 'predict', names, way, start, programs.models.takes_labels, plain
     program: Prediction = programs.find(
         about if known else None, about, lambda models: Prediction(models, *about[1:4], plain)
