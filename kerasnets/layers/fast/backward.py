@@ -12,6 +12,7 @@ the IEEE 78(10).
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -19,6 +20,7 @@ import numpy as np
 from keras import ops
 
 from kerasnets.layers.form import project
+from kerasnets.typing import Tensor
 
 #: Derivatives of activations, from what they put out.
 SLOPES = {
@@ -106,23 +108,49 @@ def _lstm(cell: Any, x: Any) -> Any:
     return _by_hand(_lstm_ahead, _lstm_back)(sums, ops.convert_to_tensor(cell.recurrent_kernel))
 
 
+#: Factors inside and outside of the tanh of i, f, g, o.
+LSTM_SCALES = 0.5, 0.5, 1.0, 0.5
+
+
+def lstm_step(sums: Sequence[Tensor], c: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Return h, c and the gates i, f, g, o, from the sums at the gates, scaled, and the cell."""
+    gates = [ops.tanh(z) * s + (1 - s) for z, s in zip(sums, LSTM_SCALES)]
+    i, f, g, o = gates
+    c = f * c + i * g
+    return o * ops.tanh(c), c, gates
+
+
+def gru_step(
+    h: Tensor,
+    zr: Tensor,
+    x: Tensor,
+    inner: Callable[[Tensor], Tensor],
+    activation: Callable[[Tensor], Tensor],
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return h, the gates z and r in one tensor, and g.
+
+    `zr` are half the sums at the gates, `x` those of the input at g, and `inner` gives those of
+    the state at g for the gate r.
+    """
+    zr = ops.tanh(zr) * 0.5 + 0.5
+    z, r = ops.split(zr, 2, axis=-1)
+    g = activation(x + inner(r))
+    return z * h + (1 - z) * g, zr, g
+
+
 def _lstm_ahead(sums: Any, kernel: Any) -> Any:
     units = kernel.shape[0]
-    scales = [0.5, 0.5, 1.0, 0.5]  # inside and outside of the tanh of i, f, g, o
-    scaled = kernel * np.repeat(scales, units).astype('f')
+    scaled = kernel * np.repeat(LSTM_SCALES, units).astype('f')
 
     def step(t: Any, state: Any) -> Any:
         h, c, *gates, hs, cs = state  # the gates take the place of the sums
         inner = ops.split(ops.matmul(h, scaled), 4, axis=-1)
-        found = [ops.tanh(_at(x, t) + y) * s + (1 - s) for x, y, s in zip(gates, inner, scales)]
-        i, f, g, o = found
-        c = f * c + i * g
-        h = o * ops.tanh(c)
+        h, c, found = lstm_step([_at(x, t) + y for x, y in zip(gates, inner)], c)
         gates = [_put(gate, t, values) for gate, values in zip(gates, found)]
         return h, c, *gates, _put(hs, t, h), _put(cs, t, c)
 
     empty = ops.zeros((*sums.shape[:2], units))
-    gates = [x * s for x, s in zip(ops.split(sums, 4, axis=-1), scales)]
+    gates = [x * s for x, s in zip(ops.split(sums, 4, axis=-1), LSTM_SCALES)]
     _, _, *gates, hs, cs = _loop(sums.shape[0], step, (empty[0], empty[0], *gates, empty, empty))
     return hs, (gates, cs)
 
@@ -169,10 +197,8 @@ def _gru_ahead(activation: Any, sums: Any, kernel: Any) -> Any:
 
     def step(t: Any, state: Any) -> Any:
         h, zrs, gs, hs = state
-        zr = ops.tanh(_at(zrs, t) + ops.matmul(h, gates)) * 0.5 + 0.5
-        z, r = ops.split(zr, 2, axis=-1)
-        g = activation(_at(gs, t) + ops.matmul(r * h, last))
-        h = z * h + (1 - z) * g
+        sums = _at(zrs, t) + ops.matmul(h, gates)
+        h, zr, g = gru_step(h, sums, _at(gs, t), lambda r: ops.matmul(r * h, last), activation)
         return h, _put(zrs, t, zr), _put(gs, t, g), _put(hs, t, h)
 
     return _gru_loop(step, sums, units)
@@ -215,10 +241,8 @@ def _reset_after_ahead(activation: Any, sums: Any, kernel: Any, bias: Any) -> An
     def step(t: Any, state: Any) -> Any:
         h, zrs, gs, hs = state
         inner = ops.matmul(h, scaled) + bias
-        zr = ops.tanh(_at(zrs, t) + inner[:, : 2 * units]) * 0.5 + 0.5
-        z, r = ops.split(zr, 2, axis=-1)
-        g = activation(_at(gs, t) + r * inner[:, 2 * units :])
-        h = z * h + (1 - z) * g
+        sums, last = _at(zrs, t) + inner[:, : 2 * units], inner[:, 2 * units :]
+        h, zr, g = gru_step(h, sums, _at(gs, t), lambda r: r * last, activation)
         return h, _put(zrs, t, zr), _put(gs, t, g), _put(hs, t, h)
 
     return _gru_loop(step, sums, units)

@@ -22,6 +22,7 @@ import numpy as np
 from keras import ops
 
 from kerasnets.layers import attention, dense
+from kerasnets.layers.fast.backward import LSTM_SCALES, gru_step, lstm_step
 from kerasnets.layers.form import project
 
 #: Keras layers that treat each time step by itself.
@@ -238,31 +239,22 @@ def _reading(kernel: Any, bias: Any, classes: Any) -> Any:
     return lambda x: project(x, kernel, bias)
 
 
-def _halved(units: Any, gates: Any) -> Any:
-    """Return the factors of the blocks of a gated layer; `gates` marks the gates."""
-    return np.repeat(np.where(gates, 0.5, 1.0), units).astype('f')
-
-
 def _lstm(cell: Any, classes: Any) -> Any:
-    scale = _halved(cell.units, [True, True, False, True])
+    scale = np.repeat(LSTM_SCALES, cell.units).astype('f')
     bias = cell.bias * scale if cell.use_bias else None
     read = _reading(cell.kernel * scale, bias, classes)
     recurrent = cell.recurrent_kernel * scale
 
     def step(x: Any, states: Any) -> Any:
         h, c = states
-        i, f, g, o = ops.split(
-            ops.tanh(read(x) + project(h, recurrent)) * scale + (1 - scale), 4, axis=-1
-        )
-        c = f * c + i * g
-        h = o * ops.tanh(c)
+        h, c, _ = lstm_step(ops.split(read(x) + project(h, recurrent), 4, axis=-1), c)
         return h, [h, c]
 
     return step
 
 
 def _gru(cell: Any, classes: Any) -> Any:
-    units, scale = cell.units, _halved(cell.units, [True, True, False])
+    units, scale = cell.units, np.repeat([0.5, 0.5, 1.0], cell.units).astype('f')
     before, after = cell.bias, None
     if cell.use_bias and cell.reset_after:
         before, after = cell.bias[0], cell.bias[1] * scale
@@ -274,10 +266,12 @@ def _gru(cell: Any, classes: Any) -> Any:
         (h,) = states
         x = read(x)
         inner = project(h, recurrent, after) if cell.reset_after else project(h, gates)
-        zr = ops.tanh(x[:, : 2 * units] + inner[:, : 2 * units]) * 0.5 + 0.5
-        z, r = ops.split(zr, 2, axis=-1)
-        inner = r * inner[:, 2 * units :] if cell.reset_after else project(r * h, rest)
-        h = z * h + (1 - z) * ops.tanh(x[:, 2 * units :] + inner)
+
+        def at_g(r: Any) -> Any:
+            return r * inner[:, 2 * units :] if cell.reset_after else project(r * h, rest)
+
+        sums = x[:, : 2 * units] + inner[:, : 2 * units]
+        h, _, _ = gru_step(h, sums, x[:, 2 * units :], at_g, ops.tanh)
         return h, [h]
 
     return step
