@@ -254,6 +254,7 @@ class KerasSteps:
             return Objective.over(models.graph(way, computation.asked), computation.metrics)
 
         self.model: Objective = programs.find(None, own, build)
+        self.lock = models.lock
         if optimizer is not None:
             self.model.use(optimizer, **(computation.settings or {}))
         self.names: list[str] = self.model.names
@@ -276,7 +277,7 @@ class KerasSteps:
     def evaluate(self, source: Dataset) -> Monitors:
         """Return the monitors over data."""
         steps = source.count_batches()
-        with source.reading(), keras_facts.releasing_gradients():
+        with self.lock, source.reading(), keras_facts.releasing_gradients():
             logs = self.model.evaluate(source.feed(), steps=steps, verbose=0, return_dict=True)
         return {name: float(logs[name]) for name in self.names}
 
