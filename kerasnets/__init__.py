@@ -46,7 +46,7 @@ if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
     from kerasnets.losses import Loss
     from kerasnets.models import load
     from kerasnets.network import Network
-    from kerasnets.programs.cache import clear_cache
+    from kerasnets.programs.program import clear_cache
     from kerasnets.regularizers import Regularizer
     from kerasnets.util import enable_default_logging, log
 
@@ -72,7 +72,7 @@ _NAMES = {
     'ProcessError': 'errors',
     'Regressor': 'feedforward',
     'TensorBoard': 'callbacks',
-    'clear_cache': 'programs.cache',
+    'clear_cache': 'programs.program',
     'distribute': 'devices',
     'inspect': 'files.inspection',
     'load': 'models',

@@ -22,9 +22,9 @@ from kerasnets.programs.prediction import MASK, compute
 from kerasnets.programs.program import Programs
 from kerasnets.regularizers import build as build_regularizers
 from kerasnets.training import pretraining, rate_search, settings, setup
-from kerasnets.training.patience import advise
-from kerasnets.training.run import Run, Sequence
-from kerasnets.training.setup import Trainable
+from kerasnets.training.plan import advise
+from kerasnets.training.trainable import Trainable
+from kerasnets.training.trainer import Run, Sequence
 from kerasnets.typing import Data, Found, Layers, Monitors, Seed, Tensor
 
 
@@ -390,7 +390,7 @@ class Network(Persistent, Symbols, LayerList):
     @property
     def _trainable(self) -> Trainable:
         if 'trainable' not in self._made:
-            self._made['trainable'] = Trainable.of(self._models)
+            self._made['trainable'] = Trainable(self._models)
         return self._made['trainable']
 
     @property

@@ -16,7 +16,7 @@ from kerasnets.graph.models import Models
 from kerasnets.graph.nodes import connect, find_output
 from kerasnets.graph.noise import Noises, seed
 from kerasnets.programs import key
-from kerasnets.programs.program import Program, Programs
+from kerasnets.programs.program import FunctionProgram, Programs
 from kerasnets.regularizers import Noise
 from kerasnets.typing import Array, Data, Tensor
 
@@ -91,7 +91,7 @@ def _function(
     return function
 
 
-class Prediction(Program):
+class Prediction(FunctionProgram):
     """Computes named outputs of a batch.
 
     Parameters

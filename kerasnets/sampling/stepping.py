@@ -14,7 +14,7 @@ from kerasnets.errors import ConfigurationError, DataError
 from kerasnets.graph.models import Models
 from kerasnets.graph.nodes import inputs_of, reach_of
 from kerasnets.layers.fast.stepping import Stepper, along
-from kerasnets.programs.program import Program, Programs
+from kerasnets.programs.program import FunctionProgram, Programs
 from kerasnets.typing import Array
 
 #: Steps of a seed that are read in one pass: fewer are as soon read one by one, and the memory
@@ -223,9 +223,10 @@ class StepPrograms:
             Arrays, nested in lists as need be.
         """
 
-        def build(models: Models) -> Program:
+        def build(models: Models) -> FunctionProgram:
             network = self.make(models.nodes)
-            return Program(models, models.layer_variables, functools.partial(steps, network))
+            function = functools.partial(steps, network)
+            return FunctionProgram(models, models.layer_variables, function)
 
         about = kind, *self.about
         program = self.programs.find(about, about, build)
