@@ -249,24 +249,35 @@ class Batches(Callback):
 
 
 class Bridge(Callback):
-    """Passes the batches and the end of an epoch of ``fit`` on to a `Trainer`."""
+    """Passes the batches and the end of an epoch of ``fit`` on to a `Trainer`.
+
+    Reading the attribute `model` gives the variables their values on JAX, where ``fit`` has
+    taken them out.
+    """
 
     def __init__(self, trainer: Any) -> None:
         super().__init__()
         self.trainer = trainer
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self.trainer.listeners.on_train_batch_begin(batch, logs)
+        if self.trainer.listeners.acts_on_batches and self.model is not None:
+            self.trainer.listeners.on_train_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.trainer.batch = batch + 1
-        self.trainer.listeners.on_train_batch_end(batch, logs)
-        self.model.stop_training = self.model.stop_training or self.trainer.model.stop_training
+        trainer = self.trainer
+        trainer.batch = batch + 1
+        if trainer.listeners.acts_on_batches and self.model is not None:
+            trainer.steps.hold()
+        trainer.listeners.on_train_batch_end(batch, logs)
+        if trainer.model.stop_training:
+            self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         trainer = self.trainer
         trainer.updates += min(trainer.batch, trainer.stretch.updates[0] or trainer.batch)
         trainer.end_epoch({name: float(logs[name]) for name in trainer.steps.names})
+        if trainer.model.stop_training:
+            self.model.stop_training = True
 
 
 class KerasSteps:
@@ -309,7 +320,7 @@ class KerasSteps:
     def fit(self, trainer: Any) -> None:
         """Run ``fit`` for an epoch of a training."""
         trainer.begin_epoch()
-        self._before = backend.values(self.variables) if keras_facts.takes_values() else None
+        self.hold()
         with trainer.train.reading(), keras_facts.releasing_gradients():
             self.model.fit(
                 trainer.train.feed(),
@@ -321,6 +332,10 @@ class KerasSteps:
                 shuffle=False,
             )
         self._before = None
+
+    def hold(self) -> None:
+        """Keep the values of the moment where ``fit`` takes them out of the variables."""
+        self._before = backend.values(self.variables) if keras_facts.takes_values() else None
 
     def evaluate(self, source: Dataset, listeners: Any = None) -> Monitors:
         """Return the monitors over data; callbacks may listen."""
