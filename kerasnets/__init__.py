@@ -47,7 +47,7 @@ if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
     from kerasnets.layers import register
     from kerasnets.losses import Loss
     from kerasnets.network import Network, load
-    from kerasnets.programs.cache import clear_cache
+    from kerasnets.programs.program import clear_cache
     from kerasnets.regularizers import Regularizer
 
 __version__ = '0.1.0'
@@ -72,7 +72,7 @@ _NAMES = {
     'ProcessError': 'errors',
     'Regressor': 'feedforward',
     'TensorBoard': 'callbacks',
-    'clear_cache': 'programs.cache',
+    'clear_cache': 'programs.program',
     'distribute': 'devices',
     'inspect': 'files.inspection',
     'load': 'network',

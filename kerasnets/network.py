@@ -43,10 +43,9 @@ from kerasnets.programs.program import Programs
 from kerasnets.regularizers import build as build_regularizers
 from kerasnets.spellings import translate
 from kerasnets.training import pretraining, rate_search, settings, setup
-from kerasnets.training.optimizers import Optimizers
-from kerasnets.training.patience import advise
-from kerasnets.training.run import Run, Sequence
-from kerasnets.training.setup import Trainable
+from kerasnets.training.plan import advise
+from kerasnets.training.trainable import Trainable
+from kerasnets.training.trainer import Run, Sequence
 from kerasnets.typing import Data, Entry, File, Found, Layers, Monitors, Path, Seed, Tensor
 
 #: Keywords of a network that are not of its training.
@@ -738,8 +737,7 @@ class Network:
     @property
     def _trainable(self) -> Trainable:
         if 'trainable' not in self._made:
-            models = self._models
-            self._made['trainable'] = Trainable(models, self._programs, Optimizers(models))
+            self._made['trainable'] = Trainable(self._models, self._programs)
         return self._made['trainable']
 
     @property

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasnets import backend
+from kerasnets import backend, keras_facts
 from kerasnets.errors import ConfigurationError, check_known, matching, number
 from kerasnets.losses import average, hidden
 from kerasnets.typing import Data, Tensor
@@ -371,11 +371,13 @@ class Contraction(keras.layers.Layer):
 
     def call(self, xs: Any) -> Tensor:
         total = 0.0
-        for name in self.model.output:
-            for j in self.wrt:
-                total += backend.squared_jacobian(
-                    lambda x, name=name, j=j: self.model([*xs[:j], x, *xs[j + 1 :]])[name], xs[j]
-                )
+        with keras_facts.without_losses(self.model):
+            for name in self.model.output:
+                for j in self.wrt:
+                    total += backend.squared_jacobian(
+                        lambda x, name=name, j=j: self.model([*xs[:j], x, *xs[j + 1 :]])[name],
+                        xs[j],
+                    )
         return total / len(self.model.outputs)
 
     def compute_output_spec(self, xs: Any) -> Tensor:

@@ -33,7 +33,7 @@ class Form:
     """Builds a Keras layer from an entry of the list."""
 
     #: A class of layers; or takes the options, may pop its own from them, and returns a class.
-    choose: type | OverCell | Callable[[dict[str, Any]], Any]
+    choose: type | OverCell | Callable[[dict[str, Any]], Any] | None
     activation: str | None = CUSTOM  # a name, CUSTOM, or None for what Keras does
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # keywords unless given
     own: tuple[Any, ...] = ()  # keywords that `choose` pops

@@ -17,7 +17,7 @@ from kerasnets.graph.nodes import connect, find_output
 from kerasnets.graph.noise import Noises, seed
 from kerasnets.programs import key
 from kerasnets.programs.models import Models
-from kerasnets.programs.program import Program, Programs
+from kerasnets.programs.program import FunctionProgram, Programs
 from kerasnets.regularizers import Noise
 from kerasnets.typing import Array, Data, Tensor
 
@@ -92,7 +92,7 @@ def _function(
     return function
 
 
-class Prediction(Program):
+class Prediction(FunctionProgram):
     """Computes named outputs of a batch.
 
     Parameters

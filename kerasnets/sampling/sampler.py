@@ -22,7 +22,7 @@ from kerasnets.graph.nodes import inputs_of, logits_reader, reach_of
 from kerasnets.initializers import generator
 from kerasnets.layers.fast.stepping import Stepper, along
 from kerasnets.programs.models import Models
-from kerasnets.programs.program import Program, Programs
+from kerasnets.programs.program import FunctionProgram, Programs
 from kerasnets.typing import Array
 
 #: Steps that one call of the compiled loop makes at most.
@@ -240,9 +240,10 @@ class StepPrograms:
             Arrays, nested in lists as need be.
         """
 
-        def build(models: Models) -> Program:
+        def build(models: Models) -> FunctionProgram:
             network = self.make(models.nodes)
-            return Program(models, models.layer_variables, functools.partial(steps, network))
+            function = functools.partial(steps, network)
+            return FunctionProgram(models, models.layer_variables, function)
 
         about = kind, *self.about
         program = self.programs.find(about, about, build)

@@ -18,8 +18,8 @@ from kerasnets.graph.nodes import is_chain
 from kerasnets.initializers import generator
 from kerasnets.language.spec import parse
 from kerasnets.losses import Loss
-from kerasnets.training.run import Immediate, Sequence
 from kerasnets.training.settings import Settings
+from kerasnets.training.trainer import Immediate, Sequence
 
 #: Examples that 'sample' looks at, at most.
 EXAMPLES = 10_000

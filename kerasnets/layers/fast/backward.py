@@ -12,15 +12,14 @@ the IEEE 78(10).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from kerasnets.layers.fast.stepping import LSTM_SCALES, gru_step, lstm_step
 from kerasnets.layers.form import project
-from kerasnets.typing import Tensor
 
 #: Derivatives of activations, from what they put out.
 SLOPES = {
@@ -106,36 +105,6 @@ def _lstm(cell: Any, x: Any) -> Any:
     """Outputs (time, examples, units) of an LSTM."""
     sums = project(x, cell.kernel, cell.bias)
     return _by_hand(_lstm_ahead, _lstm_back)(sums, ops.convert_to_tensor(cell.recurrent_kernel))
-
-
-#: Factors inside and outside of the tanh of i, f, g, o.
-LSTM_SCALES = 0.5, 0.5, 1.0, 0.5
-
-
-def lstm_step(sums: Sequence[Tensor], c: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Return h, c and the gates i, f, g, o, from the sums at the gates, scaled, and the cell."""
-    gates = [ops.tanh(z) * s + (1 - s) for z, s in zip(sums, LSTM_SCALES)]
-    i, f, g, o = gates
-    c = f * c + i * g
-    return o * ops.tanh(c), c, gates
-
-
-def gru_step(
-    h: Tensor,
-    zr: Tensor,
-    x: Tensor,
-    inner: Callable[[Tensor], Tensor],
-    activation: Callable[[Tensor], Tensor],
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return h, the gates z and r in one tensor, and g.
-
-    `zr` are half the sums at the gates, `x` those of the input at g, and `inner` gives those of
-    the state at g for the gate r.
-    """
-    zr = ops.tanh(zr) * 0.5 + 0.5
-    z, r = ops.split(zr, 2, axis=-1)
-    g = activation(x + inner(r))
-    return z * h + (1 - z) * g, zr, g
 
 
 def _lstm_ahead(sums: Any, kernel: Any) -> Any:
