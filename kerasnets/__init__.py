@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from kerasnets.language import registry
+from kerasnets import compat as compat
 
 if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
     from kerasnets import (
@@ -26,11 +26,13 @@ if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
         plots,
         recurrent,
         regularizers,
-        spec,
-        util,
     )
     from kerasnets.activations import Activation
     from kerasnets.callbacks import TensorBoard
+    from kerasnets.compat import util
+    from kerasnets.compat.experiment import Experiment
+    from kerasnets.compat.layers import Layer
+    from kerasnets.compat.util import enable_default_logging, log
     from kerasnets.devices import distribute
     from kerasnets.errors import (
         ConfigurationError,
@@ -39,16 +41,14 @@ if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
         KerasnetsError,
         ProcessError,
     )
-    from kerasnets.experiment import Experiment
     from kerasnets.feedforward import Autoencoder, Classifier, Regressor
     from kerasnets.files.inspection import inspect
-    from kerasnets.layers import Layer, register
+    from kerasnets.language import spec
+    from kerasnets.layers import register
     from kerasnets.losses import Loss
-    from kerasnets.models import load
-    from kerasnets.network import Network
-    from kerasnets.programs.cache import clear_cache
+    from kerasnets.network import Network, load
+    from kerasnets.programs.program import clear_cache
     from kerasnets.regularizers import Regularizer
-    from kerasnets.util import enable_default_logging, log
 
 __version__ = '0.1.0'
 
@@ -59,12 +59,12 @@ _NAMES = {
     'Classifier': 'feedforward',
     'ConfigurationError': 'errors',
     'DataError': 'errors',
-    'Experiment': 'experiment',
+    'Experiment': 'compat.experiment',
     'Activation': 'activations',
-    'Layer': 'layers',
+    'Layer': 'compat.layers',
     'Regularizer': 'regularizers',
-    'enable_default_logging': 'util',
-    'log': 'util',
+    'enable_default_logging': 'compat.util',
+    'log': 'compat.util',
     'FileError': 'errors',
     'KerasnetsError': 'errors',
     'Loss': 'losses',
@@ -72,10 +72,10 @@ _NAMES = {
     'ProcessError': 'errors',
     'Regressor': 'feedforward',
     'TensorBoard': 'callbacks',
-    'clear_cache': 'programs.cache',
+    'clear_cache': 'programs.program',
     'distribute': 'devices',
     'inspect': 'files.inspection',
-    'load': 'models',
+    'load': 'network',
     'register': 'layers',
 }
 _MODULES = (
@@ -126,8 +126,15 @@ __all__ = [
 @wrapt.when_imported('keras')
 def _register(keras: Any) -> None:
     """Let plain Keras load files with classes of ours, whichever is imported first."""
-    registry.load_layers()
+    importlib.import_module('kerasnets.layers.form').modules()
     importlib.import_module('kerasnets.optimizers')
+
+
+@wrapt.when_imported('kerasnets.files.metadata')
+def _provide(metadata: Any) -> None:
+    """Let files name the classes of all networks, whichever are imported."""
+    models = 'feedforward', 'recurrent', 'convolution'
+    metadata.PROVIDERS.append(lambda: [importlib.import_module(f'kerasnets.{m}') for m in models])
 
 
 def _find(name: str) -> Any:

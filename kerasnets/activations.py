@@ -7,17 +7,15 @@ layer where they have parameters to learn: ``prelu``, ``lgrelu``, ``elu`` and ``
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
-from kerasnets import deprecated
 from kerasnets.errors import ConfigurationError, suggest
+from kerasnets.spellings import translate
 from kerasnets.typing import Data, Tensor
 
 #: theanets' name -> Keras' own.
@@ -205,13 +203,6 @@ def _function(name: str, also: Any = ()) -> Any:
     return keras.activations.get(STOCK.get(name, name))
 
 
-def _of_today(name: str) -> str:
-    today = deprecated.ACTIVATIONS.get(name)
-    if today is not None:
-        deprecated.warn(repr(name), f'write {today!r}')
-    return today or name
-
-
 def get(activation: str, also: Any = ()) -> Any:
     """Return the activation to pass to a Keras layer for one of theanets' names.
 
@@ -236,76 +227,11 @@ def get(activation: str, also: Any = ()) -> Any:
         raise ConfigurationError(
             f"expected an activation by name or as a callable, got {activation!r}. Try 'tanh'."
         )
-    activation = '+'.join(map(_of_today, activation.split('+')))
+    if not set(activation.split('+')) <= set(names()):
+        activation = translate('activation', activation)
     if activation.partition(':')[0] in LEARNED and '+' not in activation:
         return LearnedActivation(activation)
     if '+' in activation or activation in OWN:
         return Activation(activation)
     _function(activation, also)
     return STOCK.get(activation, activation)
-
-
-@dataclasses.dataclass(frozen=True)
-class Built:
-    """An activation for a layer: a callable, with a name and parameters as theanets has them.
-
-    Attributes
-    ----------
-    name : str
-        'norm:z(relu)' for 'relu+norm:z'.
-    function : callable
-    params : list
-        Variables that it learns, for a layer of `size` units.
-    """
-
-    name: str
-    function: Any
-    params: list[Any]
-
-    def __call__(self, x: Data) -> Tensor:
-        return self.function(ops.convert_to_tensor(x))
-
-
-@dataclasses.dataclass(frozen=True)
-class Learned:
-    """A parameter of an activation that is in no network: its name and values."""
-
-    name: str
-    variable: Any
-
-    def get_value(self) -> Any:
-        """The values, an array."""
-        return np.array(ops.convert_to_numpy(self.variable.value))
-
-
-def build(name: Any, layer: Any = None, **kwargs: Any) -> Built:
-    """Make an activation by theanets' name, for a layer with a `size` and a `name`.
-
-    Parameters
-    ----------
-    name : str, Built or callable
-    layer : layers.Layer, optional
-        Needed where the activation learns parameters.
-
-    >>> build('relu+norm:z').name, np.array(build('tanh')([0.])).tolist()
-    ('norm:z(relu)', [0.0])
-    """
-    if isinstance(name, Built):
-        return name
-    if not isinstance(name, str):
-        return Built(getattr(name, '__name__', str(name)), get(name), [])
-    name = f'{name}:{kwargs["pieces"]}' if 'pieces' in kwargs else name
-    first, *others = name.split('+')
-    called = first
-    for other in others:
-        called = f'{other}({called})'
-    function = get(name)
-    if not isinstance(function, keras.layers.Layer):
-        return Built(called, keras.activations.get(function), [])
-    if getattr(layer, 'size', None) is None:
-        raise ConfigurationError(
-            f'{name!r} learns parameters: expected a layer with a size, got {layer!r}.'
-        )
-    function.build((None, layer.size))
-    params = [Learned(f'{layer.name}.{key}', getattr(function, key)) for key in function.parameters]
-    return Built(called, function, params)

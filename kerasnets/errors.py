@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import inspect
 import numbers
+import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -114,3 +117,16 @@ def pick(found: Any, key: Any, complaint: str) -> Any:
             f'{complaint} {key!r}.{suggest(key, names)} It has: {", ".join(names) or "none"}.'
         )
     return found[key]
+
+
+def stacklevel() -> int:
+    """Return the `stacklevel` at which a warning points at the first code outside kerasnets.
+
+    Keras, which calls our callbacks, is passed over too.
+    """
+    keras = getattr(sys.modules.get('keras'), '__file__', None)
+    inside = tuple(os.path.dirname(path) for path in (__file__, keras) if path)
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_code.co_filename.startswith(inside):
+        frame, level = frame.f_back, level + 1
+    return level

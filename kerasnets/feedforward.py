@@ -9,13 +9,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasnets import deprecated
 from kerasnets.data.array_spec import end_to_end
 from kerasnets.errors import ConfigurationError, DataError, pick
 from kerasnets.layers import activation_of
 from kerasnets.losses import Loss
 from kerasnets.network import Network
-from kerasnets.typing import Array, Data, Found, Layers, Path, Seed, Tensor
+from kerasnets.typing import Array, Data, Found, Layers, Seed, Tensor
 
 #: Activations whose values may be negative or above 1.
 NO_PROBABILITIES = [
@@ -291,11 +290,6 @@ class Classifier(Network):
         found = found if known is None else [known[labels] for labels in found]
         return found if isinstance(p, list) else found[0]
 
-    def classify(self, x: Data, **regularizers: Any) -> Found:
-        """Former name of `predict`."""
-        deprecated.warn('classify()', 'write predict()')
-        return self.predict(x, **regularizers)
-
     def predict_proba(self, x: Data, **regularizers: Any) -> Found:
         """The probability of each class: array (examples, classes)."""
         return super().predict(x, **regularizers)
@@ -339,9 +333,3 @@ class Classifier(Network):
         self, loss: Any, output: Tensor, target: Tensor, weights: Tensor | None = None
     ) -> dict[str, Any]:
         return {'acc': loss.accuracy(output, target, weights)}
-
-
-def load(path: Path) -> Network:
-    """Former name of `kerasnets.load`."""
-    deprecated.warn('feedforward.load()', 'write kerasnets.load()')
-    return Network.load(path)

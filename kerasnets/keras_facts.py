@@ -9,9 +9,11 @@ from __future__ import annotations
 import collections
 import contextlib
 import contextvars
+import functools
 import itertools
 import logging
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,8 +22,9 @@ import keras
 
 #: Attributes of layers, variables and optimizers that Keras keeps for itself. No layer computes
 #: anything with them: names, trackers, shapes of the first call, initial values.
-BOOKKEEPING = frozenset(
-    """
+BOOKKEEPING = re.compile(
+    '|'.join(
+        """
     _tracker _tracked _lock _auto_config _distribution_strategy _path _parent_path _name name
     _inbound_nodes _outbound_nodes _losses _loss_ids _losses_override _called built build quantize
     _saved_model_inputs_spec _saved_model_arg_spec _build_shapes_dict _input_spec input_spec
@@ -30,24 +33,12 @@ BOOKKEEPING = frozenset(
     _metrics _seed_generators _initializer _value _shape _ndim _trainable_variables_indices
     _variables _iterations _learning_rate _initial_seed _init_seed _backend seed seed_generator
     _expected_batch_size _config quantization_config _exclude_from_weight_decay_cache
+    _self_.* .*_initializer
     """.split()
+    )
 )
 
-#: What the names of further such attributes begin and end with.
-BOOKKEEPING_PREFIX, INITIALIZER_SUFFIX = '_self_', '_initializer'
-
 _seeding = threading.RLock()
-
-
-def telling(value: Any) -> dict[str, Any]:
-    """Return the attributes of an object that may decide what it computes."""
-    return {
-        name: item
-        for name, item in vars(value).items()
-        if name not in BOOKKEEPING
-        and not name.startswith(BOOKKEEPING_PREFIX)
-        and not name.endswith(INITIALIZER_SUFFIX)
-    }
 
 
 @contextlib.contextmanager
@@ -85,7 +76,7 @@ def share_names() -> None:
         global_state.set_global_attribute('object_name_uids', _names)
 
 
-def fit(model: Any, step: Callable[[], dict[str, float]], epochs: range, callback: Any) -> None:
+def fit(model: Any, step: Callable[[], dict[str, float]], epochs: range) -> None:
     """Run ``model.fit``, with `step` doing the work of each epoch.
 
     Keras calls `train_function` if the model has one, instead of making it; on JAX with the
@@ -96,17 +87,17 @@ def fit(model: Any, step: Callable[[], dict[str, float]], epochs: range, callbac
     model : keras.Model
         Compiled with an optimizer.
     step : callable
-        Trains for one epoch of ``fit`` and returns its logs. It reads and assigns variables.
+        Trains for one epoch of ``fit`` and returns its logs. It reads and assigns variables, and
+        may set ``model.stop_training``.
     epochs : range
-    callback : keras.callbacks.Callback
     """
     if keras.backend.backend() == 'jax':
 
         def train(state: Any, iterator: Any) -> Any:
-            for variable, value in zip(_flat(_state(model)), _flat(state)):
+            for variable, value in zip(_flat(trainer_state(model)), _flat(state)):
                 variable.assign(value)
             logs = step()
-            return logs, tuple([v.value for v in part] for part in _state(model))
+            return logs, tuple([v.value for v in part] for part in trainer_state(model))
     else:
 
         def train(iterator: Any) -> Any:  # type: ignore[misc]
@@ -119,7 +110,6 @@ def fit(model: Any, step: Callable[[], dict[str, float]], epochs: range, callbac
             steps_per_epoch=1,
             initial_epoch=epochs.start,
             epochs=epochs.stop,
-            callbacks=[callback],
             verbose=0,
             shuffle=False,
         )
@@ -127,8 +117,8 @@ def fit(model: Any, step: Callable[[], dict[str, float]], epochs: range, callbac
         model.train_function = None
 
 
-def _state(model: Any) -> Any:
-    """Return the variables whose values JAX's ``fit`` passes around, in its order."""
+def trainer_state(model: Any) -> Any:
+    """Return the variables whose values JAX's trainer passes around, in its order."""
     return (
         model.trainable_variables,
         model.non_trainable_variables,
@@ -148,25 +138,16 @@ def _ticks() -> Any:
     return ((tick,) for tick in itertools.count())
 
 
-_made_ticks: list[Any] = []
-
-
+@functools.cache
 def _tensorflow_ticks() -> Any:
     import tensorflow as tf
 
-    if not _made_ticks:
-        _made_ticks.append(tf.data.Dataset.range(1).repeat())
-    return _made_ticks[0]
+    return tf.data.Dataset.range(1).repeat()
 
 
 def takes_values() -> bool:
     """Return whether ``fit`` takes the values out of the variables while it runs."""
     return keras.backend.backend() == 'jax'
-
-
-def replaces_values() -> bool:
-    """Return whether assigning a variable replaces the object in its attribute `_value`."""
-    return keras.backend.backend() != 'tensorflow'
 
 
 def are_taken(variables: list[Any]) -> bool:
@@ -200,6 +181,26 @@ def outputs_of_calls(layer: Any) -> list[Any]:
 def clear_losses(model: Any) -> None:
     """Forget the losses that layers added in the last call, which keep the graph of it alive."""
     model._clear_losses()
+
+
+@contextlib.contextmanager
+def without_losses(model: Any) -> Iterator[None]:
+    """Forget the losses that the layers of a model add within the context.
+
+    A layer that runs a model again, as for its gradient, would add them once more.
+    """
+    from keras.src.backend.common import stateless_scope
+
+    layers, scope = parts(model), stateless_scope.get_stateless_scope()
+    held = [layer._losses for layer in layers] + ([scope.losses] if scope is not None else [])
+    counts = list(map(len, held))
+    try:
+        yield
+    finally:
+        for losses, count in zip(held, counts):
+            for layer in layers:
+                layer._loss_ids.difference_update(map(id, losses[count:]))
+            del losses[count:]
 
 
 def trained_by(optimizer: Any) -> list[Any]:

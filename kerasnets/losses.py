@@ -33,6 +33,7 @@ from kerasnets.loss_functions import divergence as divergence
 from kerasnets.loss_functions import gaussian as gaussian
 from kerasnets.loss_functions import hinge as hinge
 from kerasnets.loss_functions import squared_error as squared_error
+from kerasnets.spellings import translate
 from kerasnets.typing import Tensor
 
 #: Names of users' classes of losses -> the class.
@@ -132,6 +133,8 @@ class Loss:
             form = ALIASES.get(form.lower(), form.lower())
         elif isinstance(form, str) and form.lower() in WRITTEN:
             form = WRITTEN[form.lower()]
+        elif isinstance(form, str):
+            form = translate('loss', form)
         if isinstance(form, type) and issubclass(form, Loss):
             return form(**kwargs)
         return cls(form, **kwargs)
@@ -269,34 +272,6 @@ class Loss:
         ahead = ops.where(ops.less(classes, target), own > outputs, own >= outputs)  # not of NaN
         right = ops.min(ops.cast(ahead, 'float32'), axis=-1)
         return average(right, weights)
-
-
-def _class(name: str, form: str) -> Any:
-    """theanets' class of a loss."""
-
-    def init(
-        self: Any,
-        target: Any = None,
-        weighted: bool = False,
-        weight: float = 1.0,
-        output_name: Any = None,
-        **more: Any,
-    ) -> None:
-        more = {'target': target, 'weighted': weighted, 'weight': weight, **more}
-        Loss.__init__(self, **{'form': form, **more, 'output_name': output_name})
-
-    text = f'The loss {form!r}, with the keywords of `Loss`.'
-    return type(name, (Loss,), {'__init__': init, '__doc__': text, '__module__': __name__})
-
-
-CrossEntropy = _class('CrossEntropy', 'xe')
-GaussianLogLikelihood = _class('GaussianLogLikelihood', 'gll')
-Hinge = _class('Hinge', 'hinge')
-KullbackLeiblerDivergence = _class('KullbackLeiblerDivergence', 'kl')
-MaximumMeanDiscrepancy = _class('MaximumMeanDiscrepancy', 'mmd')
-MeanAbsoluteError = _class('MeanAbsoluteError', 'mae')
-MeanSquaredError = _class('MeanSquaredError', 'mse')
-build = Loss.build
 
 
 class Errors(keras.layers.Layer):

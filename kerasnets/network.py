@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from typing import Any, Unpack
+import io
+import numbers
+import types
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Self, TypeVar, Unpack
 
-from kerasnets import deprecated
+import numpy as np
+
+from kerasnets import monitors as monitoring
 from kerasnets.data.array_spec import turn
 from kerasnets.data.columns import Columns
 from kerasnets.data.data_spec import DataSpec
 from kerasnets.data.history import History
-from kerasnets.errors import ConfigurationError, suggest
-from kerasnets.files.persistence import Persistent
-from kerasnets.graph.layer_list import LayerList
-from kerasnets.graph.models import Models
-from kerasnets.graph.nodes import output_names
-from kerasnets.graph.symbols import Symbols
+from kerasnets.errors import ConfigurationError, FileError, pick, suggest
+from kerasnets.files import export, keras_files, keras_models
+from kerasnets.graph import summary
+from kerasnets.graph.loss_graph import Asked
+from kerasnets.graph.nodes import (
+    Node,
+    add_node,
+    adopt,
+    assemble,
+    inputs_of,
+    output_names,
+    reading_labels,
+)
+from kerasnets.graph.parameters import Parameter
+from kerasnets.initializers import generator
+from kerasnets.language import listing
+from kerasnets.language.spec import LayerSpec, check_names, extend, parse
 from kerasnets.layers import abilities
 from kerasnets.losses import Loss
+from kerasnets.programs.models import Models
 from kerasnets.programs.prediction import MASK, compute
 from kerasnets.programs.program import Programs
 from kerasnets.regularizers import build as build_regularizers
+from kerasnets.spellings import translate
 from kerasnets.training import pretraining, rate_search, settings, setup
-from kerasnets.training.patience import advise
-from kerasnets.training.run import Run, Sequence
-from kerasnets.training.setup import Trainable
-from kerasnets.typing import Data, Found, Layers, Monitors, Seed, Tensor
+from kerasnets.training.plan import advise
+from kerasnets.training.trainable import Trainable
+from kerasnets.training.trainer import Run, Sequence
+from kerasnets.typing import Data, Entry, File, Found, Layers, Monitors, Path, Seed, Tensor
+
+#: Keywords of a network that are not of its training.
+OWN_KEYWORDS = ('hidden_activation', 'output_activation', 'time_major', 'weighted', 'loss')
+
+Kind = TypeVar('Kind')
 
 #: Methods of Keras' models and scikit-learn's estimators -> what to write here.
 METHODS = {
@@ -45,7 +71,18 @@ METHODS = {
 }
 
 
-class Network(Persistent, Symbols, LayerList):
+class _OnBoth:
+    """A method of a class and of its objects: it gets the one or the other."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.__doc__ = function.__doc__
+
+    def __get__(self, instance: Any, owner: type[Kind]) -> Callable[..., Kind]:
+        return types.MethodType(self.function, owner if instance is None else instance)
+
+
+class Network:
     """A network of layers.
 
     Parameters
@@ -59,9 +96,12 @@ class Network(Persistent, Symbols, LayerList):
         Whether the data includes a weight for each target.
     rng : int or numpy random generator
         Source of all randomness: initial weights, shuffling, dropout, noise.
+    hidden_activation, output_activation : str, optional
+        Activations of dense and recurrent layers whose entries have none.
+    time_major : bool
+        Whether arrays of sequences have time as their first axis.
     **keywords
-        Of `graph.layer_list.LayerList`, about activations and ties, and defaults for the keywords
-        of `itertrain`.
+        Defaults for the keywords of `itertrain`.
 
     Attributes
     ----------
@@ -83,8 +123,13 @@ class Network(Persistent, Symbols, LayerList):
     #: How the columns of a CSV file become inputs, for a network trained on one.
     table: Columns | None = None
 
-    #: Whether arrays of sequences have time as their first axis.
-    time_major = False
+    #: Whether inputs may be labels, which the network one-hot encodes.
+    takes_labels = False
+
+    DEFAULT_HIDDEN_ACTIVATION = 'relu'
+    DEFAULT_OUTPUT_ACTIVATION = 'linear'
+    INPUT_NDIM = 2
+    OUTPUT_NDIM = 2
 
     #: Whether targets are labels, for a loss that a user's class computes.
     LABELS = False
@@ -98,28 +143,160 @@ class Network(Persistent, Symbols, LayerList):
         loss: Any = None,
         weighted: bool = False,
         rng: Seed = 13,
+        hidden_activation: Any = None,
+        output_activation: Any = None,
+        time_major: bool = False,
         **keywords: Any,
     ) -> None:
-        self.time_major = bool(keywords.pop('time_major', False))
+        if isinstance(layers, (str, bytes, numbers.Number, dict)):
+            raise ConfigurationError(f'expected a list of layers, got {layers!r}. Try [10, 20, 3].')
+        self.time_major = bool(time_major)
         if self.time_major and self.INPUT_NDIM != 3:
             raise ConfigurationError(
                 f'time_major is for the networks of kerasnets.recurrent, got a '
                 f'{type(self).__name__} of {self.INPUT_NDIM} axes. Leave it out.'
             )
-        built, self.defaults = settings.divided(keywords, LayerList)
-        super().__init__(layers, rng, **built)
+        self.defaults: dict[str, Any] = {}
+        hidden = hidden_activation
+        if keywords:
+            keywords = translate('network', keywords, layers)
+            layers = keywords.pop('layers', layers)
+            hidden = keywords.pop('hidden_activation', hidden)
+            self.defaults = settings.defaults(keywords, OWN_KEYWORDS)
+        layers = list(layers)
+        self.rng = generator(rng)
         self.losses: list[Loss] = []
         self.history = History()
+        self._nodes: list[Node] = []
+        self._model: Any = None  # built on first use
+        self._made: dict[str, Any] = {}  # built from the layers, on first use
+        hidden = self.DEFAULT_HIDDEN_ACTIVATION if hidden is None else hidden
+        output = self.DEFAULT_OUTPUT_ACTIVATION if output_activation is None else output_activation
+        for i, layer in enumerate(layers):
+            last = 0 < i == len(layers) - 1
+            self._add(layer, 'out' if last else None, output if last else hidden)
         if loss is not None:
             target: dict[str, Any] = {'target': self.TARGET} if self.TARGET else {}
             self.set_loss(loss, weighted=weighted, **target)
 
     def __getattr__(self, name: str) -> Any:
         """Raise the AttributeError that names our word, for a method of Keras or scikit-learn."""
+        if hasattr(type(self), name):  # a property that raised: raise the same again
+            return object.__getattribute__(self, name)
         remedy = f' {METHODS[name]}' if name in METHODS else suggest(name, dir(type(self)))
         raise AttributeError(
             f'a {type(self).__name__} has no {name!r}.{remedy}', name=name, obj=self
         )
+
+    # Layers
+
+    @property
+    def model(self) -> Any:
+        if self._model is None:
+            self._model = assemble(self._nodes)
+        return self._model
+
+    @property
+    def specs(self) -> list[LayerSpec]:
+        return [node.spec for node in self._nodes]
+
+    @property
+    def nodes(self) -> list[Any]:
+        """The layers as nodes of a graph."""
+        return self._nodes
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, the input first: objects that have the Keras layer as `keras`.
+
+        >>> net = kerasnets.Network([4, (6, 'tanh'), 3])
+        >>> net.layers[1].name, net.layers[1].num_params, net.layers[1].keras.units
+        ('hid1', 30, 6)
+        """
+        return translate('layers', [node.layer for node in self._nodes], self)
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        """The Keras tensors that the network reads."""
+        return list(inputs_of(self._nodes).values())
+
+    @property
+    def params(self) -> list[Parameter]:
+        """Handles on all learnable parameters, in the order of the layers."""
+        return [param for node in self._nodes for param in node.params()]
+
+    @property
+    def num_params(self) -> int:
+        """Number of learnable values in the network."""
+        return sum(int(np.prod(p.shape)) for p in self.params)
+
+    def __repr__(self) -> str:
+        return listing.listed(self)
+
+    def _repr_html_(self) -> str:
+        return summary.as_html(self, self._nodes)
+
+    def summary(self, file: Any = None) -> None:
+        """Print a table of the layers: name, form, shape, activation and parameters.
+
+        >>> kerasnets.Network([4, (6, 'tanh'), 3])
+        network.Network([4, (6, 'tanh'), 3])
+        """
+        summary.show(self, self._nodes, file)
+
+    def find(self, which: str | int, param: str | int) -> Parameter:
+        """A parameter of a layer.
+
+        Parameters
+        ----------
+        which : str or int
+            Name of the layer, or its place.
+        param : str or int
+            Name of the parameter, or its place in the layer.
+
+        Returns
+        -------
+        Parameter
+            With ``name``, ``shape``, ``get_value()``, ``set_value(array)``, ``variable``.
+
+        Raises
+        ------
+        ConfigurationError
+            If there is none of that name.
+
+        >>> kerasnets.Network([4, 6, 3]).find('hid1', 'w').shape
+        (4, 6)
+        """
+        parts = {name: part for node in self._nodes for name, part in node.parts().items()}
+        found = pick(parts, which, 'the network has no layer')
+        return pick(found, param, f'layer {which!r} has no parameter')
+
+    def add_layer(self, layer: Any = None, **kwargs: Any) -> None:
+        """Add a layer after those that are there.
+
+        Parameters
+        ----------
+        layer : entry of the language of layers, optional
+            Without it, the keywords describe the layer.
+        **kwargs
+            As in a dict entry; they add to the entry.
+        """
+        self._add(extend(layer, kwargs), None, 'relu')
+
+    def _add(self, entry: Entry, name: str | None, activation: Any) -> None:
+        previous = self._nodes[-1].name if self._nodes else None
+        spec = parse(
+            entry, len(self._nodes), name=name, previous=previous, default_activation=activation
+        )
+        check_names([*self.specs, spec])
+        if spec.form == 'embedding':
+            self._nodes = reading_labels(self._nodes, spec, self.INPUT_NDIM)
+        self._nodes.append(add_node(self._nodes, spec, self.rng, self.INPUT_NDIM))
+        self._model, self._made = None, {}
+
+    def adopt(self, nodes: list[Node], model: Any) -> None:
+        """Replace the layers by nodes over those of another model."""
+        self._nodes, self._model, self._made = nodes, model, {}
 
     # Losses
 
@@ -382,10 +559,181 @@ class Network(Persistent, Symbols, LayerList):
         advise(self.history[before:], algo or asked.get('algo'), asked)
         return run.kept
 
-    def transform(self, x: Data, **regularizers: Any) -> Found:
-        """Former name of `predict`; of a classifier it gives probabilities."""
-        deprecated.warn('transform()', 'write predict(), or predict_proba() of a classifier')
-        return Network.predict(self, x, **regularizers)
+    # Symbols
+
+    @property
+    def variables(self) -> list[Tensor]:
+        """The Keras tensors that the losses read: inputs, targets and weights."""
+        return self._models.variables
+
+    def build_graph(
+        self, regularizers: Any = MappingProxyType({})
+    ) -> tuple[dict[str, Tensor], list[Any]]:
+        """Connect the layers.
+
+        Parameters
+        ----------
+        regularizers : dict or sequence of Regularizer
+
+        Returns
+        -------
+        outputs : dict of str to KerasTensor
+            Every output by name: 'in:out', 'hid1:pre', 'hid1:out', …
+        updates : list
+            Empty: Keras layers update their own state when they are called.
+        """
+        if not isinstance(regularizers, Mapping):
+            regularizers = {'regularizers': list(regularizers)}
+        names = output_names(self.nodes)
+        return self._models.outputs(names, build_regularizers(regularizers)), self.updates()
+
+    def loss(self, **regularizers: Any) -> Tensor:
+        """The loss as a symbolic scalar over `variables`.
+
+        >>> net = kerasnets.Classifier([4, 3])
+        >>> f = keras.Function(net.variables, net.loss())
+        >>> x, y = np.zeros((2, 4), 'f'), np.zeros(2, 'i')
+        >>> round(float(f([x, y])), 4)
+        1.0986
+        """
+        return self._graph(regularizers).loss
+
+    def monitors(self, monitors: Any = None, **regularizers: Any) -> list[tuple[str, Tensor]]:
+        """Return (name, KerasTensor) pairs of the monitors, without the loss.
+
+        >>> net = kerasnets.Regressor([4, 5, 3])
+        >>> [name for name, _ in net.monitors(monitors={'hid1:out': (0.1, 0.9)})]
+        ['err', 'hid1:out<0.1', 'hid1:out<0.9']
+        """
+        watched, _ = monitoring.build(monitors)
+        graph = self._graph(regularizers, watched)
+        return [('err', graph.err), *((name, mean) for name, (mean, _) in graph.monitors.items())]
+
+    def updates(self, **regularizers: Any) -> list[Any]:
+        """Return an empty list: Keras layers update their own state, see `build_graph`."""
+        build_regularizers(regularizers)  # for the errors
+        return []
+
+    def _graph(self, regularizers: Any, monitors: Any = ()) -> Any:
+        built = build_regularizers(regularizers)
+        return self._models.graph(asked=Asked(built, noisy=True, monitors=monitors))
+
+    # Files
+
+    def save(self, filename_or_handle: File) -> None:
+        """Write the network to a ``.keras`` or ``.h5`` file that plain Keras opens.
+
+        An existing file is replaced only after the new one is complete and on disk.
+
+        Parameters
+        ----------
+        filename_or_handle : str, path or binary file
+            Ending in ``.keras``, ``.h5`` or, for the parameters alone, ``.weights.h5``. An open
+            file gets the ``.keras`` format, and so does a path that ends otherwise, with a warning.
+
+        Raises
+        ------
+        FileError
+        """
+        keras_files.save(self, filename_or_handle)
+
+    def export(self, path: Path) -> None:
+        """Write the network for inference where Keras is not: what `predict` computes.
+
+        Parameters
+        ----------
+        path : str or path
+            A folder, given without a suffix, for a SavedModel of TensorFlow; or a file ending
+            in ``.onnx`` (needs ``pip install 'kerasnets[onnx]'``) or ``.tflite`` (LiteRT; of
+            recurrent layers Keras makes what its runtime runs with the Flex delegate alone).
+            Inputs are arrays of values, of labels only if the network's input is of integers.
+
+        Raises
+        ------
+        FileError
+            For another suffix, or where it cannot be written.
+        ConfigurationError
+            If the backend does not make a format, or what it needs is not installed.
+        """
+        export.export(self, path)
+
+    @classmethod
+    def from_keras(cls, model: Any, loss: Any = None, **kwargs: Any) -> Self:
+        """A network over the layers of a Keras model, which both then share.
+
+        Parameters
+        ----------
+        model : keras.Model
+            Sequential or functional, and built.
+        loss : str, dict or Loss, optional
+            Default: that of the class.
+
+        Raises
+        ------
+        ConfigurationError
+            For a model that is no graph of layers.
+
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, 'softmax')])
+        >>> kerasnets.Classifier.from_keras(model).predict(np.zeros((2, 4))).shape
+        (2,)
+        """
+        made: Any = cls
+        net = made(**kwargs) if loss is None else made(loss=loss, **kwargs)
+        net.adopt(adopt(keras_models.specs_of(model), model), model)
+        return net
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles are the network's own file, and what no file holds."""
+        handle = io.BytesIO()
+        keras_files.save(self, handle)
+        state = {'rng': copy.deepcopy(self.rng), 'history': copy.copy(self.history)}
+        state['losses'] = list(self.losses)
+        return _revived, (type(self), handle.getvalue()), state
+
+    @_OnBoth
+    def load(
+        self: Any,
+        filename_or_handle: File,
+        max_params: int | None = None,
+        max_values: int | None = None,
+    ) -> Any:
+        """Read a network that `save` wrote, a model that Keras saved, or a pickle of theanets.
+
+        Called on a network, it sets the parameters of that one, which must have the same layers.
+
+        Nothing in a file is executed: see `policy` and `theanets.safe_unpickler`.
+
+        Parameters
+        ----------
+        filename_or_handle : str, path or binary file
+        max_params : int, optional
+            Learnable values that the network may have. Default: as many as the file holds.
+        max_values : int, optional
+            Values that a layer may make of one example. Default: 2²⁷.
+
+        Raises
+        ------
+        FileError
+            If the file holds no network, or one of another class, or asks for what no network
+            needs.
+        """
+        if isinstance(self, type):
+            return keras_files.load(filename_or_handle, self, max_params, max_values)
+        found = keras_files.load(filename_or_handle, type(self), max_params, max_values)
+        _take(self, found.params)
+        return self
+
+    def load_weights(self, filename_or_handle: File) -> None:
+        """Set the parameters to those of a file of the same layers, ``.weights.h5`` or any other.
+
+        Raises
+        ------
+        FileError
+            Naming a weight and both shapes, if they differ. The parameters are then as before.
+        """
+        keras_files.load_weights(self, filename_or_handle)
+
+    # Parts
 
     @property
     def data_spec(self) -> DataSpec:
@@ -400,33 +748,84 @@ class Network(Persistent, Symbols, LayerList):
         made.losses = losses
         return made
 
-    #: Whether inputs may be labels, which the network one-hot encodes.
-    takes_labels = False
-
     @property
     def _models(self) -> Models:
         if 'models' not in self._made:
-            how = self.takes_labels, self.time_major
-            spec = DataSpec(self._nodes, self.losses, self.model, *how)
-            made = Models(self._nodes, self.model, self.losses, self._monitors, spec)
-            self._made['models'] = made
+            self._made['models'] = Models(
+                self._nodes,
+                self.model,
+                self.losses,
+                self._monitors,
+                self.takes_labels,
+                self.time_major,
+            )
         return self._made['models']
 
     @property
     def _trainable(self) -> Trainable:
         if 'trainable' not in self._made:
-            self._made['trainable'] = Trainable.of(self._models)
+            self._made['trainable'] = Trainable(self._models, self._programs)
         return self._made['trainable']
 
     @property
     def _programs(self) -> Programs:
-        return self._trainable.programs
+        if 'programs' not in self._made:
+            self._made['programs'] = Programs(self._models)
+        return self._made['programs']
 
     def _monitors(
         self, loss: Any, output: Tensor, target: Tensor, weights: Any = None
     ) -> dict[str, Any]:
         """Return further monitors: name -> (mean, mass)."""
         return {}
+
+
+def load(
+    filename_or_handle: File, max_params: int | None = None, max_values: int | None = None
+) -> Network:
+    """Read a network of any class from a file that `Network.save`, Keras or theanets wrote.
+
+    Parameters
+    ----------
+    filename_or_handle : str, path or binary file
+    max_params : int, optional
+        Learnable values that the network may have. Default: as many as the file holds.
+    max_values : int, optional
+        Values that a layer may make of one example. Default: 2²⁷.
+
+    Returns
+    -------
+    Network
+        Of the class that was saved.
+
+    Raises
+    ------
+    FileError
+        If there is no such file, it holds no network, or it asks for what no network needs.
+    """
+    return Network.load(filename_or_handle, max_params, max_values)
+
+
+def _take(net: Any, params: Any) -> None:
+    """Set the parameters of a network to those of another one of the same layers."""
+    own = [(p.name.split('.')[-1], p.shape) for p in net.params]
+    held = [(p.name.split('.')[-1], p.shape) for p in params]
+    if own != held:
+        raise FileError(
+            f'expected the parameters of this network, {_named(own)}; the file has {_named(held)}. '
+            'Call load() of the class, which makes a network of any layers.'
+        )
+    for mine, param in zip(net.params, params):
+        mine.set_value(param.get_value())
+
+
+def _named(params: Any) -> str:
+    return ', '.join(f'{name} {shape}' for name, shape in params)
+
+
+def _revived(cls: Any, content: bytes) -> Any:
+    """A network from the bytes of its file."""
+    return cls.load(io.BytesIO(content))
 
 
 for _method in (Network.itertrain, Network.train):

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasnets import backend
+from kerasnets import backend, keras_facts
 from kerasnets.errors import ConfigurationError, check_known, matching, number
 from kerasnets.losses import average, hidden
 from kerasnets.typing import Data, Tensor
@@ -204,9 +204,6 @@ class Dropout(Noise):
         return Omitted(self.weight, seed)
 
 
-GaussianNoise, BernoulliDropout = Noise, Dropout  # as theanets called them
-
-
 @dataclasses.dataclass(frozen=True)
 class Function(Regularizer):
     """A function of all outputs, a dict of tensors by name, as a penalty."""
@@ -266,15 +263,6 @@ def build(keywords: Any) -> tuple[Regularizer, ...]:
             )
         built.append(item if isinstance(item, Regularizer) else Function(function=item))
     return tuple(r for r in built if r.weight)
-
-
-def from_kwargs(graph: Any = None, **kwargs: Any) -> list[Regularizer]:
-    """Regularizers from keywords, as a list; theanets' name of `build`.
-
-    >>> from_kwargs(regularizers={'input_noise': 0.1})
-    [Noise(weight=0.1, pattern=None, where='input')]
-    """
-    return list(build(kwargs))
 
 
 def _of_keyword(name: str, value: Any) -> list[Regularizer]:
@@ -383,11 +371,13 @@ class Contraction(keras.layers.Layer):
 
     def call(self, xs: Any) -> Tensor:
         total = 0.0
-        for name in self.model.output:
-            for j in self.wrt:
-                total += backend.squared_jacobian(
-                    lambda x, name=name, j=j: self.model([*xs[:j], x, *xs[j + 1 :]])[name], xs[j]
-                )
+        with keras_facts.without_losses(self.model):
+            for name in self.model.output:
+                for j in self.wrt:
+                    total += backend.squared_jacobian(
+                        lambda x, name=name, j=j: self.model([*xs[:j], x, *xs[j + 1 :]])[name],
+                        xs[j],
+                    )
         return total / len(self.model.outputs)
 
     def compute_output_spec(self, xs: Any) -> Tensor:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from kerasnets import deprecated
 from kerasnets.errors import ConfigurationError, DataError, positive, suggest
 from kerasnets.initializers import generator
 from kerasnets.typing import Array, Seed
@@ -17,11 +16,9 @@ from kerasnets.vocabularies import KINDS, Characters, codes, from_dict
 
 def batches(
     arrays: Any,
-    *sizes: Any,
     steps: int = 100,
     batch_size: int = 64,
     rng: Seed = None,
-    labels: Any = None,
 ) -> Callable[[], list[Array]]:
     """Make a callable that cuts batches of sequences out of long arrays.
 
@@ -30,16 +27,12 @@ def batches(
     arrays : list of array (time-steps, variables) or (time-steps,)
         Rows are time steps. Several arrays, such as inputs, targets and weights, are cut at
         the same places.
-    *sizes
-        `steps`, `batch_size` and `rng`, which need not be named.
     steps : int
         Length of the sequences.
     batch_size : int
         Sequences in a batch.
     rng : int or numpy random generator, optional
         Draws the places. Without it each callable draws others.
-    labels : array, optional
-        Another array. (Former versions had samples and labels as the first two arguments.)
 
     Returns
     -------
@@ -56,13 +49,6 @@ def batches(
     >>> x.shape, y.shape, bool((x.argmax(-1) == y).all())
     ((4, 10, 50), (4, 10), True)
     """
-    if sizes and np.ndim(sizes[0]):
-        labels, sizes = sizes[0], sizes[1:]
-    how: list[Any] = [*sizes, *(steps, batch_size, rng)[len(sizes) :]]
-    steps, batch_size, rng = how
-    if labels is not None:
-        deprecated.warn('batches(samples, labels)', 'write batches([samples, labels])')
-        arrays = [*(arrays if isinstance(arrays, (list, tuple)) else [arrays]), labels]
     steps, batch_size = positive(steps, 'steps'), positive(batch_size, 'batch_size')
     if not isinstance(arrays, (list, tuple)) or not arrays:
         raise DataError(f'expected a list of arrays, got {type(arrays).__name__}. Write [array].')

@@ -11,7 +11,7 @@ from paths import ROOT
 from warned import warned
 
 import kerasnets as theanets
-from kerasnets import deprecated
+from kerasnets.compat import words
 from kerasnets.errors import ConfigurationError
 
 RNG = np.random.default_rng(6)
@@ -22,7 +22,7 @@ PLAIN = dict(algo='sgd', learning_rate=0.1, epochs=2, batch_size=20)
 
 @pytest.fixture(autouse=True)
 def as_in_a_new_process(monkeypatch):
-    monkeypatch.setattr(deprecated, '_warned', set())
+    monkeypatch.setattr(words, '_warned', set())
 
 
 @pytest.fixture

@@ -74,6 +74,7 @@ class Dataset:
         self.block = False
         self.batch_size: Any = None
         self.shape: Any = None
+        self._first: Any = None
 
     def count_batches(self) -> int:
         """Return the batches in an epoch; where that is not known, all of them are read."""
@@ -105,9 +106,31 @@ class Dataset:
         self._renew()
         return self._batches()
 
-    def row(self, items: Any = None) -> Any:
-        """Return the first row of each array of a batch. Default: of the usual batch."""
-        raise NotImplementedError
+    def row(self) -> Any:
+        """Return the first row of each array of a usual batch."""
+        return self._first
+
+    def pieces(self, batches: int | None) -> Iterator[tuple[Any, int, bool]]:
+        """Yield the batches of the next epoch for `blocks.pack`.
+
+        Each comes with its number of rows, and with True if its rows have the usual shape.
+        """
+        usual = [part.shape[1:] for part in self.row()] if self.block else None
+        batch = None
+        for batch in itertools.islice(self.epoch(), batches):
+            yield batch, len(batch[0]), [part.shape[1:] for part in batch] == usual
+        if batch is None:
+            raise DataError(f'{self.what}: expected at least one batch in each epoch, got none.')
+
+    def parts(self, piece: Any) -> Any:
+        """Return the arrays of a batch that `pieces` yielded."""
+        return piece
+
+    def write(self, pieces: Any, size: int, room: Any) -> None:
+        """Copy batches that `pieces` yielded into the beginning of other arrays."""
+        for space, *parts in zip(room, *pieces) if pieces else ():
+            whole = [blocks.filled(part, size) for part in parts]
+            np.concatenate(whole, out=space[: sum(map(len, whole))])
 
     def _renew(self) -> None:
         """Prepare for another epoch."""
@@ -179,21 +202,28 @@ class Arrays(Dataset):
         other.rng, other.order, other._feed = None, np.arange(self.count), None
         return other
 
-    def pieces(self, batches: Any, free: Any) -> Iterator[Any]:
-        """Yield the rows of the next epoch, see `blocks.index`, and those of each batch."""
+    def pieces(self, batches: int | None) -> Iterator[tuple[Any, int, bool]]:
+        """Yield the rows of each batch of the next epoch."""
+        if self.ragged:
+            yield from super().pieces(batches)
+            return
         self._renew()
         order = self.order[: (batches or self.batches) * self.batch_size]
-        return blocks.index(order, self.batch_size, free)
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size]
+            yield rows, len(rows), True
 
-    def write(self, items: Any, size: int, room: Any) -> None:
-        """Copy the rows of some pieces into the beginning of other arrays."""
-        order = np.concatenate([blocks.filled(item, size) for item in items or [self.order[:0]]])
+    def parts(self, piece: Any) -> Any:
+        """Return the arrays of a batch that `pieces` yielded."""
+        if self.ragged:
+            return piece
+        return tuple([p for s, a in zip(self.specs, self.arrays) for p in s.batch(a, piece)])
+
+    def write(self, pieces: Any, size: int, room: Any) -> None:
+        """Copy the rows of batches into the beginning of other arrays."""
+        order = np.concatenate([blocks.filled(rows, size) for rows in pieces or [self.order[:0]]])
         for spec, array, space in zip(self.specs, self.arrays, room):
             spec.copy(array, order, space)
-
-    def row(self, items: Any = None) -> Any:
-        """The first row of each array, as it is in a batch."""
-        return self._first
 
     def _renew(self) -> None:
         """Draw the order of the next epoch."""
@@ -291,21 +321,6 @@ class Stream(Dataset):
     def again(self) -> Stream | None:
         """Return the same source, or None for a generator, which is read once only."""
         return None if hasattr(self.source, '__next__') else self
-
-    def pieces(self, batches: Any, free: Any) -> Iterator[Any]:
-        """Yield the batches of the next epoch, each with its number of rows."""
-        for batch in itertools.islice(self.epoch(), batches):
-            yield batch, [len(batch[0])]
-
-    def write(self, items: Any, size: int, room: Any) -> None:
-        """Copy some batches into the beginning of other arrays."""
-        for space, *parts in zip(room, *items) if items else ():
-            whole = [blocks.filled(part, size) for part in parts]
-            np.concatenate(whole, out=space[: sum(map(len, whole))])
-
-    def row(self, items: Any = None) -> Any:
-        """The first row of each array of a batch. Default: of the first one."""
-        return self._first if items is None else [part[:1] for part in items]
 
     def _raw(self) -> Iterator[Any]:
         if not self.draws:

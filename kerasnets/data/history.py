@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Iterable
 from typing import Any
 
 from kerasnets.language.listing import html_table
@@ -27,9 +27,10 @@ class History(list[dict[str, Any]]):
     [1, 2]
     """
 
-    def __init__(self, rows: Iterable[dict[str, Any]] = ()) -> None:
-        super().__init__(rows)
-        self.best: dict[str, Any] = {}
+    @functools.cached_property
+    def best(self) -> dict[str, Any]:
+        """The epoch whose parameters were kept in the last training, with its monitors."""
+        return {}
 
     def plot(self, monitor: str = 'loss', axes: Any = None) -> Any:
         """Draw a monitor over the epochs, with matplotlib; see `plots.learning_curves`."""

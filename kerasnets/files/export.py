@@ -29,7 +29,7 @@ NEEDS = {
 
 
 def export(net: Any, path: Any) -> None:
-    """Write a network for inference elsewhere: see `Persistent.export`."""
+    """Write a network for inference elsewhere: see `Network.export`."""
     path = atomic.local(path)
     if path.suffix not in FORMATS:
         raise FileError(

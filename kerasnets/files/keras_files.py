@@ -26,8 +26,8 @@ import h5py
 import keras
 import numpy as np
 
-from kerasnets import deprecated, devices
-from kerasnets.errors import FileError, positive
+from kerasnets import devices
+from kerasnets.errors import FileError, positive, stacklevel
 from kerasnets.files import atomic, contents, keras_models, metadata, policy
 from kerasnets.files.theanets import network as theanets
 from kerasnets.graph.nodes import shares_weights
@@ -57,7 +57,7 @@ def save(net: Any, target: Any, members: Any = MappingProxyType({})) -> None:
         warnings.warn(
             f'{str(target)!r} is written as a .keras archive. kerasnets.load() opens it; plain '
             f'Keras wants the name to end in .keras.',
-            stacklevel=deprecated.callers(),
+            stacklevel=stacklevel(),
         )
     unfit = _unfit(net.model) if suffix == '.h5' else None
     if unfit:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -14,7 +13,7 @@ import numpy as np
 import kerasnets
 from kerasnets.data.columns import Columns
 from kerasnets.errors import FileError
-from kerasnets.graph import builder
+from kerasnets.graph import nodes as graph_nodes
 from kerasnets.graph.nodes import Probe
 from kerasnets.language.spec import LayerSpec
 from kerasnets.losses import WRITTEN, Loss
@@ -23,6 +22,9 @@ from kerasnets.text import Text
 log = logging.getLogger(__name__)
 
 VERSION = 1
+
+#: Functions that import modules of networks, whose classes are subclasses from then on.
+PROVIDERS: list[Callable[[], object]] = []
 
 
 def describe(net: Any) -> Any:
@@ -56,7 +58,7 @@ def restore(about: Any, model: Any, cls: Any) -> Any:
     net.losses = list(filter(None, map(_unloss, about['losses'])))
     specs = [_unspec(fields, model) for fields in about['layers']]
     _check_all_described(specs, model)
-    net.adopt(builder.adopt(specs, model), model)
+    net.adopt(graph_nodes.adopt(specs, model), model)
     net.time_major = about.get('time_major', False)
     if about.get('class_names'):
         net.class_names = list(about['class_names'])
@@ -107,8 +109,8 @@ def _unloss(fields: Any) -> Any:
 
 def classes(cls: Any) -> Any:
     """Return a dict of a class of networks and its subclasses, by the names files have for them."""
-    for module in ('feedforward', 'recurrent', 'convolution'):
-        importlib.import_module(f'kerasnets.{module}')  # its classes are subclasses from then on
+    for load in PROVIDERS:
+        load()
     return {class_name(c): c for c in _with_subclasses(cls)}
 
 

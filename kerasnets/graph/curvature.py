@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasnets import keras_facts
 from kerasnets.backend import gradients
 
 
@@ -33,7 +34,8 @@ class Curvature(keras.layers.Layer):
             found = gradients(lambda: self.model(data, training=False), self.by)
             return sum(ops.sum(g * r) for g, r in zip(found, noise))
 
-        return gradients(along, self.by)
+        with keras_facts.without_losses(self.model):
+            return gradients(along, self.by)
 
     def compute_output_spec(self, data: Any) -> Any:
         return [keras.KerasTensor(v.shape, dtype='float32') for v in self.by]

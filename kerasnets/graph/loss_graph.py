@@ -12,11 +12,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasnets import layers
 from kerasnets.errors import ConfigurationError, scalar
 from kerasnets.graph import masks
 from kerasnets.graph.curvature import Curvature
-from kerasnets.graph.nodes import Flow, Probe, connect, full_name
+from kerasnets.graph.nodes import Flow, connect, full_name, logits_of
 from kerasnets.graph.noise import Noises
 from kerasnets.graph.parameters import Value
 from kerasnets.graph.watched import GradientNorms, computed
@@ -115,7 +114,7 @@ def build(
     terms, compared = [], []
     for loss, data in zip(losses, targets):
         name = full_name(nodes, loss.output_name)
-        logits = _logits(nodes, name) if loss.kind.logits else None
+        logits = logits_of(nodes, name) if loss.kind.logits else None
         logits = found[logits] if logits and name not in noise.changed else None
         if isinstance(loss.target, str):  # what the data holds, before any noise
             data = [Flow(nodes, sources)[full_name(nodes, loss.target)], *data]
@@ -245,23 +244,3 @@ def _contraction(nodes: Any, regularizer: Any, chosen: Any, sources: Any, padded
     model = keras.Model(list(fresh.values()), outputs)
     wrt = dataclasses.replace(regularizer, pattern=regularizer.wrt).select(list(sources), ())
     return Contraction(model, [list(sources).index(name) for name in wrt])(list(sources.values()))
-
-
-def _logits(nodes: Any, name: str) -> Any:
-    """Name of the logits behind a softmax output; None where the output has none."""
-    layer_name, part = name.split(':')
-    node = next((n for n in nodes if n.name == layer_name), None)
-    if node is None or part != 'out':
-        return None
-    activation = layers.activation_of(node.layer)
-    softmax = isinstance(node.layer, keras.layers.Softmax)
-    if (softmax or activation is keras.activations.softmax) and 'pre' in node.outputs():
-        return f'{layer_name}:pre'
-    return None
-
-
-def logits_reader(nodes: Any) -> Any:
-    """A layer from what the last layer reads to its logits; None where it has none."""
-    node = nodes[-1]
-    pre = node.outputs().get('pre') if _logits(nodes, f'{node.name}:out') else None
-    return Probe(node.layer, 'pre') if pre is not None and not pre.after else None

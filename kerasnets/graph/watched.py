@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasnets import keras_facts
 from kerasnets.backend import gradients
 from kerasnets.errors import matching, scalar
 from kerasnets.graph.parameters import Value
@@ -44,7 +45,8 @@ class GradientNorms(keras.layers.Layer):
 
     def call(self, data: Any) -> Any:
         variables = list({id(p.variable): p.variable for p in self.params}.values())
-        found = gradients(lambda: self.model(data, training=False), variables)
+        with keras_facts.without_losses(self.model):
+            found = gradients(lambda: self.model(data, training=False), variables)
         by_variable = {id(v): g for v, g in zip(variables, found)}
         return [
             ops.sum(ops.square(p.layout.read(by_variable[id(p.variable)]))) for p in self.params

@@ -1,20 +1,21 @@
 """The language of layers: what a user types, parsed to frozen `LayerSpec` values.
 
-A pure parser: it knows forms by name only and never imports Keras. `kerasnets.builder`
+A pure parser: it knows forms by name only and never imports Keras. `graph.nodes`
 turns the specs into layers; saving and loading read the same specs.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import numbers
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from kerasnets import deprecated
 from kerasnets.errors import ConfigurationError, suggest
 from kerasnets.language import registry
+from kerasnets.spellings import translate
 from kerasnets.typing import Entry
 
 #: Keys of a dict entry that name the outputs from which a recurrent layer starts.
@@ -44,7 +45,7 @@ class LayerSpec:
     )
     layer: Any = None  # the Keras layer itself, where the user gave one
 
-    @property
+    @functools.cached_property
     def sources(self) -> tuple[str, ...]:
         """Names of all outputs that the layer depends on."""
         return (*self.inputs, *(name for _, name in self.states))
@@ -69,7 +70,7 @@ def parse(
     entry : int, str, tuple, list, dict or Keras layer
         An int is a size; a str a form; a tuple holds a size, a form and an activation in any
         order (ints alone, in the first place, are the shape of an input); a dict says all by
-        name; a Keras layer stands for itself, a `layers.Layer` for what it was made with.
+        name; a Keras layer stands for itself.
     place : int
         Position of the entry; the entry at 0 is the input.
     name : str, optional
@@ -143,8 +144,8 @@ def check_names(specs: Any) -> None:
 def _fields(entry: Entry, place: int) -> dict[str, Any]:
     """Fields of the LayerSpec that the entry itself decides."""
     default = 'input' if place == 0 else 'ff'
-    if hasattr(entry, 'as_entry'):  # a Layer as theanets had it
-        entry = entry.as_entry()
+    if not _is_plain(entry):
+        entry = translate('entry', entry, place)
     if isinstance(entry, str):
         return {'form': known_form(entry)}
     if is_size(entry):
@@ -163,6 +164,12 @@ def _fields(entry: Entry, place: int) -> dict[str, Any]:
     )
 
 
+def _is_plain(entry: Entry) -> bool:
+    """Return whether an entry consists of sizes and words in small letters alone."""
+    parts = entry if isinstance(entry, (tuple, list)) else [entry]
+    return all(part.islower() if isinstance(part, str) else is_size(part) for part in parts)
+
+
 def _from_tuple(entry: Entry, default: Any) -> dict[str, Any]:
     fields: dict[str, Any] = {}
 
@@ -173,13 +180,12 @@ def _from_tuple(entry: Entry, default: Any) -> dict[str, Any]:
             )
         fields[key] = value
 
-    entry = [getattr(part, 'FORM', part) for part in entry]  # a class of layers means its form
-    forms = [part for part in entry if isinstance(part, str) and registry.form_of(part)]
+    forms = [part for part in entry if isinstance(part, str) and form_of(part)]
     for part in entry:
         if is_size(part):
             put('size', _size(part))
         elif part in forms and not (part == 'softmax' and len(forms) > 1):
-            put('form', registry.form_of(part))
+            put('form', form_of(part))
         elif isinstance(part, str) or callable(part):
             put('activation', part)
         else:
@@ -194,13 +200,8 @@ def _from_dict(entry: Entry, default: Any) -> dict[str, Any]:
     for key in entry:
         if not isinstance(key, str):
             raise ConfigurationError(f'expected words as keys, got {key!r}.')
-    entry = deprecated.renamed(entry, deprecated.ENTRIES)
-    if default == 'input' and 'input_dim' in entry:
-        dim = entry.pop('input_dim')
-        entry['size' if is_size(dim) else 'shape'] = dim
     fields = {key: entry[key] for key in KEYS if entry.get(key) is not None}
     form = fields.get('form', default)
-    form = getattr(form, 'FORM', form)
     if not isinstance(form, str):
         raise ConfigurationError(f'expected the form as a str, got {form!r}.')
     fields['form'] = known_form(form)
@@ -230,9 +231,25 @@ def _size(value: Any) -> Any:
     return int(value)
 
 
+def form_of(word: str) -> str | None:
+    """Return the form that a word names, or None.
+
+    Forms of kerasnets may be written small or in capitals, since 'LSTM' and 'GRU' are words of
+    their own; what else begins with a capital is taken for a class of Keras.
+
+    >>> form_of('lstm'), form_of('LSTM'), form_of('Softmax'), form_of('tanh')
+    ('lstm', 'lstm', 'Softmax', None)
+    """
+    if word in registry.OWN:
+        return word
+    if word.lower() in registry.FORMS and word in (word.lower(), word.upper()):
+        return word.lower()
+    return word if word[:1].isupper() else None
+
+
 def known_form(word: str) -> str:
     """The form that a word names; ConfigurationError if there is none."""
-    form = registry.form_of(word)
+    form = form_of(word)
     if form is not None:
         return form
     known = sorted([*registry.FORMS, *registry.OWN])

@@ -7,12 +7,12 @@ both of each class. A class that is not here is run in a program of the network'
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import keras
 
 from kerasnets import keras_facts
+from kerasnets.layers.form import modules
 
 #: Stock layers that compute each row of a batch from that row alone.
 _BY_ROWS = """
@@ -31,26 +31,19 @@ _BY_ROWS = """
 #: Stock layers that look at a batch as a whole, or add a loss that does.
 _BY_BATCH = ['ActivityRegularization', 'BatchNormalization']
 
-#: Layers of kerasnets that compute each row from that row alone: module -> classes.
-_OURS = {
-    'activations': ['LearnedActivation'],
-    'layers.attention': ['RotaryAttention'],
-    'layers.cells.clockwork': ['BCRNNCell', 'ClockworkCell'],
-    'layers.cells.mrnn': ['MRNNCell'],
-    'layers.cells.mut1': ['MUT1Cell'],
-    'layers.cells.rrnn': ['RRNNCell'],
-    'layers.cells.scrn': ['SCRNCell'],
-    'layers.lstm': ['PeepholeLSTMCell'],
-}
+#: Layers of kerasnets that compute each row from that row alone, by the names that Keras saves.
+_OURS = """
+    BCRNNCell ClockworkCell LearnedActivation MRNNCell MUT1Cell PeepholeLSTMCell RRNNCell
+    RotaryAttention SCRNCell
+""".split()
 
 
 def _table() -> dict[type, bool]:
     """Return class -> whether it computes each row of a batch from that row alone."""
     stock = [*((name, True) for name in _BY_ROWS), *((name, False) for name in _BY_BATCH)]
     table: dict[type, bool] = {getattr(keras.layers, name): rows for name, rows in stock}
-    for module, names in _OURS.items():
-        found: Any = importlib.import_module(f'kerasnets.{module}')
-        table.update({getattr(found, name): True for name in names})
+    modules()  # which register the classes
+    table.update({keras.saving.get_registered_object(f'kerasnets>{n}'): True for n in _OURS})
     # a model's layers are looked at one by one
     return {**table, keras.Sequential: True, type(_functional()): True}
 

@@ -242,7 +242,7 @@ def attention_of(model: Any) -> Any:
     return found[0] if found and isinstance(found[0], keras.layers.MultiHeadAttention) else None
 
 
-def of_block(model: Any) -> Any:
+def of_model(model: Any) -> Any:
     """The `Anatomy` of what one of the forms made; None for any other model."""
     if attention_of(model) is None:
         return None
@@ -292,7 +292,7 @@ def reach(layer: Any) -> int | None:
 
 
 def _form(make: Any) -> Form:
-    return Form(choose=lambda options: keras.Model, activation=None, follow=make)
+    return Form(choose=keras.Model, activation=None, follow=make)
 
 
 FORMS = {'attention': _form(_attention), 'transformer': _form(_transformer)}

@@ -15,7 +15,7 @@ from kerasnets.layers.form import Anatomy, Form, Layout, Output
 
 
 def _stock(cls: Any) -> Form:
-    return Form(choose=lambda options: cls, activation=None)
+    return Form(choose=cls, activation=None)
 
 
 def _following(cls: Any, **defaults: Any) -> Form:
@@ -36,9 +36,7 @@ _before = Anatomy(outputs={'pre': Output(lambda run: run.given)})
 
 FORMS = {
     'input': _stock(keras.layers.InputLayer),
-    'embedding': Form(
-        choose=lambda options: keras.layers.Embedding, activation=None, of_labels=True
-    ),
+    'embedding': Form(choose=keras.layers.Embedding, activation=None, of_labels=True),
     'product': _product,
     'prod': _product,
     'concatenate': _concatenate,

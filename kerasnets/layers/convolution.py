@@ -13,8 +13,6 @@ import keras
 from keras import ops
 
 from kerasnets.errors import ConfigurationError, suggest
-from kerasnets.language import registry
-from kerasnets.layers import handles
 from kerasnets.layers.form import Anatomy, Form, Layout, Output
 
 #: theanets' keyword -> Keras'.
@@ -49,9 +47,7 @@ def _pre(run: Any) -> Any:
 
 
 def _conv(cls: Any) -> Any:
-    return Form(
-        choose=lambda options: cls, renamed=_RENAMED, defaults={'data_format': 'channels_last'}
-    )
+    return Form(choose=cls, renamed=_RENAMED, defaults={'data_format': 'channels_last'})
 
 
 def _pool(axes: Any) -> Any:
@@ -88,10 +84,3 @@ ANATOMIES = {
     cls: Anatomy({'w': Filters('kernel', axes=axes), 'b': Layout('bias')}, {'pre': Output(_pre)})
     for axes, cls in ((1, keras.layers.Conv1D), (2, keras.layers.Conv2D))
 }
-
-
-def __getattr__(name: str) -> Any:
-    """theanets' classes of these forms, such as `Conv1`."""
-    if registry.CLASSES.get(name) in FORMS:
-        return handles.KINDS[registry.CLASSES[name]]
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

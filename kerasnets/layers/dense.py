@@ -13,7 +13,7 @@ from keras import ops
 
 from kerasnets import activations
 from kerasnets.errors import ConfigurationError, check_known
-from kerasnets.layers.form import Anatomy, Form, Layout, Output, project
+from kerasnets.layers.form import Anatomy, Form, Layout, Output, kernel_sum, project
 
 
 @keras.saving.register_keras_serializable('kerasnets')
@@ -97,7 +97,7 @@ def _part(source: Any) -> Any:
     return f'w_{source}'.replace(':', '-')
 
 
-def of_sum(model: Any) -> Any:
+def of_model(model: Any) -> Any:
     """The `Anatomy` of what `_sum` made; None for any other model."""
     parts = {n.name: n for n in model.layers if isinstance(n, keras.layers.Dense)}
     if not parts or not all(name.startswith('w_') for name in parts):
@@ -115,24 +115,20 @@ def of_sum(model: Any) -> Any:
     return Anatomy({**layouts, 'b': Layout(f'{first}.bias')}, {'pre': Output(pre)})
 
 
-def _pre(run: Any) -> Any:
-    return project(run.given, run.layer.kernel, run.layer.bias)
-
-
-_dense = Form(choose=lambda options: keras.layers.Dense, join=_sum)
-_softmax = Form(choose=lambda options: keras.layers.Dense, activation='softmax', join=_sum)
+_dense = Form(choose=keras.layers.Dense, join=_sum)
+_softmax = Form(choose=keras.layers.Dense, activation='softmax', join=_sum)
 
 FORMS = {
     'ff': _dense,
     'feedforward': _dense,
     'softmax': _softmax,
     'classifier': _softmax,
-    'tied': Form(choose=lambda options: Tied, partner=True),
+    'tied': Form(choose=Tied, partner=True),
 }
 ANATOMIES = {
     keras.layers.Dense: Anatomy(
         params={'w': Layout('kernel'), 'b': Layout('bias')},
-        outputs={'pre': Output(_pre)},
+        outputs={'pre': Output(kernel_sum)},
     ),
     Tied: Anatomy(
         params={'b': Layout('bias')},

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import importlib
 import inspect
 import random
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import keras
 from keras import ops
 
 from kerasnets import activations, initializers
-from kerasnets.errors import ConfigurationError, check_known
+from kerasnets.errors import ConfigurationError, check_known, suggest
 from kerasnets.language import registry
 
 #: Keywords of every Keras layer.
@@ -29,8 +32,8 @@ CUSTOM = 'custom'
 class Form:
     """Builds a Keras layer from an entry of the list."""
 
-    #: Takes the options, may pop its own from them, returns a class of layers.
-    choose: Any
+    #: A class of layers; or takes the options, may pop its own from them, and returns a class.
+    choose: type | OverCell | Callable[[dict[str, Any]], Any] | None
     activation: str | None = CUSTOM  # a name, CUSTOM, or None for what Keras does
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # keywords unless given
     own: tuple[Any, ...] = ()  # keywords that `choose` pops
@@ -57,7 +60,8 @@ class Form:
             return self.build(spec)
         options = {self.renamed.get(k, k): v for k, v in spec.options.items()}
         options.update(given)
-        cls = self.choose(options)
+        choose: Any = self.choose
+        cls = choose if isinstance(choose, (type, OverCell)) else choose(options)
         known = keywords(cls)
         if 'go_backwards' in known and 'direction' in options:
             options['go_backwards'] = _backwards(options.pop('direction'))
@@ -295,3 +299,144 @@ def project(x: Any, kernel: Any, bias: Any = None) -> Any:
     """x·kernel + bias over the last axis, for all examples and time steps at once."""
     y = ops.matmul(x, kernel)
     return y if bias is None else y + bias
+
+
+def kernel_sum(run: Pass) -> Any:
+    """Return the sum at the units of a layer with a kernel and a bias."""
+    return project(run.given, run.layer.kernel, run.layer.bias)
+
+
+@functools.cache
+def modules() -> list[ModuleType]:
+    """Import every module of layers, so that Keras knows our classes, and return them."""
+    names = sorted(set(registry.FORMS.values()))
+    return [importlib.import_module(f'kerasnets.layers.{name}') for name in names]
+
+
+def form(name: str) -> Any:
+    """The `Form` called `name`: one of kerasnets, or made for a class of keras.layers.
+
+    Raises
+    ------
+    ConfigurationError
+        If keras.layers has no such class.
+    """
+    if name in registry.FORMS:
+        return importlib.import_module(f'kerasnets.layers.{registry.FORMS[name]}').FORMS[name]
+    cls = registry.OWN.get(name) or getattr(keras.layers, name, None)
+    if not (isinstance(cls, type) and issubclass(cls, keras.layers.Layer)):
+        classes = [n for n in dir(keras.layers) if n[0].isupper()]
+        raise ConfigurationError(
+            f'expected a class of keras.layers, got {name!r}.'
+            f'{suggest(name, [*classes, *registry.FORMS])}'
+        )
+    if hasattr(cls, 'as_form'):
+        return cls.as_form()
+    return Form(choose=cls, activation=None)
+
+
+def anatomy(layer: Any) -> Any:
+    """Return the `Anatomy` of a Keras layer; an empty one if nothing inside it has a name."""
+    if isinstance(layer, keras.Model):
+        readers = (getattr(module, 'of_model', None) for module in modules())
+        return next((found for read in readers if read and (found := read(layer))), Anatomy())
+    if isinstance(layer, keras.layers.Bidirectional):
+        return _of_halves(layer)
+    if hasattr(layer, 'as_anatomy'):
+        return layer.as_anatomy()
+    kind = type(getattr(layer, 'cell', None)) if type(layer) is keras.layers.RNN else type(layer)
+    for module in modules():
+        if kind in module.ANATOMIES:
+            return module.ANATOMIES[kind]
+    return Anatomy()
+
+
+def parts(layer: Any, name: str) -> dict[str, Any]:
+    """Name -> layer of what holds parameters: the layer itself, or what it is made of."""
+    if isinstance(layer, keras.layers.Bidirectional):
+        return {f'{name}_fw': layer.forward_layer, f'{name}_bw': layer.backward_layer}
+    if isinstance(layer, keras.Model) and not anatomy(layer).params:
+        return {
+            f'{name}/{k}': part
+            for inner in layer.layers
+            for k, part in parts(inner, inner.name).items()
+        }
+    return {name: layer}
+
+
+def start(layer: Any, given: Any) -> Any:
+    """States for a recurrent layer to start from, in the order in which it takes them.
+
+    Parameters
+    ----------
+    layer : keras.layers.Layer
+    given : dict of str to KerasTensor
+        Some of the states by key, 'h_0' and so on, (examples, units); others are zeros.
+
+    Raises
+    ------
+    ConfigurationError
+        If the layer has no such state, or it has another shape.
+    """
+    if not given:
+        return ()
+    halves = list(parts(layer, layer.name).values())
+    keys = anatomy(halves[0]).states
+    check_known(given, keys, 'state of this layer')
+    some = next(iter(given.values()))
+    states = []
+    for half in halves:
+        for i, size in enumerate(keras.tree.flatten(half.cell.state_size)):
+            state = given.get(keys[i]) if i < len(keys) else None
+            if state is not None and tuple(state.shape[1:]) != (size,):
+                raise ConfigurationError(
+                    f'expected {keys[i]} of shape (any, {size}), got {tuple(state.shape)}. Name an '
+                    'input with shape=(units,), or a layer that gives one vector for an example.'
+                )
+            states.append(ops.zeros_like(some[:, :size]) if state is None else state)
+    return tuple(states)
+
+
+def activation_of(layer: Any) -> Any:
+    """The activation of a layer, or of what a layer is made of; None if it has none."""
+    if isinstance(layer, keras.Model):
+        layer = layer.layers[-1]
+    return getattr(layer, 'activation', None)
+
+
+def _of_halves(layer: Any) -> Any:
+    """The `Anatomy` of a bidirectional layer: its halves' outputs, aligned in time.
+
+    'fw_pre' and 'bw_pre' are those of each half, 'pre' is both side by side.
+    """
+    insides = anatomy(layer.forward_layer).outputs
+    if layer.merge_mode != 'concat' or not layer.return_sequences:
+        return Anatomy()
+
+    def half(run: Any, backwards: bool, read: Any = None) -> Any:
+        inner = layer.backward_layer if backwards else layer.forward_layer
+        width, count = run.y.shape[-1] // 2, len(run.states) // 2
+        y = run.y[..., width:] if backwards else run.y[..., :width]
+        if read is None:
+            return y
+        states = run.states[count:] if backwards else run.states[:count]
+        y = ops.flip(y, axis=1) if backwards else y
+        found = read(Pass(inner, run.given, y, states, run.mask))
+        return ops.flip(found, axis=1) if backwards else found
+
+    outputs = {
+        'fw_out': Output(lambda run: half(run, False), after=True),
+        'bw_out': Output(lambda run: half(run, True), after=True),
+    }
+    for name, inside in insides.items():
+        for part, backwards in (('fw', False), ('bw', True)):
+            outputs[f'{part}_{name}'] = Output(
+                lambda run, b=backwards, read=inside.read: half(run, b, read), after=True
+            )
+        outputs[name] = Output(
+            lambda run, read=inside.read: ops.concatenate(
+                [half(run, backwards, read) for backwards in (False, True)], axis=-1
+            ),
+            after=True,
+        )
+    return Anatomy(outputs=outputs)

@@ -54,7 +54,7 @@ def _rate(run: Any) -> Any:
 
 FORMS = {
     'gru': Form(
-        choose=lambda options: keras.layers.GRU,
+        choose=keras.layers.GRU,
         defaults={'return_sequences': True, 'reset_after': False},
     )
 }

@@ -17,9 +17,7 @@ def _pre(run: Any) -> Any:
     return project(run.x, cell.kernel, cell.bias) + project(run.before, cell.recurrent_kernel)
 
 
-FORMS = {
-    'rnn': Form(choose=lambda options: keras.layers.SimpleRNN, defaults={'return_sequences': True})
-}
+FORMS = {'rnn': Form(choose=keras.layers.SimpleRNN, defaults={'return_sequences': True})}
 ANATOMIES = {
     keras.layers.SimpleRNN: Anatomy(
         params={

@@ -8,7 +8,7 @@ of the user or an attribute of an unknown kind has no key: its network runs in p
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import FunctionType
 from typing import Any
 
@@ -17,19 +17,21 @@ import numpy as np
 
 from kerasnets import activations, keras_facts, optimizers, regularizers
 from kerasnets.graph.loss_graph import Asked
-from kerasnets.graph.models import Models
-from kerasnets.graph.nodes import Node
 from kerasnets.layers import abilities
 from kerasnets.loss_functions import KINDS
 from kerasnets.monitors import Below
+from kerasnets.programs.models import Models
+
+
+def _named(module: Any, names: str) -> list[type]:
+    return [getattr(module, name) for name in names.split()]
+
 
 #: Optimizers whose settings and variables say everything that they compute.
 OPTIMIZERS: tuple[type, ...] = (
-    *(
-        getattr(keras.optimizers, name)
-        for name in (
-            'SGD RMSprop Adam AdamW Adadelta Adagrad Adamax Adafactor Nadam Ftrl Lion Lamb'
-        ).split()
+    *_named(
+        keras.optimizers,
+        'SGD RMSprop Adam AdamW Adadelta Adagrad Adamax Adafactor Nadam Ftrl Lion Lamb',
     ),
     optimizers.Rprop,
     optimizers.Esgd,
@@ -37,15 +39,13 @@ OPTIMIZERS: tuple[type, ...] = (
 
 #: Learning rate schedules, regularizers and constraints of Keras with plain numbers only.
 PLAIN: tuple[type, ...] = (
-    *(
-        getattr(keras.optimizers.schedules, name)
-        for name in (
-            'CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay '
-            'PiecewiseConstantDecay PolynomialDecay'
-        ).split()
+    *_named(
+        keras.optimizers.schedules,
+        'CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay '
+        'PiecewiseConstantDecay PolynomialDecay',
     ),
-    *(getattr(keras.regularizers, name) for name in 'L1 L2 L1L2 OrthogonalRegularizer'.split()),
-    *(getattr(keras.constraints, name) for name in 'MaxNorm MinMaxNorm NonNeg UnitNorm'.split()),
+    *_named(keras.regularizers, 'L1 L2 L1L2 OrthogonalRegularizer'),
+    *_named(keras.constraints, 'MaxNorm MinMaxNorm NonNeg UnitNorm'),
     type(keras.dtype_policies.get('float32')),
     activations.Activation,
     Below,
@@ -99,38 +99,39 @@ class Description:
         """Return a nest of tuples and plain values; raise UnknownError where that is not all."""
         if value is None or isinstance(value, (bool, int, float, str, bytes, np.generic)):
             return value
-        if keras.ops.is_tensor(value) and not len(value.shape):  # such as the factor of a penalty
-            return float(value)
         if isinstance(value, (list, tuple)):
-            return tuple(map(self.of, value))
-        if isinstance(value, (set, frozenset)):
-            return tuple(sorted(map(self.of, value)))
+            return tuple([self.of(item) for item in value])
         if isinstance(value, dict):
-            return tuple((name, self.of(item)) for name, item in value.items())
-        if isinstance(value, keras.Variable):
-            return self._attributes(value, tuple(value.shape), value.dtype)
-        if isinstance(value, keras.layers.Layer):
-            return self._layer(value)
+            return tuple([(name, self.of(item)) for name, item in value.items()])
+        if isinstance(value, (set, frozenset)):
+            return tuple(sorted([self.of(item) for item in value]))
         if isinstance(value, FunctionType):
-            return self._function(value)
-        if type(value) in PLAIN:
-            return self._attributes(value)
-        raise UnknownError(f'{type(value).__name__} is not known to be complete')
-
-    def optimizer(self, optimizer: Any) -> Any:
-        """Return the description of an optimizer without the values of its variables."""
-        if type(optimizer) not in OPTIMIZERS:
-            raise UnknownError(f'{type(optimizer).__name__} is not known to be complete')
-        rate = vars(optimizer)['_learning_rate']  # a variable, a schedule or a function
-        rate = None if isinstance(rate, keras.Variable) else self.of(rate)
-        return self._attributes(optimizer, rate)
-
-    def _layer(self, layer: Any) -> Any:
-        if not abilities.is_complete(type(layer)) or getattr(layer, 'stateful', False):
-            raise UnknownError(f'{type(layer).__name__} is not known to be complete')
-        if isinstance(layer, keras.layers.InputLayer):
-            return tuple(layer.batch_shape), layer.dtype
-        return self._model(layer) if isinstance(layer, keras.Model) else self._attributes(layer)
+            steady = value.__module__.split('.')[0] in STEADY
+            if not steady or '<' in value.__qualname__ or value.__closure__:
+                raise UnknownError(f'{value.__qualname__} is a function of the user')
+            return value.__module__, value.__qualname__
+        if isinstance(value, keras.layers.InputLayer):
+            return tuple(value.batch_shape), value.dtype
+        cls = type(value)
+        head: Any = ()
+        if isinstance(value, keras.Variable):
+            head = tuple(value.shape), value.dtype
+        elif isinstance(value, keras.layers.Layer):
+            if cls not in abilities.table() or getattr(value, 'stateful', False):
+                raise UnknownError(f'{cls.__name__} is not known to be complete')
+            if isinstance(value, keras.Model):
+                return self._model(value)
+        elif cls in OPTIMIZERS:
+            rate = vars(value)['_learning_rate']  # a variable, a schedule or a function
+            head = None if isinstance(rate, keras.Variable) else self.of(rate)
+        elif keras.ops.is_tensor(value) and not len(value.shape):  # such as a penalty's factor
+            return float(value)
+        elif cls not in PLAIN:
+            raise UnknownError(f'{cls.__name__} is not known to be complete')
+        self.seen.append(value)
+        found, derived = telling(value), DERIVED.get(cls, ())
+        items = [(name, self.of(found[name])) for name in sorted(found) if name not in derived]
+        return cls.__qualname__, head, *items
 
     def _model(self, model: Any) -> Any:
         """Return the layers of a model, and how they are connected."""
@@ -142,19 +143,23 @@ class Description:
         ends = config.get('input_layers'), config.get('output_layers')
         return type(model).__qualname__, layers, repr(joints), repr(ends)
 
-    def _attributes(self, value: Any, *more: Any) -> Any:
-        self.seen.append(value)
-        found = keras_facts.telling(value)
-        for name in DERIVED.get(type(value), ()):
-            found.pop(name, None)
-        described = [(name, self.of(found[name])) for name in sorted(found)]
-        return type(value).__qualname__, *more, *described
+    def network(self, models: Models) -> str:
+        """Return the key of a network's layers.
 
-    def _function(self, function: Any) -> Any:
-        steady = function.__module__.split('.')[0] in STEADY
-        if not steady or '<' in function.__qualname__ or function.__closure__:
-            raise UnknownError(f'{function.__qualname__} is a function of the user')
-        return function.__module__, function.__qualname__
+        Initial values, seeds and names that Keras gives do not matter.
+        """
+        found = []
+        for node in models.nodes:
+            spec, output = node.spec, node.output
+            connected = spec.name, spec.form, spec.inputs, spec.states
+            found.append((*connected, self.of(node.layer), tuple(output.shape), output.dtype))
+        return repr((settings(), found))
+
+
+def telling(value: Any) -> dict[str, Any]:
+    """Return the attributes of an object that may decide what it computes."""
+    hidden = keras_facts.BOOKKEEPING.fullmatch
+    return {name: item for name, item in vars(value).items() if not hidden(name)}
 
 
 class Snapshot:
@@ -162,16 +167,12 @@ class Snapshot:
 
     def __init__(self, objects: Iterable[Any]) -> None:
         self.objects = list(objects)
-        self.values = self._values()
-        self.settings = settings()
+        self.values, self.settings = self._values(), settings()
 
     def _values(self) -> list[Any]:
         """Return all attributes but the values of variables, which are no part of a key."""
-        values = [dict(vars(one)) for one in self.objects]
-        if keras_facts.replaces_values():
-            for attributes in values:
-                attributes.pop('_value', None)
-        return [value for attributes in values for value in attributes.values()]
+        attributes = [item for one in self.objects for item in vars(one).items()]
+        return [item for name, item in attributes if name != '_value']
 
     def holds(self) -> bool:
         """Return whether no attribute was set since the snapshot was taken."""
@@ -186,57 +187,26 @@ def settings() -> tuple[Any, ...]:
     return config.backend(), config.floatx(), config.epsilon(), config.image_data_format()
 
 
-def text(describe: Callable[[], Any]) -> str | None:
-    """Return a description as a text, or None where there is none that is complete."""
-    try:
-        return repr(describe())
-    except UnknownError:
-        return None
-
-
-def of_nodes(nodes: list[Node], description: Description | None = None) -> str | None:
-    """Return the key of a network's layers, or None where there is none.
-
-    Initial values, seeds and names that Keras gives do not matter.
-    """
-    description = description or Description()
-    return text(lambda: (settings(), [_node(node, description) for node in nodes]))
-
-
-def _node(node: Node, description: Description) -> Any:
-    spec, output = node.spec, node.output
-    connected = spec.name, spec.form, spec.inputs, spec.states
-    return *connected, description.of(node.layer), tuple(output.shape), output.dtype
-
-
-def of_losses(models: Models) -> str | None:
-    """Return the key of a network's losses and monitors, or None where there is none."""
+def of_losses(models: Models) -> str:
+    """Return the key of a network's losses and monitors; UnknownError where there is none."""
     kind = type(getattr(models.monitors, '__self__', None))
-    if kind.__module__.split('.')[0] != 'kerasnets':
-        return None
-    if not all(isinstance(loss.form, str) and not loss.written for loss in models.losses):
-        return None
     places = {id(variable): i for i, variable in enumerate(models.layer_variables)}
     order = [places.get(id(variable)) for variable in models.model.trainable_variables]
-    if None in order:
-        return None
-    return repr((models.losses, kind.__qualname__, models.data_spec.takes_labels, order))
+    if kind.__module__.split('.')[0] != 'kerasnets' or None in order:
+        raise UnknownError('monitors of the user, or variables outside of the layers')
+    for loss in models.losses:
+        if not isinstance(loss.form, str) or loss.written:
+            raise UnknownError('a loss of the user')
+    return repr((models.losses, kind.__qualname__, models.takes_labels, order))
 
 
-def of_asked(asked: Asked) -> str | None:
+def of_asked(asked: Asked) -> str:
     """Return the key of what a graph computes besides the losses, without weights."""
-    for one in asked.regularizers:
-        if type(one) not in PENALTIES:
-            return None
-    if not all(isinstance(monitor.function, Below) for monitor in asked.monitors):
-        return None
+    known = [type(one) in PENALTIES for one in asked.regularizers]
+    known += [isinstance(monitor.function, Below) for monitor in asked.monitors]
+    if not all(known):
+        raise UnknownError('a regularizer or a monitor of the user')
     return repr(asked.without_weights())
-
-
-def of_optimizer(optimizer: Any, description: Description | None = None) -> str | None:
-    """Return the key of an optimizer without its learning rate, or None where there is none."""
-    description = description or Description()
-    return text(lambda: description.optimizer(optimizer))
 
 
 def fills_up(models: Models, asked: Asked) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +13,11 @@ from keras import ops
 from kerasnets import backend, devices
 from kerasnets.data.array_spec import ArraySpec, Ragged, fill, length, turn
 from kerasnets.graph import masks
-from kerasnets.graph.models import Models
 from kerasnets.graph.nodes import connect, find_output
 from kerasnets.graph.noise import Noises, seed
 from kerasnets.programs import key
-from kerasnets.programs.program import Program, Programs
+from kerasnets.programs.models import Models
+from kerasnets.programs.program import FunctionProgram, Programs
 from kerasnets.regularizers import Noise
 from kerasnets.typing import Array, Data, Tensor
 
@@ -76,8 +77,8 @@ def _function(
 ) -> Callable[..., Any]:
     """Return a compiled function of a batch at the network's current values."""
     known = all(type(one) in key.PENALTIES for one in noises)
-    plain = tuple(type(one)(0.5, one.pattern, one.where) for one in noises) if known else noises
-    about = 'predict', names, way, start, programs.models.data_spec.takes_labels, plain
+    plain = tuple(dataclasses.replace(one, weight=0.5) for one in noises) if known else noises
+    about = 'predict', names, way, start, programs.models.takes_labels, plain
     program: Prediction = programs.find(
         about if known else None, about, lambda models: Prediction(models, *about[1:4], plain)
     )
@@ -91,7 +92,7 @@ def _function(
     return function
 
 
-class Prediction(Program):
+class Prediction(FunctionProgram):
     """Computes named outputs of a batch.
 
     Parameters

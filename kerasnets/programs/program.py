@@ -1,20 +1,33 @@
-"""`Program`: a compiled function from values to values. `Programs`: those of a network."""
+"""`Program`: a compiled function from values to values. `Programs`: those of a network.
+
+Networks of equal structure share programs, which `CACHE` holds. These are compiled over copies of
+the networks' layers.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import dataclasses
 import functools
+import gc
 import math
+import os
 import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
 import keras
 
 from kerasnets import backend, devices, keras_facts
-from kerasnets.graph.models import Models
-from kerasnets.programs import copy, key
-from kerasnets.programs.cache import CACHE
+from kerasnets.graph.nodes import Node, assemble, find_output, run_layer
+from kerasnets.programs import key
+from kerasnets.programs.models import Models
+
+#: Bytes of the programs that are kept, at most.
+BYTES = 2**29
 
 #: Bytes of memory for each byte of a traced graph, measured: Python's objects and executables.
 GRAPH = 55
@@ -23,8 +36,8 @@ GRAPH = 55
 CODE = 2**22
 
 
-class Traced:
-    """A function that is traced under a lock, and knows about how many bytes it takes.
+class Program:
+    """Base of the programs: traced under a lock, with an estimate of the bytes that it takes.
 
     Parameters
     ----------
@@ -43,7 +56,12 @@ class Traced:
     @property
     def bytes(self) -> int:
         """Estimated bytes of its variables and of what is compiled."""
-        return self._graphs + sum(map(_bytes, self.variables))
+        taken = self._graphs
+        for variable in self.variables:
+            dtype = keras.backend.standardize_dtype(variable.dtype)
+            size = 8 if '64' in dtype else 2 if '16' in dtype else 4
+            taken += math.prod(variable.shape) * size
+        return taken
 
     def sized(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function. Each time it is traced, its graph is counted."""
@@ -52,19 +70,25 @@ class Traced:
         def traced(*args: Any, **kwargs: Any) -> Any:
             with keras_facts.releasing_gradients():
                 found = function(*args, **kwargs)
-            self._graphs += _graph_bytes()
+            if keras.backend.backend() == 'tensorflow':
+                import tensorflow as tf
+
+                graph = tf.compat.v1.get_default_graph().as_graph_def()
+                self._graphs += GRAPH * int(graph.ByteSize())
+            else:
+                self._graphs += CODE
             return found
 
         return traced
 
 
-class Program(Traced):
-    """A compiled function that takes the values of variables and changes none.
+class FunctionProgram(Program):
+    """A function of tensors that reads variables and changes none.
 
     Parameters
     ----------
     function : callable
-        Of tensors, written in `keras.ops`; reads the variables.
+        Of tensors, written in `keras.ops`.
     signature : list of KerasTensor, optional
         Shapes and dtypes of its arguments, with None for any length.
     xla : bool
@@ -82,35 +106,89 @@ class Program(Traced):
         super().__init__(models, variables)
         with self.lock:
             self._function = backend.compiled(self.sized(function), variables, signature, xla)
-        self._traced = signature is not None and keras.backend.backend() == 'tensorflow'
+        traced = signature is not None and keras.backend.backend() == 'tensorflow'
+        self._calling: Any = contextlib.nullcontext() if traced else self.lock
 
     def __call__(self, values: list[Any], *args: Any) -> Any:
         """Compute the function from the values of the variables and further arrays."""
-        if self._traced:
-            return self._function(values, *args)
-        with self.lock:
+        with self._calling:
             return self._function(values, *args)
 
 
-def _graph_bytes() -> int:
-    """Return about how many bytes the function takes that is traced now."""
-    if keras.backend.backend() != 'tensorflow':
-        return CODE
-    import tensorflow as tf
+class Cache:
+    """Programs by key. Those that were not used for longest go first.
 
-    return GRAPH * int(tf.compat.v1.get_default_graph().as_graph_def().ByteSize())
+    Parameters
+    ----------
+    limit : int
+        Bytes that are kept, at most. The newest program is always kept.
+    """
+
+    def __init__(self, limit: int = BYTES) -> None:
+        self.limit = limit
+        self.made = 0  # how many programs have been built
+        self._programs: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._programs
+
+    def get(self, key: Hashable) -> Any:
+        """Return the program of a key, or None."""
+        with self._lock:
+            found = self._programs.get(key)
+            if found is not None:
+                self._programs.move_to_end(key)
+            return found
+
+    def put(self, key: Hashable, program: Any) -> Any:
+        """Keep a program; return the one that another thread has kept meanwhile, if any."""
+        dropped = []
+        with self._lock:
+            self.made += key not in self._programs
+            found = self._programs.setdefault(key, program)
+            taken = sum([one.bytes for one in self._programs.values()])
+            while taken > self.limit and len(self._programs) > 1:
+                dropped.append(self._programs.popitem(last=False)[1])
+                taken -= dropped[-1].bytes
+        if dropped:
+            _release(dropped)
+        return found
+
+    def clear(self) -> None:
+        """Drop all programs, and give their memory back."""
+        with self._lock:
+            dropped = list(self._programs.values())
+            self._programs.clear()
+        _release(dropped)
+        trim = getattr(ctypes.CDLL(None), 'malloc_trim', None) if os.name == 'posix' else None
+        if trim is not None:  # of glibc, which else keeps what is free
+            trim(0)
 
 
-def _bytes(variable: Any) -> int:
-    dtype = keras.backend.standardize_dtype(variable.dtype)
-    return math.prod(variable.shape) * (8 if '64' in dtype else 2 if '16' in dtype else 4)
+def _release(programs: list[Any]) -> None:
+    """Give the memory of dropped programs back."""
+    programs.clear()
+    gc.collect()  # a graph refers to itself
+    keras_facts.forget_kernels()
+
+
+#: The programs of this process: for training, evaluation, prediction, sampling and forecasts.
+CACHE = Cache()
+
+
+def clear_cache() -> None:
+    """Drop the compiled programs of all networks, and give their memory back.
+
+    kerasnets keeps programs for the next network of the same structure, up to 512 MB of them.
+
+    >>> kerasnets.clear_cache()
+    """
+    CACHE.clear()
 
 
 class Programs:
-    """The programs of a network.
-
-    A network whose structure has a key shares its programs with all others of that key; they are
-    compiled over copies of its layers. Any other network has programs over its own layers.
+    """The programs of a network, shared or of its own.
 
     Parameters
     ----------
@@ -128,17 +206,15 @@ class Programs:
         """Return the key of the layers as they are now, or None where they cannot be shared."""
         if self._snapshot is None or not self._snapshot.holds():
             description = key.Description()
-            self._key = key.of_nodes(self.models.nodes, description)
-            seen = self._objects() if self._key is None else description.seen
+            try:
+                self._key, seen = description.network(self.models), description.seen
+            except key.UnknownError:  # then its own programs depend on all of its layers
+                layers = [keras_facts.parts(node.layer) for node in self.models.nodes]
+                self._key, seen = None, sum(layers, self.models.layer_variables)
             self._snapshot = key.Snapshot(seen)
             self._own.clear()
         alone = devices.shared() or keras.backend.backend() == 'torch'
         return None if alone else self._key
-
-    def _objects(self) -> list[Any]:
-        """Return the layers and variables of the network, whose attributes a program reads."""
-        layers = [part for node in self.models.nodes for part in keras_facts.parts(node.layer)]
-        return [*layers, *self.models.layer_variables]
 
     def find(
         self,
@@ -163,19 +239,21 @@ class Programs:
             Whether the program computes the losses.
         """
         layers = self.layers_key()
-        if layers is None or shared is None:
-            return self._find_own(own, build)
-        found = CACHE.get((layers, *shared))
-        if found is not None:
-            return found
-        try:
-            copied = self._copy(layers, losses)
-            with copied.lock:
-                found = CACHE.put((layers, *shared), build(copied))
-        except key.UnknownError:
-            return self._find_own(own, build)
-        CACHE.shrink()
-        return found
+        if layers is not None and shared is not None:
+            found = CACHE.get((layers, *shared))
+            if found is not None:
+                return found
+            try:
+                copied = self._copy(layers, losses)
+                with copied.lock:
+                    return CACHE.put((layers, *shared), build(copied))
+            except key.UnknownError:
+                pass
+        with self.models.lock:
+            if own not in self._own:
+                keras_facts.share_names()
+                self._own[own] = build(self.models)
+            return self._own[own]
 
     def has(self, shared: tuple[Hashable, ...] | None, own: tuple[Hashable, ...]) -> bool:
         """Return whether a program is there already."""
@@ -184,13 +262,6 @@ class Programs:
             return own in self._own
         return (layers, *shared) in CACHE
 
-    def _find_own(self, own: tuple[Hashable, ...], build: Callable[[Models], Any]) -> Any:
-        with self.models.lock:
-            if own not in self._own:
-                keras_facts.share_names()
-                self._own[own] = build(self.models)
-            return self._own[own]
-
     def _copy(self, layers: str, losses: bool) -> Models:
         """Return a copy of the layers; UnknownError where it does not compute the same."""
         whole = layers, key.of_losses(self.models) if losses else None
@@ -198,19 +269,61 @@ class Programs:
         with _copying:
             found = _copies.get(whole)
             if found is None:
-                found = copy.of_models(self.models, losses)
-                if key.of_nodes(found.nodes) != layers or _shapes(found) != _shapes(self.models):
+                found = copy(self.models, losses)
+                shapes = [
+                    [(tuple(v.shape), v.dtype) for v in one.layer_variables]
+                    for one in (found, self.models)
+                ]
+                if key.Description().network(found) != layers or shapes[0] != shapes[1]:
                     self._key = None
                     raise key.UnknownError('a layer with an attribute that no configuration tells')
                 _copies[whole] = found
             return found
 
 
-def _shapes(models: Models) -> list[tuple[Any, str]]:
-    return [(tuple(v.shape), v.dtype) for v in models.layer_variables]
-
-
 #: Copies of layers that a living program uses, by the keys of layers and losses.
 _copies: weakref.WeakValueDictionary[tuple[str, str | None], Models] = weakref.WeakValueDictionary()
 
 _copying = threading.RLock()
+
+
+def copy(models: Models, losses: bool) -> Models:
+    """Return models over layers of equal configuration, with variables of their own.
+
+    They have the losses of the network if `losses` is true.
+    """
+    nodes: list[Node] = []
+    with keras_facts.seeded():
+        for node in models.nodes:
+            try:
+                layer = type(node.layer).from_config(node.layer.get_config())
+            except Exception as error:  # such as a function that is not registered with Keras
+                raise key.UnknownError('a layer that its configuration does not make') from error
+            given = layer if node.spec.layer is not None else None  # no layer of the network
+            spec = dataclasses.replace(node.spec, layer=given, entry=repr(node.spec.entry))
+            if spec.form == 'input':
+                output = layer.output
+            else:
+                output = run_layer(layer, spec, lambda name: find_output(nodes, name))
+            nodes.append(Node(spec, layer, output))
+        model = assemble(nodes)
+    kept = models.losses if losses else []
+    method: Any = models.monitors  # of the network, which a copy does not hold
+    monitors = functools.partial(method.__func__, None)
+    return Models(nodes, model, kept, monitors, models.takes_labels, models.time_major)
+
+
+def copy_optimizer(optimizer: Any, models: Models) -> Any:
+    """Return an optimizer of equal settings for the variables of other models.
+
+    Raises
+    ------
+    key.UnknownError
+        If something was set on the optimizer that its configuration does not tell.
+    """
+    with keras_facts.seeded():
+        made = type(optimizer).from_config(optimizer.get_config())
+    made.build(models.model.trainable_variables)
+    if repr(key.Description().of(made)) != repr(key.Description().of(optimizer)):
+        raise key.UnknownError('an optimizer with settings of its own')
+    return made

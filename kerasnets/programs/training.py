@@ -16,14 +16,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets import backend, keras_facts
+from kerasnets import backend, devices, keras_facts
 from kerasnets.backend import for_xla
 from kerasnets.data.blocks import EPOCHS, Block
+from kerasnets.devices import replicas, total
 from kerasnets.graph.loss_graph import Asked
-from kerasnets.graph.models import Models
-from kerasnets.programs.objective import Objective
-from kerasnets.programs.program import Traced
-from kerasnets.typing import Array, Monitors, Tensor
+from kerasnets.monitors import metric_of
+from kerasnets.programs.models import Models
+from kerasnets.programs.program import Program
+from kerasnets.typing import Monitors, Tensor
 
 log = logging.getLogger('kerasnets')
 
@@ -54,7 +55,133 @@ class Computed:
     updates: list[int]
 
 
-class BlockProgram(Traced):
+class Objective(keras.Model):
+    """The Keras model of a network's losses and monitors, which a program or ``fit`` trains.
+
+    The whole batch, targets and weights included, is its input. Its outputs are the quantities
+    of a graph, of which ``loss`` is minimized.
+
+    Parameters
+    ----------
+    graph : graph.loss_graph.Graph
+    metrics : tuple of str or keras.metrics.Metric
+        Of the first loss.
+    rows : bool
+        Whether the last of the graph's variables says which rows count.
+    """
+
+    def __init__(self, graph: Any, metrics: Any = (), rows: bool = False) -> None:
+        outputs = {
+            'loss': graph.loss,
+            'losses': [(mean, mass) for _, mean, mass in graph.losses],
+            'penalty': graph.loss - graph.err,
+            'monitors': dict(graph.monitors),
+        }
+        if metrics:
+            target, output, weights = graph.compared
+            outputs['compared'] = [target, output]
+            if weights is not None:  # metrics take one for a row of values
+                whole = len(weights.shape) == len(output.shape)
+                outputs['compared'].append(ops.mean(weights, axis=-1) if whole else weights)
+        if graph.curvature:
+            outputs['curvature'] = graph.curvature[1]
+        if graph.adding:
+            outputs['adding'] = graph.adding  # so that these layers are run
+        super().__init__(graph.variables, outputs)
+        self.curved = graph.curvature[:1]
+        self.coefficients = [coefficient for coefficient, _, _ in graph.losses]
+        self.penalty = keras.metrics.Mean(name='penalty')
+        self.means = [keras.metrics.Mean(name=f'loss_{i}') for i in range(len(graph.losses))]
+        self.monitor_means = {name: keras.metrics.Mean(name=name) for name in graph.monitors}
+        self.keras_metrics = [
+            metric_of(asked, *outputs['compared'][:2])
+            for asked in metrics
+            if asked not in graph.monitors
+        ]
+        self.noises = graph.noises
+        self.factors = graph.factors
+        self.counts = rows
+        self.compile()
+
+    def use(self, optimizer: Any, **settings: Any) -> None:
+        """Train with this optimizer from now on, with settings of ``compile``."""
+        if self.optimizer is not optimizer or self._used != settings:
+            self.compile(optimizer=optimizer, **settings)
+            self._used = settings
+
+    _used: Any = None
+
+    @property
+    def seeds(self) -> Any:
+        """Variables that random layers draw from."""
+        return [layer.seed_generator.state for layer in self.noises]
+
+    @property
+    def names(self) -> Any:
+        """Names of the monitors: 'loss', 'err', and 'acc' for a classifier."""
+        return ['loss', 'err', *self.monitor_means, *(m.name for m in self.keras_metrics)]
+
+    @property
+    def metrics(self) -> Any:
+        return [*self.means, self.penalty, *self.monitor_means.values(), *self.keras_metrics]
+
+    def train_step(self, *args: Any) -> Any:
+        *state, batch = args  # a state on JAX
+        return super().train_step(*state, devices.whole(batch))
+
+    def test_step(self, *args: Any) -> Any:
+        *state, batch = args
+        return super().test_step(*state, devices.whole(batch))
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: Any = True,
+    ) -> Any:
+        """Return the losses of the network, and those that its layers add."""
+        added = [ops.cast(loss, 'float32') for loss in self.losses]
+        y_pred['added'] = sum(added) if added else ops.zeros(())  # for `compute_metrics`
+        if training and self.curved:
+            self.optimizer.notice(self.curved[0], y_pred['curvature'])
+        if replicas() == 1:
+            return y_pred['loss'] + y_pred['added']
+        # each device counts for what it has of the weights, and the optimizer adds them up
+        rows = ops.cast(ops.shape(x[0])[0], 'float32')
+        parts = [(c, *kept) for c, kept in zip(self.coefficients, y_pred['losses'])]
+        parts.append((1.0, y_pred['penalty'] + y_pred['added'], rows))
+        return sum(c * mean * mass / total(mass) for c, mean, mass in parts)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        def counted(mass: Any) -> Any:  # y is what rows count, where `devices.pipeline` says so
+            return mass if y is None else ops.cast(mass, 'float32') * y[0]
+
+        for kept, (mean, mass) in zip(self.means, y_pred['losses']):
+            kept.update_state(mean, sample_weight=counted(mass))
+        rows = ops.sum(x[-1]) if self.counts else ops.shape(x[0])[0]
+        penalty = y_pred['penalty'] + y_pred['added']
+        self.penalty.update_state(penalty, sample_weight=counted(rows))
+        for name, (mean, mass) in y_pred['monitors'].items():
+            self.monitor_means[name].update_state(mean, sample_weight=counted(mass))
+        for further in self.keras_metrics:
+            target, output, *weights = y_pred['compared']
+            if y is not None:
+                weights = [counted(weights[0] if weights else ops.ones(ops.shape(target)[:1]))]
+            further.update_state(target, output, *weights)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> Any:
+        """Return the monitors from the state of the metrics."""
+        results = [mean.result() for mean in self.means]
+        err = sum(c * r for c, r in zip(self.coefficients, results))
+        monitors = {name: mean.result() for name, mean in self.monitor_means.items()}
+        further = {m.name: m.result() for m in self.keras_metrics}
+        return {'loss': err + self.penalty.result(), 'err': err, **monitors, **further}
+
+
+class BlockProgram(Program):
     """Base of the programs that run over blocks.
 
     Parameters
@@ -76,8 +203,14 @@ class BlockProgram(Traced):
         Those of the layers, of the optimizer, and `further` ones.
     further : list of keras.Variable
         Seeds of noise, weights of regularizers and states of metrics.
-    beginning : list of array
+    initial : list of tensor
         The values of the further variables when training begins.
+    seeds : list of int
+        Places of the seeds among the further variables.
+    weights : list of (int, int)
+        A place among them, and which of the regularizers has its weight there.
+    metrics : list of (int, array)
+        A place among all variables, and the value at the start of an epoch, of a metric's state.
     """
 
     def __init__(
@@ -89,51 +222,43 @@ class BlockProgram(Traced):
         optimizer: Any,
         xla: bool,
     ) -> None:
-        objective = Objective.over(models.graph(way, asked), metrics, asked.rows)
+        self.objective = objective = Objective(models.graph(way, asked), metrics, asked.rows)
+        held = list(models.layer_variables)
         if optimizer is not None:
             objective.use(optimizer, jit_compile=False)
-        held = [*models.layer_variables, *(optimizer.variables if optimizer is not None else ())]
-        ids = set(map(id, held))
+            held += optimizer.variables
         others = {id(v): v for v in (*objective.variables, *objective.metrics_variables)}
-        self.further = [v for v in others.values() if id(v) not in ids]
+        for variable in held:
+            others.pop(id(variable), None)
+        self.further = list(others.values())
         super().__init__(models, [*held, *self.further])
-        self.objective = objective
-        self.names: list[str] = objective.names
-        self.rows = asked.rows
-        self.xla = xla
-        self.ran = False
+        self.names, self.rows, self.xla, self.ran = objective.names, asked.rows, xla, False
         objective.reset_metrics()
-        self.beginning = backend.values(self.further)
-        #: The same as tensors.
-        self.initial = [ops.convert_to_tensor(value) for value in self.beginning]
-        places = {id(v): i for i, v in enumerate(self.further)}
+        values = backend.values(self.further)
+        self.initial = [ops.convert_to_tensor(value) for value in values]
+        places = {place: i for i, place in enumerate(others)}
         self.seeds = [places[id(v)] for v in objective.seeds]
-        #: (place among the further variables, which of the regularizers has its weight there)
         self.weights = [(places[id(v)], i) for v, i in objective.factors]
-        #: Place among all variables, and value at the start of an epoch, of each metric's state.
-        self.metrics = [
-            (len(held) + places[id(v)], self.beginning[places[id(v)]])
-            for v in objective.metrics_variables
-        ]
-        self._compile()
-
-    def _compile(self) -> None:
-        """Make the compiled function for batches of any shape."""
+        states = [places[id(v)] for v in objective.metrics_variables]
+        self.metrics = [(len(held) + place, values[place]) for place in states]
         self._fixed: dict[Any, Any] = {}  # functions for one shape of a block, on TensorFlow
+        loose = self.sized(self._compute)  # for blocks of any shape
         if keras.backend.backend() == 'jax':
             import jax
 
-            self._loose = jax.jit(self.sized(self._compute), static_argnames='steps')
-            return
-        import tensorflow as tf
+            self._loose = jax.jit(loose, static_argnames='steps')
+        else:
+            import tensorflow as tf
 
-        keras_facts.expect_retracing()
-        loose = self.sized(self._compute)
-        self._loose = tf.function(loose, autograph=False, reduce_retracing=True)
+            keras_facts.expect_retracing()
+            self._loose = tf.function(loose, autograph=False, reduce_retracing=True)
 
     def run(self, values: list[Tensor], block: Block, *args: Any) -> Any:
         """Compute over a block; without XLA where it refuses, or the batch has another shape."""
-        parts, steps = self._parts(block), len(block.rows)
+        parts, steps = block.parts, len(block.rows)
+        if self.rows:
+            counts = np.arange(len(parts[0]) // steps) < block.rows[:, None]
+            parts = *parts, counts.astype('float32').ravel()
         if keras.backend.backend() == 'jax':
             with self.lock:
                 return self._loose(values, parts, *args, steps=steps)
@@ -141,69 +266,51 @@ class BlockProgram(Traced):
 
         flat = [v if isinstance(v, tf.Tensor) else tf.convert_to_tensor(v) for v in values]
         flat += map(tf.convert_to_tensor, (*parts, *args))
+        ends = len(values), len(values) + len(parts)
         with self.lock:
-            if block.odd:
-                return self._loosely(flat, len(parts), steps)
-            try:
-                found = keras_facts.call(self._fixed_function(flat, len(parts), steps), flat)
-            except _refusals() as error:
-                if self.ran or not self.xla:
-                    raise
-                log.warning(
-                    'XLA cannot compile this network, so it runs without: %s',
-                    getattr(error, 'message', error),
-                )
-                self.xla = False
-                self._fixed.clear()
-                return self._loosely(flat, len(parts), steps)
-            if self.xla and not self.ran:
-                executables.append(len(self.variables))
-            self.ran = True
-            return found
+            if not block.odd:
+                try:
+                    found = keras_facts.call(self._fixed_function(flat, ends, steps), flat)
+                except tf.errors.OpError as error:
+                    if self.ran or not self.xla:
+                        raise
+                    log.warning(
+                        'XLA cannot compile this network, so it runs without: %s',
+                        getattr(error, 'message', error),
+                    )
+                    self.xla = False
+                    self._fixed.clear()
+                else:
+                    if self.xla and not self.ran:
+                        executables.append(len(self.variables))
+                    self.ran = True
+                    return found
+            return self._loose(*_divided(flat, ends), steps=steps)
 
-    def _loosely(self, flat: list[Tensor], parts: int, steps: int) -> Any:
-        values, parts, args = self._divided(flat, parts)
-        return self._loose(values, parts, *args, steps=steps)
-
-    def _divided(self, flat: Any, parts: int) -> Any:
-        """Return the values, the parts of the block and further arguments among all tensors."""
-        count = len(self.variables)
-        return list(flat[:count]), tuple(flat[count : count + parts]), flat[count + parts :]
-
-    def _fixed_function(self, flat: list[Tensor], parts: int, steps: int) -> Any:
+    def _fixed_function(self, flat: list[Tensor], ends: tuple[int, int], steps: int) -> Any:
         """Return the function for the shapes of some tensors, which TensorFlow calls fastest."""
         import tensorflow as tf
 
-        shapes = steps, *(tuple(t.shape) for t in flat[len(self.variables) :])
+        shapes = steps, *[tuple(tensor.shape) for tensor in flat[ends[0] :]]
         if shapes not in self._fixed:
 
             def compute(*flat: Tensor) -> Any:
-                values, arrays, args = self._divided(flat, parts)
                 with for_xla(self.xla):
-                    return self._compute(values, arrays, *args, steps=steps)
+                    return self._compute(*_divided(flat, ends), steps=steps)
 
             function = tf.function(self.sized(compute), jit_compile=self.xla, autograph=False)
-            specs = [tf.TensorSpec(t.shape, t.dtype) for t in flat]
+            specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in flat]
             self._fixed[shapes] = function.get_concrete_function(*specs)
         return self._fixed[shapes]
 
-    def _parts(self, block: Block) -> tuple[Array, ...]:
-        """Return the arrays of a block and, if rows fill it up, which of its rows count."""
-        if not self.rows:
-            return block.parts
-        size = len(block.parts[0]) // len(block.rows)
-        counts = np.arange(size) < block.rows[:, None]
-        return *block.parts, counts.astype('float32').ravel()
-
     def _batch(self, parts: Any, i: Any, steps: int) -> Any:
         """Return the i-th of `steps` batches of a block."""
-
-        def cut(part: Any) -> Any:
-            rows = ops.shape(part)[0] // steps
-            start = (i * rows, *(0 for _ in part.shape[1:]))
-            return ops.slice(part, start, (rows, *ops.shape(part)[1:]))
-
-        return (tuple(map(cut, parts)),)
+        found = []
+        for part in parts:
+            rows, *row = ops.shape(part)
+            size = rows // steps
+            found.append(ops.slice(part, (i * size, *[0 for _ in row]), (size, *row)))
+        return (tuple(found),)
 
     def _results(self) -> Any:
         """Return the monitors of the metrics' current state as a vector."""
@@ -215,40 +322,49 @@ class BlockProgram(Traced):
         raise NotImplementedError
 
 
+def _divided(flat: Any, ends: tuple[int, int]) -> Any:
+    """Return the values, the parts of the block and further arguments among all tensors."""
+    return list(flat[: ends[0]]), tuple(flat[ends[0] : ends[1]]), *flat[ends[1] :]
+
+
 class EvaluationProgram(BlockProgram):
     """Computes the losses and monitors over blocks, and changes nothing."""
 
-    def evaluate(self, values: list[Tensor], blocks: Any) -> tuple[Monitors, list[Tensor]]:
-        """Return the monitors over blocks, and the values of the further variables after them."""
+    def evaluate(
+        self, values: list[Tensor], blocks: Any, listeners: Any = None
+    ) -> tuple[Monitors, list[Tensor]]:
+        """Return the monitors over blocks, and the values of the further variables after them.
+
+        Callbacks that listen hear of each block, with the monitors of all batches so far.
+        """
         held, further = values[: -len(self.further)], values[-len(self.further) :]
-        row: Any = None
-        for block in blocks:
-            count = np.int32(block.ends[block.epochs])
-            row, further = self.run([*held, *further], block, count)
-        return dict(zip(self.names, map(float, np.asarray(row)))), list(further)
+        for i, block in enumerate(blocks):
+            heard = listeners is not None and block.rows.any()
+            if heard:
+                listeners.on_test_batch_begin(i)
+            row, further = self.run([*held, *further], block, np.int32(block.ends[block.epochs]))
+            found = dict(zip(self.names, map(float, np.asarray(row))))
+            if heard:
+                listeners.on_test_batch_end(i, found)
+        return found, list(further)
 
     def _compute(self, values: Any, parts: Any, *args: Any, steps: int) -> Any:
-        (count,) = args
         held, further = values[: -len(self.further)], values[-len(self.further) :]
 
         def step(i: Any, *further: Any) -> Any:
-            batch = self._batch(parts, i, steps)
-            return i + 1, *self._tested([*held, *further], batch)
+            """Update the metrics by a batch, as Keras' test step does."""
+            (x,) = self._batch(parts, i, steps)
+            mapping = list(zip(self.variables, [*held, *further]))
+            with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
+                outputs = self.objective(x, training=False)
+                self.objective.compute_loss(x, None, outputs, training=False)
+                self.objective.compute_metrics(x, None, outputs)
+                return i + 1, *[scope.get_current_value(one) for one in self.further]
 
         loop = (ops.convert_to_tensor(0, 'int32'), *further)
-        _, *further = ops.while_loop(lambda i, *_: i < count, step, loop)
+        _, *further = ops.while_loop(lambda i, *_: i < args[0], step, loop)
         with keras.StatelessScope(state_mapping=list(zip(self.further, further))):
             return self._results(), further
-
-    def _tested(self, values: list[Any], batch: Any) -> list[Any]:
-        """Update the metrics by a batch, as Keras' test step does; return the further values."""
-        (x,) = batch
-        mapping = list(zip(self.variables, values))
-        with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
-            outputs = self.objective(x, training=False)
-            self.objective.compute_loss(x, None, outputs, training=False)
-            self.objective.compute_metrics(x, None, outputs)
-            return [scope.get_current_value(variable) for variable in self.further]
 
 
 class TrainingProgram(BlockProgram):
@@ -261,8 +377,7 @@ class TrainingProgram(BlockProgram):
         done = int(done)
         ended = done if done < block.epochs else done - block.open
         rows = [dict(zip(self.names, map(float, row))) for row in np.asarray(logs)[:done]]
-        updates = np.diff(block.ends[: done + 1]).tolist()
-        return Computed(list(values), rows, ended, updates)
+        return Computed(list(values), rows, ended, np.diff(block.ends[: done + 1]).tolist())
 
     def _compute(self, values: Any, parts: Any, *args: Any, steps: int) -> Any:
         compute: Any = self._on_jax if keras.backend.backend() == 'jax' else self._on_tensorflow
@@ -302,10 +417,15 @@ class TrainingProgram(BlockProgram):
     ) -> Any:
         import jax
 
+        groups = keras_facts.trainer_state(self.objective)
+
         def step(i: Any, values: list[Any]) -> list[Any]:
-            batch = self._batch(parts, i, steps)
-            _, state = self.objective.train_step(self._state(values), batch)
-            return self._values(values, state)
+            found = {id(variable): value for variable, value in zip(self.variables, values)}
+            state = tuple([found[id(v)] for v in group] for group in groups)
+            _, state = self.objective.train_step(state, self._batch(parts, i, steps))
+            for group, part in zip(groups, state):
+                found |= {id(variable): value for variable, value in zip(group, part)}
+            return [ops.cast(found[id(v)], x.dtype) for v, x in zip(self.variables, values)]
 
         def epoch(carry: Any) -> Any:
             e, values, logs, _ = carry
@@ -322,34 +442,3 @@ class TrainingProgram(BlockProgram):
             lambda carry: (carry[0] < epochs) & carry[-1], epoch, carry
         )
         return values, logs, done
-
-    def _groups(self) -> Any:
-        """Return the variables in the order of the state of Keras' train step on JAX."""
-        return (
-            self.objective.trainable_variables,
-            self.objective.non_trainable_variables,
-            self.objective.optimizer.variables,
-            self.objective.metrics_variables,
-        )
-
-    def _state(self, values: list[Any]) -> Any:
-        found = {id(variable): value for variable, value in zip(self.variables, values)}
-        return tuple([found[id(v)] for v in group] for group in self._groups())
-
-    def _values(self, values: list[Any], state: Any) -> list[Any]:
-        found = {
-            id(variable): value
-            for group, part in zip(self._groups(), state)
-            for variable, value in zip(group, part)
-        }
-        before = zip(self.variables, values)
-        return [ops.cast(found.get(id(v), value), value.dtype) for v, value in before]
-
-
-def _refusals() -> tuple[type[Exception], ...]:
-    """Return the exceptions by which a compiler refuses."""
-    if keras.backend.backend() != 'tensorflow':
-        return ()
-    import tensorflow as tf
-
-    return (tf.errors.OpError,)

@@ -12,7 +12,7 @@ from kerasnets.data.array_spec import Ragged, fill
 from kerasnets.errors import ConfigurationError, DataError, number, positive
 from kerasnets.initializers import generator
 from kerasnets.programs.program import Programs
-from kerasnets.sampling.stepping import StepNetwork, StepPrograms
+from kerasnets.sampling.sampler import StepNetwork, StepPrograms
 
 #: Steps that one call of the compiled loop makes at most.
 CHUNK = 128

@@ -15,13 +15,11 @@ import pathlib
 import time
 import warnings
 import zipfile
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from kerasnets import deprecated
-from kerasnets.errors import ConfigurationError, FileError
+from kerasnets.errors import ConfigurationError, FileError, stacklevel
 from kerasnets.files import atomic, contents, keras_files
 from kerasnets.initializers import restored
 from kerasnets.typing import Array
@@ -82,7 +80,7 @@ class Checkpoints:
             keras_files.save(net, path, {MEMBER: state.pack()})
         except FileError as error:
             message = f'progress is not saved, training goes on: {error}'
-            warnings.warn(message, stacklevel=deprecated.callers())
+            warnings.warn(message, stacklevel=stacklevel())
         self.last = time.monotonic()
 
 
@@ -151,13 +149,19 @@ class State:
         """
         for name in ARRAYS:
             _check_arrays(name, getattr(own, name), getattr(self, name))
-        for name, (holds, expected) in FIELDS.items():
-            if not holds(getattr(self, name)):
-                raise _damaged(name, expected, getattr(self, name))
+        for name, (shape, expected) in PLAIN.items():
+            value = getattr(self, name)
+            if not _fits(value, shape) and not (name == 'kept' and value == {}):  # of older files
+                raise _damaged(name, expected, value)
         if len(self.rngs) != len(own.rngs):
             raise _damaged('rngs', f'{len(own.rngs)} generators', self.rngs)
-        for state, kind in zip(self.rngs, (PCG64, None)):  # a network may have any generator
-            _check_generator(state, kind)
+        for i, state in enumerate(self.rngs):
+            try:
+                kind = type(restored(state).bit_generator).__name__
+            except Exception:  # numpy raises anything at all
+                raise _damaged('rngs', 'the state of a generator', state) from None
+            if i == 0 and kind != 'PCG64':  # by which data is shuffled; a network may have any
+                raise _damaged('rngs', 'a state of PCG64', state)
 
     def compare(self, own: dict[str, Any]) -> list[str]:
         """Return the keywords of this training that differ from those of the checkpoint.
@@ -182,68 +186,71 @@ class State:
         )
 
 
-#: The generator that data is shuffled by.
-PCG64 = 'PCG64'
-
 #: The fields of a state that are lists of arrays.
 ARRAYS = ('parameters', 'optimizer', 'noises', 'best')
 
 
-def _different(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    return [name for name in {**before, **now} if before.get(name) != now.get(name)]
-
-
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+    return type(value) is int and 0 <= value < 2**53
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return type(value) in (int, float)
 
 
-def _are_monitors(value: Any) -> bool:
-    return isinstance(value, dict) and all(map(_is_number, value.values()))
+def _is_loss(value: Any) -> bool:
+    return _is_number(value) and not math.isnan(value)
 
 
-def _is_patience(value: Any) -> bool:
-    if not isinstance(value, list) or len(value) != 2:
-        return False
-    return _is_number(value[0]) and not math.isnan(value[0]) and _is_count(value[1])
+def _is_dict(value: Any) -> bool:
+    return isinstance(value, dict)
 
 
-def _is_history(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_are_monitors, value))
+def _is_anything(value: Any) -> bool:
+    return True
 
 
-def _is_kept(value: Any) -> bool:
-    if value == {}:
-        return True
-    if not isinstance(value, dict) or set(value) != {'epoch', 'training', 'validation'}:
-        return False
-    monitors = _are_monitors(value['training']) and _are_monitors(value['validation'])
-    return monitors and _is_count(value['epoch'])
+MONITORS = {'*': _is_number}
 
-
-def _is_about(value: Any) -> bool:
-    parts = ('options', 'settings', 'regularizers')
-    return isinstance(value, dict) and all(isinstance(value.get(n, {}), dict) for n in parts)
-
-
-def _are_generators(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(state, dict) for state in value)
-
-
-#: Field -> (whether a value can be one, what is expected).
-FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+#: The other fields -> (their shape, as `_fits` takes it, and what is expected).
+PLAIN: dict[str, tuple[Any, str]] = {
     'epoch': (_is_count, 'an int of 0 or more'),
     'updates': (_is_count, 'an int of 0 or more'),
-    'validation': (_are_monitors, 'numbers by name'),
-    'patience': (_is_patience, 'the best loss and a count'),
-    'history': (_is_history, 'a list of dicts of numbers'),
-    'kept': (_is_kept, 'an epoch and its monitors'),
-    'about': (_is_about, 'settings by name'),
-    'rngs': (_are_generators, 'the states of generators'),
+    'validation': (MONITORS, 'numbers by name'),
+    'patience': ((_is_loss, _is_count), 'the best loss and a count'),
+    'history': ([MONITORS], 'a list of dicts of numbers'),
+    'kept': (
+        {'epoch': _is_count, 'training': MONITORS, 'validation': MONITORS},
+        'an epoch and its monitors',
+    ),
+    'about': (
+        {**dict.fromkeys(('options', 'settings', 'regularizers'), _is_dict), '*': _is_anything},
+        'settings by name',
+    ),
+    'rngs': ([_is_dict], 'the states of generators'),
 }
+
+
+def _fits(value: Any, shape: Any) -> bool:
+    """Return whether a value of JSON has a shape.
+
+    A shape is a function, a list with the shape of all items, a tuple of the shapes of the items,
+    or a dict of the shapes of the values, '*' for any name.
+    """
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(_fits(item, shape[0]) for item in value)
+    if isinstance(shape, tuple):
+        same = isinstance(value, list) and len(value) == len(shape)
+        return same and all(map(_fits, value, shape))
+    if isinstance(shape, dict):
+        any_name = shape.get('*')
+        same = isinstance(value, dict) and (any_name is not None or set(value) == set(shape))
+        return same and all(_fits(item, shape.get(name, any_name)) for name, item in value.items())
+    return bool(shape(value))
+
+
+def _different(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    return [name for name in {**before, **now} if before.get(name) != now.get(name)]
 
 
 def _damaged(name: str, expected: str, value: Any) -> FileError:
@@ -264,26 +271,13 @@ def _check_arrays(name: str, own: list[Array], found: Any) -> None:
             f'of shapes {shapes[0]}, got {shapes[1]}. Train as before, or leave out resume.'
         )
     for ours, theirs in zip(own, found):
-        if ours.dtype.kind in 'iub' and theirs.dtype.kind not in 'iub':
+        kinds = ours.dtype.kind, theirs.dtype.kind  # V: bfloat16
+        if kinds[1] not in ('V' if kinds[0] == 'V' else 'iub' if kinds[0] in 'iub' else 'iubf'):
             raise _damaged(name, f'{ours.dtype}', theirs.dtype)
-        if theirs.dtype.kind not in 'iubfV' or (theirs.dtype.kind == 'V') != (
-            ours.dtype.kind == 'V'
-        ):
-            raise _damaged(name, f'{ours.dtype}', theirs.dtype)
-        if theirs.dtype.kind == 'f' and not np.isfinite(theirs).all():
+        if kinds[1] == 'f' and not np.isfinite(theirs).all():
             raise _damaged(name, 'finite numbers', 'NaN or infinite')
-        if theirs.dtype.kind == 'i' and (theirs < 0).any():
-            raise _damaged(name, 'counts and seeds of 0 or more', theirs.min())
-
-
-def _check_generator(state: dict[str, Any], kind: str | None) -> None:
-    """Refuse what is no state of a generator, or not of that kind."""
-    try:
-        generator = restored(state)
-    except Exception:  # numpy raises anything at all
-        raise _damaged('rngs', 'the state of a generator', state) from None
-    if kind not in (None, type(generator.bit_generator).__name__):
-        raise _damaged('rngs', f'a state of {kind}', state)
+        if name == 'optimizer' and kinds[1] == 'i' and (theirs < 0).any():
+            raise _damaged(name, 'counts of 0 or more', theirs.min())
 
 
 def unpack(content: bytes) -> State:

@@ -10,9 +10,9 @@ import keras
 from kerasnets import backend, devices, layers
 from kerasnets.data.batches import Dataset
 from kerasnets.errors import ConfigurationError
-from kerasnets.graph.models import Models
 from kerasnets.optimizers import Esgd
 from kerasnets.programs import training
+from kerasnets.programs.models import Models
 from kerasnets.training.settings import Settings
 
 #: Estimated seconds of training above which compiling pays: the additional time that XLA takes to
@@ -31,20 +31,11 @@ UPDATE, STEP, SPEED = 3e-4, 6e-5, 1e11
 STEPS = 32
 
 
-def settings_for_keras(settings: Settings, source: Dataset, watched: bool) -> Any:
+def settings_for_keras(settings: Settings, watched: bool) -> Any:
     """Return settings of ``compile`` where Keras' own function trains; None where a program does.
 
-    Parameters
-    ----------
-    settings : Settings
-    source : Dataset
-    watched : bool
-        Whether a callback acts on each batch.
-
-    Raises
-    ------
-    ConfigurationError
-        If XLA is asked for on a backend that has none.
+    `watched` says whether a callback acts on each batch. ConfigurationError if XLA is asked for on
+    a backend that has none.
     """
     name = keras.backend.backend()
     if name == 'torch' and settings.jit is True:
@@ -52,7 +43,7 @@ def settings_for_keras(settings: Settings, source: Dataset, watched: bool) -> An
             'jit=True: expected Keras on TensorFlow or JAX, got PyTorch, which does not compile '
             'these models. Leave out jit.'
         )
-    if settings_to_evaluate() is None and not (watched and source.batches):
+    if settings_to_evaluate() is None and not watched:
         return None
     if name != 'tensorflow':
         return {'jit_compile': settings.jit}
@@ -66,35 +57,29 @@ def settings_to_evaluate() -> Any:
     return {} if keras.backend.backend() == 'torch' or devices.shared() else None
 
 
-def uses_xla(models: Models, source: Dataset, settings: Settings, optimizer: Any) -> Any:
-    """Return whether XLA compiles a training, or 'auto' to use what XLA has compiled before.
+def uses_xla(
+    models: Models, source: Dataset, settings: Settings, optimizer: Any
+) -> tuple[Any, Any]:
+    """Return whether XLA compiles a training, and its evaluations.
 
-    The choice follows from what is asked for and from sizes, never from a clock.
+    'auto' stands for using what XLA has compiled before. The choice follows from what is asked
+    for and from sizes, never from a clock.
     """
     if isinstance(optimizer, Esgd):  # whose second derivatives XLA refuses
-        return False
+        return False, False
     if settings.jit != 'auto':
-        return settings.jit
+        return settings.jit, settings.jit
     if keras.backend.backend() != 'tensorflow':
-        return True  # JAX compiles in any case
+        return True, True  # JAX compiles in any case
     if backend.has_gpu():
-        return models.model.jit_compile  # not where cuDNN has a layer
+        compiles = models.model.jit_compile  # not where cuDNN has a layer
+        return compiles, compiles
     if not source.block or not all(layers.gains_by_xla(node.layer) for node in models.nodes):
-        return False
-    return True if seconds(models, source, settings) >= _worth() else 'auto'
-
-
-def _worth() -> float:
-    """Return the estimated seconds of a training above which compiling it pays."""
-    return WORTH * (LONGER if len(training.executables) >= EXECUTABLES else 1)
-
-
-def evaluates_by_xla(models: Models, source: Dataset, settings: Settings, xla: Any) -> Any:
-    """Return whether XLA compiles evaluations; `xla` says the same of the training itself."""
-    if xla is not True or settings.jit != 'auto':
-        return xla
-    checks = seconds(models, source, settings) / settings.validate_every / 3
-    return True if checks >= _worth() else 'auto'
+        return False, False
+    worth = WORTH * (LONGER if len(training.executables) >= EXECUTABLES else 1)
+    took = seconds(models, source, settings)
+    evaluates = took / settings.validate_every / 3 >= worth
+    return took >= worth or 'auto', evaluates or 'auto'
 
 
 def seconds(models: Models, source: Dataset, settings: Settings) -> float:

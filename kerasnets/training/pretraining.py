@@ -13,13 +13,13 @@ import numpy as np
 
 from kerasnets.data import batches
 from kerasnets.errors import ConfigurationError
-from kerasnets.graph import builder
+from kerasnets.graph import nodes as graph_nodes
 from kerasnets.graph.nodes import is_chain
 from kerasnets.initializers import generator
 from kerasnets.language.spec import parse
 from kerasnets.losses import Loss
-from kerasnets.training.run import Immediate, Sequence
 from kerasnets.training.settings import Settings
+from kerasnets.training.trainer import Immediate, Sequence
 
 #: Examples that 'sample' looks at, at most.
 EXAMPLES = 10_000
@@ -122,7 +122,7 @@ def _mirror(net: Any, nodes: Any) -> Any:
 
 def _added(net: Any, nodes: Any, entry: Any) -> Any:
     spec = parse(entry, len(nodes), previous=nodes[-1].name)
-    return builder.add_node(nodes, spec, net.rng, net.INPUT_NDIM)
+    return graph_nodes.add_node(nodes, spec, net.rng, net.INPUT_NDIM)
 
 
 def _shadow(net: Any, make: Any) -> Any:

@@ -17,7 +17,7 @@ from kerasnets.data import batches
 from kerasnets.errors import ConfigurationError, number, positive
 from kerasnets.graph.loss_graph import Asked
 from kerasnets.optimizers import Esgd
-from kerasnets.programs.objective import Objective
+from kerasnets.programs.training import Objective
 from kerasnets.typing import Array
 
 #: Where a search begins and ends, and its steps, unless it is told otherwise.
@@ -76,11 +76,11 @@ def find(
     models.check_losses()
     data = batches.dataset(source, models.data_spec.fit, batch_size=batch_size)
     data.shuffle(np.random.default_rng(0))  # rows may be sorted by class
-    optimizer = trainable.optimizers.find(algo, low, **options)
+    optimizer = trainable.optimizer(algo, low, **options)
     way = models.data_spec.way(data.specs[: len(models.data_spec.inputs)])
     asked = Asked(curvature=isinstance(optimizer, Esgd))
     objective = trainable.programs.find(
-        None, ('rates', way, id(optimizer)), lambda own: Objective.over(own.graph(way, asked))
+        None, ('rates', way, id(optimizer)), lambda own: Objective(own.graph(way, asked))
     )
     rates = np.geomspace(low, high, steps)
     variables = models.layer_variables
@@ -88,7 +88,7 @@ def find(
 
     def losses_at(rates: Iterable[float]) -> Iterator[float]:
         """Yield the loss of one update at each rate, from the parameters as they were."""
-        optimizer = trainable.optimizers.find(algo, low, **options)
+        optimizer = trainable.optimizer(algo, low, **options)
         objective.use(optimizer)
         backend.restore(variables, before)
         for rate, batch in zip(rates, _endless(data)):

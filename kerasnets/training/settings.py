@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
-from kerasnets import deprecated, optimizers, regularizers
+from kerasnets import optimizers, regularizers
 from kerasnets.errors import ConfigurationError, check_known, positive
+from kerasnets.spellings import translate
 
 
 @dataclasses.dataclass
@@ -168,28 +170,30 @@ def signature(method: Any) -> inspect.Signature:
     return given.replace(parameters=[*positional, *named, rest])
 
 
-def divided(keywords: Any, cls: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Keywords of a network: those of the constructor of `cls`, if any, and defaults of training.
+def defaults(keywords: Mapping[str, Any], known: Iterable[str] = ()) -> dict[str, Any]:
+    """Return keywords as defaults of training.
+
+    Parameters
+    ----------
+    keywords : dict
+    known : iterable of str
+        Other keywords that a misspelt one may have meant.
 
     Raises
     ------
     ConfigurationError
-        For a keyword that neither takes.
+        For a keyword that training does not take.
     """
-    keywords = deprecated.renamed(keywords, deprecated.NETWORKS)
-    names = inspect.signature(cls).parameters if cls is not None else ()
-    known = [name for name in names if name not in ('layers', 'rng')]
-    built = {name: keywords.pop(name) for name in known if name in keywords}
-    defaults = deprecated.training(keywords)
-    for algo in _algorithms(defaults.get('algo', 'rmsprop')):
-        check_keywords(algo, defaults, known)
-    return built, defaults
+    found: dict[str, Any] = translate('training', keywords)
+    for algo in _algorithms(found.get('algo', 'rmsprop')):
+        check_keywords(algo, found, known)
+    return found
 
 
 def gathered(defaults: Any, keywords: Any, **named: Any) -> dict[str, Any]:
     """All keywords of a training: those of the call before those of the network."""
     given = {name: value for name, value in named.items() if value is not None}
-    keywords = deprecated.training(keywords)
+    keywords = translate('training', keywords)
     for name in given:
         if name in keywords:
             raise ConfigurationError(
@@ -240,7 +244,7 @@ def _algorithms(algo: Any) -> list[Any]:
     found = list(found) if isinstance(found, (list, tuple)) else [found]
     if not found:
         raise ConfigurationError(f"expected an algorithm or several, got {algo!r}. Try 'rmsprop'.")
-    return [deprecated.algorithm(one) for one in found]
+    return [translate('algorithm', one) for one in found]
 
 
 def _known(algo: Any) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 import re
@@ -17,20 +16,17 @@ from kerasnets.callbacks import TensorBoard, progress
 from kerasnets.data.batches import Dataset, dataset
 from kerasnets.errors import ConfigurationError, FileError, number
 from kerasnets.graph.loss_graph import Asked
-from kerasnets.graph.models import Models
 from kerasnets.graph.nodes import find_output
 from kerasnets.initializers import generator
-from kerasnets.optimizers import Esgd
+from kerasnets.programs.models import Models
 from kerasnets.programs.program import Programs
 from kerasnets.training import checkpoints, cost_model, rate_search
 from kerasnets.training.checkpoints import Checkpoints, State
-from kerasnets.training.listeners import Listeners
-from kerasnets.training.optimizers import Optimizers
-from kerasnets.training.patience import Patience
-from kerasnets.training.plan import Plan
+from kerasnets.training.plan import Patience, Plan
 from kerasnets.training.settings import Settings, check_keywords
-from kerasnets.training.steps import Computation, choose
-from kerasnets.training.trainer import Trainer
+from kerasnets.training.steps import Computation, KerasSteps, ProgramSteps
+from kerasnets.training.trainable import Trainable
+from kerasnets.training.trainer import Listeners, Trainer
 from kerasnets.typing import Data, Monitors
 
 log = logging.getLogger('kerasnets')
@@ -39,19 +35,8 @@ log = logging.getLogger('kerasnets')
 #: regularizers.
 SHOWN = ('epochs', 'max_updates', 'learning_rate', 'batch_size', 'patience', 'validate_every')
 
-
-@dataclasses.dataclass(frozen=True)
-class Trainable:
-    """What is trained of a network: its models, programs and optimizers."""
-
-    models: Models
-    programs: Programs
-    optimizers: Optimizers
-
-    @classmethod
-    def of(cls, models: Models) -> Trainable:
-        """Return those of some models."""
-        return cls(models, Programs(models), Optimizers(models))
+#: Types of plain data.
+PLAIN = (bool, int, float, str, type(None))
 
 
 def make_trainer(
@@ -79,34 +64,39 @@ def make_trainer(
     models.check_losses()
     if train is None:
         raise ConfigurationError('expected data to train with, got None. Pass [inputs, labels].')
-    data, validation = _datasets(models, train, valid, settings)
+    data, validation = [
+        part
+        if part is None
+        else dataset(
+            part, models.data_spec.fit, what=what, batch_size=settings.batch_size, batches=count
+        )
+        for part, what, count in (
+            (train, 'train', settings.train_batches),
+            (valid, 'valid', settings.valid_batches),
+        )
+    ]
     factors = _class_weight(models, settings.class_weight)
     shown = _displays(net, settings, {'algo': algo, **options})
-    asked_rate = settings.learning_rate
-    settings.learning_rate = _rate(trainable, train, algo, settings, of_algo)
+    rate = _rate(trainable, train, algo, settings, of_algo)
     state = _resumed(settings)
     before: Any = None
     if state is not None:
-        before = net.rng.bit_generator.state, trainable.optimizers.state()
-    optimizer = trainable.optimizers.find(
-        algo, settings.learning_rate, settings.continue_, **of_algo
-    )
-    listeners = Listeners(
-        shown, _callbacks(settings.callbacks), models.model, settings.epochs, data.batches
-    )
-    optimizer = trainable.optimizers.attach(optimizer)
-    asked = Asked(
-        built, False, watched, settings.monitor_gradients, factors, isinstance(optimizer, Esgd)
-    )
+        before = net.rng.bit_generator.state, trainable.state()
+    optimizer = trainable.optimizer(algo, rate, settings.continue_, **of_algo)
+    callbacks = settings.callbacks
+    callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise ConfigurationError(
+                f'expected callbacks as a list of keras.callbacks.Callback, got {callback!r}.'
+            )
+    listeners = Listeners(shown, callbacks, models.model, settings.epochs, data.batches)
+    optimizer = trainable.attach(optimizer)
+    curvature = isinstance(optimizer, optimizers.Esgd)
+    asked = Asked(built, False, watched, settings.monitor_gradients, factors, curvature)
     xla = cost_model.uses_xla(models, data, settings, optimizer)
-    computation = Computation(
-        asked,
-        metrics,
-        xla,
-        cost_model.evaluates_by_xla(models, data, settings, xla),
-        cost_model.settings_for_keras(settings, data, listeners.acts_on_batches),
-    )
-    steps = choose(trainable.programs, computation, data, optimizer)
+    by_keras = cost_model.settings_for_keras(settings, listeners.acts_on_batches)
+    steps = choose(trainable.programs, Computation(asked, metrics, *xla, by_keras), data, optimizer)
     seeds = net.rng.integers(2**63, size=2)
     data.shuffle(generator(int(seeds[0])))
     steps.reseed(generator(int(seeds[1])))
@@ -121,13 +111,18 @@ def make_trainer(
     )
     about = {
         'algo': type(optimizer).__name__,
-        'learning_rate': _described(asked_rate),
-        'settings': _settings_of(optimizer),
+        'learning_rate': _described(settings.learning_rate),
+        'settings': {
+            name: value
+            for name, value in vars(optimizer).items()
+            if isinstance(value, PLAIN) and not name.startswith('_')
+        },
         'options': {name: _described(value) for name, value in of_algo.items()},
         'regularizers': {k: _described(regularizers.build({k: v})) for k, v in penalties.items()},
         'batch_size': settings.batch_size,
         'rows': getattr(data, 'count', None),
     }
+    batches = cost_model.batches_in_a_call(models, data, listeners.shows)
     trainer = Trainer(
         net,
         steps,
@@ -138,7 +133,7 @@ def make_trainer(
         plan,
         listeners,
         saving,
-        cost_model.batches_in_a_call(models, data, listeners.shows),
+        batches,
         about,
     )
     if state is not None:
@@ -146,9 +141,17 @@ def make_trainer(
             trainer.resume(state)
         except FileError:
             net.rng.bit_generator.state = before[0]
-            trainable.optimizers.restore(before[1])
+            trainable.restore(before[1])
             raise
     return trainer
+
+
+def choose(
+    programs: Programs, computation: Computation, source: Dataset, optimizer: Any = None
+) -> ProgramSteps | KerasSteps:
+    """Return what trains or evaluates as a computation asks for."""
+    made: Any = ProgramSteps if computation.settings is None else KerasSteps
+    return made(programs, computation, source, optimizer)
 
 
 def _class_weight(models: Models, asked: Any) -> tuple[float, ...] | None:
@@ -194,18 +197,6 @@ def _rate(
     return curve.best
 
 
-def _datasets(
-    models: Models, train: Data, valid: Data | None, settings: Settings
-) -> tuple[Dataset, Dataset | None]:
-    """Return the data to train and to validate with."""
-    fit, size = models.data_spec.fit, settings.batch_size
-    batches = settings.train_batches, settings.valid_batches
-    data = dataset(train, fit, what='train', batch_size=size, batches=batches[0])
-    if valid is None:
-        return data, None
-    return data, dataset(valid, fit, what='valid', batch_size=size, batches=batches[1])
-
-
 def _checkpoints(settings: Settings) -> Checkpoints | None:
     """Return the Checkpoints that were requested, or None."""
     if settings.save_progress is None:
@@ -238,27 +229,9 @@ def _displays(net: Any, settings: Settings, options: dict[str, Any]) -> list[Any
     return found
 
 
-def _callbacks(given: Any) -> list[Any]:
-    """Return Keras callbacks as a list; one alone is taken too."""
-    given = list(given) if isinstance(given, (list, tuple)) else [given]
-    for callback in given:
-        if not isinstance(callback, keras.callbacks.Callback):
-            raise ConfigurationError(
-                f'expected callbacks as a list of keras.callbacks.Callback, got {callback!r}.'
-            )
-    return given
-
-
-def _settings_of(optimizer: Any) -> dict[str, Any]:
-    """Return the settings of an optimizer but its learning rate, as plain data."""
-    config = vars(optimizer)
-    plain = (bool, int, float, str, type(None))
-    return {k: v for k, v in config.items() if isinstance(v, plain) and not k.startswith('_')}
-
-
 def _described(value: Any) -> Any:
     """Return a value as plain data that is equal for equal values."""
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if isinstance(value, PLAIN):
         return value
     if isinstance(value, (np.integer, np.floating)):
         return value.item()

@@ -1,30 +1,30 @@
-"""Two ways to train under ``model.fit``: by a program, or by the function that Keras makes."""
+"""How updates are made under ``model.fit``: by a program, or by the function that Keras makes."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Iterable
+import sys
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import keras
 import numpy as np
+from keras.callbacks import Callback
 
 from kerasnets import backend, keras_facts
 from kerasnets.data.batches import Arrays, Dataset
 from kerasnets.data.blocks import FEW, Block, capacity, pack
 from kerasnets.graph.loss_graph import Asked
-from kerasnets.graph.models import Models
 from kerasnets.graph.noise import reseed, seed
-from kerasnets.programs import copy, key
-from kerasnets.programs.objective import Objective
+from kerasnets.programs import key, program
+from kerasnets.programs.models import Models
 from kerasnets.programs.program import Programs
 from kerasnets.programs.training import (
     BlockProgram,
-    Computed,
     EvaluationProgram,
+    Objective,
     TrainingProgram,
 )
-from kerasnets.training.plan import Stretch
 from kerasnets.typing import Array, Monitors, Tensor
 
 
@@ -80,22 +80,17 @@ class ProgramSteps:
         self, programs: Programs, computation: Computation, source: Dataset, optimizer: Any = None
     ) -> None:
         models = programs.models
-        self.programs = programs
+        self.programs, self.computation, self.optimizer = programs, computation, optimizer
         self.model = models.model
         self.source = source
-        self.optimizer = optimizer
         self.way = models.data_spec.way(source.specs[: len(models.data_spec.inputs)])
         rows = key.fills_up(models, computation.asked)
         self.asked = dataclasses.replace(computation.asked, rows=rows)
-        self.computation = computation
         self._held: dict[str, BlockProgram] = {}
         first = self._program('evaluate' if optimizer is None else 'train')
         self.names = first.names
-        self.seeds: list[Array] = [np.array(first.beginning[i]) for i in first.seeds]
+        self.seeds: list[Array] = [np.array(first.initial[i]) for i in first.seeds]
         self.variables = [*models.layer_variables, *(optimizer.variables if optimizer else ())]
-        #: Whether nothing else reads or sets the variables while training runs. Then they are set
-        #: at its end.
-        self.exclusive = False
         self._values: list[Tensor] | None = None  # after the last call that finished
         self._behind = False  # whether the variables have other values than that
         self._packed: dict[Dataset, list[Block]] = {}
@@ -104,41 +99,45 @@ class ProgramSteps:
         """Let random layers draw what a numpy generator decides."""
         self.seeds = [seed(rng) for _ in self.seeds]
 
-    def train(
-        self,
-        source: Dataset,
-        stretch: Stretch,
-        most: int,
-        hear: Callable[[Computed], bool],
-    ) -> None:
-        """Train for a stretch; the network gets the values of each call that finished.
+    def fit(self, trainer: Any) -> None:
+        """Run ``fit`` with the program as its train function, over stretches of a training.
 
-        Parameters
-        ----------
-        source : Dataset
-        stretch : Stretch
-        most : int
-            Batches in a call, at most.
-        hear : callable
-            Called after each call with what it computed. Returns whether to go on.
+        Each epoch of ``fit`` is a stretch, or all stretches where nobody acts between them.
         """
+        alone = trainer.alone
+
+        def train() -> Monitors:
+            going = True
+            while going:
+                trainer.begin_epoch()
+                with trainer.train.reading():
+                    self._train(trainer, writes=not alone)
+                going = alone and not trainer.done
+            training: Monitors = trainer.training
+            return training
+
+        last = trainer.epoch + 1 if trainer.each else sys.maxsize
+        keras_facts.fit(self.model, train, range(trainer.epoch, last))
+
+    def _train(self, trainer: Any, writes: bool) -> None:
+        """Train for a stretch; the network gets the values of each call that finished."""
         program: Any = self._program('train')
         held, further = self._current(), self._further(program)
-        count = len(self.variables)
-        known = [updates for updates in stretch.updates if updates is not None]
-        steps = capacity(source, sum(known) if known else None)
-        for block in pack(source, stretch.updates, steps, most, program.rows):
+        known = [updates for updates in trainer.stretch.updates if updates is not None]
+        steps = capacity(trainer.train, sum(known) if known else None)
+        updates, most = trainer.stretch.updates, trainer.batches
+        for block in pack(trainer.train, updates, steps, most, program.rows):
             self._values, self._behind = held, True
             computed = program.train([*held, *further], block)
-            held, further = computed.values[:count], computed.values[count:]
-            self._values = held
+            count = len(held)
+            self._values, further = computed.values[:count], computed.values[count:]
+            held = self._values
             self.seeds = [np.asarray(further[i]) for i in program.seeds]
-            if not self.exclusive:
+            if writes:
                 self.write()
-            if not hear(computed):
-                return
-            if len(computed.logs) < block.epochs:  # the loss was not finite
-                return
+            for i, (row, made) in enumerate(zip(computed.logs, computed.updates)):
+                if not trainer.hear(made, row, i < computed.epochs):
+                    return
 
     def write(self) -> None:
         """Set the network's variables to the values of the last call that finished."""
@@ -159,25 +158,29 @@ class ProgramSteps:
         values = self._current()
         return [values[places[id(variable)]] for variable in variables]
 
-    def evaluate(self, source: Dataset) -> Monitors:
-        """Return the monitors over data."""
+    def evaluate(self, source: Dataset, listeners: Any = None) -> Monitors:
+        """Return the monitors over data, a batch at a time if callbacks listen."""
         program: Any = self._program('evaluate')
         held = self._current()[: len(program.variables) - len(program.further)]
-        found, further = program.evaluate(
-            [*held, *self._further(program)], self._blocks(source, program.rows)
-        )
+        values = [*held, *self._further(program)]
+        blocks = self._blocks(source, program.rows, 2**30 if listeners is None else 1)
+        found, further = program.evaluate(values, blocks, listeners)
         self.seeds = [np.asarray(further[i]) for i in program.seeds]
         return found
 
-    def _blocks(self, source: Dataset, pads: bool) -> Iterable[Block]:
+    def _blocks(self, source: Dataset, pads: bool, most: int) -> Iterable[Block]:
         """Return the blocks of an evaluation; little data is packed once."""
-        if source in self._packed:
+        if source in self._packed and most > 1:
             return self._packed[source]
         steps = capacity(source, source.batches)
-        blocks = pack(source, [source.batches], steps, 2**30, pads)
-        if steps != FEW or not isinstance(source, Arrays):
+        blocks = pack(source, [source.batches], steps, most, pads)
+        if steps != FEW or most == 1 or not isinstance(source, Arrays):
             return blocks
-        self._packed[source] = [dataclasses.replace(b, parts=_tensors(b.parts)) for b in blocks]
+        tensor: Any = keras.ops.convert_to_tensor
+        self._packed[source] = [
+            dataclasses.replace(b, parts=tuple([tensor(np.array(part)) for part in b.parts]))
+            for b in blocks
+        ]
         return self._packed[source]
 
     def _further(self, program: BlockProgram) -> list[Any]:
@@ -186,52 +189,95 @@ class ProgramSteps:
         for place, i in program.weights:
             found[place] = np.float32(self.asked.regularizers[i].weight)
         for place, state in zip(program.seeds, self.seeds):
-            found[place] = np.asarray(state).astype(program.beginning[place].dtype)
+            dtype = keras.backend.standardize_dtype(program.initial[place].dtype)
+            found[place] = np.asarray(state).astype(dtype)
         return found
 
     def _program(self, kind: str) -> BlockProgram:
         """Return the program that trains or evaluates, compiled for the shape of the batches."""
         if kind in self._held:
             return self._held[kind]
+        programs, source = self.programs, self.source
         optimizer = self.optimizer if kind == 'train' else None
         metrics = self.computation.metrics
-        rows = self.source.row() if self.source.block else ()  # else batches have many shapes
+        rows = source.row() if source.block else ()  # else batches have many shapes
         shapes = repr([(part.shape[1:], part.dtype.name) for part in rows])
-        common: tuple[Hashable, ...] = kind, self.way, self.source.batch_size, shapes
+        common: tuple[Hashable, ...] = kind, self.way, source.batch_size, shapes
         own: tuple[Hashable, ...] = (*common, self.asked, metrics, _identity(optimizer))
-        keys = [
-            key.of_losses(self.programs.models),
-            key.of_asked(self.asked),
-            repr(metrics) if all(isinstance(metric, str) for metric in metrics) else None,
-            '' if optimizer is None else key.of_optimizer(optimizer),
-        ]
-        shared = None if None in keys else (*common, *keys)
+        shared: tuple[Hashable, ...] | None = None
+        try:
+            described = repr(key.Description().of([optimizer, metrics]))
+            keys = key.of_losses(programs.models), key.of_asked(self.asked), described
+            shared = (*common, *keys)
+        except key.UnknownError:  # then the program is the network's own
+            pass
         xla = self.computation.xla if kind == 'train' else self.computation.xla_evaluates
         if xla == 'auto':
-            xla = self.programs.has(None if shared is None else (*shared, True), (*own, True))
+            xla = programs.has(None if shared is None else (*shared, True), (*own, True))
 
         def build(models: Models) -> BlockProgram:
             made = optimizer
-            if optimizer is not None and models is not self.programs.models:
-                made = copy.of_optimizer(optimizer, models)
+            if optimizer is not None and models is not programs.models:
+                made = program.copy_optimizer(optimizer, models)
             cls = EvaluationProgram if optimizer is None else TrainingProgram
             return cls(models, self.way, self.asked, metrics, made, bool(xla))
 
         shared = None if shared is None else (*shared, bool(xla))
-        found = self.programs.find(shared, (*own, bool(xla)), build, losses=True)
-        self._held[kind] = found
-        return found
-
-
-def _tensors(arrays: tuple[Array, ...]) -> tuple[Any, ...]:
-    return tuple(keras.ops.convert_to_tensor(np.array(array)) for array in arrays)
+        self._held[kind] = programs.find(shared, (*own, bool(xla)), build, losses=True)
+        return self._held[kind]
 
 
 def _identity(optimizer: Any) -> Hashable:
     """Return what tells an optimizer, as it is set now, from any other."""
     if optimizer is None:
         return None
-    return id(optimizer), *map(id, keras_facts.telling(optimizer).values())
+    return id(optimizer), *map(id, key.telling(optimizer).values())
+
+
+class Batches(Callback):
+    """Passes the batches of an evaluation on to the callbacks of a training."""
+
+    def __init__(self, listeners: Any) -> None:
+        super().__init__()
+        self.listeners = listeners
+
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.listeners.on_test_batch_begin(batch, logs)
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.listeners.on_test_batch_end(batch, logs)
+
+
+class Bridge(Callback):
+    """Passes the batches and the end of an epoch of ``fit`` on to a `Trainer`.
+
+    Reading the attribute `model` gives the variables their values on JAX, where ``fit`` has
+    taken them out.
+    """
+
+    def __init__(self, trainer: Any) -> None:
+        super().__init__()
+        self.trainer = trainer
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if self.trainer.listeners.acts_on_batches and self.model is not None:
+            self.trainer.listeners.on_train_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        trainer = self.trainer
+        trainer.batch = batch + 1
+        if trainer.listeners.acts_on_batches and self.model is not None:
+            trainer.steps.hold()
+        trainer.listeners.on_train_batch_end(batch, logs)
+        if trainer.model.stop_training:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        trainer = self.trainer
+        trainer.updates += min(trainer.batch, trainer.stretch.updates[0] or trainer.batch)
+        trainer.end_epoch({name: float(logs[name]) for name in trainer.steps.names})
+        if trainer.model.stop_training:
+            self.model.stop_training = True
 
 
 class KerasSteps:
@@ -241,7 +287,6 @@ class KerasSteps:
     """
 
     joins_epochs = False
-    exclusive = False
 
     def __init__(
         self, programs: Programs, computation: Computation, source: Dataset, optimizer: Any = None
@@ -249,11 +294,10 @@ class KerasSteps:
         models = programs.models
         way = models.data_spec.way(source.specs[: len(models.data_spec.inputs)])
         own = 'keras', way, computation.asked, computation.metrics, _identity(optimizer)
-
-        def build(models: Models) -> Objective:
-            return Objective.over(models.graph(way, computation.asked), computation.metrics)
-
-        self.model: Objective = programs.find(None, own, build)
+        self.model: Objective = programs.find(
+            None, own, lambda m: Objective(m.graph(way, computation.asked), computation.metrics)
+        )
+        self.lock = models.lock
         if optimizer is not None:
             self.model.use(optimizer, **(computation.settings or {}))
         self.names: list[str] = self.model.names
@@ -273,28 +317,34 @@ class KerasSteps:
     def seeds(self, values: list[Array]) -> None:
         backend.restore(self.model.seeds, values)
 
-    def evaluate(self, source: Dataset) -> Monitors:
-        """Return the monitors over data."""
-        steps = source.count_batches()
-        with source.reading(), keras_facts.releasing_gradients():
-            logs = self.model.evaluate(source.feed(), steps=steps, verbose=0, return_dict=True)
-        return {name: float(logs[name]) for name in self.names}
-
-    def train(self, source: Dataset, stretch: Stretch, callback: Any) -> None:
-        """Run ``fit`` for an epoch, with a callback that hears of batches and of its end."""
-        self._before = backend.values(self.variables) if keras_facts.takes_values() else None
-        steps = stretch.updates[0] or source.count_batches()
-        with source.reading(), keras_facts.releasing_gradients():
+    def fit(self, trainer: Any) -> None:
+        """Run ``fit`` for an epoch of a training."""
+        trainer.begin_epoch()
+        self.hold()
+        with trainer.train.reading(), keras_facts.releasing_gradients():
             self.model.fit(
-                source.feed(),
-                steps_per_epoch=steps,
-                initial_epoch=stretch.epoch,
-                epochs=stretch.epoch + 1,
-                callbacks=[callback],
+                trainer.train.feed(),
+                steps_per_epoch=trainer.stretch.updates[0],
+                initial_epoch=trainer.epoch,
+                epochs=trainer.epoch + 1,
+                callbacks=[Bridge(trainer)],
                 verbose=0,
                 shuffle=False,
             )
         self._before = None
+
+    def hold(self) -> None:
+        """Keep the values of the moment where ``fit`` takes them out of the variables."""
+        self._before = backend.values(self.variables) if keras_facts.takes_values() else None
+
+    def evaluate(self, source: Dataset, listeners: Any = None) -> Monitors:
+        """Return the monitors over data; callbacks may listen."""
+        heard = [] if listeners is None else [Batches(listeners)]
+        with self.lock, source.reading(), keras_facts.releasing_gradients():
+            logs = self.model.evaluate(
+                source.feed(), steps=source.batches, verbose=0, return_dict=True, callbacks=heard
+            )
+        return {name: float(logs[name]) for name in self.names}
 
     def weights(self, variables: list[Any]) -> list[Array]:
         """Return the values of some variables."""
@@ -305,11 +355,3 @@ class KerasSteps:
         if self._before is not None and keras_facts.are_taken(self.variables):
             backend.restore(self.variables, self._before)
         self._before = None
-
-
-def choose(
-    programs: Programs, computation: Computation, source: Dataset, optimizer: Any = None
-) -> ProgramSteps | KerasSteps:
-    """Return the way to train or evaluate that a computation asks for."""
-    made: Any = ProgramSteps if computation.settings is None else KerasSteps
-    return made(programs, computation, source, optimizer)

@@ -6,27 +6,141 @@ import contextlib
 import dataclasses
 import logging
 import math
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
+from keras.callbacks import Callback
 
-from kerasnets import backend, devices, keras_facts
+from kerasnets import backend, devices
+from kerasnets.callbacks import Shows
 from kerasnets.data.batches import Dataset
 from kerasnets.initializers import restored
-from kerasnets.programs.training import Computed
 from kerasnets.training.checkpoints import Checkpoints, State
-from kerasnets.training.listeners import Bridge, Listeners
-from kerasnets.training.patience import Patience
-from kerasnets.training.plan import Plan, Stretch
-from kerasnets.training.run import Pair, Run
-from kerasnets.training.steps import KerasSteps, ProgramSteps
+from kerasnets.training.plan import Patience, Plan, Stretch
 from kerasnets.typing import Array, Monitors
 
 log = logging.getLogger('kerasnets')
+
+Pair = tuple[Monitors, Monitors]
+
+
+class Run(Iterator[Pair]):
+    """Yields (training, validation) monitors after each epoch.
+
+    Attributes
+    ----------
+    each : bool
+        Set to False before the first epoch, it yields only once, when training has ended, which
+        is faster.
+    kept : (training, validation)
+        The monitors of the parameters that the network kept, once training has ended.
+    """
+
+    each = True
+    kept: Pair = ({}, {})
+    _epochs: Iterator[Pair] | None = None
+
+    def run(self) -> Iterator[Pair]:
+        """Yield what the iterator does."""
+        raise NotImplementedError
+
+    def __next__(self) -> Pair:
+        if self._epochs is None:
+            self._epochs = self.run()
+        return next(self._epochs)
+
+    def close(self) -> None:
+        """End training here."""
+        if self._epochs is not None:
+            self._epochs.close()  # type: ignore[attr-defined]
+
+
+class Sequence(Run):
+    """Runs one training after the other; each is prepared when the one before has ended."""
+
+    def __init__(self, first: Run, others: Iterable[Run]) -> None:
+        self.first, self.others = first, others
+
+    def run(self) -> Iterator[Pair]:
+        """Yield the epochs of all."""
+        run, others = self.first, iter(self.others)
+        while run is not None:
+            run.each = self.each
+            yield from run
+            self.kept = run.kept
+            run = next(others, None)  # type: ignore[assignment]
+
+
+class Immediate(Run):
+    """Runs a training without epochs in a single step."""
+
+    def __init__(self, train: Callable[[], Pair]) -> None:
+        self._train = train
+
+    def run(self) -> Iterator[Pair]:
+        """Yield once."""
+        self.kept = self._train()
+        yield self.kept
+
+
+class Listeners(keras.callbacks.CallbackList):
+    """The callbacks of a training, which see the network's own model.
+
+    Parameters
+    ----------
+    shown, callbacks : list of Callback
+        Those of kerasnets, which show the monitors, and those of the user.
+    model : keras.Model
+    epochs, steps : int or None
+        Epochs of the training, and batches in an epoch.
+
+    Attributes
+    ----------
+    hears : bool
+        Whether there is any callback.
+    shows : bool
+        Whether any callback shows the progress within an epoch.
+    acts : bool
+        Whether any callback does more than show the monitors, so that it must run between epochs.
+    acts_on_batches, acts_on_tests : bool
+        Whether any callback of the user must run between batches of the training, or of a
+        validation.
+    watches_validation : bool
+        Whether any of them monitors a quantity of the validation.
+    """
+
+    def __init__(
+        self,
+        shown: list[Callback],
+        callbacks: list[Callback],
+        model: Any,
+        epochs: int | None,
+        steps: int | None,
+    ) -> None:
+        self.shows = bool(shown)
+        self.hears = bool(shown or callbacks)
+        self.acts = self.acts_on_batches = self.acts_on_tests = self.watches_validation = False
+        for one in (*shown, *callbacks):
+            if not isinstance(one, Shows):
+                self.acts = True
+                self.acts_on_batches |= acts_on(one, 'batch', 'train_batch')
+                self.acts_on_tests |= acts_on(one, 'test_batch')
+                self.watches_validation |= str(getattr(one, 'monitor', '')).startswith('val_')
+        super().__init__([*shown, *callbacks], model=model, epochs=epochs, steps=steps, verbose=0)
+
+
+def acts_on(callback: Callback, *moments: str) -> bool:
+    """Return whether a callback does anything but show, at the begin or the end of such moments.
+
+    >>> acts_on(keras.callbacks.LearningRateScheduler(lambda epoch: 0.1), 'train_batch')
+    False
+    """
+    names = [f'on_{moment}_{end}' for moment in moments for end in ('begin', 'end')]
+    own = [getattr(getattr(callback, name), '__func__', None) for name in names]
+    return own != [getattr(Callback, name) for name in names]
 
 
 @dataclasses.dataclass
@@ -72,7 +186,7 @@ class Trainer(Run):
     """
 
     net: Any
-    steps: ProgramSteps | KerasSteps
+    steps: Any
     optimizer: keras.optimizers.Optimizer
     train: Dataset
     valid: Dataset | None
@@ -85,19 +199,16 @@ class Trainer(Run):
 
     def __post_init__(self) -> None:
         self.model = self.net.model
-        self.epoch = self.updates = 0  # that are done
-        self.batch = 0  # batches of this epoch that are done
+        self.epoch = self.updates = self.batch = 0  # that are done, batches in this epoch
+        self.checked = 0  # the epoch of the last check
         self.training: Monitors = {}
         self.validation: Monitors = {}
-        self.best = Kept(0, self._weights(), {}, {})
         self.stopped = False
-        self.failed = False
-        self.checked = 0  # the epoch of the last check
-        self._listening = False
-        self._raw: list[Array] | None = None
-        self._partial: Monitors = {}
-        self._rows: list[Monitors] = []
-        self._mark = 0.0
+        self.raw: list[Array] | None = None  # the parameters, where ``fit`` sets their averages
+        #: Whether the optimizer averages the parameters.
+        self.averages = bool(getattr(self.optimizer, 'use_ema', False))
+        self.best = Kept(0, self.steps.weights(self.model.weights), {}, {})
+        self.stretch: Stretch | None = None  # in progress
         data = self.valid or (self.train.again() if self.plan.chooses else None)
         self.validated: Dataset | None = data
 
@@ -110,173 +221,120 @@ class Trainer(Run):
         self.model.stop_training = False
         with devices.watching():
             try:
-                yield from self._until_done()
+                try:
+                    self.listeners.on_train_begin()
+                    asked = self.model.stop_training
+                    if not self.epoch and self.valid is not None:
+                        self._check()  # the initial parameters are candidates
+                    while not self.done:
+                        self._fit()
+                        self.stopped = self.stopped or asked
+                        yield self.training, dict(self.validation or self.training)
+                except KeyboardInterrupt:
+                    log.warning('Training was interrupted and stops.')
+                    self._check()
                 backend.restore(self.model.weights, self.best.weights)
                 self._report()
             finally:
-                if self._listening:
-                    self._listening = False
-                    self.listeners.on_train_end()
-
-    def _until_done(self) -> Iterator[Pair]:
-        try:
-            self._listening = True
-            self.listeners.on_train_begin()
-            asked = self.model.stop_training
-            if not self.epoch and self.valid is not None:  # the initial parameters are candidates
-                self._check()
-            while not self.done:
-                self._fit()
-                self.stopped = self.stopped or asked
-                yield self.training, dict(self.validation or self.training)
-        except KeyboardInterrupt:
-            log.warning('Training was interrupted and stops.')
-            self._check()
+                self.listeners.on_train_end()
 
     @property
     def done(self) -> bool:
         """Whether nothing is left to do."""
-        over = self.stopped or self.failed or self.patience.exhausted
+        over = self.stopped or self.patience.exhausted
         return over or self.plan.stretch(self.epoch, self.updates) is None
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody reads or sets the variables before the training ends."""
+        heard = self.each or self.listeners.acts or self.averages
+        return not heard and self.checkpoints is None
 
     def _fit(self) -> None:
         """Run ``fit``: for an epoch if the caller sees each, else until training is done."""
-        bridge = Bridge(self, batches=isinstance(self.steps, KerasSteps))
         try:
-            if isinstance(self.steps, KerasSteps):
-                self.steps.train(self.train, self._stretch(), bridge)
-            else:
-                alone = not (self.each or self.listeners.acts or self._uses_averages)
-                self.steps.exclusive = alone and self.checkpoints is None
-                last = self.epoch + 1 if self.each else sys.maxsize
-                keras_facts.fit(self.model, self._train, range(self.epoch, last), bridge)
+            self.steps.fit(self)
         finally:
+            self.stretch = None
             self.steps.write()
-        if self._raw is not None:  # which `fit` replaced by their averages
-            backend.restore(self.model.trainable_variables, self._raw)
+        if self.raw is not None:  # which `fit` replaced by their averages
+            backend.restore(self.model.trainable_variables, self.raw)
 
-    def _stretch(self) -> Stretch:
-        plan = dataclasses.replace(self.plan, single=self.plan.single or self.each)
-        stretch = plan.stretch(self.epoch, self.updates)
-        assert stretch is not None  # else training is done
-        return stretch
+    # An epoch, from its begin to its end
 
-    # A stretch, from its begin to its end
-
-    def begin_stretch(self) -> None:
-        """Begin the epochs of the next stretch."""
-        self.stretch = self._stretch()
-        self._rows = []
-        self._mark = time.perf_counter()
-        self._begin_epoch()
-
-    def _begin_epoch(self) -> None:
+    def begin_epoch(self) -> None:
+        """Begin an epoch, the first one of a stretch or a further one."""
+        if self.stretch is None:
+            plan = dataclasses.replace(self.plan, single=self.plan.single or self.each)
+            self.stretch = plan.stretch(self.epoch, self.updates)
+            self._mark = time.perf_counter()
         self.batch = 0
         if self.listeners.hears:
             self.listeners.on_epoch_begin(self.epoch)
 
-    def _train(self) -> Monitors:
-        """Do the work of an epoch of ``fit``: a stretch, or all where nobody acts between them."""
-        logs = self._train_stretch()
-        while self.steps.exclusive:
-            self.end_stretch(logs)
-            if self.done:
-                break
-            self.begin_stretch()
-            logs = self._train_stretch()
-        return logs
+    def hear(self, updates: int, row: Monitors, ended: bool) -> bool:
+        """Record some updates of a program; return False at the end of the stretch."""
+        self.updates += updates
+        self.batch += updates
+        if updates and self.listeners.shows:
+            self.listeners.on_train_batch_end(self.batch - 1, row)
+        if ended:
+            self.end_epoch(row)
+            if self.stretch is not None:
+                self.begin_epoch()
+        return self.stretch is not None
 
-    def _train_stretch(self) -> Monitors:
-        """Train for the stretch by a program; return the monitors of its last epoch."""
-        assert isinstance(self.steps, ProgramSteps)
-        one = self.listeners.acts_on_batches
-        if one:
-            self.listeners.on_train_batch_begin(0)
-        with self.train.reading():
-            self.steps.train(self.train, self.stretch, 1 if one else self.batches, self._hear)
-        return self._rows[-1] if self._rows else self._partial
-
-    def _hear(self, computed: Computed) -> bool:
-        """Record the results of a call; return False if training stops."""
-        for i, (row, count) in enumerate(zip(computed.logs, computed.updates)):
-            self.updates += count
-            self.batch += count
-            self._partial = row
-            if count and (self.listeners.shows or self.listeners.acts_on_batches):
-                self.listeners.on_train_batch_end(self.batch - 1, row)
-            if self.model.stop_training:
-                return False
-            if i < computed.epochs:
-                self._rows.append(row)
-                if len(self._rows) < len(self.stretch.updates) and math.isfinite(row['loss']):
-                    self._end_epoch(row)
-                    self._begin_epoch()
-            elif self.listeners.acts_on_batches and self.batch != self.stretch.updates[0]:
-                self.listeners.on_train_batch_begin(self.batch)
-        return True
-
-    def _end_epoch(self, row: Monitors) -> None:
-        """End an epoch that is not the last of its stretch: only the display hears of it."""
+    def end_epoch(self, row: Monitors) -> None:
+        """End an epoch; after the last one of a stretch, check and save."""
         self.epoch += 1
-        recorded = self._record(row)
-        if self.listeners.hears:
-            self.listeners.on_epoch_end(self.epoch - 1, recorded)
-
-    def end_stretch(self, logs: Monitors) -> None:
-        """End the last epoch of the stretch: check, record, tell callbacks and save."""
-        if isinstance(self.steps, KerasSteps):
-            self.updates += min(self.batch, self.stretch.updates[0] or self.batch)
-        self.training = {name: float(logs[name]) for name in self.steps.names}
-        self.epoch += 1
-        self.failed = not math.isfinite(self.training['loss'])
-        if self.failed:
-            log.warning('The loss is %s, so training stops.', self.training['loss'])
-        if self._uses_averages:
-            self._raw = backend.values(self.model.trainable_variables)
+        self.training = row
+        failed = not math.isfinite(row['loss'])
+        assert self.stretch is not None
+        last = failed or self.epoch == self.stretch.epoch + len(self.stretch.updates)
         found: Monitors = {}
-        if self.stretch.checks or self.failed or self.model.stop_training:
+        if failed:
+            log.warning('The loss is %s, so training stops.', row['loss'])
+        if last and self.averages:
+            self.raw = backend.values(self.model.trainable_variables)
+        if last and (self.stretch.checks or failed or self.model.stop_training):
             found = self._check()
-        row = self._record(self.training, found)
-        if self.listeners.hears:
-            self.listeners.on_epoch_end(self.epoch - 1, {**self.training, **found})
-        self.stopped = self.stopped or self.model.stop_training
-        if self.stopped and self.checked != self.epoch:
-            row.update(self._check())
-        if self.checkpoints and not self.failed and self._saves():
-            self.checkpoints.save(self.net, self.state())
-        if self.done:
-            self.model.stop_training = True
-
-    def _record(self, row: Monitors, found: Monitors | None = None) -> Monitors:
-        """Add an epoch to the history."""
         now = time.perf_counter()
-        seconds, self._mark = now - self._mark, now
         number = len(self.net.history) + 1
-        recorded = {'epoch': number, 'seconds': seconds, **row, **(found or {})}
+        recorded = {'epoch': number, 'seconds': now - self._mark, **row, **found}
+        self._mark = now
         self.net.history.append(recorded)
-        return recorded
-
-    def _saves(self) -> bool:
-        assert self.checkpoints is not None
-        return self.done or self.stretch.saves or self.checkpoints.is_due()
+        if self.listeners.hears:
+            self.listeners.on_epoch_end(self.epoch - 1, {**row, **found})
+        self.stopped = self.stopped or failed or self.model.stop_training
+        if not last and not self.stopped:
+            return
+        if self.stopped and self.checked != self.epoch:
+            recorded.update(self._check())
+        done = self.done
+        saving = None if failed else self.checkpoints
+        if saving is not None and (done or self.stretch.saves or saving.is_due()):
+            saving.save(self.net, self.state())
+        self.stretch = None
+        if done:
+            self.model.stop_training = True
 
     # The parameters that are kept
 
     def _check(self) -> Monitors:
         """Compare the parameters with the best ones; return what a history records of it."""
         self.checked = self.epoch
-        if self.validated is None:  # nothing to choose from: the last parameters are kept
-            if not self.training:
-                return {}
-            self.validation = self.training
-            self.patience.note(self.training['loss'])
-            if math.isfinite(self.training['loss']):
-                self._keep()
+        if self.validated is None and not self.training:
             return {}
         with self._averaged():
-            self.validation = self._evaluate(self.validated)
-            if self.patience.note(self.validation['loss']):
-                self._keep()
+            if self.validated is None:  # nothing to choose from: the last parameters are kept
+                self.validation = self.training
+            else:
+                self.validation = self._evaluate(self.validated)
+            loss = self.validation['loss']
+            better = self.patience.note(loss)
+            if better or (self.validated is None and math.isfinite(loss)):
+                weights = self.steps.weights(self.model.weights)
+                self.best = Kept(self.epoch, weights, self.training, self.validation)
         if self.valid is None:
             return {}
         return {f'val_{name}': value for name, value in self.validation.items()}
@@ -284,33 +342,19 @@ class Trainer(Run):
     def _evaluate(self, data: Dataset) -> Monitors:
         """Return the monitors over data; callbacks hear of a validation after an epoch."""
         heard = self.listeners.hears and self.epoch > 0 and self.valid is not None
-        if heard:  # all batches of it are one call
-            self.listeners.on_test_begin()
-            self.listeners.on_test_batch_begin(0)
-        with data.reading():
-            found = self.steps.evaluate(data)
         if heard:
-            self.listeners.on_test_batch_end((data.batches or 1) - 1, found)
+            self.listeners.on_test_begin()
+        listeners = self.listeners if heard and self.listeners.acts_on_tests else None
+        with data.reading():
+            found: Monitors = self.steps.evaluate(data, listeners)
+        if heard:
             self.listeners.on_test_end(found)
         return found
-
-    def _keep(self) -> None:
-        """Keep the parameters of this moment as the best ones."""
-        with self._averaged():
-            self.best = Kept(self.epoch, self._weights(), self.training, self.validation)
-
-    def _weights(self) -> list[Any]:
-        return self.steps.weights(self.model.weights)
-
-    @property
-    def _uses_averages(self) -> bool:
-        """Whether the optimizer averages the parameters (`use_ema`)."""
-        return bool(getattr(self.optimizer, 'use_ema', False))
 
     @contextlib.contextmanager
     def _averaged(self) -> Iterator[None]:
         """Set the parameters to their moving averages for a while, where there are any."""
-        if not self._uses_averages or not self.epoch:
+        if not self.averages or not self.epoch:
             yield
             return
         variables = self.model.trainable_variables
@@ -326,7 +370,8 @@ class Trainer(Run):
         kept = self.best
         self.kept = kept.training or self.training, kept.validation
         self.net.history.best = {'epoch': kept.epoch, **kept.validation}
-        if self.epoch and not kept.epoch and self.valid is not None and not self.failed:
+        finite = math.isfinite(self.training.get('loss', 0.0))
+        if self.epoch and not kept.epoch and self.valid is not None and finite:
             log.warning(
                 'No epoch was better than the initial parameters, which are kept. Try another '
                 'learning_rate.'
@@ -341,7 +386,7 @@ class Trainer(Run):
             parameters=backend.values(self.model.variables),
             optimizer=backend.values(self.optimizer.variables),
             noises=[np.array(value) for value in self.steps.seeds],
-            best=[np.array(keras.ops.convert_to_numpy(value)) for value in self.best.weights],
+            best=backend.values(self.best.weights),
             epoch=self.epoch,
             updates=self.updates,
             validation=self.validation,
@@ -378,7 +423,7 @@ class Trainer(Run):
         self.validation = state.validation
         self.patience.best, self.patience.failures = state.patience
         kept = state.kept or {'epoch': state.epoch, 'training': {}, 'validation': state.validation}
-        self.best = Kept(kept['epoch'], state.best, kept['training'], kept['validation'])
+        self.best = Kept(weights=state.best, **kept)
         self.net.history[:] = state.history
         if state.rngs and self.train.rng is not None:
             self.train.rng.bit_generator.state = state.rngs[0]

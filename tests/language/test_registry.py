@@ -5,12 +5,13 @@ import pytest
 import kerasnets
 from kerasnets.errors import ConfigurationError
 from kerasnets.language import registry
+from kerasnets.language.spec import form_of
 
 
 def test_words_that_are_forms():
-    assert registry.form_of('lstm') == registry.form_of('LSTM') == 'lstm'
-    assert registry.form_of('Softmax') == 'Softmax'
-    assert registry.form_of('tanh') is None
+    assert form_of('lstm') == form_of('LSTM') == 'lstm'
+    assert form_of('Softmax') == 'Softmax'
+    assert form_of('tanh') is None
 
 
 def test_every_form_has_a_module_that_makes_it():

@@ -10,7 +10,7 @@ from marks import quick
 import kerasnets
 from kerasnets.errors import ConfigurationError, DataError, FileError
 from kerasnets.layers.attention import rotate
-from kerasnets.programs.cache import CACHE
+from kerasnets.programs.program import CACHE
 
 WAYS = ('rotary', 'learned', None)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import kerasnets
-from kerasnets.layers.fast.one_step import STEPS, stepper
+from kerasnets.layers.fast.stepping import STEPS, stepper
 
 L = keras.layers
 RNG = np.random.default_rng(3)

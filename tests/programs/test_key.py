@@ -12,7 +12,7 @@ from samples import SAMPLES, model_of
 import kerasnets
 from kerasnets import activations
 from kerasnets.layers import abilities
-from kerasnets.programs import copy, key
+from kerasnets.programs import key, program
 
 pytestmark = pytest.mark.skipif(plain.BACKEND == 'torch', reason='nothing is shared on PyTorch')
 
@@ -49,6 +49,14 @@ OURS = {
 }
 
 
+def described(value):
+    """Return the key of an object, or None where it has none."""
+    try:
+        return repr(key.Description().of(value))
+    except key.UnknownError:
+        return None
+
+
 def network(name):
     """Return a network around the sample of a class."""
     return kerasnets.Network.from_keras(model_of(SAMPLES[name], None), 'mse')
@@ -82,14 +90,11 @@ def test_every_class_of_the_table_is_shown():
 def test_layers_that_differ_in_a_setting_have_different_keys(name):
     net = network(name)
     layer = layer_of(net, name)
-    whole = key.text(lambda: key.Description().of(layer))
+    whole = described(layer)
     again = layer_of(network(name), name)
-    assert key.text(lambda: key.Description().of(again)) == whole is not None
+    assert described(again) == whole is not None
     for setting, config in changed(layer):
-        found = [
-            key.text(lambda config=one: key.Description().of(type(layer).from_config(config)))
-            for one in (config, layer.get_config())
-        ]
+        found = [described(type(layer).from_config(one)) for one in (config, layer.get_config())]
         assert found[0] != found[1], (setting, config)
 
 
@@ -103,9 +108,8 @@ def test_a_copy_computes_what_the_original_computes(name):
     else:
         net, x = network(name), SAMPLES[name].x
     models = net._models
-    assert key.of_nodes(models.nodes) is not None
-    copied = copy.of_models(models, losses=True)
-    assert key.of_nodes(copied.nodes) == key.of_nodes(models.nodes)
+    copied = program.copy(models, losses=True)
+    assert key.Description().network(copied) == key.Description().network(models)
     ids = set(map(id, models.layer_variables))
     for ours, theirs in zip(models.layer_variables, copied.layer_variables, strict=True):
         assert id(theirs) not in ids
@@ -128,10 +132,10 @@ def test_each_row_is_computed_from_that_row_alone(name):
 
 @pytest.mark.parametrize('cls', key.OPTIMIZERS, ids=lambda cls: cls.__name__)
 def test_optimizers_that_differ_in_a_setting_have_different_keys(cls):
-    def described(**settings):
+    def built(**settings):
         optimizer = cls(0.1, **settings)
         optimizer.build([keras.Variable(np.zeros((2, 3), 'f'))])
-        return key.of_optimizer(optimizer)
+        return described(optimizer)
 
     if cls.__name__ == 'Esgd' and plain.BACKEND != 'tensorflow':
         pytest.skip('of TensorFlow')
@@ -144,17 +148,17 @@ def test_optimizers_that_differ_in_a_setting_have_different_keys(cls):
         **{n: not v if isinstance(v, bool) else v / 2 + 0.01 for n, v in own.items()},
         **dict(clipnorm=0.3, global_clipnorm=0.4, clipvalue=0.5, use_ema=True),
     }
-    keys = [described(), *(described(**{name: value}) for name, value in other.items())]
+    keys = [built(), *(built(**{name: value}) for name, value in other.items())]
     assert None not in keys
     assert len(set(keys)) == len(keys)
-    assert described() == keys[0]
+    assert built() == keys[0]
 
 
 @pytest.mark.parametrize('cls', [c for c in key.PLAIN if issubclass(c, keras.Regularizer)])
 def test_regularizers_that_differ_in_a_factor_have_different_keys(cls):
     values = [{}, *({n: 0.7} for n in inspect.signature(cls.__init__).parameters if n != 'self')]
     values = [v for v in values if 'mode' not in v]
-    keys = [key.text(lambda v=v: key.Description().of(cls(**v))) for v in values]
+    keys = [described(cls(**v)) for v in values]
     assert None not in keys
     assert len(set(keys)) == len(keys)
 
@@ -165,7 +169,7 @@ def test_what_a_user_writes_or_sets_has_no_key():
             return 2 * x
 
     def has_key(*entries):
-        return key.of_nodes(kerasnets.Classifier([4, *entries, 3]).nodes) is not None
+        return kerasnets.Classifier([4, *entries, 3])._programs.layers_key() is not None
 
     assert has_key((6, 'tanh'), (5, 'relu+tanh'))
     assert not has_key(Twice())

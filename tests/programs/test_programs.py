@@ -11,10 +11,10 @@ import kerasnets
 from kerasnets import backend
 from kerasnets.data import batches, blocks
 from kerasnets.layers.fast import trained
-from kerasnets.programs import cache, program
+from kerasnets.programs import program
 from kerasnets.training import cost_model
-from kerasnets.training.listeners import acts_on_batches
 from kerasnets.training.settings import Settings
+from kerasnets.training.trainer import acts_on
 
 RNG = np.random.default_rng(4)
 X, Y = RNG.normal(size=(50, 4)), RNG.integers(3, size=50)
@@ -155,7 +155,7 @@ def chosen(net, rows, algo='rmsprop', **settings):
     """Return whether XLA compiles a training, as `cost_model.uses_xla` decides."""
     source = batches.dataset(rows, net.data_spec.fit, batch_size=settings.get('batch_size', 32))
     optimizer = kerasnets.optimizers.build(algo)
-    return cost_model.uses_xla(net._models, source, Settings(**settings), optimizer)
+    return cost_model.uses_xla(net._models, source, Settings(**settings), optimizer)[0]
 
 
 @tensorflow_only
@@ -200,14 +200,12 @@ def test_on_a_gpu_xla_compiles_what_cudnn_does_not_take(gpu):
 
 @tensorflow_only
 def test_keras_trains_where_a_callback_acts_on_batches():
-    net, rows = dense()
-    source = batches.dataset(rows, net.data_spec.fit)
     one = {'jit_compile': 'auto', 'steps_per_execution': 1}
-    assert cost_model.settings_for_keras(Settings(), source, watched=True) == one
-    assert cost_model.settings_for_keras(Settings(), source, watched=False) is None
+    assert cost_model.settings_for_keras(Settings(), True) == one
+    assert cost_model.settings_for_keras(Settings(), False) is None
     seen = keras.callbacks.LambdaCallback(on_train_batch_end=print)
-    assert acts_on_batches(seen)
-    assert not acts_on_batches(keras.callbacks.LearningRateScheduler(lambda epoch: 0.1))
+    assert acts_on(seen, 'train_batch')
+    assert not acts_on(seen, 'test_batch')
 
 
 @not_torch
@@ -251,7 +249,7 @@ def test_progress_counts_batches_where_fit_counts_blocks(monkeypatch):
 @pytest.fixture
 def programs(monkeypatch):
     """Return an empty cache of programs."""
-    monkeypatch.setattr(program, 'CACHE', cache.Cache())
+    monkeypatch.setattr(program, 'CACHE', program.Cache())
     return program.CACHE
 
 
@@ -365,11 +363,10 @@ def test_the_cache_is_bounded_and_can_be_cleared():
     class Sized:
         bytes = 40
 
-    kept = cache.Cache(limit=100)
+    kept = program.Cache(limit=100)
     for key in 'abcb':
         if kept.get(key) is None:
             kept.put(key, Sized())
-            kept.shrink()
     assert [key in kept for key in 'abc'] == [False, True, True]
     assert kept.made == 3
     kept.clear()

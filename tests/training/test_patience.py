@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import kerasnets
-from kerasnets.training.patience import advise, falling
+from kerasnets.training.plan import advise, falling
 
 STEEP = [{'epoch': i + 1, 'loss': 2.0 * 0.95**i} for i in range(20)]
 FLAT = [{'epoch': i + 1, 'loss': 1 + 0.5**i} for i in range(20)]

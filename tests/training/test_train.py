@@ -8,9 +8,9 @@ from fresh import run
 
 import kerasnets
 from kerasnets.errors import ConfigurationError
-from kerasnets.programs.cache import CACHE
+from kerasnets.programs.program import CACHE
 from kerasnets.training import cost_model
-from kerasnets.training.patience import Patience
+from kerasnets.training.plan import Patience
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(96, 4)).astype('f')

@@ -82,7 +82,7 @@ def check_rate(rate: Any, known: Any) -> None:
 def form(cell: Any, activation: Any = 'custom') -> Any:
     """The `Form` of a layer over a cell."""
     return Form(
-        choose=lambda options: OverCell(cell),
+        choose=OverCell(cell),
         activation=activation,
         defaults={'return_sequences': True},
     )

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasnets.layers.fast.stepping import LSTM_SCALES, gru_step, lstm_step
 from kerasnets.layers.form import project
 
 #: Derivatives of activations, from what they put out.
@@ -108,21 +109,17 @@ def _lstm(cell: Any, x: Any) -> Any:
 
 def _lstm_ahead(sums: Any, kernel: Any) -> Any:
     units = kernel.shape[0]
-    scales = [0.5, 0.5, 1.0, 0.5]  # inside and outside of the tanh of i, f, g, o
-    scaled = kernel * np.repeat(scales, units).astype('f')
+    scaled = kernel * np.repeat(LSTM_SCALES, units).astype('f')
 
     def step(t: Any, state: Any) -> Any:
         h, c, *gates, hs, cs = state  # the gates take the place of the sums
         inner = ops.split(ops.matmul(h, scaled), 4, axis=-1)
-        found = [ops.tanh(_at(x, t) + y) * s + (1 - s) for x, y, s in zip(gates, inner, scales)]
-        i, f, g, o = found
-        c = f * c + i * g
-        h = o * ops.tanh(c)
+        h, c, found = lstm_step([_at(x, t) + y for x, y in zip(gates, inner)], c)
         gates = [_put(gate, t, values) for gate, values in zip(gates, found)]
         return h, c, *gates, _put(hs, t, h), _put(cs, t, c)
 
     empty = ops.zeros((*sums.shape[:2], units))
-    gates = [x * s for x, s in zip(ops.split(sums, 4, axis=-1), scales)]
+    gates = [x * s for x, s in zip(ops.split(sums, 4, axis=-1), LSTM_SCALES)]
     _, _, *gates, hs, cs = _loop(sums.shape[0], step, (empty[0], empty[0], *gates, empty, empty))
     return hs, (gates, cs)
 
@@ -169,10 +166,8 @@ def _gru_ahead(activation: Any, sums: Any, kernel: Any) -> Any:
 
     def step(t: Any, state: Any) -> Any:
         h, zrs, gs, hs = state
-        zr = ops.tanh(_at(zrs, t) + ops.matmul(h, gates)) * 0.5 + 0.5
-        z, r = ops.split(zr, 2, axis=-1)
-        g = activation(_at(gs, t) + ops.matmul(r * h, last))
-        h = z * h + (1 - z) * g
+        sums = _at(zrs, t) + ops.matmul(h, gates)
+        h, zr, g = gru_step(h, sums, _at(gs, t), lambda r: ops.matmul(r * h, last), activation)
         return h, _put(zrs, t, zr), _put(gs, t, g), _put(hs, t, h)
 
     return _gru_loop(step, sums, units)
@@ -215,10 +210,8 @@ def _reset_after_ahead(activation: Any, sums: Any, kernel: Any, bias: Any) -> An
     def step(t: Any, state: Any) -> Any:
         h, zrs, gs, hs = state
         inner = ops.matmul(h, scaled) + bias
-        zr = ops.tanh(_at(zrs, t) + inner[:, : 2 * units]) * 0.5 + 0.5
-        z, r = ops.split(zr, 2, axis=-1)
-        g = activation(_at(gs, t) + r * inner[:, 2 * units :])
-        h = z * h + (1 - z) * g
+        sums, last = _at(zrs, t) + inner[:, : 2 * units], inner[:, 2 * units :]
+        h, zr, g = gru_step(h, sums, _at(gs, t), lambda r: r * last, activation)
         return h, _put(zrs, t, zr), _put(gs, t, g), _put(hs, t, h)
 
     return _gru_loop(step, sums, units)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from kerasnets import keras_facts
+from kerasnets.data.data_spec import DataSpec
 from kerasnets.errors import ConfigurationError
 from kerasnets.graph import loss_graph
 from kerasnets.graph.loss_graph import Asked, Graph
@@ -30,11 +32,13 @@ class Models:
     losses : list of Loss
     monitors : callable
         As `loss_graph.build` takes it.
-    data_spec : data.data_spec.DataSpec
-        Maps the data to the tensors that these models read.
+    takes_labels, time_major : bool
+        As for `data.data_spec.DataSpec`.
 
     Attributes
     ----------
+    data_spec : DataSpec
+        Maps the data to the tensors that these models read.
     lock : threading.RLock
         Held by whoever traces the layers.
     """
@@ -45,15 +49,20 @@ class Models:
         model: Any,
         losses: list[Loss],
         monitors: Callable[..., dict[str, Any]],
-        data_spec: Any,
+        takes_labels: bool = False,
+        time_major: bool = False,
     ) -> None:
         self.nodes = nodes
         self.model = model
         self.losses = losses
         self.monitors = monitors
-        self.data_spec: Any = data_spec
+        self.takes_labels, self.time_major = takes_labels, time_major
         self.lock = threading.RLock()
         self._graphs: dict[Any, Graph] = {}
+
+    @functools.cached_property
+    def data_spec(self) -> DataSpec:
+        return DataSpec(self.nodes, self.losses, self.model, self.takes_labels, self.time_major)
 
     def check_losses(self) -> None:
         """Refuse a network that has no loss to minimize."""

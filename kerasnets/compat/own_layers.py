@@ -14,7 +14,7 @@ from kerasnets import activations
 from kerasnets.errors import ConfigurationError
 from kerasnets.initializers import generator, settings, weights
 from kerasnets.language import registry
-from kerasnets.layers.form import Anatomy, Output
+from kerasnets.layers.form import Anatomy, Form, Output
 
 
 class Inputs(dict[str, Any]):
@@ -105,6 +105,23 @@ class Written(keras.layers.Layer):
             found = dict(found)
         return found if isinstance(found, dict) else {'out': found}
 
+    #: Its weights are drawn when it is built.
+    draws_weights = True
+
+    @classmethod
+    def as_form(cls) -> Form:
+        """Return the `Form` that makes layers of this class."""
+        return Form(choose=cls, build=make)
+
+    def as_anatomy(self) -> Anatomy:
+        """Return the further outputs, by name."""
+        return Anatomy(
+            outputs={
+                part: Output(lambda run, part=part: run.layer.outputs_of(run.given)[part])
+                for part in self.parts
+            }
+        )
+
     @property
     def kernel(self) -> Any:
         """The weights that a tied layer shares."""
@@ -187,16 +204,6 @@ def _add_bias(
         'std': layer.settings.get(f'std_{name}', std),
     }
     return _add(layer, name, np.asarray(weights((size or layer.size,), layer.rng, **chosen)))
-
-
-def anatomy(layer: Any) -> Anatomy:
-    """The further outputs of a user's layer, by name."""
-    return Anatomy(
-        outputs={
-            part: Output(lambda run, part=part: run.layer.outputs_of(run.given)[part])
-            for part in layer.parts
-        }
-    )
 
 
 def register(kind: Any) -> str:

@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from kerasnets import deprecated, models
+from kerasnets.compat.words import warn
 from kerasnets.errors import ConfigurationError
-from kerasnets.network import Network
+from kerasnets.network import Network, load
 from kerasnets.training import settings
 from kerasnets.typing import Monitors, Path
 
@@ -49,9 +49,9 @@ class Experiment:
             raise ConfigurationError(
                 f'expected no arguments for a network that is made, got {args!r}.'
             )
-        _, defaults = settings.divided(keywords, None)
+        defaults = settings.defaults(keywords)
         if isinstance(network, (str, os.PathLike)):
-            network = models.load(network)
+            network = load(network)
         if not isinstance(network, Network):
             raise ConfigurationError(
                 f'expected a network, its class or its file, got {network!r}. '
@@ -73,7 +73,7 @@ class Experiment:
 
     def run(self, *args: Any, **keywords: Any) -> tuple[Monitors, Monitors]:
         """Former name of `train`."""
-        deprecated.warn('Experiment.run()', 'write Experiment.train()')
+        warn('Experiment.run()', 'write Experiment.train()')
         return self.train(*args, **keywords)
 
     def save(self, path: Path) -> None:
@@ -82,5 +82,5 @@ class Experiment:
 
     def load(self, path: Path) -> Network:
         """Replace this network by a saved one, and return it."""
-        self.network = models.load(path)
+        self.network = load(path)
         return self.network

@@ -1,4 +1,4 @@
-"""The optimizers of a network, one for each algorithm and its settings."""
+"""`Trainable`: what is trained of a network."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ from keras import ops
 
 from kerasnets import backend, keras_facts, optimizers
 from kerasnets.errors import ConfigurationError
-from kerasnets.graph.models import Models
+from kerasnets.programs.models import Models
+from kerasnets.programs.program import Programs
 from kerasnets.typing import Array
 
 log = logging.getLogger('kerasnets')
 
 
-class Optimizers:
-    """The optimizers of a network, each built when first used.
+class Trainable:
+    """The models, programs and optimizers of a network.
 
     Parameters
     ----------
     models : Models
+    programs : Programs
     """
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, programs: Programs) -> None:
         self.models = models
-        self._built: dict[Any, tuple[Any, list[Array]]] = {}
+        self.programs = programs
+        self._built: dict[Any, tuple[Any, list[Array]]] = {}  # optimizers, and their first state
         self._last: Any = None
 
-    def find(self, algo: Any, learning_rate: Any, keep: bool = False, **options: Any) -> Any:
+    def optimizer(self, algo: Any, learning_rate: Any, keep: bool = False, **options: Any) -> Any:
         """Return the optimizer of an algorithm, with its state reset.
 
         The state is kept if `keep` is true, and an optimizer of the user keeps its own.
@@ -42,8 +45,17 @@ class Optimizers:
         """
         variables = self.models.model.trainable_variables
         fresh = optimizers.build(algo, learning_rate, **options)
-        if fresh is algo:
-            return self._of_user(fresh, learning_rate, variables)
+        if fresh is algo:  # one that the user made
+            if learning_rate is not None:
+                fresh.learning_rate = learning_rate
+            if not fresh.built:
+                fresh.build(variables)
+            known = set(map(id, keras_facts.trained_by(fresh)))
+            if not set(map(id, variables)) <= known:
+                raise ConfigurationError(
+                    f'the optimizer {fresh.name!r} was built for other variables. Pass a new one.'
+                )
+            return fresh
         scheduled = isinstance(learning_rate, optimizers.schedules.LearningRateSchedule)
         name: Any = str(algo).lower(), tuple(sorted(options.items()))
         name = (*name, learning_rate) if scheduled else name  # a schedule is part of it
@@ -61,21 +73,8 @@ class Optimizers:
             optimizer.learning_rate = float(ops.convert_to_numpy(fresh.learning_rate))
         return optimizer
 
-    def _of_user(self, optimizer: Any, learning_rate: Any, variables: list[Any]) -> Any:
-        """Return an optimizer that the user made, built for the network."""
-        if learning_rate is not None:
-            optimizer.learning_rate = learning_rate
-        if not optimizer.built:
-            optimizer.build(variables)
-        known = set(map(id, keras_facts.trained_by(optimizer)))
-        if not set(map(id, variables)) <= known:
-            raise ConfigurationError(
-                f'the optimizer {optimizer.name!r} was built for other variables. Pass a new one.'
-            )
-        return optimizer
-
     def state(self) -> tuple[Any, list[tuple[Any, list[Array]]]]:
-        """Return the attached optimizer, and all there are with the values of their variables."""
+        """Return the attached optimizer, and all optimizers with the values of their variables."""
         attached = getattr(self.models.model, 'optimizer', None)
         held = [attached, *(optimizer for optimizer, _ in self._built.values())]
         unique = {id(one): one for one in held if one is not None}

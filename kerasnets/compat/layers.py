@@ -2,7 +2,7 @@
 
 A `Layer` in a list stands for its form and keywords. The layers of a network, ``net.layers``, are
 such objects over its Keras layers. A class derived from `Layer` with a ``transform`` of its own is
-a new form; see `written`.
+a new form; see `own_layers`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kerasnets import activations
+from kerasnets.compat import activations, own_layers
+from kerasnets.compat.words import CLASSES
 from kerasnets.errors import ConfigurationError, pick
+from kerasnets.graph import nodes as graph_nodes
+from kerasnets.graph.nodes import connect, find_output, output_names
 from kerasnets.language import registry
-from kerasnets.language.spec import known_form
-from kerasnets.layers import written
+from kerasnets.language.spec import form_of, known_form, parse
 
 log = logging.getLogger('kerasnets')
 
@@ -76,7 +78,7 @@ class Layer:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if 'FORM' not in vars(cls) and cls.transform is not Layer.transform:
-            cls.FORM = written.register(cls)
+            cls.FORM = own_layers.register(cls)
 
     @classmethod
     def build(cls, form: str, *args: Any, **kwargs: Any) -> Layer:
@@ -106,11 +108,16 @@ class Layer:
 
     def bind(self, graph: Any, reset: bool = True, initialize: bool = True) -> None:
         """Make the layer, reading layers of a network, without adding it to the network."""
-        self.bound(graph.node_for(self), graph)
+        if not graph.nodes:
+            raise ConfigurationError(
+                f'expected a network with layers that {self!r} reads, got an empty one.'
+            )
+        spec = parse(self, len(graph.nodes), previous=graph.nodes[-1].name)
+        self.bound(graph_nodes.add_node(graph.nodes, spec, graph.rng, graph.INPUT_NDIM), graph)
 
     def bound(self, node: Any, graph: Any) -> Layer:
         """This layer for a node of a network; a copy, where it is one of another network."""
-        found = copy.copy(self) if self._node is not None else self
+        found = copy.copy(self) if self._node not in (None, node) else self
         found._node, found._graph = node, graph
         activation = node.spec.activation or node.spec.default_activation
         found.kwargs = {**node.spec.options, 'activation': activation}
@@ -160,7 +167,7 @@ class Layer:
             raise ConfigurationError(
                 f'expected a layer with one input, got {len(names)}: {", ".join(names) or "none"}.'
             )
-        return self._graph.outputs_of(names)[0].shape[-1]
+        return find_output(self._graph.nodes, names[0]).shape[-1]
 
     @property
     def partner(self) -> Any:
@@ -207,7 +214,9 @@ class Layer:
 
     def connect(self, inputs: Any) -> tuple[dict[str, Any], list[Any]]:
         """All outputs of the layer for tensors by their names, and an empty list of updates."""
-        return self._graph.outputs_over(self._bound, inputs), []
+        nodes, node = self._graph.nodes, self._bound
+        nodes = nodes if node in nodes else [*nodes, node]
+        return connect(nodes, dict(inputs), output_names([node])), []
 
     def transform(self, inputs: Any) -> Any:
         """The output for some inputs, tensors by their names, and an empty list of updates."""
@@ -246,8 +255,8 @@ class Layer:
         return f'{type(self).__name__}({given})'
 
 
-def class_of(form: str) -> Any:
-    """The class of `Layer` for a form.
+def class_of(form: str) -> type[Layer]:
+    """Return the class of `Layer` for a form.
 
     Raises
     ------
@@ -256,7 +265,7 @@ def class_of(form: str) -> Any:
     """
     if form in registry.OWN:
         return getattr(registry.OWN[form], 'kind', None) or _other(form)
-    known = registry.form_of(form) or known_form(form.lower())
+    known = CLASSES.get(form) or form_of(form) or known_form(form.lower())
     return KINDS.get(SAME.get(known, known)) or _other(known)
 
 
@@ -287,5 +296,20 @@ def _class(name: str, form: str) -> type[Layer]:
 
 
 #: Form -> theanets' class.
-KINDS = {form: _class(name, form) for name, form in registry.CLASSES.items()}
+KINDS = {form: _class(name, form) for name, form in CLASSES.items()}
 globals().update({kind.__name__: kind for kind in KINDS.values()})
+build = Layer.build
+__all__ = ['Layer', *CLASSES]
+
+
+def objects(net: Any) -> list[Layer]:
+    """Return the layers of a network as theanets' objects, the same ones each time."""
+    known: dict[str, Layer] = vars(net).setdefault('_layer_objects', {})
+    for node in net.nodes:
+        if node.name not in known or known[node.name].keras is not node.layer:
+            entry = node.spec.entry
+            if not isinstance(entry, Layer):
+                cls = class_of(node.spec.form) if node.spec.layer is None else Layer
+                entry = cls(name=node.name)
+            known[node.name] = entry.bound(node, net)
+    return [known[node.name] for node in net.nodes]
