@@ -79,8 +79,8 @@ _NAMES = {
     'register': 'layers',
 }
 _MODULES = (
-    'activations callbacks convolution errors estimators feedforward initializers layers losses '
-    'plots recurrent regularizers spec util'
+    'activations callbacks convolution errors estimators experiment feedforward initializers '
+    'layers losses main plots recurrent regularizers spec util'
 ).split()
 
 __all__ = [

@@ -177,7 +177,14 @@ class Layer:
 
     @property
     def activation(self) -> Any:
-        return self.kwargs.get('activation')
+        return self.kwargs.get('activation', 'relu' if self._node is None else None)
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """The shape of the output for one example; without a network, the size alone."""
+        if self._node is not None:
+            return tuple(self._node.output.shape[1:])
+        return () if self.size is None else (self.size,)
 
     @property
     def activate(self) -> Any:

@@ -148,6 +148,24 @@ def training(keywords: Mapping[str, Any]) -> dict[str, Any]:
     return renamed(keywords, TRAINING)
 
 
+@translates('options')
+def options(keywords: Mapping[str, Any], known: Iterable[Iterable[str]]) -> dict[str, Any]:
+    """Return keywords of training without those of theanets' trainer that no algorithm takes.
+
+    `known` are the keywords of each algorithm. theanets took these two for all of them.
+    """
+    taken = {name for names in known for name in names}
+    for name in ('momentum', 'nesterov'):
+        if name in keywords and name not in taken and name not in _warned:
+            _warned.add(name)
+            warnings.warn(
+                f'{name!r} changes nothing, as the algorithm does not use it. Leave it out, or '
+                "write algo='sgd' or algo='nag'.",
+                stacklevel=stacklevel(),
+            )
+    return {k: v for k, v in keywords.items() if k in taken or k not in ('momentum', 'nesterov')}
+
+
 @translates('algorithm')
 def algorithm(algo: Any) -> Any:
     """Return an algorithm by today's name: 'layerwise' and 'pretrain' had several."""
@@ -185,6 +203,8 @@ def entry(value: Any, place: int = 1) -> Any:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         return value
     fields = renamed(value, ENTRIES)
+    if 'size' in fields:
+        fields['size'] = _form(fields['size'])
     if place == 0 and 'input_dim' in fields:
         dim = fields.pop('input_dim')
         fields['size' if is_size(dim) else 'shape'] = dim
@@ -192,8 +212,10 @@ def entry(value: Any, place: int = 1) -> Any:
 
 
 def _form(part: Any) -> Any:
-    """Return the form of a class of layers, or of its name; anything else as it is."""
+    """Return the form of a class of layers, or of its name, and other parts in today's words."""
     part = getattr(part, 'FORM', part)
+    if getattr(part, 'ndim', None) == 0 and part.dtype.kind in 'iu':
+        return int(part)  # a size as an array without axes
     known = isinstance(part, str) and part in CLASSES and part != 'Bidirectional'
     return CLASSES[part] if known else part  # Keras has a Bidirectional of its own
 

@@ -215,6 +215,7 @@ def algorithms(algo: Any, keywords: Any) -> list[tuple[Any, dict[str, Any]]]:
     """
     chosen = _algorithms(algo)
     taken = [_known(one if one not in BY_PARTS else keywords.get('subalgo')) for one in chosen]
+    keywords = translate('options', keywords, taken)
     for name in keywords:
         if not any(name in known for known in taken):
             known = {name for known in taken for name in known}
