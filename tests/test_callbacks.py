@@ -258,3 +258,27 @@ def test_showing_epochs_costs_no_call_of_fit_for_each(shown, monkeypatch):
         lines = console.file.getvalue().splitlines()
         assert [line.split()[1] for line in lines] == [f'{i + 1}/25' for i in range(25)]
         assert [i for i, line in enumerate(lines) if 'val_loss' in line] == [9, 19, 24]
+
+
+@pytest.mark.parametrize('monitor', ['val_acc', 'acc', 'val_err'])
+def test_callbacks_know_the_direction_of_a_monitor(monitor, tmp_path):
+    """They do what Keras' callbacks do where the direction is given by hand."""
+    x = np.random.default_rng(0).normal(size=(60, 4)).astype('f')
+    y = x[:, :3].argmax(1)
+    mode = 'min' if monitor.endswith('err') else 'max'
+    histories = []
+    for more in ({}, {'mode': mode}):
+        net = kerasnets.Classifier([4, 5, 3])
+        path = str(tmp_path / f'{len(more)}.weights.h5')
+        callbacks = [
+            keras.callbacks.EarlyStopping(monitor=monitor, patience=1, **more),
+            keras.callbacks.ModelCheckpoint(
+                path, monitor=monitor, save_best_only=True, save_weights_only=True, **more
+            ),
+        ]
+        options = dict(epochs=12, algo='sgd', learning_rate=0.3, callbacks=callbacks, jit=False)
+        net.train([x, y], [x[:20], y[:20]], **options)
+        best = [row[monitor] for row in net.history]
+        assert callbacks[1].best == (min(best) if mode == 'min' else max(best))
+        histories.append([row['loss'] for row in net.history])
+    assert histories[0] == histories[1]

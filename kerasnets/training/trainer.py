@@ -24,6 +24,9 @@ from kerasnets.typing import Array, Monitors
 
 log = logging.getLogger('kerasnets')
 
+#: Ends of the names of monitors whose larger values are better.
+INCREASING = ('acc', 'accuracy', 'auc', 'precision', 'recall', 'score', 'iou')
+
 Pair = tuple[Monitors, Monitors]
 
 
@@ -129,7 +132,20 @@ class Listeners(keras.callbacks.CallbackList):
                 self.acts_on_batches |= acts_on(one, 'batch', 'train_batch')
                 self.acts_on_tests |= acts_on(one, 'test_batch')
                 self.watches_validation |= str(getattr(one, 'monitor', '')).startswith('val_')
+            if getattr(one, 'mode', None) == 'auto':
+                one.mode = direction(str(getattr(one, 'monitor', '')))
         super().__init__([*shown, *callbacks], model=model, epochs=epochs, steps=steps, verbose=0)
+
+
+def direction(monitor: str) -> str:
+    """Return 'max' or 'min' for the better values of a monitor, or 'auto' if Keras must decide.
+
+    >>> direction('val_acc'), direction('err'), direction('val_loss')
+    ('max', 'min', 'auto')
+    """
+    if monitor.endswith(INCREASING):
+        return 'max'
+    return 'min' if monitor.removeprefix('val_') == 'err' else 'auto'
 
 
 def acts_on(callback: Callback, *moments: str) -> bool:
