@@ -366,19 +366,19 @@ class Contraction(keras.layers.Layer):
 
     def __init__(self, model: Any, wrt: Any) -> None:
         super().__init__()
-        self.model = model
+        self.model = lambda: model  # not tracked: Keras forgets the losses of tracked layers
         self.wrt = wrt
 
     def call(self, xs: Any) -> Tensor:
-        total = 0.0
-        with keras_facts.without_losses(self.model):
-            for name in self.model.output:
+        total, model = 0.0, self.model()
+        with keras_facts.without_losses(model):
+            for name in model.output:
                 for j in self.wrt:
                     total += backend.squared_jacobian(
-                        lambda x, name=name, j=j: self.model([*xs[:j], x, *xs[j + 1 :]])[name],
+                        lambda x, name=name, j=j: model([*xs[:j], x, *xs[j + 1 :]])[name],
                         xs[j],
                     )
-        return total / len(self.model.outputs)
+        return total / len(model.outputs)
 
     def compute_output_spec(self, xs: Any) -> Tensor:
         return keras.KerasTensor((), dtype='float32')

@@ -23,18 +23,19 @@ class Curvature(keras.layers.Layer):
 
     def __init__(self, model: Any, variables: Any) -> None:
         super().__init__()
-        self.model = model
+        self.model = lambda: model  # not tracked: Keras forgets the losses of tracked layers
         self.by = variables
         self.seed_generator = keras.random.SeedGenerator(0)
 
     def call(self, data: Any) -> Any:
+        model = self.model()
         noise = [keras.random.normal(v.shape, seed=self.seed_generator) for v in self.by]
 
         def along() -> Any:
-            found = gradients(lambda: self.model(data, training=False), self.by)
+            found = gradients(lambda: model(data, training=False), self.by)
             return sum(ops.sum(g * r) for g, r in zip(found, noise))
 
-        with keras_facts.without_losses(self.model):
+        with keras_facts.without_losses(model):
             return gradients(along, self.by)
 
     def compute_output_spec(self, data: Any) -> Any:

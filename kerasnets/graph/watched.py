@@ -40,13 +40,14 @@ class GradientNorms(keras.layers.Layer):
 
     def __init__(self, model: Any, params: Any) -> None:
         super().__init__()
-        self.model = model
+        self.model = lambda: model  # not tracked: Keras forgets the losses of tracked layers
         self.params = params
 
     def call(self, data: Any) -> Any:
         variables = list({id(p.variable): p.variable for p in self.params}.values())
-        with keras_facts.without_losses(self.model):
-            found = gradients(lambda: self.model(data, training=False), variables)
+        model = self.model()
+        with keras_facts.without_losses(model):
+            found = gradients(lambda: model(data, training=False), variables)
         by_variable = {id(v): g for v, g in zip(variables, found)}
         return [
             ops.sum(ops.square(p.layout.read(by_variable[id(p.variable)]))) for p in self.params

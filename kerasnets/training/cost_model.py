@@ -43,7 +43,7 @@ def settings_for_keras(settings: Settings, watched: bool) -> Any:
             'jit=True: expected Keras on TensorFlow or JAX, got PyTorch, which does not compile '
             'these models. Leave out jit.'
         )
-    if settings_to_evaluate() is None and not watched:
+    if not is_for_keras() and not watched:
         return None
     if name != 'tensorflow':
         return {'jit_compile': settings.jit}
@@ -52,9 +52,9 @@ def settings_for_keras(settings: Settings, watched: bool) -> Any:
     return {'jit_compile': settings.jit, 'steps_per_execution': 1 if one else STEPS}
 
 
-def settings_to_evaluate() -> Any:
-    """Return an empty dict where Keras' own function evaluates; None where a program does."""
-    return {} if keras.backend.backend() == 'torch' or devices.shared() else None
+def is_for_keras() -> bool:
+    """Return whether Keras' own functions train and evaluate here, instead of programs."""
+    return keras.backend.backend() == 'torch' or devices.shared()
 
 
 def uses_xla(

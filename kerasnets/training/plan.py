@@ -80,44 +80,32 @@ class Plan:
         >>> plan.stretch(25, 100) is None
         True
         """
-        if self._ends(epoch, updates):
-            return None
-        count = 1 if self.single or self.steps is None else EPOCHS
+        steps = self.steps
+        left = math.inf if self.max_updates is None else self.max_updates - updates
+        count = 1 if self.single or steps is None else EPOCHS
         count = min(count, self.check_every - epoch % self.check_every)
         if self.save_every:
             count = min(count, self.save_every - epoch % self.save_every)
         if self.epochs is not None:
             count = min(count, self.epochs - epoch)
-        batches = self._batches(count, updates)
-        after = epoch + len(batches)
-        ends = self._ends(after, updates + sum(n or 0 for n in batches))
+        if steps is not None and left < math.inf:
+            count = min(count, math.ceil(left / steps))
+        if count <= 0 or left <= 0:
+            return None
+        batches: list[int | None] = [steps] * count
+        if left < math.inf:  # the last epoch may be shorter
+            batches[-1] = int(left if steps is None else min(steps, left - (count - 1) * steps))
+        after = epoch + count
+        ends = after == self.epochs or (left < math.inf and sum(n or 0 for n in batches) >= left)
         checks = ends or after % self.check_every == 0
         saves = ends or (self.save_every > 0 and after % self.save_every == 0)
         return Stretch(epoch, batches, checks, saves)
 
-    def _batches(self, count: int, updates: int) -> list[int | None]:
-        """Return the batches of up to `count` epochs, within the limit of updates."""
-        if self.max_updates is None:
-            return [self.steps] * count
-        left = self.max_updates - updates
-        if self.steps is None:
-            return [left]
-        epochs = min(count, -(-left // self.steps))
-        return [min(self.steps, left - i * self.steps) for i in range(epochs)]
-
-    def _ends(self, epoch: int, updates: int) -> bool:
-        past = self.epochs is not None and epoch >= self.epochs
-        return past or (self.max_updates is not None and updates >= self.max_updates)
-
     @property
     def chooses(self) -> bool:
         """Whether the training has more than one epoch, so that parameters can be compared."""
-        one_pass = (
-            self.max_updates is not None
-            and self.steps is not None
-            and self.max_updates <= self.steps
-        )
-        return self.epochs not in (0, 1) and not one_pass
+        most = math.inf if self.max_updates is None else self.max_updates
+        return self.epochs not in (0, 1) and most > (self.steps or -1)
 
 
 @dataclasses.dataclass

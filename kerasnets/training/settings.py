@@ -158,7 +158,7 @@ class Keywords(TypedDict, total=False):
 
 
 def signature(method: Any) -> inspect.Signature:
-    """The signature of a method that trains, with every keyword of its course and its default."""
+    """Return the signature of a method that trains, with every keyword and its default."""
     given = inspect.signature(method, eval_str=False)
     *positional, rest = given.parameters.values()
     defaults = {f.name: f.default for f in dataclasses.fields(Settings)} | PARTS
@@ -186,12 +186,13 @@ def defaults(keywords: Mapping[str, Any], known: Iterable[str] = ()) -> dict[str
     """
     found: dict[str, Any] = translate('training', keywords)
     for algo in _algorithms(found.get('algo', 'rmsprop')):
-        check_keywords(algo, found, known)
+        taken = [*_known(algo, found), *known, 'train', 'valid', 'algo']
+        check_known(found, taken, 'keyword of training', WORDS)
     return found
 
 
 def gathered(defaults: Any, keywords: Any, **named: Any) -> dict[str, Any]:
-    """All keywords of a training: those of the call before those of the network."""
+    """Return all keywords of a training: those of the call before those of the network."""
     given = {name: value for name, value in named.items() if value is not None}
     keywords = translate('training', keywords)
     for name in given:
@@ -206,7 +207,7 @@ def gathered(defaults: Any, keywords: Any, **named: Any) -> dict[str, Any]:
 
 
 def algorithms(algo: Any, keywords: Any) -> list[tuple[Any, dict[str, Any]]]:
-    """Each algorithm with its keywords. Of several, each is given those that it takes.
+    """Return each algorithm with those of the keywords that it takes.
 
     Raises
     ------
@@ -214,33 +215,32 @@ def algorithms(algo: Any, keywords: Any) -> list[tuple[Any, dict[str, Any]]]:
         For a keyword that none of them takes.
     """
     chosen = _algorithms(algo)
-    taken = [_known(one if one not in BY_PARTS else keywords.get('subalgo')) for one in chosen]
+    taken = [_known(one, keywords) for one in chosen]
     keywords = translate('options', keywords, taken)
-    for name in keywords:
-        if not any(name in known for known in taken):
-            known = {name for known in taken for name in known}
-            check_known([name], known, 'keyword of training', WORDS)
-    single = len(chosen) == 1
+    known = [name for names in taken for name in names]
+    check_known(keywords, known, 'keyword of training', WORDS)
     return [
-        (one, {k: v for k, v in keywords.items() if (single or k in known) and _has(one, k)})
+        (
+            one,
+            {
+                name: value
+                for name, value in keywords.items()
+                if name in known and (name not in PARTS or one in BY_PARTS)
+            },
+        )
         for one, known in zip(chosen, taken)
     ]
 
 
-def _has(algo: Any, name: str) -> bool:
-    """Whether an algorithm takes a keyword about parts of a network."""
-    return name not in PARTS or algo in BY_PARTS
-
-
 def split(keywords: Any) -> tuple[Settings, dict[str, Any]]:
-    """Keywords of training as `Settings`, and those of the algorithm and the regularizers."""
+    """Return `Settings`, and the keywords of the algorithm and the regularizers."""
     named = [field.name for field in dataclasses.fields(Settings)]
     chosen = {name: keywords[name] for name in named if name in keywords}
     return Settings(**chosen), {k: v for k, v in keywords.items() if k not in chosen}
 
 
 def _algorithms(algo: Any) -> list[Any]:
-    """The algorithms in a list, a tuple or a str with spaces."""
+    """Return the algorithms in a list, a tuple or a str with spaces."""
     found = algo.split() if isinstance(algo, str) else algo
     found = list(found) if isinstance(found, (list, tuple)) else [found]
     if not found:
@@ -248,14 +248,9 @@ def _algorithms(algo: Any) -> list[Any]:
     return [translate('algorithm', one) for one in found]
 
 
-def _known(algo: Any) -> list[str]:
+def _known(algo: Any, keywords: Any) -> list[str]:
+    """Return the keywords that training with an algorithm takes."""
+    algo = keywords.get('subalgo') if algo in BY_PARTS else algo
     named = [field.name for field in dataclasses.fields(Settings)]
     own = optimizers.keywords('rmsprop' if algo is None else algo)
     return [*own, *named, *PARTS, *regularizers.names()]
-
-
-def check_keywords(algo: Any, keywords: Any, more: Any = ()) -> None:
-    """Refuse keywords that training with an algorithm does not take."""
-    algo = keywords.get('subalgo') if algo in BY_PARTS else algo
-    known = [*_known(algo), *more, 'train', 'valid', 'algo']
-    check_known(keywords, known, 'keyword of training', WORDS)

@@ -13,18 +13,17 @@ import numpy as np
 
 from kerasnets import devices, monitors, optimizers, regularizers
 from kerasnets.callbacks import TensorBoard, progress
-from kerasnets.data.batches import Dataset, dataset
+from kerasnets.data.batches import dataset
 from kerasnets.errors import ConfigurationError, FileError, number
 from kerasnets.graph.loss_graph import Asked
 from kerasnets.graph.nodes import find_output
 from kerasnets.initializers import generator
 from kerasnets.programs.models import Models
-from kerasnets.programs.program import Programs
 from kerasnets.training import checkpoints, cost_model, rate_search
 from kerasnets.training.checkpoints import Checkpoints, State
 from kerasnets.training.plan import Patience, Plan
-from kerasnets.training.settings import Settings, check_keywords
-from kerasnets.training.steps import Computation, KerasSteps, ProgramSteps
+from kerasnets.training.settings import Settings
+from kerasnets.training.steps import KerasSteps, ProgramSteps
 from kerasnets.training.trainable import Trainable
 from kerasnets.training.trainer import Listeners, Trainer
 from kerasnets.typing import Data, Monitors
@@ -53,7 +52,6 @@ def make_trainer(
     Parameters are those of `Network.itertrain`; `options` are the keywords of the algorithm and
     the regularizers. Nothing of the network has changed when this raises.
     """
-    check_keywords(algo, options)
     models = trainable.models
     of_algo = {k: v for k, v in options.items() if k in optimizers.keywords(algo)}
     penalties = {k: v for k, v in options.items() if k not in of_algo}
@@ -96,7 +94,8 @@ def make_trainer(
     asked = Asked(built, False, watched, settings.monitor_gradients, factors, curvature)
     xla = cost_model.uses_xla(models, data, settings, optimizer)
     by_keras = cost_model.settings_for_keras(settings, listeners.acts_on_batches)
-    steps = choose(trainable.programs, Computation(asked, metrics, *xla, by_keras), data, optimizer)
+    common = trainable.programs, data, asked, metrics, optimizer
+    steps: Any = ProgramSteps(*common, xla) if by_keras is None else KerasSteps(*common, **by_keras)
     seeds = net.rng.integers(2**63, size=2)
     data.shuffle(generator(int(seeds[0])))
     steps.reseed(generator(int(seeds[1])))
@@ -144,14 +143,6 @@ def make_trainer(
             trainable.restore(before[1])
             raise
     return trainer
-
-
-def choose(
-    programs: Programs, computation: Computation, source: Dataset, optimizer: Any = None
-) -> ProgramSteps | KerasSteps:
-    """Return what trains or evaluates as a computation asks for."""
-    made: Any = ProgramSteps if computation.settings is None else KerasSteps
-    return made(programs, computation, source, optimizer)
 
 
 def _class_weight(models: Models, asked: Any) -> tuple[float, ...] | None:
@@ -258,9 +249,10 @@ def evaluate(
     data = dataset(source, models.data_spec.fit, batch_size=batch_size)
     noisy = any(isinstance(one, regularizers.Noise) for one in built)
     asked = Asked(built, noisy, watched, gradients)
-    computation = Computation(asked, metrics, settings=cost_model.settings_to_evaluate())
-    steps = choose(trainable.programs, computation, data)
+    made: Any = KerasSteps if cost_model.is_for_keras() else ProgramSteps
+    steps = made(trainable.programs, data, asked, metrics)
     if noisy:
         steps.reseed(net.rng)
     with data.reading():
-        return steps.evaluate(data)
+        found: Monitors = steps.evaluate(data)
+    return found

@@ -28,30 +28,6 @@ from kerasnets.programs.training import (
 from kerasnets.typing import Array, Monitors, Tensor
 
 
-@dataclasses.dataclass(frozen=True)
-class Computation:
-    """What is computed over data, and how it is compiled.
-
-    Attributes
-    ----------
-    asked : Asked
-        Regularizers, monitors and weights of classes.
-    metrics : tuple of str or keras.metrics.Metric
-    xla : bool or 'auto'
-        Whether XLA compiles a training. 'auto': where it has compiled the same before.
-    xla_evaluates : bool or 'auto'
-        The same of evaluations.
-    settings : dict or None
-        Settings of ``compile`` for Keras' own function. None: a program runs.
-    """
-
-    asked: Asked
-    metrics: tuple[Any, ...] = ()
-    xla: Any = 'auto'
-    xla_evaluates: Any = 'auto'
-    settings: dict[str, Any] | None = None
-
-
 class ProgramSteps:
     """Trains and evaluates by programs.
 
@@ -59,11 +35,16 @@ class ProgramSteps:
     ----------
     programs : Programs
         Of the network.
-    computation : Computation
     source : Dataset
         The data to train with, or other data in batches of the same shape.
+    asked : Asked
+        Regularizers, monitors and weights of classes.
+    metrics : tuple of str or keras.metrics.Metric
     optimizer : keras.optimizers.Optimizer or None
         The network's own. None: only to evaluate.
+    xla : (bool or 'auto', bool or 'auto')
+        Whether XLA compiles a training, and evaluations. 'auto': where it has compiled the same
+        before.
 
     Attributes
     ----------
@@ -77,15 +58,20 @@ class ProgramSteps:
     joins_epochs = True
 
     def __init__(
-        self, programs: Programs, computation: Computation, source: Dataset, optimizer: Any = None
+        self,
+        programs: Programs,
+        source: Dataset,
+        asked: Asked,
+        metrics: tuple[Any, ...],
+        optimizer: Any = None,
+        xla: tuple[Any, Any] = ('auto', 'auto'),
     ) -> None:
         models = programs.models
-        self.programs, self.computation, self.optimizer = programs, computation, optimizer
+        self.programs, self.source, self.optimizer = programs, source, optimizer
+        self.metrics, self.xla = metrics, xla
         self.model = models.model
-        self.source = source
         self.way = models.data_spec.way(source.specs[: len(models.data_spec.inputs)])
-        rows = key.fills_up(models, computation.asked)
-        self.asked = dataclasses.replace(computation.asked, rows=rows)
+        self.asked = dataclasses.replace(asked, rows=key.fills_up(models, asked))
         self._held: dict[str, BlockProgram] = {}
         first = self._program('evaluate' if optimizer is None else 'train')
         self.names = first.names
@@ -197,9 +183,8 @@ class ProgramSteps:
         """Return the program that trains or evaluates, compiled for the shape of the batches."""
         if kind in self._held:
             return self._held[kind]
-        programs, source = self.programs, self.source
+        programs, source, metrics = self.programs, self.source, self.metrics
         optimizer = self.optimizer if kind == 'train' else None
-        metrics = self.computation.metrics
         rows = source.row() if source.block else ()  # else batches have many shapes
         shapes = repr([(part.shape[1:], part.dtype.name) for part in rows])
         common: tuple[Hashable, ...] = kind, self.way, source.batch_size, shapes
@@ -211,7 +196,7 @@ class ProgramSteps:
             shared = (*common, *keys)
         except key.UnknownError:  # then the program is the network's own
             pass
-        xla = self.computation.xla if kind == 'train' else self.computation.xla_evaluates
+        xla = self.xla[kind != 'train']
         if xla == 'auto':
             xla = programs.has(None if shared is None else (*shared, True), (*own, True))
 
@@ -283,23 +268,29 @@ class Bridge(Callback):
 class KerasSteps:
     """Trains and evaluates by the functions that Keras makes, over the network's own layers.
 
-    The parameters are those of `ProgramSteps`.
+    The parameters are those of `ProgramSteps`, and settings of ``compile``.
     """
 
     joins_epochs = False
 
     def __init__(
-        self, programs: Programs, computation: Computation, source: Dataset, optimizer: Any = None
+        self,
+        programs: Programs,
+        source: Dataset,
+        asked: Asked,
+        metrics: tuple[Any, ...],
+        optimizer: Any = None,
+        **settings: Any,
     ) -> None:
         models = programs.models
         way = models.data_spec.way(source.specs[: len(models.data_spec.inputs)])
-        own = 'keras', way, computation.asked, computation.metrics, _identity(optimizer)
+        own = 'keras', way, asked, metrics, _identity(optimizer)
         self.model: Objective = programs.find(
-            None, own, lambda m: Objective(m.graph(way, computation.asked), computation.metrics)
+            None, own, lambda models: Objective(models.graph(way, asked), metrics)
         )
         self.lock = models.lock
         if optimizer is not None:
-            self.model.use(optimizer, **(computation.settings or {}))
+            self.model.use(optimizer, **settings)
         self.names: list[str] = self.model.names
         self.variables = [*models.layer_variables, *(optimizer.variables if optimizer else ())]
         self._before: list[Array] | None = None

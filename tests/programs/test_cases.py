@@ -332,6 +332,35 @@ def test_data_that_raises_in_single_steps_leaves_the_values_of_the_last_step():
     judges.assert_close(seen[-1], course(2)[len(seen)])
 
 
+@pytest.mark.parametrize('jit', [False, True])
+def test_callbacks_hear_of_each_batch_of_a_validation_as_in_keras(jit):
+    class Tests(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.seen = []
+
+        def on_test_batch_begin(self, batch, logs=None):
+            self.seen.append(batch)
+
+        def on_test_batch_end(self, batch, logs=None):
+            self.seen.append((batch, logs['loss']))
+
+    ours, theirs = Tests(), Tests()
+    net = dense(1)
+    plain = judges.copy(net.model)
+    options = dict(epochs=2, batch_size=20)
+    net.train(
+        [X, Y], VALID, algo='sgd', learning_rate=1e-9, validate_every=1, jit=jit,
+        callbacks=[ours], **options,
+    )  # fmt: skip
+    plain.compile(keras.optimizers.SGD(1e-9), judges.LABELS)
+    plain.fit(X, Y, validation_data=tuple(VALID), validation_batch_size=20, callbacks=[theirs],
+              verbose=0, **options)  # fmt: skip
+    assert [np.shape(one) for one in ours.seen] == [np.shape(one) for one in theirs.seen]
+    for one, other in zip(ours.seen, theirs.seen):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
 def test_validation_data_that_raises_leaves_the_values_of_the_last_epoch():
     failing = dense(2)
     valid = InTurn([VALID], 3, RuntimeError('no more'))
@@ -970,6 +999,22 @@ def test_no_rows_are_added_where_a_layer_looks_at_all_of_them(what):
     batches = [[X[:32], targets[:32]], [X[32:], targets[32:]]]
     net.train(InTurn(batches), algo='sgd', learning_rate=0.05, epochs=2, train_batches=2, jit=False)
     plain.fit(X, targets, batch_size=32, epochs=2, shuffle=False, verbose=0)
+    judges.assert_close(judges.values(net), plain.get_weights())
+
+
+@pytest.mark.parametrize('further', [{'monitor_gradients': True}, {'contractive': 1e-9}])
+def test_losses_of_layers_count_once_where_layers_are_run_again(further):
+    entry = keras.layers.ActivityRegularization(l2=0.3)
+    net = kerasnets.Classifier([5, (6, 'tanh'), entry, 3], rng=1)
+    plain = judges.copy(net.model)
+    plain.compile(keras.optimizers.SGD(0.1), judges.LABELS, run_eagerly=True)
+    loss = plain.evaluate(X, Y, batch_size=40, verbose=0)
+    assert net.evaluate([X, Y], batch_size=40, **further)['loss'] == pytest.approx(loss, rel=1e-5)
+    shown, _ = net.train(
+        [X, Y], algo='sgd', learning_rate=0.1, epochs=1, batch_size=40, jit=False, **further
+    )
+    assert shown['loss'] == pytest.approx(loss, rel=1e-5)
+    plain.fit(X, Y, batch_size=40, verbose=0)
     judges.assert_close(judges.values(net), plain.get_weights())
 
 
