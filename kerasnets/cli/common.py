@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import importlib
 import json
 import os
@@ -72,6 +73,74 @@ def reading(function: Any) -> Any:
         function = option(function)
     return function
 
+
+def reading_options(function: Any) -> Any:
+    """Add the options that decide how a table is read; the command gets them as `reading`."""
+
+    @functools.wraps(function)
+    def command(**options: Any) -> Any:
+        from kerasnets.data.notation import Options  # imports pandas
+
+        own = {field: options.pop(field) for field in READING}
+        kinds = dict(own.pop('kinds'))
+        missing = own.pop('missing') or None
+        return function(reading=Options(**own, missing=missing, kinds=kinds), **options)
+
+    for name, keywords in READING.values():
+        command = click.option(*name.split(), **keywords)(command)
+    return command
+
+
+class _Assigned(click.ParamType):  # type: ignore[type-arg]
+    """A name and what is assigned to it, such as ``size=number``."""
+
+    name = 'column=kind'
+
+    def convert(self, value: Any, param: Any, context: Any) -> Any:
+        """Return the name and the value as a tuple."""
+        name, equal, assigned = value.rpartition('=')
+        if not equal or not name:
+            self.fail(f'expected a column and its kind, such as size=number, got {value!r}.')
+        return name, assigned
+
+
+#: Field of `Options` -> names of the option, and keywords of click.
+READING: dict[str, tuple[str, dict[str, Any]]] = {
+    'kinds': (
+        '--as kinds',
+        dict(
+            multiple=True,
+            type=_Assigned(),
+            metavar='COLUMN=KIND',
+            help='Read a column as number, word, date or time, or drop it; may be repeated.',
+        ),
+    ),
+    'missing': (
+        '--missing',
+        dict(
+            multiple=True,
+            metavar='TEXT',
+            help='A mark of a missing value, in place of NA, ?, - and the like; may be repeated.',
+        ),
+    ),
+    'dates': (
+        '--dates',
+        dict(
+            metavar='FORMAT',
+            help='day-first, month-first or a format such as %d.%m.%Y. Default: as they look.',
+        ),
+    ),
+    'thousands': (
+        '--thousands',
+        dict(metavar='CHARACTER', help='Groups digits. Default: as the numbers look.'),
+    ),
+    'decimal': (
+        '--decimal',
+        dict(metavar='CHARACTER', help='Before decimals, . or a comma. Default: as they look.'),
+    ),
+    'encoding': ('--encoding', dict(help='Of the file. Default: UTF-8 where it is valid.')),
+    'separator': ('--separator', dict(help='Of values. Default: as the first lines have it.')),
+}
 
 #: A file that is there, or '-' for standard input.
 INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True)
