@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import dataclasses
 import gzip
 import io
 import re
 import sys
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ['Options', 'Reading', 'Table', 'decoded', 'find_column', 'read']
 
 #: Separators that are looked for, and the rows at the start of a file that are looked at.
-SEPARATORS, HEAD = ',;\t|', 500
+SEPARATORS, HEAD = ',;\t|', 300
 
 #: Different words up to which whole numbers with leading zeros are words.
 CODES = 100
@@ -125,7 +127,7 @@ class Table:
             columns[name], readings[name] = _column(
                 table, name, frame[name], options, known.get(name), comma
             )
-        table.frame = pd.DataFrame(columns, index=frame.index)
+        table.frame = pd.DataFrame(columns, index=frame.index, copy=False)
         table.dropped = tuple(name for name, kind in options.kinds.items() if kind == 'drop')
         return table
 
@@ -144,20 +146,29 @@ class Table:
 
 
 class _Source:
-    """The text of a file below its line of names."""
+    """The content of a file from the row below its line of names, in UTF-8."""
 
-    def __init__(self, body: str, separator: str, line: int) -> None:
-        self.body, self.separator, self.first = body, separator, line
+    def __init__(self, content: bytes, start: int, separator: str, line: int) -> None:
+        self.content, self.start = content, start
+        self.separator, self.first = separator, line
         self.comma = separator == ';'
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the line that each row begins in, and its texts."""
-        reader = csv.reader(_lines(self.body), delimiter=self.separator, skipinitialspace=True)
+        reader = csv.reader(
+            _lines(self.content, self.start), delimiter=self.separator, skipinitialspace=True
+        )
         line = self.first
         for row in reader:
             if row and (len(row) > 1 or row[0].strip()):
                 yield line, [text.strip() for text in row]
             line = self.first + reader.line_num
+
+    def stream(self) -> io.BytesIO:
+        """Return the rows as a file."""
+        stream = io.BytesIO(self.content)
+        stream.seek(self.start)
+        return stream
 
     def line(self, row: int) -> int:
         """Return the line of the file that a row begins in."""
@@ -179,9 +190,10 @@ class _Source:
 
     def even(self, columns: int, rows: int) -> bool:
         """Count the separators at once. False where only `check` can tell."""
-        if '"' not in self.body:  # pandas has refused rows that are too long
-            return self.body.count(self.separator) == rows * (columns - 1)
-        content = np.frombuffer(self.body.encode(), np.uint8)
+        content = np.frombuffer(self.content, np.uint8, offset=self.start)
+        if b'"' not in self.content:  # pandas has refused rows that are too long
+            found = np.count_nonzero(content == ord(self.separator))
+            return bool(found == rows * (columns - 1))
         outside = ~np.logical_xor.accumulate(content == ord('"'))
         ends = np.flatnonzero((content == 10) & outside)
         between = np.flatnonzero((content == ord(self.separator)) & outside)
@@ -211,40 +223,46 @@ def read(
         Naming the line that is wrong.
     """
     options, known, notes = options or Options(), known or {}, []
-    text, encoding = _text(path, options.encoding)
+    content, encoding = _content(path, options.encoding)
     if encoding not in ('utf-8', options.encoding):
         notes.append(f'read as {encoding}, as it is not UTF-8; --encoding decides it')
-    text, line, separator = _start(text, options.separator, notes)
-    if not text:
+    start, line, separator = _start(content, options.separator, notes)
+    if start == len(content):
         raise DataError(f'{path}: the file is empty. Expected a line of names, and rows below it.')
-    if separator is None:
-        separator = _separator(text)
+    separator = separator or _separator(content, start)
     if separator == ' ':  # any number of blanks
-        text = re.sub(r'[ \t]+', '\t', re.sub(r'(?m)^[ \t]+|[ \t]+$', '', text))
-        separator = '\t'
-    header, body, line = _header(text, separator, line)
-    if not body.strip():
+        content = re.sub(
+            rb'[ \t]+', b'\t', re.sub(rb'(?m)^[ \t]+|[ \t]+(?=\r?$)', b'', content[start:])
+        )
+        separator, start = '\t', 0
+    header, start, line = _header(content, start, separator, line)
+    if not content[start : start + 2**20].strip() and not content[start:].strip():
         raise DataError(f'{path}: there is no row below the line of names. Add rows.')
-    source = _Source(body, separator, line)
+    source = _Source(content, start, separator, line)
     names = _names(header, source, path, notes)
     head = [row for (_, row), _ in zip(source.records(), range(HEAD))]
     if any(len(row) != len(names) for row in head):
         source.check(names, path)
-    texts, decimal = _first_look(names, head, options, known, source)
+    types, decimal = _first_look(names, head, options, known, source)
+    marks = set(options.marks).intersection(*(written.marks for written in known.values()))
+    settings = dict(
+        sep=separator,
+        header=None,
+        names=range(len(names)),
+        index_col=False,
+        skipinitialspace=separator.encode() + b' ' in content or b'\n ' in content,
+        keep_default_na=False,
+        na_values=['', *sorted(marks)],
+        decimal=decimal,
+    )
     try:
-        frame = pd.read_csv(
-            io.BytesIO(body.encode()),
-            sep=separator,
-            header=None,
-            names=range(len(names)),
-            index_col=False,
-            skipinitialspace=True,
-            keep_default_na=False,
-            na_values=['', *options.marks],
-            dtype=dict.fromkeys(texts, str),
-            decimal=decimal,
-            low_memory=False,
-        ).set_axis(names, axis=1)
+        try:  # pandas is quick where it need not look for types
+            frame = pd.read_csv(source.stream(), dtype=types, **settings)
+        except ValueError as error:
+            if isinstance(error, pd.errors.ParserError):
+                raise
+            texts = {i: kind for i, kind in types.items() if kind is not float}
+            frame = pd.read_csv(source.stream(), dtype=texts, low_memory=False, **settings)
     except pd.errors.ParserError as error:
         source.check(names, path)
         last = list(source.records())[-1][0]
@@ -252,6 +270,7 @@ def read(
             f'{path}, line {last}: a quotation mark is not closed in the row that begins there '
             f'({error}). Close it, or write it twice inside of quotation marks.'
         ) from None
+    frame = frame.set_axis(names, axis=1)
     if not source.even(len(names), len(frame)):
         source.check(names, path)
     for name in [n for n in names if n.startswith('column ') and n not in known]:
@@ -280,11 +299,11 @@ def decoded(path: Path, encoding: str | None = 'utf-8') -> str:
     DataError
         If it is in another encoding.
     """
-    return _text(path, encoding)[0]
+    return _content(path, encoding)[0].decode()
 
 
-def _text(path: Path, encoding: str | None) -> tuple[str, str]:
-    """The text of a file, and its encoding, which is looked for where it is None."""
+def _content(path: Path, encoding: str | None) -> tuple[bytes, str]:
+    """The content of a file in UTF-8, and its encoding, which is looked for where it is None."""
     try:
         if str(path) == '-':
             content = sys.stdin.buffer.read()
@@ -293,52 +312,56 @@ def _text(path: Path, encoding: str | None) -> tuple[str, str]:
                 content = file.read()
         if content[:2] == b'\x1f\x8b':
             content = gzip.decompress(content)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f'{path}: cannot be read: {error}.') from None
-    for start, name in [(b'\xff\xfe', 'utf-16'), (b'\xfe\xff', 'utf-16')]:
-        encoding = name if encoding is None and content.startswith(start) else encoding
-    guessed = encoding is None
-    encoding = encoding or 'utf-8'
+    guessed, wide = encoding is None, content[:2] in (b'\xff\xfe', b'\xfe\xff')
+    encoding = encoding or ('utf-16' if wide else 'utf-8')
     try:
-        text = content.decode(encoding).removeprefix('\ufeff')
-    except UnicodeDecodeError as error:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        if codecs.lookup(encoding).name == 'utf-8':  # in pieces, which need no memory
+            for at in range(0, len(content) + 1, 2**20):
+                decoder.decode(content[at : at + 2**20], final=at + 2**20 > len(content))
+        else:
+            content = decoder.decode(content, final=True).encode()
+    except UnicodeError as error:
         if not guessed:
             raise DataError(
-                f'{path}: expected text in {encoding}, got other bytes at {error.start} '
-                f'({error.reason}). Say which it is, such as --encoding latin-1.'
+                f'{path}: expected text in {encoding}, got other bytes ({error}). Say which it '
+                'is, such as --encoding latin-1.'
             ) from None
         encoding = 'cp1252'
-        text = content.decode(encoding, errors='replace')
+        content = content.decode(encoding, errors='replace').encode()
     except LookupError:
         raise DataError(f'there is no encoding {encoding!r}. Try utf-8 or latin-1.') from None
-    if '\0' in text:
+    content = content.removeprefix(codecs.BOM_UTF8)
+    if b'\0' in content:
         what = 'a workbook or an archive' if content[:2] == b'PK' else 'no text'
         raise DataError(f'{path}: the file is {what}. Expected CSV: export the table as CSV first.')
-    return text, encoding
+    if b'\n' not in content:  # of an old Macintosh
+        content = content.replace(b'\r', b'\n')
+    return content, encoding
 
 
-def _start(text: str, separator: str | None, notes: list[str]) -> tuple[str, int, str | None]:
-    """The text from the line of names on, that line's number, and the separator if it is named."""
-    if '\r' in text:
-        text = text.replace('\r\n', '\n').replace('\r', '\n')
-    line = 1
-    while text:
-        first, _, rest = text.partition('\n')
-        named = re.fullmatch(r'"?sep=(.)"?\s*', first, re.IGNORECASE)
+def _start(content: bytes, separator: str | None, notes: list[str]) -> tuple[int, int, str | None]:
+    """Where the line of names begins, its number, and the separator if the file names it."""
+    start, line = 0, 1
+    for raw in _lines(content, 0):
+        first = raw.rstrip()
+        named = re.fullmatch(r'"?sep=(.)"?', raw.rstrip('\r\n'), re.IGNORECASE)
         if named:
             separator = separator or named[1]
-        elif first.startswith('#') and rest:
+        elif first.startswith('#') and start + len(raw.encode()) < len(content):
             notes.append(f'line {line} is a comment and left out: {first[:40]!r}')
-        elif first.strip(' \t\ufeff'):
+        elif first.strip():
             break
-        text, line = rest, line + 1
-    return text, line, separator
+        start, line = start + len(raw.encode()), line + 1
+    return start, line, separator
 
 
-def _separator(text: str) -> str:
+def _separator(content: bytes, start: int) -> str:
     """The separator by which the first lines have equally many values; ' ' for any blanks."""
-    lines = [line for line in text[: 2**16].split('\n')[:100] if line.strip()]
-    lines = lines[:-1] if len(text) > 2**16 and len(lines) > 2 else lines
+    lines = [line for line, _ in zip(_lines(content, start), range(100)) if line.strip()]
+    text = ''.join(lines)
     rated = []
     for i, separator in enumerate(SEPARATORS):
         reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
@@ -358,14 +381,13 @@ def _separator(text: str) -> str:
     return next((s for s in SEPARATORS if s not in text), ',')  # one column
 
 
-def _header(text: str, separator: str, line: int) -> tuple[list[str], str, int]:
-    """The names, the text below them, and the number of its first line."""
-    reader = csv.reader(_lines(text), delimiter=separator, skipinitialspace=True)
-    header, end = next(reader), -1
+def _header(content: bytes, start: int, separator: str, line: int) -> tuple[list[str], int, int]:
+    """The names, where the text below them begins, and the number of its first line."""
+    reader = csv.reader(_lines(content, start), delimiter=separator, skipinitialspace=True)
+    header = next(reader)
     for _ in range(reader.line_num):
-        end = text.find('\n', end + 1) % (len(text) + 1)
-    body = text[end + 1 :]
-    return [name.strip().strip('"').strip() for name in header], body, line + reader.line_num
+        start = content.find(b'\n', start) + 1 or len(content)
+    return [name.strip().strip('"').strip() for name in header], start, line + reader.line_num
 
 
 def _names(header: list[str], source: _Source, path: Path, notes: list[str]) -> list[str]:
@@ -388,12 +410,11 @@ def _names(header: list[str], source: _Source, path: Path, notes: list[str]) -> 
     return names
 
 
-def _lines(text: str) -> Iterator[str]:
-    """Yield the lines of a text, without a copy of the whole."""
-    start = 0
-    while start < len(text):
-        end = text.find('\n', start) + 1 or len(text)
-        yield text[start:end]
+def _lines(content: bytes, start: int) -> Iterator[str]:
+    """Yield the lines from a place on, without a copy of the whole."""
+    while start < len(content):
+        end = content.find(b'\n', start) + 1 or len(content)
+        yield content[start:end].decode()
         start = end
 
 
@@ -407,26 +428,36 @@ def _first_look(
     options: Options,
     known: Mapping[str, Notation],
     source: _Source,
-) -> tuple[list[int], str]:
-    """The columns to read as texts, and the decimal character of the others."""
-    texts, commas = [], 0
-    for i, name in enumerate(names):
-        column = [row[i] for row in head if row[i]]
-        kind = options.kinds.get(name)
+) -> tuple[dict[int, Any], str]:
+    """The types that columns seem to have, and the decimal character of most."""
+    columns = [[row[i] for row in head if row[i]] for i in range(len(names))]
+    commas = 0
+    for name, column in zip(names, columns):
         if name in known:
             commas += known[name].decimal == ','
         elif ',' in ''.join(column):
             different = list(dict.fromkeys(column))
-            found = notation.infer(different, np.ones(len(different)), options, kind)
+            counts = np.ones(len(different))
+            found = notation.infer(different, counts, options, options.kinds.get(name))
             commas += found.notation.decimal == ',' and not found.guess
-        codes = any(re.match(r'[-+]?0\d', text) for text in column)
-        flags = {text.lower() for text in column} <= {'true', 'false'}
-        if codes or flags or kind == 'word' or (name in known and known[name].kind == 'word'):
-            texts.append(i)
     decimal = options.decimal or (',' if commas or options.thousands == '.' else '.')
     source.comma |= decimal == ','
-    grouped = {i for i, n in enumerate(names) if n in known and known[n].decimal != decimal}
-    return sorted({*texts, *grouped}), decimal
+    plain, types = re.compile(rf'[-+]?(\d+[{decimal}]?\d*|[{decimal}]\d+)([eE][-+]?\d+)?\s*'), {}
+    for i, (name, column) in enumerate(zip(names, columns)):
+        written = known.get(name)
+        kind = written.kind if written else options.kinds.get(name)
+        column = [text for text in column if text not in options.marks]
+        if (
+            kind != 'word'
+            and (written is None or written.decimal == decimal)
+            and column
+            and all(map(plain.fullmatch, column))
+            and not any(re.match(r'[-+]?0\d', text) for text in column)  # of codes
+        ):
+            types[i] = float
+        else:
+            types[i] = 'category' if 2 * len(set(column)) <= len(column) else object
+    return types, decimal
 
 
 def _column(
@@ -443,10 +474,7 @@ def _column(
         kind = 'word'
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        words = [as_text(value) for value in dtype.categories]
-        if known is None or kind == 'word':
-            return _words(table, series, np.asarray(series.cat.codes), words, options, known)
-        series = series.astype(object)
+        kind = kind or ('word' if table.source is None else None)  # of a user, or of `read`
     elif isinstance(dtype, pd.PeriodDtype):
         series = series.dt.to_timestamp()
     elif pd.api.types.is_timedelta64_dtype(dtype):
@@ -468,7 +496,10 @@ def _column(
             return series, _reading(
                 known or Notation('number', '.' if not comma else ','), series, series
             )
-    codes, different = pd.factorize(series)
+    if isinstance(dtype, pd.CategoricalDtype):
+        codes, different = series.cat.codes.to_numpy(), dtype.categories
+    else:
+        codes, different = pd.factorize(series)
     texts = [as_text(value).strip() for value in different]
     merged = dict.fromkeys(texts)
     if len(merged) < len(texts):
@@ -566,27 +597,26 @@ def _words(
 
 def _reading(known: Notation, column: pd.Series[Any], series: pd.Series[Any]) -> Reading:
     values = column.to_numpy()
-    missing = int(pd.isna(values).sum())
-    example = next((as_text(value) for value in series.dropna().iloc[:1]), '')
-    whole = values.dtype.kind in 'iu'
-    if values.dtype.kind == 'f':
-        finite = values[np.isfinite(values)]
-        whole = bool(finite.size) and bool(
-            (finite[:1000] % 1 == 0).all() and (finite % 1 == 0).all()
-        )
+    if values.dtype.kind in 'iu':
+        return Reading(known, example=as_text(values[0]) if len(values) else '', whole=True)
+    lacking = pd.isna(values)
+    missing, first = int(np.count_nonzero(lacking)), int(np.argmin(lacking)) if len(values) else 0
+    example = as_text(series.iloc[first]) if missing < len(values) else ''
+    whole = values.dtype.kind == 'f' and all(
+        bool((values[:n][~lacking[:n]] % 1 == 0).all()) for n in (100, len(values))
+    )
     return Reading(known, missing, example, whole=whole)
 
 
 def _are_days(series: pd.Series[Any]) -> bool:
-    """Whether whole numbers are all dates such as 20240131."""
-    if (
-        series.dtype.kind != 'i'
-        or not len(series)
-        or not 19000101 <= series.min() <= series.max() <= 21001231
-    ):
+    """Return whether numbers are all dates such as 20240131."""
+    values = series.to_numpy()
+    if values.dtype.kind not in 'iuf' or not 19000101 <= next(iter(values), 0) <= 21001231:
         return False
-    different = series.drop_duplicates()
-    found, _ = notation.days([str(value) for value in different])
+    different = np.unique(values[np.isfinite(values)])
+    if different[0] < 19000101 or different[-1] > 21001231 or (different % 1).any():
+        return False
+    found, _ = notation.days(list(map(as_text, different)))
     return len(different) > 1 and bool(np.isfinite(found).all())
 
 
