@@ -245,12 +245,16 @@ def read(
         source.check(names, path)
     types, decimal = _first_look(names, head, options, known, source)
     marks = set(options.marks).intersection(*(written.marks for written in known.values()))
+    blanks = any(
+        separator + ' ' in text or text[:1] == ' '
+        for text, _ in zip(_lines(content, start), range(HEAD))
+    )
     settings = dict(
         sep=separator,
         header=None,
         names=range(len(names)),
         index_col=False,
-        skipinitialspace=separator.encode() + b' ' in content or b'\n ' in content,
+        skipinitialspace=blanks,
         keep_default_na=False,
         na_values=['', *sorted(marks)],
         decimal=decimal,
