@@ -51,6 +51,8 @@ class Reading:
         What was guessed, and the option that decides it.
     whole : bool
         Whether all values are whole numbers.
+    wrong : str
+        A value that is not written as those of training.
     """
 
     notation: Notation
@@ -59,6 +61,7 @@ class Reading:
     doubt: str = ''
     guess: str = ''
     whole: bool = False
+    wrong: str = ''
 
     @property
     def kind(self) -> str:
@@ -88,6 +91,7 @@ class Table:
     notes: list[str] = dataclasses.field(default_factory=list)
     dropped: tuple[str, ...] = ()
     source: _Source | None = None
+    numbers: Array | None = None  # of rows in the source
 
     @classmethod
     def of(
@@ -131,11 +135,29 @@ class Table:
         table.dropped = tuple(name for name, kind in options.kinds.items() if kind == 'drop')
         return table
 
+    def check(self, name: str) -> None:
+        """Refuse a column with a value that is not written as those of training.
+
+        Raises
+        ------
+        DataError
+        """
+        find_column(self.frame, name)
+        if self.readings[name].wrong:
+            raise DataError(self.readings[name].wrong)
+
+    def take(self, rows: Array) -> Table:
+        """Return some rows, by their numbers."""
+        kept = self.frame.iloc[rows].reset_index(drop=True)
+        numbers = np.arange(len(self)) if self.numbers is None else self.numbers
+        return dataclasses.replace(self, frame=kept, numbers=numbers[rows])
+
     def __len__(self) -> int:
         return len(self.frame)
 
     def where(self, row: int) -> str:
         """Return the place of a row: its line in a file, else its number from 0."""
+        row = row if self.numbers is None else int(self.numbers[row])
         return f'row {row}' if self.source is None else f'line {self.source.line(row)}'
 
     def rows(self) -> Iterator[list[str]]:
@@ -556,27 +578,22 @@ def _values(known: Notation, values: Array) -> pd.Series[Any]:
 def _as_known(
     table: Table, name: str, codes: Array, texts: list[str], options: Options, known: Notation
 ) -> tuple[pd.Series[Any], Reading]:
-    """A column read by a known notation.
-
-    Raises
-    ------
-    DataError
-        Naming the value that is not written so.
-    """
+    """A column read by a known notation."""
     marks = {*(options.missing or known.marks), ''}
     known = dataclasses.replace(
         known, decimal=options.decimal or known.decimal, dates=options.dates or known.dates
     )
     values = known.read(['' if text in marks else text for text in texts])
-    wrong = [i for i, text in enumerate(texts) if text not in marks and not np.isfinite(values[i])]
-    if wrong:
-        place = table.where(int(np.argmax(codes == wrong[0])))
-        raise DataError(
-            f'column {name!r}, {place}: expected a {known.kind} as in training, got '
-            f'{texts[wrong[0]]!r}. Correct it, or say --missing {texts[wrong[0]]!r}.'
-        )
+    rest = [i for i, text in enumerate(texts) if text not in marks and not np.isfinite(values[i])]
     column = _values(known, np.append(values, np.nan)[codes])
-    return column, _reading(known, column, column)
+    reading, fault = _reading(known, column, column), ''
+    if rest:
+        text, place = texts[rest[0]], table.where(int(np.argmax(codes == rest[0])))
+        fault = (
+            f'column {name!r}, {place}: expected a {known.kind} as in training, got {text!r}. '
+            f'Correct it, or say --missing {text!r}.'
+        )
+    return column, dataclasses.replace(reading, wrong=fault)
 
 
 def _words(
