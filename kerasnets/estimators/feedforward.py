@@ -206,7 +206,7 @@ class NetRegressor(base.MultiOutputMixin, base.RegressorMixin, Estimator):
         else:
             changes['continue_'] = True
             self.net_.set_loss(self.loss or 'mse', weighted=weights is not None)
-        data = [X, y] if weights is None else [X, y, weights[:, None]]
+        data = [X, y] if weights is None else [X, y, np.broadcast_to(weights[:, None], y.shape)]
         return self._train(data, **changes)
 
 
@@ -258,7 +258,7 @@ class NetAutoencoder(base.ClassNamePrefixFeaturesOutMixin, base.TransformerMixin
             self._build((X.shape[1],) * 2, weights is not None)
         elif weights is not None or self.net_.losses[0].weighted:
             self.net_.set_loss(self.loss or 'mse', target='in:out', weighted=weights is not None)
-        data = [X] if weights is None else [X, weights[:, None].astype('f')]
+        data = [X] if weights is None else [X, np.broadcast_to(weights[:, None], X.shape)]
         self._train(data, continue_=again or None, **changes)
         layer = self.net_.layers[self._place()]
         self._n_features_out = layer.output.shape[-1]
