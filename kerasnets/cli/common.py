@@ -179,6 +179,31 @@ def check_output(path: Any) -> None:
         )
 
 
+def report_writer(path: str) -> Callable[[Any, Any], None]:
+    """Return a function that writes a report about a network and a table, after checking the path.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    target = pathlib.Path(path)
+    if target.suffix != '.html' or not target.parent.is_dir():
+        raise ConfigurationError(
+            f'--report: expected a file ending in .html in a folder that exists, got {path!r}.'
+        )
+    try:
+        plots = importlib.import_module('kerasnets.plots')
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"a report needs matplotlib ({error}). pip install 'kerasnets[plots]'."
+        ) from None
+
+    def write(net: Any, table: Any) -> None:
+        plots.report(net, table, path=path)
+
+    return write
+
+
 def fit(net: Any, data: Any, valid: Any, options: Any, **more: Any) -> Any:
     """Train a network, save it, and return the results as a dict."""
     given = {

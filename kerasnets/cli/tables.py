@@ -102,7 +102,10 @@ def train(
             err=True,
         )
     if draw is not None:
-        draw(net, table.take(held) if len(held) else table)
+        shown = table.take(held) if len(held) else table
+        which = 'that were held out' if len(held) else 'of training, as none was held out'
+        shown.notes = [*table.notes, f'scores are of the {len(shown):,} rows {which}']
+        draw(net, shown)
 
 
 def _of_classes(columns: Columns) -> bool:
