@@ -258,6 +258,9 @@ p{margin:.4rem 0;max-width:45rem}.dim{color:var(--dim)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:600}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+@media(max-width:40rem){.read tr:first-child{display:none}.read th,.read td{display:block;border:0;
+padding:.1rem 0}.read tr{display:block;padding:.5rem 0;border-bottom:1px solid var(--line)}
+.read td::before{content:attr(data-key) ': ';color:var(--dim)}}
 table.matrix{width:auto}.matrix td{text-align:right;background:rgba(var(--cell),var(--v,0))}
 svg{width:100%;height:auto;display:block}svg text{font-family:inherit!important}
 .bars{display:grid;grid-template-columns:minmax(5rem,auto) 1fr 4rem;gap:.3rem .6rem;
@@ -469,7 +472,7 @@ def _matrix(y: Array, found: Array, words: list[Any]) -> str:
     for i, name in zip(order, names):
         counts = [int(((y == i) & (found == j)).sum()) for j in order]
         total = max(1, int((y == i).sum()))
-        cells = ''.join(f'<td style="--v:{0.85 * n / total:.2f}">{n:,}</td>' for n in counts)
+        cells = ''.join(f'<td style="--v:{0.5 * n / total:.2f}">{n:,}</td>' for n in counts)
         rows.append(f'<tr><th>{name}</th>{cells}</tr>')
     left = f'<p class="dim">The 12 most frequent of {len(words)} classes.</p>'
     head = ''.join(f'<th class="n">{name}</th>' for name in names)
@@ -502,7 +505,7 @@ def _bars(drops: dict[str, float]) -> str:
     most = max([*drops.values(), 1e-12])
     rows = [
         f'<span>{html.escape(name)}</span><div><i style="width:{100 * max(0, drop) / most:.1f}%">'
-        f'</i></div><em>{drop:.3f}</em>'
+        f'</i></div><em>{round(drop, 3) + 0.0:.3f}</em>'
         for name, drop in list(drops.items())[:20]
     ]
     left = f'<p class="dim">The first 20 of {len(drops)} columns.</p>' if len(drops) > 20 else ''
@@ -515,11 +518,12 @@ def _readings(read: dict[str, dict[str, Any]]) -> str:
     head = ''.join(f'<th>{key}</th>' for key in keys)
     rows = ''.join(
         f'<tr><th>{html.escape(name)}</th>'
-        + ''.join(f'<td>{html.escape(str(row[key]))}</td>' for key in keys)
+        + ''.join(f'<td data-key="{k}">{html.escape(str(row[k]))}</td>' for k in keys)
         + '</tr>'
         for name, row in read.items()
     )
-    return f'<div class="scroll"><table><tr><th>column</th>{head}</tr>{rows}</table></div>'
+    table = f'<table class="read"><tr><th>column</th>{head}</tr>{rows}</table>'
+    return f'<div class="scroll">{table}</div>'
 
 
 def _tiles(values: Array, shape: tuple[int, ...], columns: int | None) -> Array:

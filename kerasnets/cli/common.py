@@ -89,8 +89,7 @@ def reading_options(function: Any) -> Any:
 
         own = {field: options.pop(field) for field in READING}
         kinds = dict(own.pop('kinds'))
-        missing = own.pop('missing') or None
-        return function(reading=Options(**own, missing=missing, kinds=kinds), **options)
+        return function(reading=Options(**own, kinds=kinds), **options)
 
     for name, keywords in READING.values():
         command = click.option(*name.split(), **keywords)(command)
@@ -126,7 +125,7 @@ READING: dict[str, tuple[str, dict[str, Any]]] = {
         dict(
             multiple=True,
             metavar='TEXT',
-            help='A mark of a missing value, in place of NA, ?, - and the like; may be repeated.',
+            help='A mark of a missing value, beside NA, ?, - and the like; may be repeated.',
         ),
     ),
     'dates': (

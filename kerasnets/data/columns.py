@@ -193,24 +193,28 @@ class Column:
         missing = 0 if self.gaps else int(values.isna().sum())
         return f'{missing} missing values, of which training had none' if missing else ''
 
-    def about(self) -> str:
-        """Return how the column is read, in a few words."""
+    def about(self, values: pd.Series[Any] | None = None) -> str:
+        """Return how the column is read, in a few words, with the range of some values."""
         if self.words is not None:
             words = [word for word in self.words if word]
             if {word.lower() for word in words} == {'true', 'false'}:
                 return 'booleans'
             shown = ', '.join(words[:4]) + (', …' if len(words) > 4 else '')
             return f'{len(words)} words: {shown}'
-        low, high = (
-            self.notation.write(np.array([self.center + s * self.scale]))[0] for s in (-1, 1)
+        kind, unit = self.notation.kind, self.notation.unit and f' {self.notation.unit}'
+        comma = (
+            ', with a decimal comma' if self.notation.decimal == ',' and kind == 'number' else ''
         )
-        if self.notation.kind == 'number':
-            middle = self.notation.write(np.array([self.center]))[0]
-            unit = self.notation.unit and f' {self.notation.unit}'
-            comma = ', with a decimal comma' if self.notation.decimal == ',' else ''
-            return f'numbers around {middle}{unit}{comma}'
-        order = self.notation.dates and f' ({self.notation.dates})'
-        return f'{self.notation.kind}s around {low} to {high}{order}'
+        order = f' ({self.notation.dates})' if self.notation.dates else ''
+        if values is None or not values.notna().any():
+            shown = f'around {self._shown(self.center)}'
+        else:
+            numbers = as_numbers(values)
+            shown = ' to '.join(self._shown(f(numbers)) for f in (np.nanmin, np.nanmax))
+        return f'{kind}s, {shown}{unit}{comma}{order}'
+
+    def _shown(self, value: float) -> str:
+        return self.notation.write(np.array([value]), 'day' not in self.cycles)[0]
 
     def becomes(self) -> str:
         """Return what the column becomes for a network, in a few words."""
@@ -409,9 +413,9 @@ class Columns:
         for name, reading in table.readings.items():
             row = {'missing': reading.missing, 'example': reading.example}
             if column := every.get(name):
-                row |= {'read as': column.about(), 'becomes': column.becomes()}
+                row |= {'read as': column.about(table.frame[name]), 'becomes': column.becomes()}
             elif self.target is not None and name == self.target.name:
-                row |= {'read as': self.target.about(), 'becomes': 'the target'}
+                row |= {'read as': self.target.about(table.frame[name]), 'becomes': 'the target'}
             else:
                 why = f': it has {reasons[name]}' if name in reasons else ''
                 row |= {'read as': f'{reading.kind}s', 'becomes': f'left out{why}'}

@@ -545,11 +545,13 @@ def _column(
         at = min(found.wrong, key=lambda i: int(np.argmax(codes == i)))
         place = table.where(int(np.argmax(codes == at)))
         wrong, given = int(counts[list(found.wrong)].sum()), _given(counts, texts, options, found)
+        what, mark = repr(texts[at]), f'--missing {texts[at]!r}'
         doubt = (
-            f'{given - wrong} of {given} are {found.almost}, but {texts[at]!r} in {place}'
+            f'{given - wrong:,} of {given:,} are {found.almost}, but {what} in {place}; '
+            f'--as {name}={found.almost[:-1]} or {mark} takes it as missing'
             if found.values is None
-            else f'{wrong} values are no {found.notation.kind}s and are missing, such as '
-            f'{texts[at]!r} in {place}'
+            else f'{given - wrong:,} of {given:,} are {found.notation.kind}s; the others, such as '
+            f'{what} in {place}, are taken as missing'
         )
     if found.values is None:
         column, reading = _words(table, series, codes, texts, options, known)
@@ -579,7 +581,7 @@ def _as_known(
     table: Table, name: str, codes: Array, texts: list[str], options: Options, known: Notation
 ) -> tuple[pd.Series[Any], Reading]:
     """A column read by a known notation."""
-    marks = {*(options.missing or known.marks), ''}
+    marks = {'', *known.marks, *options.missing}
     known = dataclasses.replace(
         known, decimal=options.decimal or known.decimal, dates=options.dates or known.dates
     )
@@ -605,7 +607,7 @@ def _words(
     known: Notation | None,
 ) -> tuple[pd.Series[Any], Reading]:
     """A column of categories; marks of a missing value are missing."""
-    marks = {'', *(known.marks if known and options.missing is None else options.marks)}
+    marks = {'', *(known.marks if known else options.marks), *options.missing}
     keep = [text for text in dict.fromkeys(texts) if text not in marks]
     if len(keep) < len(texts):
         place = {text: i for i, text in enumerate(keep)}
