@@ -28,8 +28,7 @@ MARKS = tuple(
 
 #: Further marks among numbers and dates. In a column of words each of them is a word.
 NUMBER_MARKS = tuple(
-    'None none NONE - -- --- – — . .. ... * x X missing Missing MISSING unknown Unknown '
-    'UNKNOWN'.split()
+    'None none NONE - -- --- – — . .. ... * missing Missing MISSING unknown Unknown UNKNOWN'.split()
 )
 
 #: Words for the two orders of a date such as 03/04/2024.

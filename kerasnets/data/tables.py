@@ -626,7 +626,8 @@ def _reading(known: Notation, column: pd.Series[Any], series: pd.Series[Any]) ->
     missing, first = int(np.count_nonzero(lacking)), int(np.argmin(lacking)) if len(values) else 0
     example = as_text(series.iloc[first]) if missing < len(values) else ''
     whole = values.dtype.kind == 'f' and all(
-        bool((values[:n][~lacking[:n]] % 1 == 0).all()) for n in (100, len(values))
+        bool((np.trunc(some) == some).all())
+        for some in (values[:100][~lacking[:100]], values[~lacking])
     )
     return Reading(known, missing, example, whole=whole)
 
