@@ -154,23 +154,19 @@ def _complete(table: Table, target: str, strict: bool) -> Table:
 
 
 def _show(table: Table, columns: Columns, as_json: bool, dry_run: bool) -> None:
-    """Print how each column is read: to standard output if nothing else is."""
+    """Print how each column is read: to standard output if nothing else is printed."""
     rows = columns.report(table)
-    notes = [*table.notes, *columns.notes]
+    console = Console(stderr=not dry_run or as_json)
     if as_json and dry_run:
-        click.echo(json.dumps({**rows, '': {'notes': notes}} if notes else rows))
-        return
-    shown = Shown('column', 'read as', 'missing', 'example', 'becomes')
-    for name, row in rows.items():
-        shown.add_row(
-            *map(_plain, (name, row['read as'], row['missing'], row['example'], row['becomes']))
-        )
-    console = Console(stderr=not dry_run)
-    console.print(shown)
-    for row in [row for row in rows.values() if row['note']]:
-        console.print(_plain(f'Note: {row["note"]}.'), soft_wrap=True)
-    for note in notes:
-        console.print(_plain(f'Note: {note}.'), soft_wrap=True)
+        click.echo(json.dumps(rows))
+    else:
+        shown = Shown('column', *(key for key in next(iter(rows.values())) if key != 'note'))
+        for name, row in rows.items():
+            shown.add_row(*map(_plain, (name, *(row[key] for key in row if key != 'note'))))
+        console.print(shown)
+    for note in [*(row['note'] for row in rows.values()), *table.notes, *columns.notes]:
+        if note:
+            console.print(_plain(f'Note: {note}.'), soft_wrap=True)
 
 
 def _plain(value: Any) -> Any:

@@ -411,16 +411,21 @@ class Columns:
         every = {column.name: column for column in self.columns}
         reasons, rows = dict(self.left_out), {}
         for name, reading in table.readings.items():
-            row = {'missing': reading.missing, 'example': reading.example}
             if column := every.get(name):
-                row |= {'read as': column.about(table.frame[name]), 'becomes': column.becomes()}
+                how, becomes = column.about(table.frame[name]), column.becomes()
             elif self.target is not None and name == self.target.name:
-                row |= {'read as': self.target.about(table.frame[name]), 'becomes': 'the target'}
+                how, becomes = self.target.about(table.frame[name]), 'the target'
             else:
                 why = f': it has {reasons[name]}' if name in reasons else ''
-                row |= {'read as': f'{reading.kind}s', 'becomes': f'left out{why}'}
-            said = [text for text in (reading.doubt, reading.guess) if text]
-            rows[name] = {**row, 'note': f'column {name!r}: {"; ".join(said)}' if said else ''}
+                how, becomes = f'{reading.kind}s', f'left out{why}'
+            said = '; '.join(filter(None, (reading.doubt, reading.guess)))
+            rows[name] = {
+                'read as': how,
+                'missing': reading.missing,
+                'example': reading.example,
+                'becomes': becomes,
+                'note': said and f'column {name!r}: {said}',
+            }
         return rows
 
     def table(self, data: Table | pd.DataFrame) -> Table:

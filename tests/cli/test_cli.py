@@ -198,7 +198,7 @@ def test_what_a_table_holds_is_said_before_training(tmp_path):
     assert not (tmp_path / 'm.keras').exists()
     held = '--dry-run', '--json'
     found = json.loads(run('train', data, '--target', 'kind', '-o', tmp_path / 'm.keras', *held))
-    assert list(found) == ['size', 'colour', 'price', 'kind']
+    assert list(found) == ['size', 'colour', 'kind', 'price']
 
 
 def test_what_training_never_saw_is_said(tmp_path):
