@@ -89,7 +89,11 @@ class Inputs:
 
     def _table(self, target: Column | None) -> Columns | None:
         """Return the encoding for the file of a network, with what it predicts."""
-        return self.columns_ and dataclasses.replace(self.columns_, target=target)
+        if self.columns_ is None:
+            return None
+        if target is not None and target.name in self.columns_.notations:
+            target = dataclasses.replace(target, name=f'target {target.name}')
+        return dataclasses.replace(self.columns_, target=target)
 
 
 def _frame(X: Data) -> pd.DataFrame | None:
