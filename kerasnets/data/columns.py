@@ -567,7 +567,10 @@ def _useless(name: str, values: pd.Series[Any], reading: Reading) -> str:
     ordered = np.sort(numbers)
     if (np.diff(ordered) == 0).any():
         return ''
-    counted = low in (0, 1) and high - low == len(numbers) - 1
+    counted = low in (0, 1) and (
+        high - low == len(numbers) - 1
+        or (high - low < 2 * len(numbers) and bool((numbers == ordered).all()))  # rows were removed
+    )
     return NUMBERED if counted or _IDENTIFIER.fullmatch(name) else ''
 
 

@@ -179,7 +179,7 @@ def test_several_labels_that_are_refused():
 @pytest.mark.slow
 def test_scikit_learns_checks_of_several_labels():
     done = check_estimator(NetClassifier([8], **WELL), on_fail=None, on_skip=None)
-    named = [one for one in done if 'multioutput' in one['check_name']]
+    named = [one for one in done if 'multilabel' in one['check_name']]
     assert named
     assert all(one['status'] == 'passed' for one in named), named
 
