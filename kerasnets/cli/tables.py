@@ -66,7 +66,7 @@ def train(
     """
     if not dry_run:
         if options['output'] is None:
-            raise click.UsageError("Missing option '-o' / '--output', the model file.")
+            raise click.MissingParameter(param_hint="'-o' / '--output'", param_type='option')
         common.check_output(options['output'])
     draw = None if report is None or dry_run else common.report_writer(report)
     whole = _read(data, target, classes, reading)
@@ -147,7 +147,7 @@ def _complete(table: Table, target: str, strict: bool) -> Table:
     place = table.where(int(np.argmax(lacking)))
     what = f'{lacking.sum():,} of {len(table):,} rows have no {target!r}, such as {place}'
     if strict:
-        raise DataError(f'{what}. Fill them in, or leave out --strict to train without them.')
+        raise DataError(f'{what}. Fix those rows, or leave out --strict to train without them.')
     kept = table.take(np.flatnonzero(~lacking))
     kept.notes = [*table.notes, f'{what}, and are left out; --strict refuses them']
     return kept

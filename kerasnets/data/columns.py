@@ -580,7 +580,7 @@ def _target(table: Table, name: str, classes: bool | None, notes: list[str]) -> 
     numeric = not isinstance(values.dtype, pd.CategoricalDtype)
     few = classes
     if values.isna().all():
-        raise DataError(f'column {name!r}, the target, holds no value. Predict another column.')
+        raise DataError(f'column {name!r}, the target, holds no value. Choose another column.')
     if numeric and classes is None:
         different = len(values.unique())
         few = reading.kind == 'number' and reading.whole and different <= FEW
@@ -603,12 +603,12 @@ def _target(table: Table, name: str, classes: bool | None, notes: list[str]) -> 
             row = int(np.argmin(np.isfinite(numbers)))
             raise DataError(
                 f'column {name!r}, {table.where(row)}: expected a finite number, got '
-                f'{numbers[row]}. Correct it or remove the row.'
+                f'{numbers[row]}. Fix it or remove the row.'
             )
         if numbers.min() == numbers.max():
             raise DataError(
                 f'column {name!r}, the target, holds one value, {as_text(numbers[0])}. '
-                'There is nothing to learn: predict another column.'
+                'There is nothing to learn. Choose another column.'
             )
         with np.errstate(over='ignore'):
             center, scale = float(numbers.mean()), float(numbers.std())
@@ -616,7 +616,7 @@ def _target(table: Table, name: str, classes: bool | None, notes: list[str]) -> 
             row = int(np.argmax(np.abs(numbers)))
             raise DataError(
                 f'column {name!r}, {table.where(row)}: {numbers[row]:g} is too far from the other '
-                'values. Correct it or remove the row.'
+                'values. Fix it or remove the row.'
             )
         cycles = ('day',) if reading.kind == 'date' and (numbers % 1 > 0).any() else ()
         return Column(name, reading.notation, center=center, scale=scale, cycles=cycles)
@@ -627,7 +627,7 @@ def _target(table: Table, name: str, classes: bool | None, notes: list[str]) -> 
     if len(texts) < 2:
         raise DataError(
             f'column {name!r}, the target, holds one class only, {texts[0]!r}. There is nothing '
-            'to learn: add rows of another class, or predict another column.'
+            'to learn. Add rows of another class, or choose another column.'
         )
     if len(texts) > WORDS and not classes:
         why = f' ({reading.doubt})' if reading.doubt else ''

@@ -115,7 +115,9 @@ class Table:
         """
         names = [str(name) for name in frame.columns]
         if len(set(names)) < len(names):
-            raise DataError(f'two columns have the name {_twice(names)!r}. Rename one of them.')
+            raise DataError(
+                f'two columns have the name {_twice(names)!r}. Give one of them another name.'
+            )
         return cls._typed(frame.set_axis(names, axis=1), options or Options(), known or {}, None)
 
     @classmethod
@@ -163,7 +165,7 @@ class Table:
     def rows(self) -> Iterator[list[str]]:
         """Yield the texts of each row of the file, as they stand there."""
         if self.source is None:
-            raise DataError('the table is not of a file. Use table.frame.')
+            raise DataError('the table has no file. Use table.frame.')
         return (row for _, row in self.source.records())
 
 
@@ -250,7 +252,9 @@ def read(
         notes.append(f'read as {encoding}, as it is not UTF-8; --encoding decides it')
     start, line, separator = _start(content, options.separator, notes)
     if start == len(content):
-        raise DataError(f'{path}: the file is empty. Expected a line of names, and rows below it.')
+        raise DataError(
+            f'{path}: expected a line of names and rows below it, but the file is empty.'
+        )
     separator = separator or _separator(content, start)
     if separator == ' ':  # any number of blanks
         content = re.sub(
@@ -339,7 +343,7 @@ def _content(path: Path, encoding: str | None) -> tuple[bytes, str]:
         if content[:2] == b'\x1f\x8b':
             content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f'{path}: cannot be read: {error}.') from None
+        raise DataError(f'{path}: expected a file that can be read: {error}.') from None
     guessed, wide = encoding is None, content[:2] in (b'\xff\xfe', b'\xfe\xff')
     encoding = encoding or ('utf-16' if wide else 'utf-8')
     try:
@@ -362,7 +366,9 @@ def _content(path: Path, encoding: str | None) -> tuple[bytes, str]:
     content = content.removeprefix(codecs.BOM_UTF8)
     if b'\0' in content:
         what = 'a workbook or an archive' if content[:2] == b'PK' else 'no text'
-        raise DataError(f'{path}: the file is {what}. Expected CSV: export the table as CSV first.')
+        raise DataError(
+            f'{path}: expected CSV, but the file is {what}. Export the table as CSV first.'
+        )
     if b'\n' not in content:  # of an old Macintosh
         content = content.replace(b'\r', b'\n')
     return content, encoding
@@ -424,8 +430,8 @@ def _names(header: list[str], source: _Source, path: Path, notes: list[str]) -> 
     names = [name or f'column {i + 1}' for i, name in enumerate(header)]
     if (twice := _twice(names)) is not None:
         raise DataError(
-            f'{path}, line {source.first - 1}: the name {twice!r} is there twice. Rename one of '
-            'the columns.'
+            f'{path}, line {source.first - 1}: the name {twice!r} is there twice. Give one of '
+            'the columns another name.'
         )
     plain = np.isfinite(notation.numbers(header, '.')[0])
     if plain.all():
@@ -593,7 +599,7 @@ def _as_known(
         text, place = texts[rest[0]], table.where(int(np.argmax(codes == rest[0])))
         fault = (
             f'column {name!r}, {place}: expected a {known.kind} as in training, got {text!r}. '
-            f'Correct it, or say --missing {text!r}.'
+            f'Fix it, or say --missing {text!r}.'
         )
     return column, dataclasses.replace(reading, wrong=fault)
 

@@ -106,7 +106,7 @@ def test_rows_without_a_target_are_left_out_and_said(target, tmp_path):
     assert '' not in (kerasnets.load(model).table.target.words or ())
     done = call('train', path, '--target', target, '-o', model, '--strict', *QUICK)
     assert done.exit_code == 1
-    assert 'such as line 6. Fill them in, or leave out --strict' in done.output
+    assert 'such as line 6. Fix those rows, or leave out --strict' in done.output
     done = run('predict', model, path)
     assert 'score of 118 rows with a target: ' in done.stderr
     assert len(done.stdout.splitlines()) == 121

@@ -73,8 +73,8 @@ def file(tmp_path, content):
         ('a,b\n1,2\n1\n3,4\n', 'line 3: expected 2 values.* got 1'),
         ('a,b\n"x\ny",2\n1\n', 'line 4: expected 2 values.* got 1'),
         ('a,b\n1,"2\n3,4\n5,6\n', 'line 2: a quotation mark is not closed'),
-        (b'PK\x03\x04\0\0', 'export the table as CSV'),
-        (b'a,b\n1,\0\n', 'no text'),
+        (b'PK\x03\x04\0\0', 'Export the table as CSV'),
+        (b'a,b\n1,\0\n', 'the file is no text'),
     ],
 )
 def test_each_fault_has_its_message(content, says, tmp_path):
@@ -145,7 +145,7 @@ def test_encodings_and_archives(tmp_path):
         read(path, Options(encoding='utf-9'))
     assert list(read(path, Options(encoding='latin-1')).readings) == ['é', 'b']
     assert len(read(file(tmp_path, gzip.compress(b'a,b\n1,2\n')))) == 1
-    with pytest.raises(DataError, match='cannot be read'):
+    with pytest.raises(DataError, match='expected a file that can be read'):
         read(tmp_path)
 
 
