@@ -692,3 +692,43 @@ def test_the_one_input_of_a_layer_of_its_own_is_a_tensor():
     found = net.feed_forward(x)
     np.testing.assert_allclose(found['s:pre'], -x, atol=1e-6)
     np.testing.assert_allclose(found['s:out'], np.tanh(x[:, ::-1] * 2 + bias), atol=1e-6)
+
+
+def test_momentum_of_any_algorithm_warns_once_and_changes_nothing():
+    """theanets' trainer took both keywords for all algorithms."""
+    x, y = np.eye(4, dtype='f'), np.array([0, 1, 2, 0])
+    options = {'algo': 'adam', 'epochs': 2, 'jit': False}
+    plain = theanets.Classifier([4, 5, 3]).train([x, y], **options)
+    words._warned.discard('momentum')
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter('always')
+        for _ in range(2):
+            net = theanets.Classifier([4, 5, 3])
+            assert net.train([x, y], momentum=0.9, nesterov=True, **options) == plain
+    assert sum("'momentum' changes nothing" in str(one.message) for one in seen) == 1
+
+
+def test_experiment_of_the_module_main():
+    assert theanets.main.Experiment is theanets.Experiment
+
+
+def test_sizes_that_are_arrays_without_axes():
+    layers = [np.array(4), (np.array(5), 'tanh'), {'size': np.array(3)}]
+    net = theanets.Classifier(layers)
+    assert [layer.output.shape[-1] for layer in net.model.layers] == [5, 3]
+    assert net.predict(np.eye(4)).shape == (4,)
+
+
+def test_a_classifier_with_a_linear_output_trains():
+    """theanets' cross-entropy takes the logarithm of outputs clipped to 1e-8 and 1."""
+    x, y = np.eye(4, dtype='f'), np.array([0, 1, 2, 0])
+    with pytest.warns(UserWarning, match="activation 'linear', so its outputs are no prob"):
+        net = theanets.Classifier([4, 5, 3], output_activation='linear')
+    outputs = np.clip(net.predict_proba(x), 1e-8, 1)
+    expected = -np.log(outputs[range(4), y]).mean()
+    assert net.evaluate([x, y])['loss'] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_layer_that_was_built_alone():
+    layer = theanets.Layer.build('rnn', size=4)
+    assert (layer.output_shape, layer.activation, layer.size) == ((4,), 'relu', 4)
