@@ -25,6 +25,7 @@ setup(
         'h5py>=3.14',  # older ones crash on some damaged files
         'rich>=13',
         'click>=8.2',
+        'platformdirs>=4',
         'wrapt>=1.15',
         'pandas>=2.1',
     ],

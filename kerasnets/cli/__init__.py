@@ -13,7 +13,8 @@ import click
 
 import kerasnets
 from kerasnets.cli import files, forecasts, tables, texts
-from kerasnets.errors import KerasnetsError
+from kerasnets.compilation import enable_compilation_cache
+from kerasnets.errors import ConfigurationError, FileError, KerasnetsError
 
 # TensorFlow speaks of its insides on standard error, in the midst of what is written there.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
@@ -36,6 +37,14 @@ class _Group(click.Group):
 @click.version_option(kerasnets.__version__)
 def main() -> None:
     """Neural networks as lists of layers, on Keras."""
+    if 'keras' in sys.modules:  # a program that calls this has its own settings
+        return
+    try:
+        enable_compilation_cache()
+    except ConfigurationError:
+        return  # a backend that compiles nothing
+    except FileError as error:
+        click.echo(f'{error} What is compiled is not kept.', err=True)
 
 
 for command in (
