@@ -8,15 +8,18 @@ layer where they have parameters to learn: ``prelu``, ``lgrelu``, ``elu`` and ``
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
 from kerasnets.errors import ConfigurationError, suggest
 from kerasnets.spellings import translate
-from kerasnets.typing import Data, Tensor
+from kerasnets.typing import Data, Shape, Tensor, TensorFunction
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer
 
 #: theanets' name -> Keras' own.
 STOCK = {'logistic': 'sigmoid', 'rect:max': 'relu'}
@@ -120,7 +123,7 @@ class LearnedActivation(keras.layers.Layer):
             )
         self.parameters, self.function = LEARNED[name]
 
-    def build(self, shape: Any) -> None:
+    def build(self, shape: Shape) -> None:
         shape = (shape[-1], self.pieces) if self.pieces else (shape[-1],)
         for name, start in self.parameters.items():
             initializer = keras.initializers.Constant(start)
@@ -135,7 +138,7 @@ class LearnedActivation(keras.layers.Layer):
         return {**super().get_config(), 'kind': self.kind}
 
 
-def learned(layer: Any) -> dict[str, Any]:
+def learned(layer: KerasLayer) -> dict[str, Any]:
     """Name -> variable of the parameters that a layer's activation learns."""
     activation = getattr(getattr(layer, 'cell', layer), 'activation', None)
     if not isinstance(activation, LearnedActivation):
@@ -187,7 +190,7 @@ class Activation:
         return cls(**config)
 
 
-def _function(name: str, also: Any = ()) -> Any:
+def _function(name: str, also: Iterable[str] = ()) -> Any:
     if name in OWN:
         return OWN[name]
     if name.partition(':')[0] in LEARNED:
@@ -203,7 +206,7 @@ def _function(name: str, also: Any = ()) -> Any:
     return keras.activations.get(STOCK.get(name, name))
 
 
-def get(activation: str, also: Any = ()) -> Any:
+def get(activation: str | TensorFunction | None, also: Iterable[str] = ()) -> str | TensorFunction:
     """Return the activation to pass to a Keras layer for one of theanets' names.
 
     Parameters

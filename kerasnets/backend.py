@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from kerasnets import keras_facts
 from kerasnets.errors import ConfigurationError
+from kerasnets.typing import Shape, Tensor, Tensors
+
+if TYPE_CHECKING:
+    from kerasnets.typing import Variable
 
 _under_xla = contextvars.ContextVar('under_xla', default=False)
 
 
-def under_xla() -> Any:
+def under_xla() -> bool:
     """Return whether the code that runs now is compiled by XLA."""
     return keras.backend.backend() == 'jax' or _under_xla.get()
 
@@ -40,7 +44,12 @@ def for_xla(compiled: bool = True) -> Iterator[Any]:
         _under_xla.reset(token)
 
 
-def compiled(function: Any, variables: Any, signature: Any = None, xla: bool = True) -> Any:
+def compiled(
+    function: Callable[..., Any],
+    variables: Sequence[Variable],
+    signature: Any = None,
+    xla: bool = True,
+) -> Any:
     """Compile a function written in `keras.ops`.
 
     Parameters
@@ -63,7 +72,7 @@ def compiled(function: Any, variables: Any, signature: Any = None, xla: bool = T
     """
     backend = keras.backend.backend()
 
-    def stateless(values: Any, *args: Any) -> Any:
+    def stateless(values: Tensors, *args: Any) -> Any:
         with keras.StatelessScope(state_mapping=list(zip(variables, values))):
             return function(*args)
 
@@ -74,7 +83,7 @@ def compiled(function: Any, variables: Any, signature: Any = None, xla: bool = T
     if backend == 'torch':
         import torch
 
-        def without_gradients(values: Any, *args: Any) -> Any:
+        def without_gradients(values: Tensors, *args: Any) -> Any:
             with torch.no_grad():
                 tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, args)
                 return stateless(values, *tensors)
@@ -97,18 +106,18 @@ def compiled(function: Any, variables: Any, signature: Any = None, xla: bool = T
     )
 
 
-def omitted(x: Any, rate: Any, seeds: Any) -> Any:
+def omitted(x: Tensor, rate: float | Tensor, seeds: Tensor) -> Tensor:
     """A tensor with values left out at a rate, the others scaled up: drawn fast, see `_drawn`."""
     drawn = _drawn('uniform', keras.ops.shape(x), seeds, x.dtype)
     return keras.ops.where(drawn >= rate, x / (1 - rate), keras.ops.zeros_like(x))
 
 
-def noisy(x: Any, deviation: Any, seeds: Any) -> Any:
+def noisy(x: Tensor, deviation: float | Tensor, seeds: Tensor) -> Tensor:
     """A tensor with normal noise added to it: drawn fast, see `_drawn`."""
     return x + deviation * _drawn('normal', keras.ops.shape(x), seeds, x.dtype)
 
 
-def _drawn(kind: str, shape: Any, seeds: Any, dtype: Any) -> Any:
+def _drawn(kind: str, shape: Shape, seeds: Tensor, dtype: Any) -> Tensor:
     """Numbers as keras.random draws them, but by threefry where XLA compiles on TensorFlow.
 
     There the default algorithm took 250 ns a number on a CPU, threefry takes 2.
@@ -122,7 +131,7 @@ def _drawn(kind: str, shape: Any, seeds: Any, dtype: Any) -> Any:
     return draw(shape, seed, dtype=keras.backend.standardize_dtype(dtype), alg='threefry')
 
 
-def gradients(function: Any, variables: Any) -> Any:
+def gradients(function: Callable[..., Any], variables: Sequence[Variable]) -> list[Tensor]:
     """Return the gradients of a scalar function without arguments with respect to variables."""
     backend = keras.backend.backend()
     if backend == 'tensorflow':
@@ -140,7 +149,7 @@ def gradients(function: Any, variables: Any) -> Any:
     if backend == 'jax':
         import jax
 
-        def pure(values: Any) -> Any:
+        def pure(values: Tensors) -> Any:
             with keras.StatelessScope(state_mapping=list(zip(variables, values))):
                 return function()
 
@@ -155,7 +164,7 @@ def gradients(function: Any, variables: Any) -> Any:
     raise ConfigurationError(f'monitor_gradients is not supported on {backend}. Leave it out.')
 
 
-def squared_jacobian(function: Any, x: Any) -> Any:
+def squared_jacobian(function: Callable[..., Any], x: Tensor) -> Tensor:
     """The mean over examples of the squared derivatives of a function of a batch, Σ (∂h/∂x)².
 
     Parameters
@@ -189,12 +198,12 @@ def squared_jacobian(function: Any, x: Any) -> Any:
     return total / keras.ops.cast(keras.ops.shape(x)[0], total.dtype)
 
 
-def values(variables: Any) -> Any:
+def values(variables: Sequence[Variable]) -> Any:
     """The values of Keras variables as numpy arrays of their own."""
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
-def restore(variables: Any, arrays: Any) -> None:
+def restore(variables: Sequence[Variable], arrays: Any) -> None:
     """Set Keras variables from arrays."""
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)

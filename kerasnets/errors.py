@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from kerasnets.typing import Tensor
+
 
 class KerasnetsError(Exception):
     """Base of every error that kerasnets raises on purpose."""
@@ -82,7 +84,7 @@ def matching(pattern: str, names: Iterable[str], what: str) -> list[str]:
     return found
 
 
-def scalar(tensor: Any, what: str) -> Any:
+def scalar(tensor: Tensor, what: str) -> Tensor:
     """The tensor, if it has no axes; ConfigurationError for what is no single number."""
     shape = getattr(tensor, 'shape', ())
     if len(shape):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -12,9 +12,12 @@ import numpy as np
 from kerasnets.data.array_spec import end_to_end
 from kerasnets.errors import ConfigurationError, DataError, pick
 from kerasnets.layers import activation_of
-from kerasnets.losses import Loss
+from kerasnets.losses import Loss, LossLike
 from kerasnets.network import Network
 from kerasnets.typing import Array, Data, Found, Layers, Seed, Tensor
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer
 
 #: Activations whose values may be negative or above 1.
 NO_PROBABILITIES = [
@@ -64,7 +67,7 @@ class Regressor(Network):
     def __init__(
         self,
         layers: Layers = (),
-        loss: Any = 'mse',
+        loss: LossLike = 'mse',
         weighted: bool = False,
         rng: Seed = 13,
         **keywords: Any,
@@ -135,7 +138,7 @@ class Autoencoder(Regressor):
                 )
 
     def encode(
-        self, x: Data, layer: Any = None, sample: bool = False, **regularizers: Any
+        self, x: Data, layer: KerasLayer | None = None, sample: bool = False, **regularizers: Any
     ) -> Found:
         """The output of a hidden layer for some inputs.
 
@@ -155,7 +158,7 @@ class Autoencoder(Regressor):
         codes = self._compute(x, [name], regularizers)[name]
         return (self.rng.random(codes.shape) < codes).astype(codes.dtype) if sample else codes
 
-    def decode(self, z: Data, layer: Any = None, **regularizers: Any) -> Found:
+    def decode(self, z: Data, layer: KerasLayer | None = None, **regularizers: Any) -> Found:
         """The network's output for given outputs of a hidden layer.
 
         Parameters
@@ -177,7 +180,7 @@ class Autoencoder(Regressor):
         """R² of the inputs that are given back; see `Regressor.score`."""
         return super().score(x, x, w, **regularizers)
 
-    def _layer_name(self, layer: Any) -> str:
+    def _layer_name(self, layer: KerasLayer) -> str:
         names = [node.name for node in self._nodes]
         return pick(
             dict(zip(names, names)),
@@ -232,7 +235,7 @@ class Classifier(Network):
     def __init__(
         self,
         layers: Layers = (),
-        loss: Any = 'xe',
+        loss: LossLike = 'xe',
         weighted: bool = False,
         rng: Seed = 13,
         class_names: Sequence[Any] | None = None,
@@ -330,6 +333,6 @@ class Classifier(Network):
         return float(np.average(right, weights=np.broadcast_to(w, y.shape)))
 
     def _monitors(
-        self, loss: Any, output: Tensor, target: Tensor, weights: Tensor | None = None
+        self, loss: Loss, output: Tensor, target: Tensor, weights: Tensor | None = None
     ) -> dict[str, Any]:
         return {'acc': loss.accuracy(output, target, weights)}

@@ -15,7 +15,7 @@ import functools
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -34,7 +34,10 @@ from kerasnets.loss_functions import gaussian as gaussian
 from kerasnets.loss_functions import hinge as hinge
 from kerasnets.loss_functions import squared_error as squared_error
 from kerasnets.spellings import translate
-from kerasnets.typing import Tensor
+from kerasnets.typing import Shape, Tensor, Tensors
+
+#: What a user may give as a loss.
+LossLike: TypeAlias = object
 
 #: Names of users' classes of losses -> the class.
 WRITTEN: dict[str, Any] = {}
@@ -182,17 +185,17 @@ class Loss:
         """Whether it is of a batch as a whole, not of each element."""
         return self.kind.whole
 
-    def target_shape(self, shape: Any) -> tuple[Any, ...]:
+    def target_shape(self, shape: Shape) -> tuple[Any, ...]:
         """The shape of a target for an output of this shape."""
         if self.kind.any_length:
             return (shape[0], None)
         return tuple(shape)[:-1] if self.of_labels else tuple(shape)
 
-    def weights_shape(self, shape: Any) -> tuple[Any, ...]:
+    def weights_shape(self, shape: Shape) -> tuple[Any, ...]:
         """The shape of weights for an output of this shape: that of the errors."""
         return tuple(shape)[:-1] if self.of_labels or self.kind.rows else tuple(shape)
 
-    def data(self, name: str, output: Any) -> Any:
+    def data(self, name: str, output: Any) -> list[Tensor]:
         """Input tensors for what the data must hold: a target and, if weighted, weights."""
         shape = self.target_shape(output.shape)
         dtype = 'int32' if self.of_labels else 'float32'
@@ -206,12 +209,12 @@ class Loss:
 
     def value(
         self,
-        outputs: Any,
+        outputs: Tensors,
         logits: Tensor | None,
         target: Tensor,
         weights: Tensor | None = None,
         variance: Tensor | None = None,
-    ) -> Any:
+    ) -> tuple[Tensor, Tensor]:
         """The loss of a batch and its mass: Σwe/Σw and Σw, or Σe/n and n."""
         if self.written:
             return self._written_value(outputs, target, weights)
@@ -231,7 +234,7 @@ class Loss:
         """Whether a user's class computes it, in ``__call__(outputs)``."""
         return type(self).__call__ is not Loss.__call__
 
-    def __call__(self, outputs: Any) -> Any:
+    def __call__(self, outputs: Tensors) -> Any:
         """The loss of a batch, of all outputs by name; the network has set the target."""
         name, own = self.output_name, vars(self)
         variance = outputs[self.covar_name] if self.covar_name else None
@@ -246,7 +249,9 @@ class Loss:
         own = ['target'] if self.target is None or self.target is True else []
         return [*own, *(['weights'] if self.weighted else [])]
 
-    def _written_value(self, outputs: Any, target: Any, weights: Any) -> Any:
+    def _written_value(
+        self, outputs: Tensors, target: Tensor, weights: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """The value of a user's class, for all outputs by name, and the mass of the batch."""
         name = self.output_name or next(reversed(list(outputs))).split(':')[0]
         bound = copy.copy(self)
@@ -256,11 +261,13 @@ class Loss:
         value = scalar(ops.convert_to_tensor(bound(outputs)), type(self).__name__)
         return value, ops.sum(ops.ones_like(outputs[name][..., 0]) if weights is None else weights)
 
-    def diff(self, outputs: Any) -> Any:
+    def diff(self, outputs: Tensors) -> Tensor:
         """Of a user's class: the output less the target."""
         return outputs[self.output_name] - ops.cast(vars(self)['_target'], 'float32')
 
-    def accuracy(self, outputs: Any, target: Tensor, weights: Tensor | None = None) -> Any:
+    def accuracy(
+        self, outputs: Tensors, target: Tensor, weights: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The fraction of targets whose output is the largest, the first of several, and its mass.
 
         Told without an argmax, which XLA is slow at on a CPU: it took a fifth of a small step.
@@ -287,7 +294,7 @@ class Errors(keras.layers.Layer):
 
 
 @functools.cache
-def _of_keras(name: str) -> Any:
+def _of_keras(name: str) -> Kind:
     """The `Kind` of a Keras loss by its name."""
     try:
         found = keras.losses.get(name)
@@ -319,7 +326,7 @@ def _of_function(function: Callable[..., Tensor]) -> Kind:
     return Kind(error, function, labels=labels, rows=True, any_length=free)
 
 
-def _wrapped(loss: Any) -> Kind:
+def _wrapped(loss: keras.losses.Loss) -> Kind:
     """Return the `Kind` of a loss object of Keras."""
     name = keras.utils.get_registered_name(type(loss))
     labels = _takes_labels(_snake_case(name))

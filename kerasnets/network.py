@@ -9,7 +9,7 @@ import numbers
 import types
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from kerasnets.data.history import History
 from kerasnets.errors import ConfigurationError, FileError, pick, suggest
 from kerasnets.files import export, keras_files, keras_models
 from kerasnets.graph import summary
-from kerasnets.graph.loss_graph import Asked
+from kerasnets.graph.loss_graph import Asked, Graph
 from kerasnets.graph.nodes import (
     Node,
     add_node,
@@ -36,7 +36,7 @@ from kerasnets.initializers import generator
 from kerasnets.language import listing
 from kerasnets.language.spec import LayerSpec, check_names, extend, parse
 from kerasnets.layers import abilities
-from kerasnets.losses import Loss
+from kerasnets.losses import Loss, LossLike
 from kerasnets.programs.models import Models
 from kerasnets.programs.prediction import MASK, compute
 from kerasnets.programs.program import Programs
@@ -46,7 +46,21 @@ from kerasnets.training import pretraining, rate_search, settings, setup
 from kerasnets.training.plan import advise
 from kerasnets.training.trainable import Trainable
 from kerasnets.training.trainer import Run, Sequence
-from kerasnets.typing import Data, Entry, File, Found, Layers, Monitors, Path, Seed, Tensor
+from kerasnets.typing import (
+    Activation,
+    Data,
+    Entry,
+    File,
+    Found,
+    Layers,
+    Monitors,
+    Path,
+    Seed,
+    Tensor,
+)
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer, KerasModel
 
 #: Keywords of a network that are not of its training.
 OWN_KEYWORDS = ('hidden_activation', 'output_activation', 'time_major', 'weighted', 'loss')
@@ -140,11 +154,11 @@ class Network:
     def __init__(
         self,
         layers: Layers = (),
-        loss: Any = None,
+        loss: LossLike = None,
         weighted: bool = False,
         rng: Seed = 13,
-        hidden_activation: Any = None,
-        output_activation: Any = None,
+        hidden_activation: Activation = None,
+        output_activation: Activation = None,
         time_major: bool = False,
         **keywords: Any,
     ) -> None:
@@ -168,7 +182,7 @@ class Network:
         self.losses: list[Loss] = []
         self.history = History()
         self._nodes: list[Node] = []
-        self._model: Any = None  # built on first use
+        self._model: KerasModel | None = None  # built on first use
         self._made: dict[str, Any] = {}  # built from the layers, on first use
         hidden = self.DEFAULT_HIDDEN_ACTIVATION if hidden is None else hidden
         output = self.DEFAULT_OUTPUT_ACTIVATION if output_activation is None else output_activation
@@ -191,7 +205,7 @@ class Network:
     # Layers
 
     @property
-    def model(self) -> Any:
+    def model(self) -> KerasModel:
         if self._model is None:
             self._model = assemble(self._nodes)
         return self._model
@@ -271,7 +285,7 @@ class Network:
         found = pick(parts, which, 'the network has no layer')
         return pick(found, param, f'layer {which!r} has no parameter')
 
-    def add_layer(self, layer: Any = None, **kwargs: Any) -> None:
+    def add_layer(self, layer: KerasLayer | None = None, **kwargs: Any) -> None:
         """Add a layer after those that are there.
 
         Parameters
@@ -294,13 +308,13 @@ class Network:
         self._nodes.append(add_node(self._nodes, spec, self.rng, self.INPUT_NDIM))
         self._model, self._made = None, {}
 
-    def adopt(self, nodes: list[Node], model: Any) -> None:
+    def adopt(self, nodes: list[Node], model: KerasModel) -> None:
         """Replace the layers by nodes over those of another model."""
         self._nodes, self._model, self._made = nodes, model, {}
 
     # Losses
 
-    def add_loss(self, loss: Any = None, **kwargs: Any) -> None:
+    def add_loss(self, loss: LossLike = None, **kwargs: Any) -> None:
         """Add a loss: a name, a dict with ``form``, or a Loss, with keywords of `Loss`."""
         loss = kwargs.pop('form', None) if loss is None else loss
         built = Loss.build(loss, **kwargs)
@@ -614,7 +628,7 @@ class Network:
         build_regularizers(regularizers)  # for the errors
         return []
 
-    def _graph(self, regularizers: Any, monitors: Any = ()) -> Any:
+    def _graph(self, regularizers: Any, monitors: Any = ()) -> Graph:
         built = build_regularizers(regularizers)
         return self._models.graph(asked=Asked(built, noisy=True, monitors=monitors))
 
@@ -658,7 +672,7 @@ class Network:
         export.export(self, path)
 
     @classmethod
-    def from_keras(cls, model: Any, loss: Any = None, **kwargs: Any) -> Self:
+    def from_keras(cls, model: KerasModel, loss: LossLike = None, **kwargs: Any) -> Self:
         """A network over the layers of a Keras model, which both then share.
 
         Parameters
@@ -740,7 +754,7 @@ class Network:
         """The specification of the data that the network accepts."""
         return self._models.data_spec
 
-    def _over(self, nodes: Any, losses: Any, plain: bool) -> Network:
+    def _over(self, nodes: list[Node], losses: list[Loss], plain: bool) -> Network:
         """Return a network over other nodes, some of them shared with this one."""
         made = Network(rng=self.rng) if plain else type(self)(loss=None, rng=self.rng)
         made.INPUT_NDIM = self.INPUT_NDIM
@@ -774,7 +788,7 @@ class Network:
         return self._made['programs']
 
     def _monitors(
-        self, loss: Any, output: Tensor, target: Tensor, weights: Any = None
+        self, loss: Loss, output: Tensor, target: Tensor, weights: Tensor | None = None
     ) -> dict[str, Any]:
         """Return further monitors: name -> (mean, mass)."""
         return {}

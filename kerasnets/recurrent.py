@@ -12,6 +12,7 @@ from kerasnets import feedforward
 from kerasnets.data.array_spec import end_to_end
 from kerasnets.errors import ConfigurationError, DataError
 from kerasnets.graph.nodes import full_name
+from kerasnets.losses import LossLike
 from kerasnets.sampling import explained
 from kerasnets.sampling.forecaster import Forecaster, check_feedback
 from kerasnets.sampling.sampler import Sampler
@@ -50,7 +51,7 @@ class Regressor(feedforward.Regressor):
     def __init__(
         self,
         layers: Layers = (),
-        loss: Any = 'mse',
+        loss: LossLike = 'mse',
         weighted: bool = False,
         rng: Seed = 13,
         feedback: Any = None,
@@ -162,7 +163,7 @@ class Classifier(feedforward.Classifier):
     def __init__(
         self,
         layers: Layers = (),
-        loss: Any = 'xe',
+        loss: LossLike = 'xe',
         weighted: bool = False,
         rng: Seed = 13,
         text: Text | None = None,

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
@@ -19,6 +19,9 @@ from kerasnets import backend, keras_facts
 from kerasnets.errors import ConfigurationError, check_known, matching, number
 from kerasnets.losses import average, hidden
 from kerasnets.typing import Data, Tensor
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer, KerasModel, Variable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Regularizer:
         """The penalty for one tensor, a scalar; `mask` marks the steps that are no padding."""
         raise NotImplementedError
 
-    def select(self, names: Any, default: Any) -> list[str]:
+    def select(self, names: Iterable[str], default: Any) -> list[str]:
         """Return the names that the regularizer applies to.
 
         Raises
@@ -185,7 +188,7 @@ class Noise(Regularizer):
 
     where: str | None = None  # 'input', 'hidden' or 'output', in the place of a pattern
 
-    def layer(self, seed: int) -> Any:
+    def layer(self, seed: int) -> KerasLayer:
         """The Keras layer that makes the noise."""
         return Gaussian(self.weight, seed)
 
@@ -200,7 +203,7 @@ class Dropout(Noise):
         number(self.weight, 'the probability of dropout', lambda w: 0 <= w < 1, 'of 0 to under 1')
         check_pattern(self.pattern)
 
-    def layer(self, seed: int) -> Any:
+    def layer(self, seed: int) -> KerasLayer:
         return Omitted(self.weight, seed)
 
 
@@ -339,18 +342,18 @@ class Gaussian(Random):
 class Always(keras.layers.Layer):
     """A layer that changes data in training, doing so at all times."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: KerasLayer) -> None:
         super().__init__()
         self.supports_masking = True
         self.layer = layer
 
     @property
-    def seed_generator(self) -> Any:
+    def seed_generator(self) -> keras.random.SeedGenerator:
         """The seed generator of the layer."""
         return self.layer.seed_generator
 
     @property
-    def factor(self) -> Any:
+    def factor(self) -> Variable:
         """The variable that says how strongly the layer changes data."""
         return self.layer.factor
 
@@ -364,12 +367,12 @@ class Contraction(keras.layers.Layer):
     Called with the inputs of the model, a list.
     """
 
-    def __init__(self, model: Any, wrt: Any) -> None:
+    def __init__(self, model: KerasModel, wrt: Any) -> None:
         super().__init__()
         self.model = lambda: model  # not tracked: Keras forgets the losses of tracked layers
         self.wrt = wrt
 
-    def call(self, xs: Any) -> Tensor:
+    def call(self, xs: list[Tensor]) -> Tensor:
         total, model = 0.0, self.model()
         with keras_facts.without_losses(model):
             for name in model.output:
@@ -380,5 +383,5 @@ class Contraction(keras.layers.Layer):
                     )
         return total / len(model.outputs)
 
-    def compute_output_spec(self, xs: Any) -> Tensor:
+    def compute_output_spec(self, xs: list[Tensor]) -> Tensor:
         return keras.KerasTensor((), dtype='float32')

@@ -1,8 +1,8 @@
 """Names for the types of what users pass and get."""
 
 import os
-from collections.abc import Iterable
-from typing import IO, Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,3 +29,29 @@ Monitors: TypeAlias = dict[str, float]
 
 #: A tensor of the backend, or a symbolic one of Keras, which has no types.
 Tensor: TypeAlias = Any
+
+#: Sizes of the axes of an array or a tensor; None for any size.
+Shape: TypeAlias = tuple[Any, ...]
+
+#: The configuration of a Keras object, as `get_config` gives it.
+Config: TypeAlias = dict[str, Any]
+
+#: A function of tensors, such as an activation.
+TensorFunction: TypeAlias = Callable[..., Tensor]
+
+#: Tensors in any nesting of lists, tuples and dicts, such as the states of a cell.
+Tensors: TypeAlias = Any
+
+#: Data that JSON holds: dicts, lists, texts, numbers.
+Json: TypeAlias = Any
+
+#: An activation by name, or a callable; None for the default.
+Activation: TypeAlias = str | TensorFunction | None
+
+if TYPE_CHECKING:  # Keras has no types yet: to a checker these are Any
+    import keras
+
+    KerasLayer: TypeAlias = keras.layers.Layer
+    KerasModel: TypeAlias = keras.Model
+    KerasOptimizer: TypeAlias = keras.optimizers.Optimizer
+    Variable: TypeAlias = keras.Variable

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kerasnets.errors import FileError, KerasnetsError
+from kerasnets.typing import File
 
 #: First bytes of a file -> its format.
 FORMATS = {
@@ -30,7 +31,7 @@ DIGEST = 32
 BLOCK = 2**20
 
 
-def local(path: Any) -> Any:
+def local(path: Path) -> pathlib.Path:
     """A `Path` from what a user gave.
 
     Raises
@@ -50,7 +51,7 @@ def local(path: Any) -> Any:
     return pathlib.Path(text)
 
 
-def format_of(path: Any) -> Any:
+def format_of(path: pathlib.Path) -> str | None:
     """'.keras', '.h5' or '.pkl', by the first bytes of a file; None for another one."""
     with open(path, 'rb') as handle:
         start = handle.read(8)
@@ -89,7 +90,7 @@ def at_hand(source: Any) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def reading(source: Any) -> Iterator[Any]:
+def reading(source: File) -> Iterator[Any]:
     """A file at hand; whatever goes wrong with it is a FileError that names it."""
     with at_hand(source) as (path, name):
         try:
@@ -118,7 +119,7 @@ def _temporary_fault() -> str | None:
 
 
 @contextlib.contextmanager
-def replacing(target: Any) -> Iterator[Any]:
+def replacing(target: pathlib.Path) -> Iterator[Any]:
     """Yield a path next to the target, a file or a folder, which replaces it on success.
 
     It is on disk, as far as the system can say, before the target is touched. If anything goes
@@ -161,7 +162,7 @@ def replacing(target: Any) -> Iterator[Any]:
         raise FileError(f'cannot write {str(target)!r}: {error}') from error
 
 
-def _sync(path: Any) -> None:
+def _sync(path: pathlib.Path) -> None:
     if os.name == 'nt' and path.is_dir():
         return  # Windows opens no folders
     handle = os.open(path, os.O_RDONLY)
@@ -171,12 +172,12 @@ def _sync(path: Any) -> None:
         os.close(handle)
 
 
-def seal(content: Any) -> Any:
+def seal(content: bytes) -> Any:
     """Return the bytes to append to a file, which readers of HDF5 ignore."""
     return SEAL + hashlib.blake2b(content, digest_size=DIGEST).digest()
 
 
-def check_seal(path: Any) -> None:
+def check_seal(path: pathlib.Path) -> None:
     """Refuse a file that is not what it was when it was sealed; one without a seal is taken.
 
     Raises
@@ -193,7 +194,7 @@ def check_seal(path: Any) -> None:
         raise FileError('the file is damaged: its contents changed after it was written.')
 
 
-def _digest(path: Any, size: Any) -> Any:
+def _digest(path: pathlib.Path, size: Any) -> Any:
     """Of the first `size` bytes of a file."""
     found = hashlib.blake2b(digest_size=DIGEST)
     with open(path, 'rb') as handle:

@@ -21,6 +21,7 @@ import numpy as np
 
 from kerasnets.errors import FileError
 from kerasnets.files import atomic
+from kerasnets.typing import Json
 
 #: Our own description in a file, and Keras' members.
 MEMBER = 'kerasnets.json'
@@ -76,7 +77,7 @@ class Contents:
         return sum(math.prod(shape) for layer in self.weights.values() for shape in layer.values())
 
 
-def read(path: Any) -> Any:
+def read(path: pathlib.Path) -> Any:
     """The `Contents` of a .keras or .h5 file.
 
     Raises
@@ -103,13 +104,15 @@ def read(path: Any) -> Any:
         ) from None
 
 
-def digests(path: Any) -> Any:
+def digests(path: pathlib.Path) -> Any:
     """Digests of all arrays in a file that `read` has found to be sound."""
     with contextlib.ExitStack() as stack:
         if atomic.format_of(path) == '.keras':
             archive = stack.enter_context(zipfile.ZipFile(path))
-            path = io.BytesIO(archive.read(WEIGHTS))
-        file = stack.enter_context(h5py.File(path, 'r'))
+            source: Any = io.BytesIO(archive.read(WEIGHTS))
+        else:
+            source = path
+        file = stack.enter_context(h5py.File(source, 'r'))
         found = set()
         file.visititems(
             lambda name, item: (
@@ -119,13 +122,13 @@ def digests(path: Any) -> Any:
         return found
 
 
-def digest(array: Any) -> Any:
+def digest(array: Array) -> tuple[Shape, bytes]:
     """Of the shape and the bytes of a numpy array."""
     flat: Any = np.ascontiguousarray(array).reshape(-1).view('uint8')
     return np.shape(array), hashlib.blake2b(flat, digest_size=16).digest()
 
 
-def _of_archive(archive: Any, size: Any) -> Any:
+def _of_archive(archive: zipfile.ZipFile, size: Any) -> Any:
     names = members(archive, size)
     for name in (CONFIG, METADATA, WEIGHTS):
         if name not in names:
@@ -155,7 +158,7 @@ def _of_archive(archive: Any, size: Any) -> Any:
     )
 
 
-def members(archive: Any, size: Any) -> Any:
+def members(archive: zipfile.ZipFile, size: Any) -> Any:
     """Names of the members of an archive of so many bytes.
 
     Raises
@@ -176,14 +179,14 @@ def members(archive: Any, size: Any) -> Any:
     return names
 
 
-def _read_through(archive: Any, name: str) -> None:
+def _read_through(archive: zipfile.ZipFile, name: str) -> None:
     """Read a member by the block, for its checksum."""
     with archive.open(name) as member:
         while member.read(atomic.BLOCK):
             pass
 
 
-def _owner(file: Any, key: Any) -> Any:
+def _owner(file: h5py.File, key: Any) -> Any:
     """The layer that an array in a .keras file is of, as its group is named; or 'optimizer'."""
     parts = key.split('/')
     if parts[0] == 'optimizer':
@@ -195,7 +198,7 @@ def _owner(file: Any, key: Any) -> Any:
     return '/'.join(parts[:2])
 
 
-def _of_hdf5(file: Any, size: Any) -> Any:
+def _of_hdf5(file: h5py.File, size: Any) -> Any:
     arrays = _arrays(file, size)
     about = file[MEMBER][()].tobytes() if MEMBER in arrays else None
     arrays.pop(MEMBER, None)
@@ -223,7 +226,7 @@ def _of_hdf5(file: Any, size: Any) -> Any:
     )
 
 
-def _text(file: Any, name: str) -> Any:
+def _text(file: h5py.File, name: str) -> str | None:
     """An attribute that is a text; None if there is none of that name."""
     if name not in file.attrs:
         return None
@@ -233,12 +236,12 @@ def _text(file: Any, name: str) -> Any:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _attribute(file: Any, name: str) -> Any:
+def _attribute(file: h5py.File, name: str) -> Any:
     text = _text(file, name)
     return None if text is None else _json(text, name)
 
 
-def _json(text: Any, name: str) -> Any:
+def _json(text: bytes, name: str) -> Json:
     if len(text) > JSON_BYTES:
         raise FileError(f'{name!r} has {len(text):,} bytes, more than {JSON_BYTES:,}.')
     found = json.loads(text)
@@ -247,7 +250,7 @@ def _json(text: Any, name: str) -> Any:
     return found
 
 
-def _arrays(file: Any, size: Any) -> Any:
+def _arrays(file: h5py.File, size: Any) -> Any:
     """Path -> shape of all arrays in an HDF5 file, all of which it holds itself."""
     found: Any
     seen: Any

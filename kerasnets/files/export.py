@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib.util
 import keyword
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from kerasnets.errors import ConfigurationError, FileError
 from kerasnets.files import atomic
-from kerasnets.typing import Array
+from kerasnets.typing import Array, Path, Tensor
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasModel
 
 #: Suffix -> what Keras calls the format; a path without suffix is a folder.
 FORMATS = {'': 'tf_saved_model', '.onnx': 'onnx', '.tflite': 'litert'}
@@ -28,9 +31,9 @@ NEEDS = {
 }
 
 
-def export(net: Any, path: Any) -> None:
+def export(net: Any, target: Path) -> None:
     """Write a network for inference elsewhere: see `Network.export`."""
-    path = atomic.local(path)
+    path = atomic.local(target)
     if path.suffix not in FORMATS:
         raise FileError(
             f'cannot export to {str(path)!r}: expected a folder (a path without suffix, for a '
@@ -124,7 +127,7 @@ def _draw(tensor: Any, rng: np.random.Generator) -> Array:
     return rng.normal(size=shape).astype(tensor.dtype)
 
 
-def _renamed(model: Any) -> Any:
+def _renamed(model: KerasModel) -> Any:
     """The model with inputs whose names are none of Python's: TensorFlow takes no 'in'."""
     inputs = [
         keras.Input(
@@ -140,5 +143,5 @@ def _renamed(model: Any) -> Any:
     return made
 
 
-def _example(tensor: Any) -> Any:
+def _example(tensor: Tensor) -> Any:
     return keras.ops.zeros([n or 1 for n in tensor.shape], tensor.dtype)

@@ -15,7 +15,7 @@ import rich.table
 from kerasnets.files import atomic, contents
 from kerasnets.files.theanets import records
 from kerasnets.language.listing import html_table
-from kerasnets.typing import Entry, File
+from kerasnets.typing import Entry, File, Json
 
 FORMATS = {'.keras': 'Keras', '.h5': 'Keras, HDF5', '.weights.h5': 'weights alone, HDF5'}
 
@@ -79,7 +79,7 @@ class Inspection:
         """All of it as plain data."""
         return {**dataclasses.asdict(self), 'num_params': self.num_params}
 
-    def show(self, file: Any = None) -> None:
+    def show(self, file: IO[str] | None = None) -> None:
         """Print it."""
         console = rich.console.Console(file=file, highlight=False)
         table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
@@ -198,7 +198,7 @@ def _layer(name: str, described: Any, entry: Entry, arrays: Any) -> Any:
     return Layer(str(name), form, size, str(activation), dict(arrays))
 
 
-def _losses(about: Any, training: Any) -> list[str]:
+def _losses(about: Json, training: Any) -> list[str]:
     if 'losses' in about:
         forms = [loss['form'] for loss in about['losses']]
         return [f if isinstance(f, str) else str(next(iter(f.values()))) for f in forms]

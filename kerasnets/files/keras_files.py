@@ -18,9 +18,9 @@ import shutil
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import keras
@@ -31,12 +31,16 @@ from kerasnets.errors import FileError, positive, stacklevel
 from kerasnets.files import atomic, contents, keras_models, metadata, policy
 from kerasnets.files.theanets import network as theanets
 from kerasnets.graph.nodes import shares_weights
+from kerasnets.typing import Config, File, Json
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasModel, KerasOptimizer
 
 #: Suffixes of what can be written; another name gets a .keras archive.
 SUFFIXES = ('.weights.h5', '.keras', '.h5')
 
 
-def save(net: Any, target: Any, members: Any = MappingProxyType({})) -> None:
+def save(net: Any, target: Any, members: Mapping[str, bytes] = MappingProxyType({})) -> None:
     """Write a network to a path or a binary file.
 
     A path ending in .h5 or .weights.h5 gets that format, any other a .keras archive.
@@ -72,7 +76,9 @@ def save(net: Any, target: Any, members: Any = MappingProxyType({})) -> None:
         devices.together(f'saved {target.name}')
 
 
-def load(source: Any, cls: Any, max_params: Any = None, max_values: Any = None) -> Any:
+def load(
+    source: File, cls: type, max_params: int | None = None, max_values: int | None = None
+) -> Any:
     """Read a network of class `cls`, or of one derived from it, from a path or a binary file."""
     if max_values is not None:
         max_values = positive(max_values, 'max_values')
@@ -100,7 +106,7 @@ def load(source: Any, cls: Any, max_params: Any = None, max_values: Any = None) 
         return metadata.restore(found.about, model, cls)
 
 
-def load_weights(net: Any, source: Any) -> None:
+def load_weights(net: Any, source: File) -> None:
     """Set the parameters of a network to those of a file; all of them or, on an error, none."""
     with atomic.reading(source) as path:
         found = contents.read(path)
@@ -116,7 +122,7 @@ def load_weights(net: Any, source: Any) -> None:
 
 
 @contextlib.contextmanager
-def _named(path: Any, suffix: Any) -> Iterator[Any]:
+def _named(path: pathlib.Path, suffix: str) -> Iterator[Any]:
     """The file under a name by which Keras tells its format; its own, if that will do.
 
     Not for a .keras file, beside which Keras may extract its arrays.
@@ -131,7 +137,7 @@ def _named(path: Any, suffix: Any) -> Iterator[Any]:
         yield link
 
 
-def _unfit(model: Any) -> str | None:
+def _unfit(model: KerasModel) -> str | None:
     """What a model has that the format .h5 cannot hold."""
     if shares_weights(model):
         return 'layers of this network share weights'
@@ -141,7 +147,7 @@ def _unfit(model: Any) -> str | None:
     return None
 
 
-def _write(net: Any, path: Any, suffix: Any, members: Any) -> None:
+def _write(net: Any, path: pathlib.Path, suffix: str, members: Mapping[str, bytes]) -> None:
     """Write a network, then check what was written."""
     about = json.dumps(metadata.describe(net))
     if suffix == '.keras':
@@ -156,7 +162,7 @@ def _write(net: Any, path: Any, suffix: Any, members: Any) -> None:
         made = _hdf5(net.model, suffix, about)
         with open(path, 'wb') as handle:
             handle.write(made)
-            handle.write(atomic.seal(made))
+            handle.write(atomic.seal(bytes(made)))
     found = contents.read(path)
     try:
         policy.check_names(found)
@@ -181,13 +187,13 @@ class _Memory(io.BytesIO):
         super().__init__()
         self.name = name
 
-    def __str__(self) -> Any:
+    def __str__(self) -> str:
         return self.name
 
     __fspath__ = __str__
 
 
-def _hdf5(model: Any, suffix: Any, about: Any) -> Any:
+def _hdf5(model: KerasModel, suffix: str, about: Json) -> memoryview:
     """The bytes of an HDF5 file. They are made in memory: on a full disk, HDF5 may crash."""
     memory = _Memory(f'model{suffix}')
     with _quiet(), _compilation_kept(model):
@@ -198,7 +204,7 @@ def _hdf5(model: Any, suffix: Any, about: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _compilation_kept(model: Any) -> Iterator[Any]:
+def _compilation_kept(model: KerasModel) -> Iterator[Any]:
     """Keras forgets how a model was compiled when it saves it as .h5: tell it again."""
     config = model.get_compile_config() if model.compiled else None
     yield
@@ -206,7 +212,7 @@ def _compilation_kept(model: Any) -> Iterator[Any]:
         _compile(model, config, model.optimizer)
 
 
-def _restore_optimizer(model: Any, path: Any) -> None:
+def _restore_optimizer(model: KerasModel, path: pathlib.Path) -> None:
     """Keras loads the optimizer of an .h5 file without the state that it has for each weight."""
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     optimizer.build(model.trainable_variables)
@@ -219,12 +225,12 @@ def _restore_optimizer(model: Any, path: Any) -> None:
     _compile(model, model.get_compile_config(), optimizer)
 
 
-def _compile(model: Any, config: Any, optimizer: Any) -> None:
+def _compile(model: KerasModel, config: Config, optimizer: KerasOptimizer) -> None:
     arguments = keras.saving.deserialize_keras_object(config)
     model.compile(**{**arguments, 'optimizer': optimizer})
 
 
-def _of(model: Any, cls: Any) -> Any:
+def _of(model: KerasModel, cls: type) -> Any:
     """A network over a model that Keras itself saved: of the class, or what is nearest to it."""
     known = metadata.classes(cls)
     return known.get(keras_models.class_name(model), cls).from_keras(model)

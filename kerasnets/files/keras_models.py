@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from kerasnets.errors import ConfigurationError
 from kerasnets.language.spec import LayerSpec
 from kerasnets.layers import activation_of
+from kerasnets.typing import Tensor
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer, KerasModel
 
 #: Options of a layer that is all of a network: its layers go by their own names.
 WHOLE = MappingProxyType({'whole': True})
@@ -20,7 +24,7 @@ WHOLE = MappingProxyType({'whole': True})
 MODULES = {2: 'feedforward', 3: 'recurrent', 4: 'convolution'}
 
 
-def specs_of(model: Any) -> Any:
+def specs_of(model: KerasModel) -> list[LayerSpec]:
     """Specs of the layers of a built Keras model, the inputs first.
 
     Raises
@@ -44,7 +48,7 @@ def specs_of(model: Any) -> Any:
     return _functional(model)
 
 
-def class_name(model: Any) -> Any:
+def class_name(model: KerasModel) -> str:
     """The class of network that a model is nearest to: 'recurrent.Classifier' and so on."""
     module = MODULES.get(len(model.inputs[0].shape), 'feedforward')
     activation = activation_of(model.layers[-1])
@@ -53,7 +57,7 @@ def class_name(model: Any) -> Any:
     return f'{module}.{"Classifier" if softmax else "Regressor"}'
 
 
-def _functional(model: Any) -> Any:
+def _functional(model: KerasModel) -> Any:
     """Specs of the layers of a graph in which each is called once; else of the graph as one."""
     calls = {entry['name']: entry['inbound_nodes'] for entry in model.get_config()['layers']}
     inputs = [layer for layer in model.layers if _is_input(layer)]
@@ -77,7 +81,7 @@ def _functional(model: Any) -> Any:
     return [*specs, *(_spec(x, place, sources[x.name]) for x, place in zip(order, places))]
 
 
-def _is_plain(calls: Any) -> Any:
+def _is_plain(calls: Any) -> bool:
     """Whether a layer is called once, with one tensor or a list of them and nothing else."""
     if len(calls) != 1 or len(calls[0]['args']) != 1:
         return False
@@ -107,14 +111,14 @@ def _history(value: Any) -> Any:
     return None
 
 
-def _is_input(layer: Any) -> Any:
+def _is_input(layer: KerasLayer) -> bool:
     return isinstance(layer, keras.layers.InputLayer)
 
 
-def _input(name: str, tensor: Any, place: Any) -> Any:
+def _input(name: str, tensor: Tensor, place: Any) -> LayerSpec:
     shape = tuple(tensor.shape[1:])
     return LayerSpec('input', name, place, shape, shape=shape)
 
 
-def _spec(layer: Any, place: Any, inputs: Any) -> Any:
+def _spec(layer: KerasLayer, place: Any, inputs: Any) -> Any:
     return LayerSpec('keras', layer.name, place, layer, inputs=inputs, layer=layer)

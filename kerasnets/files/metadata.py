@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -18,6 +18,10 @@ from kerasnets.graph.nodes import Probe
 from kerasnets.language.spec import LayerSpec
 from kerasnets.losses import WRITTEN, Loss
 from kerasnets.text import Text
+from kerasnets.typing import Json
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasModel
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +31,7 @@ VERSION = 1
 PROVIDERS: list[Callable[[], object]] = []
 
 
-def describe(net: Any) -> Any:
+def describe(net: Any) -> Json:
     """Return the parts of a network that its Keras model lacks, as plain data for JSON."""
     text = getattr(net, 'text', None)
     return {
@@ -44,7 +48,7 @@ def describe(net: Any) -> Any:
     }
 
 
-def restore(about: Any, model: Any, cls: Any) -> Any:
+def restore(about: Json, model: KerasModel, cls: type) -> Any:
     """The network that `describe` described, over a model that Keras has loaded."""
     if about['version'] > VERSION:
         raise FileError(
@@ -71,14 +75,14 @@ def restore(about: Any, model: Any, cls: Any) -> Any:
     return net
 
 
-def _check_all_described(specs: Any, model: Any) -> None:
+def _check_all_described(specs: list[LayerSpec], model: KerasModel) -> None:
     names = {spec.name for spec in specs}
     for layer in [] if model.name in names else model.layers:
         if not isinstance(layer, (keras.layers.InputLayer, Probe)) and layer.name not in names:
             raise FileError(f'the file has a layer {layer.name!r} without a description.')
 
 
-def _loss(loss: Any) -> Any:
+def _loss(loss: Loss) -> Json:
     """A loss as plain data: one of Keras by its config, a function by its name alone."""
     fields = {f.name: getattr(loss, f.name) for f in dataclasses.fields(loss)}
     if loss.written:
@@ -90,7 +94,7 @@ def _loss(loss: Any) -> Any:
     return fields
 
 
-def _unloss(fields: Any) -> Any:
+def _unloss(fields: dict[str, Any]) -> Any:
     form = fields['form']
     if isinstance(form, dict) and 'written' in form:
         if form['written'] in WRITTEN:
@@ -107,25 +111,25 @@ def _unloss(fields: Any) -> Any:
     return Loss.build(form, **{k: v for k, v in fields.items() if k != 'form'})
 
 
-def classes(cls: Any) -> Any:
+def classes(cls: type) -> Any:
     """Return a dict of a class of networks and its subclasses, by the names files have for them."""
     for load in PROVIDERS:
         load()
     return {class_name(c): c for c in _with_subclasses(cls)}
 
 
-def all_classes(cls: Any) -> Any:
+def all_classes(cls: type) -> Any:
     """Return the same dict of all classes of networks, of which `cls` is one."""
     return classes([base for base in cls.__mro__ if hasattr(base, 'from_keras')][-1])
 
 
-def _with_subclasses(cls: Any) -> Iterator[Any]:
+def _with_subclasses(cls: Any) -> Iterator[type]:
     yield cls
     for derived in cls.__subclasses__():
         yield from _with_subclasses(derived)
 
 
-def _spec(spec: Any) -> Any:
+def _spec(spec: LayerSpec) -> Any:
     """A spec as plain data. Activations and options that JSON cannot hold stay in the model."""
     fields = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)}
     del fields['layer'], fields['sizes']
@@ -135,7 +139,7 @@ def _spec(spec: Any) -> Any:
     return fields
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Json:
     """The value if JSON holds it, else what it looks like."""
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items()}
@@ -148,7 +152,7 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
 
 
-def _unplain(value: Any) -> Any:
+def _unplain(value: Any) -> Json:
     if isinstance(value, dict):
         if set(value) == {'tuple'}:
             return tuple(_unplain(v) for v in value['tuple'])
@@ -156,7 +160,7 @@ def _unplain(value: Any) -> Any:
     return [_unplain(v) for v in value] if isinstance(value, list) else value
 
 
-def _unspec(fields: Any, model: Any) -> Any:
+def _unspec(fields: dict[str, Any], model: KerasModel) -> LayerSpec:
     fields = dict(fields)
     for name in ('shape', 'inputs'):
         fields[name] = fields[name] and tuple(fields[name])
@@ -172,12 +176,12 @@ def _unspec(fields: Any, model: Any) -> Any:
     return LayerSpec(layer=layer, **fields)
 
 
-def class_name(cls: Any) -> Any:
+def class_name(cls: type) -> str:
     """Return the name of a network class in files, such as 'recurrent.Classifier'."""
     return f'{cls.__module__.rpartition(".")[2]}.{cls.__name__}'
 
 
-def other_class(held: Any, cls: Any) -> Any:
+def other_class(held: Any, cls: type) -> FileError:
     """The error for a file that holds a network of another class than was asked for."""
     return FileError(
         f'the file holds a {held}, not a {cls.__name__}. Open it with kerasnets.load().'

@@ -11,12 +11,16 @@ import math
 import sys
 from concurrent import futures
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from kerasnets import keras_facts
 from kerasnets.errors import FileError
+from kerasnets.typing import Config
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasModel
 
 #: Classes of Keras that a file may name: what these are, but for those that run or read others.
 KINDS = (
@@ -92,7 +96,9 @@ def check_names(contents: Any) -> dict[str, Any]:
     return objects
 
 
-def check(contents: Any, max_params: Any = None, max_values: Any = None) -> dict[str, Any]:
+def check(
+    contents: Any, max_params: int | None = None, max_values: int | None = None
+) -> dict[str, Any]:
     """Refuse a file that violates the policy.
 
     Returns what it names that was registered with Keras, or stands in keras.ops, by name.
@@ -128,7 +134,7 @@ def check(contents: Any, max_params: Any = None, max_values: Any = None) -> dict
     return objects
 
 
-def _check_outputs(model: Any, limit: int) -> None:
+def _check_outputs(model: KerasModel, limit: int) -> None:
     """Refuse layers that make of one example more than so many values."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
@@ -142,7 +148,7 @@ def _check_outputs(model: Any, limit: int) -> None:
                 )
 
 
-def skeleton(config: Any, objects: Any = MappingProxyType({})) -> Any:
+def skeleton(config: Config, objects: Any = MappingProxyType({})) -> Any:
     """The model that a file describes, with shapes but no values, so that it takes no room.
 
     Variables that are made in a stateless scope wait for their values in a list that Keras has
@@ -168,19 +174,18 @@ def skeleton(config: Any, objects: Any = MappingProxyType({})) -> Any:
         ) from None
 
 
-def _without_values(config: Any, objects: Any) -> Any:
+def _without_values(config: Config, objects: Any) -> Any:
     known = {'Sequential': keras.Sequential, 'Functional': keras.Model, 'Model': keras.Model}
     name = config.get('class_name')
     with (
         keras.saving.custom_object_scope(dict(objects)),
         keras.StatelessScope(initialize_variables=False),
     ):
-        return known.get(name, objects.get(config.get('registered_name'))).from_config(
-            config['config']
-        )
+        found: Any = known.get(str(name), objects.get(config.get('registered_name')))
+        return found.from_config(config['config'])
 
 
-def _check_part(part: Any, limit: Any) -> Any:
+def _check_part(part: Any, limit: int) -> Any:
     """Walk through a description, in which dicts that name a class describe an object.
 
     Returns what it names that was registered with Keras, by name.
@@ -254,7 +259,7 @@ def _registered(value: Any, owner: Any) -> Any:
     return found
 
 
-def _is_known(module: Any, name: str) -> Any:
+def _is_known(module: str, name: str) -> bool:
     """Whether a class of Keras is one that a file may name. Nothing is imported for it."""
     module = module or 'builtins'
     if module.partition('.')[0] not in ('keras', 'builtins') or not name.isidentifier():
@@ -270,7 +275,7 @@ def _is_known(module: Any, name: str) -> Any:
     return isinstance(found, type) and issubclass(found, KINDS)
 
 
-def _check_value(key: Any, value: Any, owner: Any, limit: Any) -> None:
+def _check_value(key: Any, value: Any, owner: Any, limit: int) -> None:
     if key in SIZES and any(number ** SIZES[key] > limit for number in _numbers(value)):
         raise FileError(
             f'{owner} has {key}={value}, for which the values that the file holds are too few. '
@@ -285,7 +290,7 @@ def _numbers(value: Any) -> Any:
     return [abs(v) for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
 
 
-def compare(model: Any, weights: Any) -> None:
+def compare(model: KerasModel, weights: Any) -> None:
     """Refuse arrays that are not of the shapes that the layers have, by their names.
 
     Parameters

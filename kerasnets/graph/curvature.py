@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 from keras import ops
 
 from kerasnets import keras_facts
 from kerasnets.backend import gradients
+from kerasnets.typing import Tensor
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasModel, Variable
 
 
 class Curvature(keras.layers.Layer):
@@ -21,22 +25,22 @@ class Curvature(keras.layers.Layer):
     variables : list of keras.Variable
     """
 
-    def __init__(self, model: Any, variables: Any) -> None:
+    def __init__(self, model: KerasModel, variables: list[Variable]) -> None:
         super().__init__()
         self.model = lambda: model  # not tracked: Keras forgets the losses of tracked layers
         self.by = variables
         self.seed_generator = keras.random.SeedGenerator(0)
 
-    def call(self, data: Any) -> Any:
+    def call(self, data: list[Tensor]) -> Tensor:
         model = self.model()
         noise = [keras.random.normal(v.shape, seed=self.seed_generator) for v in self.by]
 
-        def along() -> Any:
+        def along() -> Tensor:
             found = gradients(lambda: model(data, training=False), self.by)
             return sum(ops.sum(g * r) for g, r in zip(found, noise))
 
         with keras_facts.without_losses(model):
             return gradients(along, self.by)
 
-    def compute_output_spec(self, data: Any) -> Any:
+    def compute_output_spec(self, data: list[Tensor]) -> Tensor:
         return [keras.KerasTensor(v.shape, dtype='float32') for v in self.by]

@@ -7,6 +7,7 @@ its gradient.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -15,13 +16,14 @@ from keras import ops
 from kerasnets.errors import ConfigurationError, scalar
 from kerasnets.graph import masks
 from kerasnets.graph.curvature import Curvature
-from kerasnets.graph.nodes import Flow, connect, full_name, logits_of
+from kerasnets.graph.nodes import Flow, Node, connect, full_name, logits_of
 from kerasnets.graph.noise import Noises
 from kerasnets.graph.parameters import Value
 from kerasnets.graph.watched import GradientNorms, computed
 from kerasnets.layers import abilities
-from kerasnets.losses import hidden
-from kerasnets.regularizers import Contraction, Contractive, Factor, Function, Noise
+from kerasnets.losses import Loss, hidden
+from kerasnets.regularizers import Contraction, Contractive, Factor, Function, Noise, Regularizer
+from kerasnets.typing import Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,26 +67,26 @@ class Graph:
     adding: list[Any] = dataclasses.field(default_factory=list)  # outputs of layers that add losses
 
     @property
-    def err(self) -> Any:
+    def err(self) -> Tensor:
         """The losses added up."""
         return sum(coefficient * mean for coefficient, mean, _ in self.losses)
 
     @property
-    def loss(self) -> Any:
+    def loss(self) -> Tensor:
         """The losses and the penalties added up: what training minimizes."""
         return self.err + sum(self.penalties)
 
 
 def build(
-    nodes: Any,
-    losses: Any,
+    nodes: Sequence[Node],
+    losses: Sequence[Loss],
     inputs: Any,
-    sources: Any,
-    targets: Any,
-    monitors: Any,
-    asked: Any,
+    sources: Mapping[str, Tensor],
+    targets: list[list[Tensor]],
+    monitors: Callable[..., dict[str, tuple[Tensor, Tensor]]],
+    asked: Asked,
     padded: bool = False,
-) -> Any:
+) -> Graph:
     """Build the graph of the losses.
 
     Parameters
@@ -152,7 +154,7 @@ def build(
     return made
 
 
-def _gradients(nodes: Any, graph: Any) -> Any:
+def _gradients(nodes: Sequence[Node], graph: Graph) -> dict[str, tuple[Tensor, Tensor]]:
     """Name -> (squared norm of the gradient, 1) for each parameter."""
     params = [param for node in nodes for param in node.params()]
     norms = GradientNorms(keras.Model(graph.variables, graph.loss), params)(graph.variables)
@@ -160,8 +162,13 @@ def _gradients(nodes: Any, graph: Any) -> Any:
 
 
 def _weigh(
-    loss: Any, output: Any, class_weight: Any, padded: Any, target: Any, weights: Any = None
-) -> Any:
+    loss: Loss,
+    output: Tensor,
+    class_weight: tuple[float, ...] | None,
+    padded: bool,
+    target: Tensor,
+    weights: Tensor | None = None,
+) -> tuple[Tensor, Tensor | None]:
     """The target and the weights of a loss.
 
     Steps that a mask hides have a weight of 0; classes have their factors.
@@ -187,8 +194,13 @@ def _weigh(
 
 
 def _penalty(
-    nodes: Any, regularizer: Any, found: Any, sources: Any, padded: Any, counts: Any
-) -> Any:
+    nodes: Sequence[Node],
+    regularizer: Regularizer,
+    found: Mapping[str, Tensor],
+    sources: Mapping[str, Tensor],
+    padded: bool,
+    counts: Tensor | None,
+) -> Tensor:
     """The value of a penalty, as a symbolic scalar."""
     if isinstance(regularizer, Function):
         function: Any = regularizer.function
@@ -211,7 +223,7 @@ def _penalty(
     return sum(regularizer.penalty(found[name], steps[name]) for name in chosen) / len(chosen)
 
 
-def _counted(tensor: Any, padded: bool, counts: Any) -> Any:
+def _counted(tensor: Tensor, padded: bool, counts: Tensor | None) -> Tensor | None:
     """A mask of the rows or of the steps of an output that count; None if all do."""
     if counts is None:
         return masks.Steps()(tensor) if padded and len(tensor.shape) > 2 else None
@@ -221,7 +233,7 @@ def _counted(tensor: Any, padded: bool, counts: Any) -> Any:
     return ops.cast(ops.expand_dims(counts, 1) * steps, 'bool')
 
 
-def _of_weights(nodes: Any, regularizer: Any, anchor: Any) -> Any:
+def _of_weights(nodes: Sequence[Node], regularizer: Regularizer, anchor: Tensor) -> Tensor:
     named = {p.name: p for n in nodes for p in n.params()}
     weights = [name for name, p in named.items() if len(p.shape) > 1]
     chosen = [named[name] for name in regularizer.select(list(named), weights)]
@@ -231,7 +243,13 @@ def _of_weights(nodes: Any, regularizer: Any, anchor: Any) -> Any:
     return sum(regularizer.penalty(Value(p, held)(anchor)) for p in chosen) / len(chosen)
 
 
-def _contraction(nodes: Any, regularizer: Any, chosen: Any, sources: Any, padded: Any) -> Any:
+def _contraction(
+    nodes: Sequence[Node],
+    regularizer: Contractive,
+    chosen: list[str],
+    sources: Mapping[str, Tensor],
+    padded: bool,
+) -> Tensor:
     if padded:
         raise ConfigurationError(
             'contractive: expected sequences of equal length, got padded ones.'

@@ -6,10 +6,17 @@ first of them, and `Steps` reads it off any tensor.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
+
+from kerasnets.graph.nodes import Node
+from kerasnets.typing import Tensor, Tensors
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer
 
 #: Layers that treat each step by itself, but in Keras lose the mask.
 LOSING = (keras.layers.Embedding, keras.layers.RMSNormalization)
@@ -22,13 +29,13 @@ class Padded(keras.layers.Layer):
         super().__init__(dtype='float32', autocast=False)
         self.supports_masking = True
 
-    def call(self, pair: Any) -> Any:
+    def call(self, pair: list[Tensor]) -> Tensor:
         return ops.multiply(pair[0], 1)  # a tensor of its own: the mask is not the input's
 
-    def compute_output_spec(self, pair: Any) -> Any:
+    def compute_output_spec(self, pair: list[Tensor]) -> Tensor:
         return keras.KerasTensor(pair[0].shape, dtype=pair[0].dtype)
 
-    def compute_mask(self, pair: Any, previous: Any) -> Any:
+    def compute_mask(self, pair: list[Tensor], previous: Tensor | None) -> Tensor | None:
         return pair[1]
 
 
@@ -39,7 +46,7 @@ class Steps(keras.layers.Layer):
         super().__init__(dtype='float32', autocast=False)
         self.supports_masking = True
 
-    def call(self, x: Any, mask: Any = None) -> Any:
+    def call(self, x: Tensors, mask: Tensor | None = None) -> Tensor:
         x = x[0] if isinstance(x, (list, tuple)) else x
         masks = [m for m in keras.tree.flatten(mask) if m is not None]
         whole = ops.ones(ops.shape(x)[:2], 'bool')
@@ -47,15 +54,15 @@ class Steps(keras.layers.Layer):
             whole = ops.logical_and(whole, m)
         return whole
 
-    def compute_output_spec(self, x: Any, mask: Any = None) -> Any:
+    def compute_output_spec(self, x: Tensors, mask: Tensor | None = None) -> Tensor:
         x = x[0] if isinstance(x, (list, tuple)) else x
         return keras.KerasTensor(x.shape[:2], dtype='bool')
 
-    def compute_mask(self, x: Any, previous: Any) -> Any:
+    def compute_mask(self, x: Tensors, previous: Tensor | None) -> Tensor | None:
         return None
 
 
-def run(layer: Any, x: Any, **kwargs: Any) -> Any:
+def run(layer: KerasLayer, x: Tensors, **kwargs: Any) -> Tensor:
     """Call a layer on padded input, so that it passes over the padding and the mask goes on."""
     if not _is_stepwise(layer):
         if 'initial_state' in kwargs:  # Keras fills in the mask only of a single tensor
@@ -65,7 +72,7 @@ def run(layer: Any, x: Any, **kwargs: Any) -> Any:
     return Padded()([layer(bare, **kwargs), Steps()(x)])
 
 
-def check(nodes: Any) -> None:
+def check(nodes: Sequence[Node]) -> None:
     """Refuse networks that would treat padding as data."""
     for node in nodes:
         layer, reads = node.layer, [s for s in nodes if f'{s.name}:out' in node.spec.inputs]
@@ -83,7 +90,7 @@ def check(nodes: Any) -> None:
             )
 
 
-def _is_stepwise(layer: Any) -> Any:
+def _is_stepwise(layer: KerasLayer) -> bool:
     # a model is what a layer of several inputs is made of, or a causal block: padding comes last
     causal = isinstance(layer, keras.layers.Conv1D) and layer.padding == 'causal'
     return isinstance(layer, (*LOSING, keras.Model)) or (causal and layer.strides == (1,))

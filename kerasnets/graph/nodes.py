@@ -9,20 +9,24 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from kerasnets import initializers, keras_facts, layers
 from kerasnets.errors import ConfigurationError, check_known, positive, suggest
 from kerasnets.graph import masks
-from kerasnets.graph.parameters import parameters
+from kerasnets.graph.parameters import Parameter, parameters
 from kerasnets.language import registry
 from kerasnets.language.spec import LayerSpec
-from kerasnets.layers.form import Pass, initial_settings, keywords
-from kerasnets.typing import Tensor
+from kerasnets.layers.form import Output, Pass, initial_settings, keywords
+from kerasnets.typing import Config, Tensor, Tensors
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer, KerasModel
 
 #: Settings that are about square matrices.
 SQUARE = ('radius', 'diagonal')
@@ -37,10 +41,10 @@ class Node:
     output: Tensor
 
     @property
-    def name(self) -> Any:
+    def name(self) -> str:
         return self.spec.name
 
-    def parts(self) -> Any:
+    def parts(self) -> dict[str, dict[str, Parameter]]:
         """Name -> {name -> Parameter} of the layer, or of what it is made of."""
         if self.spec.form == 'input':
             return {self.name: {}}
@@ -49,11 +53,11 @@ class Node:
             found = {name.removeprefix(f'{self.name}/'): part for name, part in found.items()}
         return {name: parameters(layer, name) for name, layer in found.items()}
 
-    def params(self) -> Any:
+    def params(self) -> list[Parameter]:
         """All `Parameter`s of the layer."""
         return [param for part in self.parts().values() for param in part.values()]
 
-    def outputs(self) -> Any:
+    def outputs(self) -> dict[str, Output]:
         """Name -> `Output` of what can be read inside the layer, beside its 'out'."""
         insides = layers.anatomy(self.layer).outputs
         whole = getattr(self.layer, 'return_sequences', True)
@@ -71,13 +75,13 @@ class Probe(keras.layers.Layer):
         Name of one of the outputs in its anatomy, such as 'pre'.
     """
 
-    def __init__(self, layer: Any, part: Any, **kwargs: Any) -> None:
+    def __init__(self, layer: KerasLayer, part: str, **kwargs: Any) -> None:
         super().__init__(**{'dtype': layer.dtype_policy, **kwargs})
         self.supports_masking = True
         self.layer = layer
         self.part = part
 
-    def compute_output_spec(self, x: Any, *after: Any, **kwargs: Any) -> Any:
+    def compute_output_spec(self, x: Tensors, *after: Any, **kwargs: Any) -> Tensor:
         output = layers.anatomy(self.layer).outputs[self.part]
         if output.after:
             return super().compute_output_spec(x, *after, **kwargs)
@@ -85,30 +89,35 @@ class Probe(keras.layers.Layer):
         return keras.KerasTensor(found.shape, dtype=found.dtype)
 
     def call(
-        self, x: Any, y: Any = None, states: Any = (), mask: Any = None, x_mask: Any = None
-    ) -> Any:
+        self,
+        x: Tensors,
+        y: Tensor | None = None,
+        states: Tensors = (),
+        mask: Tensor | None = None,
+        x_mask: Tensor | None = None,
+    ) -> Tensor:
         # Keras fills in the one mask or the other, by the number of tensors
         masks = [m for m in keras.tree.flatten([mask, x_mask]) if m is not None]
         run = Pass(self.layer, x, y, tuple(states), masks[0] if masks else None)
         return layers.anatomy(self.layer).outputs[self.part].read(run)
 
-    def get_config(self) -> Any:
+    def get_config(self) -> Config:
         layer = keras.saving.serialize_keras_object(self.layer)
         return {**super().get_config(), 'layer': layer, 'part': self.part}
 
     @classmethod
-    def from_config(cls, config: Any) -> Any:
+    def from_config(cls, config: Config) -> KerasLayer:
         """The probe again; within one file Keras finds the layer that is there already."""
         layer = keras.saving.deserialize_keras_object(config['layer'])
         return cls(**{**config, 'layer': layer})
 
 
-def inputs_of(nodes: Any) -> Any:
+def inputs_of(nodes: Sequence[Node]) -> dict[str, Tensor]:
     """Name -> KerasTensor of what the network reads."""
     return {node.name: node.output for node in nodes if node.spec.form == 'input'}
 
 
-def classes_of(nodes: Any, name: str) -> Any:
+def classes_of(nodes: Sequence[Node], name: str) -> int | None:
     """Number of labels that an input of integers takes; None for an input of values."""
     (source,) = (node for node in nodes if node.name == name)
     for node in nodes:
@@ -117,13 +126,13 @@ def classes_of(nodes: Any, name: str) -> Any:
     return source.spec.size if 'int' in source.output.dtype else None
 
 
-def reach_of(nodes: Any) -> int | None:
+def reach_of(nodes: Sequence[Node]) -> int | None:
     """The number of steps that a network has learned positions for; None for any number."""
     found = [layers.reach(node.layer) for node in nodes if isinstance(node.layer, keras.Model)]
     return min((steps for steps in found if steps is not None), default=None)
 
 
-def is_chain(nodes: Any) -> Any:
+def is_chain(nodes: Sequence[Node]) -> bool:
     """Whether each layer reads the one before it, and nothing else."""
     before = [(), *((f'{node.name}:out',) for node in nodes)]
     return all(
@@ -131,23 +140,23 @@ def is_chain(nodes: Any) -> Any:
     )
 
 
-def shares_weights(model: Any) -> Any:
+def shares_weights(model: KerasModel) -> bool:
     """Whether a layer of the model uses the weights of another one."""
     return any(hasattr(layer, 'partner') or isinstance(layer, Probe) for layer in model.layers)
 
 
-def output_names(nodes: Any) -> Any:
+def output_names(nodes: Iterable[Node]) -> list[str]:
     """Every name that `connect` can be asked for: 'in:out', 'hid1:out', 'hid1:pre', …"""
     return [f'{node.name}:{part}' for node in nodes for part in ('out', *node.outputs())]
 
 
-def full_name(nodes: Any, name: Any = None) -> Any:
+def full_name(nodes: Sequence[Node], name: Any = None) -> str:
     """'hid1:out' for 'hid1'; for None the output of the last layer."""
     name = nodes[-1].name if name is None else name
     return name if ':' in name else f'{name}:out'
 
 
-def find_output(nodes: Any, name: Any = None) -> Any:
+def find_output(nodes: Sequence[Node], name: Any = None) -> Tensor:
     """The KerasTensor of an output by name, such as 'hid1:out' or 'hid1'; default the last."""
     name = full_name(nodes, name)
     return connect(nodes, {node.name: node.output for node in nodes}, [name])[name]
@@ -176,10 +185,10 @@ class Flow(Mapping[str, Any]):
 
     def __init__(
         self,
-        nodes: Any,
+        nodes: Sequence[Node],
         inputs: Any,
         padded: bool = False,
-        change: Any = None,
+        change: Callable[[str, Tensor], Tensor] | None = None,
         swift: bool = False,
         training: bool | None = None,
     ) -> None:
@@ -192,11 +201,11 @@ class Flow(Mapping[str, Any]):
         self.changed = {name: self.change(name, tensor) for name, tensor in self.made.items()}
 
     @functools.cached_property
-    def names(self) -> Any:
+    def names(self) -> list[str]:
         """Every name there is; what is found in the layers is looked up only when asked for."""
         return output_names(self.nodes.values())
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Tensor:
         if name not in self.changed:
             if name not in self.names:
                 raise ConfigurationError(
@@ -210,13 +219,13 @@ class Flow(Mapping[str, Any]):
     def __contains__(self, name: object) -> bool:
         return name in self.names
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[str]:
         return iter(self.names)
 
-    def __len__(self) -> Any:
+    def __len__(self) -> int:
         return len(self.names)
 
-    def _run(self, name: str, part: Any) -> Any:
+    def _run(self, name: str, part: str) -> Tensor:
         node = self.nodes[name]
         if part == 'out':
             swift = self.swift and not node.spec.states
@@ -231,19 +240,21 @@ class Flow(Mapping[str, Any]):
 
 
 def connect(
-    nodes: Any,
+    nodes: Sequence[Node],
     inputs: Any,
-    wanted: Any,
+    wanted: Iterable[str],
     padded: bool = False,
-    change: Any = None,
+    change: Callable[[str, Tensor], Tensor] | None = None,
     training: bool | None = None,
-) -> Any:
+) -> dict[str, Tensor]:
     """The wanted outputs over some inputs, a dict by name; the rest is as for `Flow`."""
     flow = Flow(nodes, inputs, padded, change, training=training)
     return {name: flow[name] for name in wanted}
 
 
-def _read(layer: Any, spec: Any, tensor: Any) -> Any:
+def _read(
+    layer: KerasLayer, spec: LayerSpec, tensor: Callable[[str], Tensor]
+) -> tuple[Tensors, Tensors]:
     """Return the tensors that a layer reads, and its initial states.
 
     `tensor` finds an output by its name.
@@ -254,8 +265,12 @@ def _read(layer: Any, spec: Any, tensor: Any) -> Any:
 
 
 def run_layer(
-    layer: Any, spec: Any, tensor: Any, padded: bool = False, training: bool | None = None
-) -> Any:
+    layer: KerasLayer,
+    spec: LayerSpec,
+    tensor: Callable[[str], Tensor],
+    padded: bool = False,
+    training: bool | None = None,
+) -> Tensor:
     """The output of a layer over the outputs that its spec names."""
     x, states = _read(layer, spec, tensor)
     kwargs = {'initial_state': states} if states else {}
@@ -264,7 +279,9 @@ def run_layer(
     return masks.run(layer, x, **kwargs) if padded else layer(x, **kwargs)
 
 
-def add_node(nodes: Any, spec: Any, rng: Any, input_ndim: Any) -> Any:
+def add_node(
+    nodes: Sequence[Node], spec: LayerSpec, rng: np.random.Generator, input_ndim: int
+) -> Node:
     """Make the layer of a spec and set its initial values.
 
     Parameters
@@ -307,7 +324,7 @@ def add_node(nodes: Any, spec: Any, rng: Any, input_ndim: Any) -> Any:
     return Node(spec, layer, output)
 
 
-def adopt(specs: Any, model: Any) -> Any:
+def adopt(specs: Iterable[LayerSpec], model: KerasModel) -> list[Node]:
     """Nodes over the layers of a model that Keras has loaded.
 
     Raises
@@ -337,7 +354,7 @@ def adopt(specs: Any, model: Any) -> Any:
     return nodes
 
 
-def assemble(nodes: Any) -> Any:
+def assemble(nodes: Sequence[Node]) -> KerasModel:
     """The network's own model: a ``keras.Sequential`` for a chain, else a ``keras.Model``.
 
     Its first output is that of the last layer; layers that nothing else reads give others.
@@ -363,7 +380,7 @@ def assemble(nodes: Any) -> Any:
     return keras.Model(list(inputs_of(nodes).values()), outputs if ends[1:] else outputs[0])
 
 
-def reading_labels(nodes: Any, spec: Any, ndim: Any) -> Any:
+def reading_labels(nodes: list[Node], spec: LayerSpec, ndim: int) -> list[Node]:
     """The nodes, with the input that an embedding reads, given by its size, one of integers."""
     (name, _), *_ = (source.split(':') for source in spec.inputs)
     found = next(node for node in nodes if node.name == name)
@@ -376,7 +393,7 @@ def reading_labels(nodes: Any, spec: Any, ndim: Any) -> Any:
     return [Node(source, layer, layer.output) if node is found else node for node in nodes]
 
 
-def _make(nodes: Any, spec: Any) -> Any:
+def _make(nodes: Sequence[Node], spec: LayerSpec) -> KerasLayer:
     """A new layer for a spec, by its form."""
     form = layers.form(spec.form)
     if form.follow is not None:
@@ -391,7 +408,7 @@ def _make(nodes: Any, spec: Any) -> Any:
     return form.make(spec)
 
 
-def _check_sizes(nodes: Any, spec: Any) -> None:
+def _check_sizes(nodes: Sequence[Node], spec: LayerSpec) -> None:
     """Refuse inputs whose sizes are not those that the entry says."""
     for name, size in zip(spec.inputs, spec.sizes):
         found = find_output(nodes, name).shape[-1]
@@ -401,7 +418,7 @@ def _check_sizes(nodes: Any, spec: Any) -> None:
             )
 
 
-def _check_size(spec: Any, output: Any) -> None:
+def _check_size(spec: LayerSpec, output: Tensor) -> None:
     """Refuse a size that the entry says of a layer whose size follows from its inputs."""
     follows = spec.layer is None and layers.form(spec.form).follow is not None
     if follows and spec.size is not None and output.shape[-1] != spec.size:
@@ -411,14 +428,14 @@ def _check_size(spec: Any, output: Any) -> None:
         )
 
 
-def _labels_read(nodes: Any, spec: Any) -> Any:
+def _labels_read(nodes: Sequence[Node], spec: LayerSpec) -> int:
     """Number of labels in the input that an embedding reads."""
     name = spec.inputs[0].split(':')[0]
     classes = classes_of(nodes, name) if name in inputs_of(nodes) else None
     return spec.options.get('input_dim', classes)
 
 
-def _partner(nodes: Any, spec: Any) -> Any:
+def _partner(nodes: Sequence[Node], spec: LayerSpec) -> KerasLayer:
     """The layer whose weights a tied one shares.
 
     The one that is named, or, going back, the one that is matched as brackets are: tied layers
@@ -439,7 +456,7 @@ def _partner(nodes: Any, spec: Any) -> Any:
     )
 
 
-def _input(spec: Any, ndim: Any) -> Any:
+def _input(spec: LayerSpec, ndim: int) -> KerasLayer:
     options = dict(spec.options)
     known = [*keywords(keras.layers.InputLayer), 'ndim']
     check_known(options, known, 'keyword of an input')
@@ -453,16 +470,16 @@ def _input(spec: Any, ndim: Any) -> Any:
     return keras.layers.InputLayer(shape=shape, name=spec.name, **options)
 
 
-def _initialise(layer: Any, spec: Any, rng: Any) -> None:
+def _initialise(layer: KerasLayer, spec: LayerSpec, rng: np.random.Generator) -> None:
     """Draw weights as theanets would: for its own forms, and wherever a setting asks for it."""
     asked = initial_settings(spec.options, keywords(type(layer)))
     anatomy = layers.anatomy(layer)
     params = parameters(layer, spec.name) if anatomy.params else {}
     for setting in asked:
-        param = setting.partition('_')[2]
-        if not params or (param and param not in params):
+        part = setting.partition('_')[2]
+        if not params or (part and part not in params):
             raise ConfigurationError(
-                f'{setting!r} sets no parameter of this layer.{suggest(param, params)} '
+                f'{setting!r} sets no parameter of this layer.{suggest(part, params)} '
                 f'It has: {", ".join(params) or "none of this kind"}.'
             )
     settings = {k: spec.options[k] for k in asked}
@@ -475,7 +492,7 @@ def _initialise(layer: Any, spec: Any, rng: Any) -> None:
             param.set_value(initializers.weights(param.shape, rng, blocks=blocks, **chosen))
 
 
-def _chosen(name: str, settings: Any, bias: Any, squares: Any) -> Any:
+def _chosen(name: str, settings: dict[str, Any], bias: bool, squares: int) -> dict[str, Any]:
     """The settings for one parameter.
 
     What a layer says of all its weights is not about biases, nor, in theanets' recurrent
@@ -497,7 +514,7 @@ def _reserve(name: str) -> None:
         type(name, (keras.layers.Layer,), {})()
 
 
-def _plain(cause: Any, nodes: Any, spec: Any) -> Any:
+def _plain(cause: Exception, nodes: Sequence[Node], spec: LayerSpec) -> str:
     """Keras' complaint in a line, with the remedy for the commonest mistake."""
     wanted = getattr(spec.layer, 'name', spec.form)
     source = next((n for n in nodes if f'{n.name}:out' in spec.inputs), None)
@@ -511,7 +528,7 @@ def _plain(cause: Any, nodes: Any, spec: Any) -> Any:
     return ' '.join(str(cause).split())
 
 
-def logits_of(nodes: Any, name: str) -> Any:
+def logits_of(nodes: Sequence[Node], name: str) -> str | None:
     """Name of the logits behind a softmax output; None where the output has none."""
     layer_name, part = name.split(':')
     node = next((n for n in nodes if n.name == layer_name), None)
@@ -524,7 +541,7 @@ def logits_of(nodes: Any, name: str) -> Any:
     return None
 
 
-def logits_reader(nodes: Any) -> Any:
+def logits_reader(nodes: Sequence[Node]) -> Probe | None:
     """A layer from what the last layer reads to its logits; None where it has none."""
     node = nodes[-1]
     pre = node.outputs().get('pre') if logits_of(nodes, f'{node.name}:out') else None

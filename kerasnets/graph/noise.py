@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from kerasnets.graph.nodes import output_names
-from kerasnets.regularizers import Always, Noise
+import numpy as np
+
+from kerasnets.graph.nodes import Node, output_names
+from kerasnets.regularizers import Always, Noise, Regularizer
+from kerasnets.typing import Array, Tensor
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer
 
 
 class Noises:
@@ -19,7 +26,9 @@ class Noises:
         Whether there is noise outside of training too.
     """
 
-    def __init__(self, nodes: Any, regularizers: Any, noisy: Any) -> None:
+    def __init__(
+        self, nodes: Sequence[Node], regularizers: Sequence[Regularizer], noisy: bool
+    ) -> None:
         names = output_names(nodes)
         places = {
             'input': [f'{n.name}:out' for n in nodes if n.spec.form == 'input'],
@@ -27,15 +36,15 @@ class Noises:
             'output': [f'{nodes[-1].name}:out'],
         }
         self.noisy = noisy
-        self.layers: Any = []
+        self.layers: list[KerasLayer] = []
         self.indices: list[int] = []  # which of the regularizers made each layer
-        self.changed: Any = {}
+        self.changed: dict[str, list[tuple[int, Noise]]] = {}
         for i, regularizer in enumerate(regularizers):
             if isinstance(regularizer, Noise):
                 for name in regularizer.select(names, places.get(regularizer.where or '', ())):
                     self.changed.setdefault(name, []).append((i, regularizer))
 
-    def change(self, name: str, tensor: Any) -> Any:
+    def change(self, name: str, tensor: Callable[[str], Tensor]) -> Tensor:
         """The output of that name as others are to read it."""
         for i, regularizer in self.changed.get(name, ()):
             self.indices.append(i)
@@ -45,13 +54,13 @@ class Noises:
         return tensor
 
 
-def reseed(noises: Any, rng: Any) -> None:
+def reseed(noises: list[KerasLayer], rng: np.random.Generator) -> None:
     """Have layers that draw at random draw what a numpy generator decides."""
     for layer in noises:
         state = layer.seed_generator.state
         state.assign(seed(rng))
 
 
-def seed(rng: Any) -> Any:
+def seed(rng: np.random.Generator) -> Array:
     """The state of a Keras seed generator, as a numpy generator decides."""
     return rng.integers(2**32, size=2, dtype='uint32')

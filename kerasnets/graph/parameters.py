@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -11,6 +11,9 @@ from kerasnets import activations, layers
 from kerasnets.errors import DataError
 from kerasnets.layers.form import Layout
 from kerasnets.typing import Array, Tensor
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer, Variable
 
 
 class Parameter:
@@ -26,7 +29,7 @@ class Parameter:
         `hz` are parts of one Keras variable.
     """
 
-    def __init__(self, name: str, variable: Any, layout: Any) -> None:
+    def __init__(self, name: str, variable: Variable, layout: Layout) -> None:
         self.name = name
         self.variable = variable
         self.layout = layout
@@ -66,7 +69,7 @@ class Parameter:
 class Value(keras.layers.Layer):
     """The value of a parameter, read anew at each call with any tensor of the graph."""
 
-    def __init__(self, param: Parameter, layers: Any) -> None:
+    def __init__(self, param: Parameter, layers: list[KerasLayer]) -> None:
         super().__init__()
         self.param = param
         self.layers = layers  # so that their variables are those of the model
@@ -78,7 +81,7 @@ class Value(keras.layers.Layer):
         return keras.KerasTensor(self.param.shape, dtype='float32')
 
 
-def parameters(layer: Any, prefix: str) -> dict[str, Parameter]:
+def parameters(layer: KerasLayer, prefix: str) -> dict[str, Parameter]:
     """Name -> `Parameter` of a built Keras layer.
 
     A layer that theanets did not have goes by the names of its Keras variables.
@@ -100,5 +103,5 @@ def parameters(layer: Any, prefix: str) -> dict[str, Parameter]:
     }
 
 
-def _numpy(variable: Any) -> Array:
+def _numpy(variable: Variable) -> Array:
     return np.array(keras.ops.convert_to_numpy(variable.value))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from typing import Any
+from collections.abc import Sequence
+from typing import IO, TYPE_CHECKING, Any
 
 import keras
 import rich.box
@@ -11,7 +12,11 @@ import rich.console
 import rich.table
 
 from kerasnets import layers
+from kerasnets.graph.nodes import Node
 from kerasnets.language.listing import html_table
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer
 
 COLUMNS = ('name', 'form', 'shape', 'activation', 'parameters')
 
@@ -19,7 +24,7 @@ COLUMNS = ('name', 'form', 'shape', 'activation', 'parameters')
 BOX = 92, 34, 26
 
 
-def table(nodes: Any) -> Any:
+def table(nodes: Sequence[Node]) -> rich.table.Table:
     """Name, form, shape, activation and parameters of each layer, as a rich table."""
     found = rich.table.Table(box=rich.box.SIMPLE_HEAD)
     for column in COLUMNS:
@@ -29,7 +34,7 @@ def table(nodes: Any) -> Any:
     return found
 
 
-def _rows(nodes: Any) -> list[tuple[str, ...]]:
+def _rows(nodes: Sequence[Node]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for node in nodes:
         form = type(node.layer).__name__ if node.spec.layer is not None else node.spec.form
@@ -42,13 +47,13 @@ def _rows(nodes: Any) -> list[tuple[str, ...]]:
     return rows
 
 
-def as_html(net: Any, nodes: Any) -> str:
+def as_html(net: Any, nodes: Sequence[Node]) -> str:
     """The table and the picture of a network, for a notebook."""
     count = f'{net.num_params:,} parameters'
     return f'{picture(nodes)}{html_table(COLUMNS, _rows(nodes))}<div>{count}</div>'
 
 
-def picture(nodes: Any) -> str:
+def picture(nodes: Sequence[Node]) -> str:
     """The graph of the layers in SVG: a box for each, in their order, and a line for each input."""
     width, height, room = BOX
     places = {node.name: i * (width + room) for i, node in enumerate(nodes)}
@@ -79,18 +84,18 @@ def picture(nodes: Any) -> str:
     )
 
 
-def _span(start: Any, end: Any) -> int:
+def _span(start: float, end: float) -> int:
     """How many boxes further on a line ends."""
     width, _, room = BOX
     return round((end - start - room) / (width + room)) + 1
 
 
-def _reach(node: Any, places: Any) -> int:
+def _reach(node: Node, places: dict[str, int]) -> int:
     starts = [places[source.split(':')[0]] + BOX[0] for source in node.spec.sources]
     return max((_span(start, places[node.name]) for start in starts), default=0)
 
 
-def _activation(layer: Any) -> Any:
+def _activation(layer: KerasLayer) -> str:
     function = layers.activation_of(getattr(layer, 'cell', layer))
     if function is None:
         return ''
@@ -98,7 +103,7 @@ def _activation(layer: Any) -> Any:
     return known or str(keras.activations.serialize(function))
 
 
-def show(net: Any, nodes: Any, file: Any = None) -> None:
+def show(net: Any, nodes: Sequence[Node], file: IO[str] | None = None) -> None:
     """Print the table of a network and its number of parameters."""
     console = rich.console.Console(file=file)
     console.print(table(nodes))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import keras
 from keras import ops
@@ -10,10 +11,21 @@ from keras import ops
 from kerasnets import keras_facts
 from kerasnets.backend import gradients
 from kerasnets.errors import matching, scalar
-from kerasnets.graph.parameters import Value
+from kerasnets.graph.nodes import Node
+from kerasnets.graph.parameters import Parameter, Value
+from kerasnets.monitors import Monitor
+from kerasnets.typing import Tensor
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasModel
 
 
-def computed(monitors: Any, nodes: Any, outputs: Any, anchor: Any) -> Any:
+def computed(
+    monitors: Sequence[Monitor],
+    nodes: Sequence[Node],
+    outputs: Mapping[str, Tensor],
+    anchor: Tensor,
+) -> dict[str, tuple[Tensor, Tensor]]:
     """Name -> (value, mass) of all that the monitors match, as symbolic scalars."""
     params = {param.name: param for node in nodes for param in node.params()}
     held = [node.layer for node in nodes]
@@ -38,12 +50,12 @@ class GradientNorms(keras.layers.Layer):
     params : list of Parameter
     """
 
-    def __init__(self, model: Any, params: Any) -> None:
+    def __init__(self, model: KerasModel, params: list[Parameter]) -> None:
         super().__init__()
         self.model = lambda: model  # not tracked: Keras forgets the losses of tracked layers
         self.params = params
 
-    def call(self, data: Any) -> Any:
+    def call(self, data: list[Tensor]) -> Tensor:
         variables = list({id(p.variable): p.variable for p in self.params}.values())
         model = self.model()
         with keras_facts.without_losses(model):
@@ -53,5 +65,5 @@ class GradientNorms(keras.layers.Layer):
             ops.sum(ops.square(p.layout.read(by_variable[id(p.variable)]))) for p in self.params
         ]
 
-    def compute_output_spec(self, data: Any) -> Any:
+    def compute_output_spec(self, data: list[Tensor]) -> Tensor:
         return [keras.KerasTensor((), dtype='float32') for _ in self.params]

@@ -21,14 +21,20 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
 from kerasnets import activations
 from kerasnets.errors import ConfigurationError, check_known, number, positive, suggest
+from kerasnets.language.spec import LayerSpec
 from kerasnets.layers.form import Anatomy, Form, Layout, initial_settings
+from kerasnets.typing import Shape, Tensor, TensorFunction, Tensors
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer, KerasModel
 
 #: Ways to tell an attention layer which step is which.
 POSITIONS = ('rotary', 'learned', None)
@@ -46,7 +52,7 @@ NOWHERE = -1e30
 PART = 'attention'
 
 
-def rotate(x: Any, steps: Any) -> Any:
+def rotate(x: Tensor, steps: Tensor) -> Tensor:
     """Turn the pairs of values of each head by an angle that grows with the step.
 
     Parameters
@@ -75,13 +81,15 @@ class RotaryAttention(keras.layers.MultiHeadAttention):
     (3, 5, 8)
     """
 
-    def _compute_attention(self, query: Any, key: Any, value: Any, *args: Any, **kw: Any) -> Any:
+    def _compute_attention(
+        self, query: Tensor, key: Tensor, value: Tensor, *args: Any, **kw: Any
+    ) -> Tensor:
         """Attend, after the rotation: what Keras documents as the method to override."""
         query, key = (rotate(x, ops.arange(ops.shape(x)[1])) for x in (query, key))
         return super()._compute_attention(query, key, value, *args, **kw)
 
 
-def projected(layer: Any, x: Any, steps: Any) -> Any:
+def projected(layer: KerasLayer, x: Tensor, steps: Tensor) -> Tensors:
     """Queries, keys and values (examples, time, heads, width) of an attention layer."""
     q, k, v = layer.query_dense(x), layer.key_dense(x), layer.value_dense(x)
     if isinstance(layer, RotaryAttention):
@@ -95,19 +103,19 @@ class Heads(Layout):
 
     axis: int = 1  # of the heads; the next axis is the width of each
 
-    def read(self, value: Any) -> Any:
+    def read(self, value: Tensor) -> Tensor:
         return ops.reshape(value, self.shape(value.shape))
 
-    def write(self, value: Any, array: Any) -> Any:
+    def write(self, value: Tensor, array: Tensor) -> Tensor:
         value[...] = array.reshape(value.shape)
         return value
 
-    def shape(self, shape: Any) -> Any:
+    def shape(self, shape: Shape) -> Shape:
         heads, width = shape[self.axis : self.axis + 2]
         return (*shape[: self.axis], heads * width, *shape[self.axis + 2 :])
 
 
-def _options(spec: Any, size: int) -> dict[str, Any]:
+def _options(spec: LayerSpec, size: int) -> dict[str, Any]:
     """What the entry says of attention, checked."""
     own = ('heads', 'dropout', 'positions', 'context', *(['hidden'] * (spec.form != PART)))
     options = {k: v for k, v in spec.options.items() if k not in initial_settings(spec.options, ())}
@@ -133,7 +141,7 @@ def _options(spec: Any, size: int) -> dict[str, Any]:
     return options
 
 
-def _read(spec: Any, inputs: Any) -> Any:
+def _read(spec: LayerSpec, inputs: Sequence[Tensor]) -> Any:
     """The input of a form, as a tensor of its own model, and its size."""
     (x,) = inputs if len(inputs) == 1 else (None,)
     if x is None or len(x.shape) != 3 or x.shape[-1] is None:
@@ -145,7 +153,7 @@ def _read(spec: Any, inputs: Any) -> Any:
     return keras.Input(x.shape[1:], dtype=x.dtype, name='read'), x.shape[-1]
 
 
-def _located(x: Any, size: int, options: Any) -> Any:
+def _located(x: Tensor, size: int, options: dict[str, Any]) -> Tensor:
     """The sequence with a learned vector for each step added to it, if that is asked for."""
     if options['positions'] != 'learned':
         return x
@@ -154,7 +162,7 @@ def _located(x: Any, size: int, options: Any) -> Any:
     return keras.layers.Add(name='located')([x, learned])
 
 
-def _attend(x: Any, size: int, options: Any) -> Any:
+def _attend(x: Tensor, size: int, options: dict[str, Any]) -> Tensor:
     learned = options['positions'] == 'learned'
     rotary = options['positions'] == 'rotary'
     kind = RotaryAttention if rotary else keras.layers.MultiHeadAttention
@@ -172,7 +180,7 @@ def _seed() -> Any:
     return random.randrange(2**31) if keras.backend.backend() == 'torch' else None
 
 
-def _attention(spec: Any, inputs: Any) -> Any:
+def _attention(spec: LayerSpec, inputs: Sequence[Tensor]) -> KerasModel:
     """The model of the form `attention`."""
     x, size = _read(spec, inputs)
     size = size if spec.size is None else spec.size
@@ -187,14 +195,14 @@ def _attention(spec: Any, inputs: Any) -> Any:
     return keras.Model(x, y, name=spec.name)
 
 
-def _transformer(spec: Any, inputs: Any) -> Any:
+def _transformer(spec: LayerSpec, inputs: Sequence[Tensor]) -> KerasModel:
     """The model of the form `transformer`."""
     x, reads = _read(spec, inputs)
     size = reads if spec.size is None else spec.size
     options = _options(spec, size)
     layers, rate = keras.layers, options['dropout']
 
-    def added(x: Any, y: Any, name: str) -> Any:
+    def added(x: Tensor, y: Tensor, name: str) -> Tensor:
         y = layers.Dropout(rate, seed=_seed(), name=f'dropout_{name}')(y) if rate else y
         return layers.Add(name=name)([x, y])
 
@@ -236,13 +244,13 @@ _BLOCK = {
 }
 
 
-def attention_of(model: Any) -> Any:
+def attention_of(model: KerasModel) -> Any:
     """The attention layer in what one of the forms made; None for any other model."""
     found = [layer for layer in model.layers if layer.name == PART]
     return found[0] if found and isinstance(found[0], keras.layers.MultiHeadAttention) else None
 
 
-def of_model(model: Any) -> Any:
+def of_model(model: KerasModel) -> Anatomy | None:
     """The `Anatomy` of what one of the forms made; None for any other model."""
     if attention_of(model) is None:
         return None
@@ -253,13 +261,19 @@ def of_model(model: Any) -> Any:
     return Anatomy(params, biases=tuple(p for p in params if p[0] in 'bg'))
 
 
-def window(model: Any) -> int:
+def window(model: KerasModel) -> int:
     """Steps that the attention of such a model reaches back, with learned positions all of them."""
     found: int | None = attention_of(model).get_config()['sliding_window']
     return found or reach(model) or CONTEXT
 
 
-def around(parts: Any, x: Any, steps: Any, attend: Any, change: Any = lambda name, y: y) -> Any:
+def around(
+    parts: dict[str, KerasLayer],
+    x: Tensor,
+    steps: Tensor,
+    attend: TensorFunction,
+    change: TensorFunction = lambda name, y: y,
+) -> Tensor:
     """A block over a sequence, with the attention that is given.
 
     Parameters
@@ -283,7 +297,7 @@ def around(parts: Any, x: Any, steps: Any, attend: Any, change: Any = lambda nam
     return h + change('dropout_out', y)
 
 
-def reach(layer: Any) -> int | None:
+def reach(layer: KerasLayer) -> int | None:
     """The number of steps that a layer has learned positions for; None for any number."""
     if not isinstance(layer, keras.Model) or attention_of(layer) is None:
         return None
@@ -291,7 +305,7 @@ def reach(layer: Any) -> int | None:
     return found[0] if found else None
 
 
-def _form(make: Any) -> Form:
+def _form(make: Callable[..., KerasModel]) -> Form:
     return Form(choose=keras.Model, activation=None, follow=make)
 
 

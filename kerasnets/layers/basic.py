@@ -7,11 +7,14 @@ In a list such as ``[64, (20, 'embedding'), …]`` the size of the input is the 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
+from kerasnets.language.spec import LayerSpec
 from kerasnets.layers.form import Anatomy, Form, Layout, Output
+from kerasnets.typing import Tensor
 
 
 def _stock(cls: Any) -> Form:
@@ -22,7 +25,7 @@ def _following(cls: Any, **defaults: Any) -> Form:
     """A form whose size follows from its inputs."""
     form = dataclasses.replace(_stock(cls), defaults=defaults)
 
-    def follow(spec: Any, inputs: Any) -> Any:
+    def follow(spec: LayerSpec, inputs: Sequence[Tensor]) -> Any:
         if cls is keras.layers.Flatten and None in inputs[0].shape[1:] and spec.size is not None:
             return keras.layers.Reshape((spec.size,), name=spec.name)  # of images of any size
         return form.make(dataclasses.replace(spec, size=None))

@@ -12,19 +12,24 @@ from __future__ import annotations
 
 import dataclasses
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 
 from kerasnets import layers
 from kerasnets.errors import ConfigurationError, suggest
-from kerasnets.layers.form import Form
+from kerasnets.language.spec import LayerSpec
+from kerasnets.layers.form import Anatomy, Form
+from kerasnets.typing import Tensor
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer
 
 #: Forms that can work in either direction.
 WORKERS = 'rnn lstm gru rrnn mrnn mut1 scrn clockwork bcrnn'.split()
 
 
-def _build(spec: Any) -> Any:
+def _build(spec: LayerSpec) -> KerasLayer:
     options = dict(spec.options)
     worker = options.pop('worker', 'rnn')
     if worker not in WORKERS:
@@ -36,7 +41,7 @@ def _build(spec: Any) -> Any:
     if 'direction' in options or 'go_backwards' in options:
         raise ConfigurationError('it runs in both directions. Leave out the direction.')
 
-    def half(suffix: Any, backwards: Any) -> Any:
+    def half(suffix: str, backwards: bool) -> Tensor:
         given = {**options, 'go_backwards': backwards}
         return layers.form(worker).make(
             dataclasses.replace(
@@ -54,4 +59,4 @@ def _build(spec: Any) -> Any:
 
 
 FORMS = {'bidirectional': Form(choose=None, build=_build)}
-ANATOMIES: Any = {}
+ANATOMIES: dict[type, Anatomy] = {}

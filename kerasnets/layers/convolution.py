@@ -13,7 +13,8 @@ import keras
 from keras import ops
 
 from kerasnets.errors import ConfigurationError, suggest
-from kerasnets.layers.form import Anatomy, Form, Layout, Output
+from kerasnets.layers.form import Anatomy, Form, Layout, Output, Pass
+from kerasnets.typing import Shape, Tensor
 
 #: theanets' keyword -> Keras'.
 _RENAMED = {'filter_size': 'kernel_size', 'stride': 'strides', 'border_mode': 'padding'}
@@ -25,39 +26,39 @@ class Filters(Layout):
 
     axes: int = 2
 
-    def read(self, value: Any) -> Any:
+    def read(self, value: Tensor) -> Tensor:
         value = ops.flip(value, axis=tuple(range(self.axes)))
         value = ops.expand_dims(value, 0) if self.axes == 1 else value
         return ops.transpose(value, (3, 2, 0, 1))
 
-    def write(self, value: Any, array: Any) -> Any:
+    def write(self, value: Tensor, array: Tensor) -> Tensor:
         array = array.transpose(2, 3, 1, 0)
         array = array[0, ::-1] if self.axes == 1 else array[::-1, ::-1]
         value[...] = array
         return value
 
-    def shape(self, shape: Any) -> Any:
+    def shape(self, shape: Shape) -> Shape:
         *filters, inputs, outputs = shape
         return (outputs, inputs, *((1,) if self.axes == 1 else ()), *filters)
 
 
-def _pre(run: Any) -> Any:
+def _pre(run: Pass) -> Tensor:
     y = run.layer.convolution_op(run.given, run.layer.kernel)
     return y if run.layer.bias is None else y + run.layer.bias
 
 
-def _conv(cls: Any) -> Any:
+def _conv(cls: Any) -> Form:
     return Form(choose=cls, renamed=_RENAMED, defaults={'data_format': 'channels_last'})
 
 
-def _pool(axes: Any) -> Any:
+def _pool(axes: int) -> Form:
     classes = {
         'max': (keras.layers.MaxPooling1D, keras.layers.MaxPooling2D)[axes - 1],
         'avg': (keras.layers.AveragePooling1D, keras.layers.AveragePooling2D)[axes - 1],
     }
     classes.update(average=classes['avg'], mean=classes['avg'])
 
-    def choose(options: Any) -> Any:
+    def choose(options: dict[str, Any]) -> Any:
         mode = options.pop('mode', 'max')
         if mode not in classes:
             raise ConfigurationError(

@@ -6,14 +6,20 @@ weights w of its partner.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
 from kerasnets import activations
 from kerasnets.errors import ConfigurationError, check_known
-from kerasnets.layers.form import Anatomy, Form, Layout, Output, kernel_sum, project
+from kerasnets.language.spec import LayerSpec
+from kerasnets.layers.form import Anatomy, Form, Layout, Output, Pass, kernel_sum, project
+from kerasnets.typing import Activation, Config, Shape, Tensor
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer, KerasModel
 
 
 @keras.saving.register_keras_serializable('kerasnets')
@@ -33,7 +39,11 @@ class Tied(keras.layers.Layer):
     """
 
     def __init__(
-        self, partner: Any, activation: Any = 'linear', units: Any = None, **kwargs: Any
+        self,
+        partner: KerasLayer,
+        activation: Activation = 'linear',
+        units: int | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.partner = partner
@@ -44,23 +54,23 @@ class Tied(keras.layers.Layer):
             )
         self.activation = keras.activations.get(activation)
 
-    def build(self, shape: Any) -> None:
+    def build(self, shape: Shape) -> None:
         self.units = self.partner.kernel.shape[0]
         self.bias = self.add_weight(shape=(self.units,), initializer='zeros', name='bias')
         if isinstance(self.activation, keras.layers.Layer) and not self.activation.built:
             self.activation.build((None, self.units))
 
-    def before(self, x: Any) -> Any:
+    def before(self, x: Tensor) -> Tensor:
         """The sum at the units."""
         return project(x, ops.transpose(self.partner.kernel), self.bias)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         return self.activation(self.before(x))
 
-    def compute_output_shape(self, shape: Any) -> Any:
+    def compute_output_shape(self, shape: Shape) -> Shape:
         return (*shape[:-1], self.units)
 
-    def get_config(self) -> Any:
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             'partner': keras.saving.serialize_keras_object(self.partner),
@@ -69,13 +79,13 @@ class Tied(keras.layers.Layer):
         }
 
     @classmethod
-    def from_config(cls, config: Any) -> Any:
+    def from_config(cls, config: Config) -> KerasLayer:
         """The layer again; within one file Keras finds the partner that is there already."""
         config = dict(config, partner=keras.saving.deserialize_keras_object(config['partner']))
         return cls(**config)
 
 
-def _sum(spec: Any, inputs: Any, activation: Any) -> Any:
+def _sum(spec: LayerSpec, inputs: Sequence[Tensor], activation: Activation) -> KerasModel:
     """A model of stock layers: a Dense for each input, their sum, the activation."""
     check_known(spec.options, (), 'keyword of a layer with several inputs')
     if spec.size is None:
@@ -92,19 +102,19 @@ def _sum(spec: Any, inputs: Any, activation: Any) -> Any:
     )
 
 
-def _part(source: Any) -> Any:
+def _part(source: str) -> str:
     """Name of the Dense for an input: Keras takes no colon in a name, PyTorch no dot."""
     return f'w_{source}'.replace(':', '-')
 
 
-def of_model(model: Any) -> Any:
+def of_model(model: KerasModel) -> Anatomy | None:
     """The `Anatomy` of what `_sum` made; None for any other model."""
     parts = {n.name: n for n in model.layers if isinstance(n, keras.layers.Dense)}
     if not parts or not all(name.startswith('w_') for name in parts):
         return None
     first = next(iter(parts))
 
-    def pre(run: Any) -> Any:
+    def pre(run: Pass) -> Tensor:
         kernels = [run.layer.get_layer(name).kernel for name in parts]
         total = sum(ops.matmul(x, kernel) for x, kernel in zip(run.given, kernels))
         return total + run.layer.get_layer(first).bias

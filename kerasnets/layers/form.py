@@ -9,7 +9,7 @@ import inspect
 import random
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
@@ -17,6 +17,11 @@ from keras import ops
 from kerasnets import activations, initializers
 from kerasnets.errors import ConfigurationError, check_known, suggest
 from kerasnets.language import registry
+from kerasnets.language.spec import LayerSpec
+from kerasnets.typing import Shape, Tensor, TensorFunction, Tensors
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer, Variable
 
 #: Keywords of every Keras layer.
 COMMON = ('name', 'dtype', 'trainable', 'activity_regularizer')
@@ -48,7 +53,7 @@ class Form:
     #: must agree.
     follow: Callable[..., Any] | None = None
 
-    def make(self, spec: Any, **given: Any) -> Any:
+    def make(self, spec: LayerSpec, **given: Any) -> KerasLayer:
         """The Keras layer for a spec, not yet built; `given` are further keywords.
 
         Raises
@@ -92,14 +97,16 @@ class Form:
             kwargs.setdefault('seed', random.randrange(2**31))
         return cls(name=spec.name, **kwargs)
 
-    def activation_of(self, spec: Any) -> Any:
+    def activation_of(self, spec: LayerSpec) -> Activation:
         """Return the activation of the entry, or else the default of the form or the network."""
         if spec.activation is not None:
             return spec.activation
         return spec.default_activation if self.activation == CUSTOM else self.activation
 
 
-def _sized(spec: Any, cls: Any, known: Any, options: Any, needed: Any) -> Any:
+def _sized(
+    spec: LayerSpec, cls: Any, known: Any, options: dict[str, Any], needed: bool
+) -> dict[str, Any]:
     """The spec's size or shape, under the name that the class has for it."""
     name = next((k for k in SIZES if k in known), None)
     if spec.shape is not None:
@@ -119,7 +126,7 @@ def _sized(spec: Any, cls: Any, known: Any, options: Any, needed: Any) -> Any:
     return {}
 
 
-def _backwards(direction: Any) -> Any:
+def _backwards(direction: str | None) -> bool:
     """Whether a recurrent layer runs against time, as theanets' keyword says it."""
     if direction not in (None, 'forward', 'forwards', 'back', 'backward', 'backwards'):
         raise ConfigurationError(
@@ -128,12 +135,12 @@ def _backwards(direction: Any) -> Any:
     return str(direction).startswith('back')
 
 
-def initial_settings(options: Any, known: Any) -> Any:
+def initial_settings(options: Iterable[str], known: Any) -> list[str]:
     """Return the keys of `options` that set initial values, such as 'std_hh'."""
     return [k for k in options if k.split('_')[0] in initializers.SETTINGS and k not in known]
 
 
-def keywords(cls: Any) -> Any:
+def keywords(cls: Any) -> list[str]:
     """Names of the keywords that the constructor of a Keras layer takes."""
     if isinstance(cls, OverCell):
         return [*keywords(cls.cell), *(k for k in keywords(keras.layers.RNN) if k != 'cell')]
@@ -153,7 +160,7 @@ def _required(cls: Any) -> list[str]:
 class OverCell:
     """Makes a stock ``keras.layers.RNN`` over a cell, with the keywords of both."""
 
-    def __init__(self, cell: Any) -> None:
+    def __init__(self, cell: KerasLayer) -> None:
         self.cell = cell
         self.__name__ = cell.__name__
 
@@ -177,7 +184,7 @@ class Layout:
     of: int = 1
     signs: tuple[Any, ...] = (1,)
 
-    def variable(self, layer: Any) -> Any:
+    def variable(self, layer: KerasLayer) -> Variable | None:
         """The Keras variable, or None where the layer has none (``use_bias=False``)."""
         inside, _, attribute = self.path.rpartition('.')
         rest = inside.split('.') if inside else []
@@ -189,7 +196,7 @@ class Layout:
             layer = getattr(layer, part)
         return getattr(layer, attribute, None)
 
-    def read(self, value: Any) -> Any:
+    def read(self, value: Tensor) -> Tensor:
         """theanets' array from the variable's value: arrays of numpy or tensors."""
         if self.of == 1:
             return value
@@ -197,7 +204,7 @@ class Layout:
         parts = [s * value[..., b * width : (b + 1) * width] for b, s in self._pairs()]
         return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
 
-    def write(self, value: Any, array: Any) -> Any:
+    def write(self, value: Tensor, array: Tensor) -> Tensor:
         """The variable's value, a numpy array changed in place, from theanets' array."""
         if self.of == 1:
             value[...] = array
@@ -207,7 +214,7 @@ class Layout:
             value[..., b * width : (b + 1) * width] = s * array[..., i * width : (i + 1) * width]
         return value
 
-    def shape(self, shape: Any) -> Any:
+    def shape(self, shape: Shape) -> Shape:
         """theanets' shape from the variable's."""
         if self.of == 1:
             return shape
@@ -233,23 +240,23 @@ class Output:
 class Pass:
     """The inputs and outputs of a layer, from which inner quantities are computed."""
 
-    layer: Any
-    given: Any  # a tensor, or a list of several
-    y: Any = None  # the output, where it is needed
+    layer: KerasLayer
+    given: Tensors  # a tensor, or a list of several
+    y: Tensor = None  # the output, where it is needed
     states: tuple[Any, ...] = ()  # those a recurrent layer started from; none if from zeros
-    mask: Any = None  # which steps it read, bool (examples, time); None for all
+    mask: Tensor | None = None  # which steps it read, bool (examples, time); None for all
 
     @property
-    def cell(self) -> Any:
+    def cell(self) -> Tensor:
         return self.layer.cell
 
     @property
-    def x(self) -> Any:
+    def x(self) -> Tensor:
         """The input in the order in which a recurrent layer reads it."""
         return ops.flip(self.given, axis=1) if self.layer.go_backwards else self.given
 
     @property
-    def before(self) -> Any:
+    def before(self) -> Tensor:
         """The states before each step, (examples, time, units): the output one step late.
 
         For a layer that runs backwards the step before is the next in time, and its output
@@ -258,7 +265,7 @@ class Pass:
         first = self.start(0, self.y[:, 0])[:, None]
         return ops.concatenate([first, self.y[:, :-1]], axis=1)
 
-    def scan(self, step: Any, states: Any, sequence: Any) -> Any:
+    def scan(self, step: TensorFunction, states: Tensors, sequence: Tensor) -> Tensors:
         """The states after every step of a sequence (examples, time, …).
 
         `step(states, values)` gives the next states, a tensor or a tuple of them; they stay as
@@ -269,7 +276,7 @@ class Pass:
         mask = ops.cast(mask, sequence.dtype)[..., None]  # in one tensor with the values, since
         both = ops.concatenate([sequence, mask], axis=-1)  # Keras scans but one on TensorFlow
 
-        def held(states: Any, both: Any) -> Any:
+        def held(states: Tensors, both: Tensor) -> Tensors:
             counts = both[:, -1:] > 0
             after = keras.tree.map_structure(
                 lambda new, old: ops.where(counts, new, old), step(states, both[:, :-1]), states
@@ -279,7 +286,7 @@ class Pass:
         _, kept = ops.scan(held, states, ops.swapaxes(both, 0, 1))
         return keras.tree.map_structure(lambda t: ops.swapaxes(t, 0, 1), kept)
 
-    def start(self, i: Any, like: Any) -> Any:
+    def start(self, i: Tensor, like: Tensor) -> Tensors:
         """The i-th state that the layer started from; without any, zeros like a tensor."""
         return ops.cast(self.states[i], like.dtype) if self.states else ops.zeros_like(like)
 
@@ -295,13 +302,13 @@ class Anatomy:
     states: tuple[Any, ...] = ()
 
 
-def project(x: Any, kernel: Any, bias: Any = None) -> Any:
+def project(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
     """x·kernel + bias over the last axis, for all examples and time steps at once."""
     y = ops.matmul(x, kernel)
     return y if bias is None else y + bias
 
 
-def kernel_sum(run: Pass) -> Any:
+def kernel_sum(run: Pass) -> Tensor:
     """Return the sum at the units of a layer with a kernel and a bias."""
     return project(run.given, run.layer.kernel, run.layer.bias)
 
@@ -313,7 +320,7 @@ def modules() -> list[ModuleType]:
     return [importlib.import_module(f'kerasnets.layers.{name}') for name in names]
 
 
-def form(name: str) -> Any:
+def form(name: str) -> Form:
     """The `Form` called `name`: one of kerasnets, or made for a class of keras.layers.
 
     Raises
@@ -335,7 +342,7 @@ def form(name: str) -> Any:
     return Form(choose=cls, activation=None)
 
 
-def anatomy(layer: Any) -> Any:
+def anatomy(layer: KerasLayer) -> Anatomy:
     """Return the `Anatomy` of a Keras layer; an empty one if nothing inside it has a name."""
     if isinstance(layer, keras.Model):
         readers = (getattr(module, 'of_model', None) for module in modules())
@@ -351,7 +358,7 @@ def anatomy(layer: Any) -> Any:
     return Anatomy()
 
 
-def parts(layer: Any, name: str) -> dict[str, Any]:
+def parts(layer: KerasLayer, name: str) -> dict[str, Any]:
     """Name -> layer of what holds parameters: the layer itself, or what it is made of."""
     if isinstance(layer, keras.layers.Bidirectional):
         return {f'{name}_fw': layer.forward_layer, f'{name}_bw': layer.backward_layer}
@@ -364,7 +371,7 @@ def parts(layer: Any, name: str) -> dict[str, Any]:
     return {name: layer}
 
 
-def start(layer: Any, given: Any) -> Any:
+def start(layer: KerasLayer, given: Tensor) -> Tensors:
     """States for a recurrent layer to start from, in the order in which it takes them.
 
     Parameters
@@ -397,14 +404,14 @@ def start(layer: Any, given: Any) -> Any:
     return tuple(states)
 
 
-def activation_of(layer: Any) -> Any:
+def activation_of(layer: KerasLayer) -> TensorFunction | None:
     """The activation of a layer, or of what a layer is made of; None if it has none."""
     if isinstance(layer, keras.Model):
         layer = layer.layers[-1]
     return getattr(layer, 'activation', None)
 
 
-def _of_halves(layer: Any) -> Any:
+def _of_halves(layer: KerasLayer) -> Anatomy:
     """The `Anatomy` of a bidirectional layer: its halves' outputs, aligned in time.
 
     'fw_pre' and 'bw_pre' are those of each half, 'pre' is both side by side.
@@ -413,7 +420,7 @@ def _of_halves(layer: Any) -> Any:
     if layer.merge_mode != 'concat' or not layer.return_sequences:
         return Anatomy()
 
-    def half(run: Any, backwards: bool, read: Any = None) -> Any:
+    def half(run: Pass, backwards: bool, read: TensorFunction | None = None) -> Tensor:
         inner = layer.backward_layer if backwards else layer.forward_layer
         width, count = run.y.shape[-1] // 2, len(run.states) // 2
         y = run.y[..., width:] if backwards else run.y[..., :width]

@@ -19,12 +19,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasnets.layers.form import Anatomy, Form, Layout, Output, project
+from kerasnets.layers.form import Anatomy, Form, Layout, Output, Pass, project
+from kerasnets.typing import Tensor, Tensors
 
-_ALL: Any = {'blocks': (2, 1, 0), 'of': 3, 'signs': (1, 1, -1)}
+_ALL: dict[str, Any] = {'blocks': (2, 1, 0), 'of': 3, 'signs': (1, 1, -1)}
 
 
-def _sums(run: Any) -> Any:
+def _sums(run: Pass) -> Tensors:
     """Sums at the gates, as (h, r, Keras' z), with the reset gate applied to h."""
     cell, before = run.cell, run.before
     bias = cell.bias
@@ -40,15 +41,15 @@ def _sums(run: Any) -> Any:
     return xh + project(cell.recurrent_activation(r) * before, wh), r, xz + project(before, wz)
 
 
-def _pre(run: Any) -> Any:
+def _pre(run: Pass) -> Tensor:
     return _sums(run)[0]
 
 
-def _hid(run: Any) -> Any:
+def _hid(run: Pass) -> Tensor:
     return run.cell.activation(_pre(run))
 
 
-def _rate(run: Any) -> Any:
+def _rate(run: Pass) -> Tensor:
     return 1 - run.cell.recurrent_activation(_sums(run)[2])
 
 

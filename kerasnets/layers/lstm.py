@@ -14,7 +14,7 @@ F. Gers, J. Schmidhuber (2000), "Recurrent nets that time and count", IJCNN.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
@@ -26,8 +26,13 @@ from kerasnets.layers.form import (
     Layout,
     Output,
     OverCell,
+    Pass,
     project,
 )
+from kerasnets.typing import Activation, Config, Shape, Tensor, Tensors
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer
 
 
 @keras.saving.register_keras_serializable('kerasnets')
@@ -51,9 +56,9 @@ class PeepholeLSTMCell(Cell):
 
     def __init__(
         self,
-        units: Any,
-        activation: Any = 'tanh',
-        recurrent_activation: Any = 'sigmoid',
+        units: int,
+        activation: Activation = 'tanh',
+        recurrent_activation: Activation = 'sigmoid',
         use_bias: bool = True,
         unit_forget_bias: bool = True,
         **kwargs: Any,
@@ -64,10 +69,10 @@ class PeepholeLSTMCell(Cell):
         self.unit_forget_bias = unit_forget_bias
 
     @property
-    def state_size(self) -> Any:
+    def state_size(self) -> int | list[int]:
         return [self.units, self.units]
 
-    def build(self, shape: Any) -> None:
+    def build(self, shape: Shape) -> None:
         units = self.units
         self.kernel = self.add_weight(shape=(shape[-1], 4 * units), name='kernel')
         self.recurrent_kernel = self.add_weight(shape=(units, 4 * units), name='recurrent_kernel')
@@ -82,14 +87,14 @@ class PeepholeLSTMCell(Cell):
             for name in ('ci', 'cf', 'co')
         )
 
-    def call(self, x: Any, states: Any, training: Any = False) -> Any:
+    def call(self, x: Tensor, states: Tensors, training: bool = False) -> Tensor:
         h, c = states
         sums = project(x, self.kernel, self.bias) + project(h, self.recurrent_kernel)
         c, output = advance(self, sums, c)
         h = output * self.activation(c)
         return h, [h, c]
 
-    def get_config(self) -> Any:
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             'recurrent_activation': keras.activations.serialize(self.recurrent_activation),
@@ -98,7 +103,7 @@ class PeepholeLSTMCell(Cell):
         }
 
 
-def advance(cell: Any, sums: Any, c: Any) -> Any:
+def advance(cell: KerasLayer, sums: Tensor, c: Tensor) -> Tensors:
     """The next cell and the output gate, from the sums at the gates and the cell before."""
     i, f, g, o = ops.split(sums, 4, axis=-1)
     ci, cf, co = (getattr(cell, name, 0.0) for name in ('ci', 'cf', 'co'))
@@ -107,18 +112,18 @@ def advance(cell: Any, sums: Any, c: Any) -> Any:
     return c, gate(o + co * c)
 
 
-def _cell(run: Any) -> Any:
+def _cell(run: Pass) -> Tensor:
     """All cells, (examples, time, units): the gates from the known states, then a scan in c."""
     cell = run.cell
     sums = project(run.x, cell.kernel, cell.bias) + project(run.before, cell.recurrent_kernel)
 
-    def step(c: Any, sums: Any) -> Any:
+    def step(c: Tensor, sums: Tensor) -> Tensors:
         return advance(cell, sums, c)[0]
 
     return run.scan(step, run.start(1, run.y[:, 0]), sums)
 
 
-def _choose(options: Any) -> Any:
+def _choose(options: dict[str, Any]) -> Any:
     return OverCell(PeepholeLSTMCell) if options.pop('peepholes', False) else keras.layers.LSTM
 
 

@@ -5,14 +5,13 @@ J. Elman (1990), "Finding structure in time", Cognitive Science 14(2).
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
-from kerasnets.layers.form import Anatomy, Form, Layout, Output, project
+from kerasnets.layers.form import Anatomy, Form, Layout, Output, Pass, project
+from kerasnets.typing import Tensor
 
 
-def _pre(run: Any) -> Any:
+def _pre(run: Pass) -> Tensor:
     cell = run.cell
     return project(run.x, cell.kernel, cell.bias) + project(run.before, cell.recurrent_kernel)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -18,12 +18,12 @@ import numpy as np
 from keras import ops
 
 from kerasnets.errors import ConfigurationError, DataError, number, positive
-from kerasnets.graph.nodes import inputs_of, logits_reader, reach_of
+from kerasnets.graph.nodes import Node, inputs_of, logits_reader, reach_of
 from kerasnets.initializers import generator
 from kerasnets.layers.fast.stepping import Stepper, along
 from kerasnets.programs.models import Models
 from kerasnets.programs.program import FunctionProgram, Programs
-from kerasnets.typing import Array
+from kerasnets.typing import Array, Seed, Tensor, TensorFunction, Tensors
 
 #: Steps that one call of the compiled loop makes at most.
 CHUNK = 256
@@ -60,8 +60,8 @@ class StepNetwork:
 
     def __init__(
         self,
-        nodes: Any,
-        logits: Any = None,
+        nodes: Sequence[Node],
+        logits: Tensor | None = None,
         classes: int | None = None,
         outputs: list[str] | None = None,
     ) -> None:
@@ -82,7 +82,7 @@ class StepNetwork:
             if node.name != self.source:
                 self._add(node)
 
-    def _add(self, node: Any) -> None:
+    def _add(self, node: Node) -> None:
         before = [name.split(':')[0] for name in node.spec.inputs]
         time = any(self.has_time[name] for name in before)
         others = [name for name in node.spec.inputs if not name.endswith(':out')]
@@ -130,10 +130,10 @@ class StepNetwork:
             for name, stepper in self.steppers.items()
         }
 
-        def advance(x: Any, states: Any, t: Any) -> Any:
+        def advance(x: Tensor, states: Tensors, t: Tensor) -> Tensors:
             after: list[Any] = []
 
-            def run(name: str, given: Any) -> Any:
+            def run(name: str, given: Tensor) -> Any:
                 y, own = steps[name](given, states[len(after)], t)
                 after.append(own)
                 return y
@@ -142,11 +142,11 @@ class StepNetwork:
 
         return advance
 
-    def read(self, x: Any, length: Any) -> Any:
+    def read(self, x: Tensor, length: Tensor) -> Tensors:
         """States after the first `length` steps of sequences (count, time, …)."""
         after: list[Any] = []
 
-        def run(name: str, given: Any) -> Any:
+        def run(name: str, given: Tensor) -> Any:
             read = self.steppers[name].read
             assert read is not None  # as `padded_length` says
             y, own = read(given, length)
@@ -156,7 +156,7 @@ class StepNetwork:
         self._run(x, run, ())
         return after
 
-    def _run(self, x: Any, run: Any, labelled: Any) -> Any:
+    def _run(self, x: Tensor, run: TensorFunction, labelled: Collection[str]) -> list[Tensor]:
         """The network's outputs, or its logits, where `run` gives that of each layer."""
         one_hot = x if self.classes is None else ops.one_hot(x, self.classes)
         made = {self.source: one_hot}
@@ -170,7 +170,7 @@ class StepNetwork:
             made[node.name] = run(node.name, given)
         return [made[name] for name in self.outputs]
 
-    def _last(self, x: Any) -> Any:
+    def _last(self, x: Tensor) -> Tensor:
         """The logits of one step, or of the whole sequence where that was given."""
         assert self.logits is not None
         one = len(keras.tree.flatten(x)[0].shape) == 2
@@ -185,11 +185,11 @@ class StepNetwork:
         return self.classes is not None and alone and self.steppers[name].of_labels
 
 
-def _before(node: Any) -> list[str]:
+def _before(node: Node) -> list[str]:
     return [name.split(':')[0] for name in node.spec.inputs]
 
 
-def _leading_to(nodes: Any, names: list[str]) -> list[Any]:
+def _leading_to(nodes: Sequence[Node], names: list[str]) -> list[Any]:
     """The nodes of those names, and those that they depend on, in their order."""
     wanted = set(names)
     found = []
@@ -282,10 +282,10 @@ class How(NamedTuple):
 class Settings(NamedTuple):
     """How labels are drawn: arrays, so that other numbers are not compiled anew."""
 
-    temperature: Any
-    top_k: Any
-    top_p: Any
-    penalty: Any
+    temperature: Tensor
+    top_k: Tensor
+    top_p: Tensor
+    penalty: Tensor
 
 
 class Sampler:
@@ -308,7 +308,7 @@ class Sampler:
         self.has_logits = logits_reader(nodes) is not None
         one_hot = self.classes if len(nodes[0].output.shape) == 3 else None
 
-        def make(nodes: Any) -> StepNetwork:
+        def make(nodes: Sequence[Node]) -> StepNetwork:
             return StepNetwork(nodes, logits_reader(nodes), one_hot)
 
         self.network = make(nodes)
@@ -317,9 +317,9 @@ class Sampler:
     def sample(
         self,
         labels: Any,
-        steps: Any,
-        streams: Any = 1,
-        rng: Any = None,
+        steps: int,
+        streams: int = 1,
+        rng: Seed | None = None,
         temperature: float = 1.0,
         top_k: Any = None,
         top_p: Any = None,
@@ -353,7 +353,13 @@ class Sampler:
         return stops.ended(self._run(labels, steps, streams, draws, settings, how))
 
     def _run(
-        self, labels: Any, steps: Any, streams: Any, draws: Any, settings: Settings, how: How
+        self,
+        labels: Any,
+        steps: int,
+        streams: int,
+        draws: np.random.Generator | None,
+        settings: Settings,
+        how: How,
     ) -> Iterator[Any]:
         """Yield, at each step, (labels, logarithms of their probabilities or None)."""
         loop = Loop(how, self.classes, self.has_logits)
@@ -383,7 +389,7 @@ class Sampler:
             read, wanted, first = read + len(seed), wanted - len(drawn), first + count
             yield from zip(drawn, logs)
 
-    def _seed(self, labels: Any) -> Any:
+    def _seed(self, labels: Any) -> Array:
         labels = np.asarray(list(labels) if hasattr(labels, '__iter__') else labels)
         if labels.ndim != 1 or not labels.size:
             raise DataError(
@@ -438,13 +444,13 @@ class Loop:
     def run(
         self,
         network: StepNetwork,
-        label: Any,
-        given: Any,
-        uniform: Any,
-        times: Any,
+        label: Tensor,
+        given: Tensor,
+        uniform: Tensor,
+        times: Tensor,
         settings: Settings,
-        seen: Any,
-        states: Any,
+        seen: Tensor,
+        states: Tensors,
     ) -> Any:
         """Return the last label, all labels, their log probabilities, and what goes on."""
         how = self.how
@@ -453,7 +459,9 @@ class Loop:
         logs = ops.zeros(uniform.shape if how.logged else (0, 0), 'float32')
         advance = network.prepare()
 
-        def step(i: Any, label: Any, drawn: Any, logs: Any, seen: Any, *flat: Any) -> Any:
+        def step(
+            i: Tensor, label: Tensor, drawn: Tensor, logs: Tensor, seen: Tensor, *flat: Any
+        ) -> Tensors:
             own = keras.tree.pack_sequence_as(states, list(flat))
             (y,), own = advance(label, own, first + i)
             logits = y if self.logits else ops.log(ops.maximum(y, 1e-30))
@@ -475,7 +483,7 @@ class Loop:
         return label, drawn, logs, seen, keras.tree.pack_sequence_as(states, list(flat))
 
 
-def _penalized(logits: Any, seen: Any, penalty: Any) -> Any:
+def _penalized(logits: Tensor, seen: Tensor, penalty: Tensor) -> Tensor:
     """Logits, those of labels that were there lowered: divided by the penalty, or multiplied.
 
     N. Keskar et al. (2019), "CTRL: a conditional transformer language model", arXiv:1909.05858.
@@ -484,13 +492,13 @@ def _penalized(logits: Any, seen: Any, penalty: Any) -> Any:
     return ops.where(seen > 0, lowered, logits)
 
 
-def _log_p(logits: Any, label: Any) -> Any:
+def _log_p(logits: Tensor, label: Tensor) -> Tensor:
     """The logarithm of the probability that the network gives a label."""
     found = ops.take_along_axis(logits, label[:, None], axis=-1)[:, 0]
     return found - ops.logsumexp(logits, axis=-1)
 
 
-def _draw(logits: Any, uniform: Any, settings: Settings, filtered: bool) -> Any:
+def _draw(logits: Tensor, uniform: Tensor, settings: Settings, filtered: bool) -> Tensor:
     """Labels (streams,) from logits (streams, classes) and numbers in (0, 1].
 
     By the inverse of the cumulated probabilities. No label is drawn whose probability is 0.
@@ -503,7 +511,7 @@ def _draw(logits: Any, uniform: Any, settings: Settings, filtered: bool) -> Any:
     return ops.sum(ops.cast(below, 'int32'), axis=-1)
 
 
-def _cumulated(p: Any) -> Any:
+def _cumulated(p: Tensor) -> Tensor:
     """Sums over the labels up to each; of few labels as a product, which XLA does faster."""
     count = p.shape[-1]
     if count > FEW:
@@ -511,7 +519,7 @@ def _cumulated(p: Any) -> Any:
     return ops.matmul(p, np.triu(np.ones((count, count), 'f')))
 
 
-def _filter(logits: Any, top_k: Any, top_p: Any) -> Any:
+def _filter(logits: Tensor, top_k: Any, top_p: Any) -> Tensor:
     """Leave the `top_k` most probable, and of those the fewest that hold `top_p` of all."""
     ranked = ops.flip(ops.sort(logits, axis=-1), axis=-1)
     p = ops.softmax(ranked, axis=-1)
@@ -522,7 +530,7 @@ def _filter(logits: Any, top_k: Any, top_p: Any) -> Any:
     return ops.where(logits >= lowest, logits, float('-inf'))
 
 
-def alphabet(nodes: Any) -> int:
+def alphabet(nodes: Sequence[Node]) -> int:
     """Number of labels that the network reads and writes."""
     source, output = nodes[0].output.shape, nodes[-1].output.shape
     reads = source[-1]

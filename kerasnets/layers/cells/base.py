@@ -5,13 +5,17 @@ A cell is one step; ``keras.layers.RNN`` owns the loop, masks and direction.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
 from kerasnets.errors import ConfigurationError, suggest
 from kerasnets.layers.form import Form, OverCell
+from kerasnets.typing import Activation, Config, Tensor, Tensors
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer
 
 #: Fixed rates stay this far from 0 and 1.
 EPSILON = 1e-4
@@ -29,23 +33,23 @@ class Cell(keras.layers.Layer):
     carries more than its output, says so in `state_size`.
     """
 
-    def __init__(self, units: Any, activation: Any = 'tanh', **kwargs: Any) -> None:
+    def __init__(self, units: int, activation: Activation = 'tanh', **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.activation = keras.activations.get(activation)
         self.output_size = units
 
     @property
-    def state_size(self) -> Any:
+    def state_size(self) -> int | list[int]:
         """Widths of the states that go from step to step."""
         return [self.units]
 
-    def weight(self, name: str, *shape: Any) -> Any:
+    def weight(self, name: str, *shape: Any) -> Tensor:
         """A learnable weight: a matrix, or a vector that starts at 0."""
         initializer = 'glorot_uniform' if len(shape) > 1 else 'zeros'
         return self.add_weight(shape=shape, initializer=initializer, name=name)
 
-    def fixed_rates(self, kind: Any) -> Any:
+    def fixed_rates(self, kind: str) -> Tensor:
         """Rates between 0 and 1 that are drawn and stay: evenly, or evenly in their logarithm."""
         low, high = (EPSILON, 1 - EPSILON) if kind == 'uniform' else (-6.0, -EPSILON)
         draw = keras.initializers.RandomUniform(low, high)
@@ -58,11 +62,11 @@ class Cell(keras.layers.Layer):
             name='rates',
         )
 
-    def get_initial_state(self, batch_size: Any = None) -> Any:
+    def get_initial_state(self, batch_size: int | None = None) -> Tensors:
         """Zeros for each state."""
         return [ops.zeros((batch_size, size), self.compute_dtype) for size in self.state_size]
 
-    def get_config(self) -> Any:
+    def get_config(self) -> Config:
         """Return the settings of the cell."""
         return {
             **super().get_config(),
@@ -71,7 +75,7 @@ class Cell(keras.layers.Layer):
         }
 
 
-def check_rate(rate: Any, known: Any) -> None:
+def check_rate(rate: Tensor, known: Any) -> None:
     """Refuse a kind of rate that is not known."""
     if rate not in known:
         raise ConfigurationError(
@@ -79,7 +83,7 @@ def check_rate(rate: Any, known: Any) -> None:
         )
 
 
-def form(cell: Any, activation: Any = 'custom') -> Any:
+def form(cell: KerasLayer, activation: str | None = 'custom') -> Form:
     """The `Form` of a layer over a cell."""
     return Form(
         choose=OverCell(cell),

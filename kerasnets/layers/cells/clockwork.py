@@ -26,7 +26,8 @@ from keras import ops
 
 from kerasnets.errors import ConfigurationError, positive
 from kerasnets.layers.cells.base import Cell, form
-from kerasnets.layers.form import Anatomy, Layout, Output, project
+from kerasnets.layers.form import Anatomy, Layout, Output, Pass, project
+from kerasnets.typing import Activation, Config, Shape, Tensor, Tensors
 
 
 class ModularCell(Cell):
@@ -36,22 +37,22 @@ class ModularCell(Cell):
     slow_first = False
 
     @property
-    def state_size(self) -> Any:
+    def state_size(self) -> int | list[int]:
         return [self.units, self.units]
 
-    def build(self, shape: Any) -> None:
+    def build(self, shape: Shape) -> None:
         n = self.units
         self.xh, self.hh = self.weight('xh', shape[-1], n), self.weight('hh', n, n)
         self.b = self.weight('b', n)
 
     @property
-    def mask(self) -> Any:
+    def mask(self) -> Tensor:
         """Return which units read which, an array (units, units)."""
         each = self.units // self.modules
         among = np.triu if self.slow_first else np.tril
         return np.kron(among(np.ones((self.modules,) * 2)), np.ones((each, each)))
 
-    def check_modules(self, count: Any, what: str) -> None:
+    def check_modules(self, count: int, what: str) -> None:
         """Units must fall into modules of one size."""
         if self.units % count:
             raise ConfigurationError(
@@ -59,7 +60,7 @@ class ModularCell(Cell):
                 f'got {self.units}.'
             )
 
-    def candidate(self, x: Any, h: Any) -> Any:
+    def candidate(self, x: Tensor, h: Tensor) -> Tensor:
         """The sum at the units, were all of them updated."""
         hh = self.hh * ops.cast(self.mask, self.compute_dtype)
         return project(x, self.xh, self.b) + project(h, hh)
@@ -85,8 +86,8 @@ class ClockworkCell(ModularCell):
 
     def __init__(
         self,
-        units: Any,
-        activation: Any = 'relu',
+        units: int,
+        activation: Activation = 'relu',
         periods: Any = (1, 2),
         slow_first: bool = False,
         **kwargs: Any,
@@ -101,25 +102,25 @@ class ClockworkCell(ModularCell):
         self.modules = len(self.periods)
 
     @property
-    def state_size(self) -> Any:
+    def state_size(self) -> int | list[int]:
         return [self.units, self.units, 1]
 
     @property
-    def period(self) -> Any:
+    def period(self) -> Tensor:
         """The period of each unit."""
         return np.repeat(self.periods, self.units // self.modules)
 
-    def due(self, t: Any) -> Any:
+    def due(self, t: Tensor) -> Tensor:
         """Return which units are updated at a step."""
         return ops.equal(ops.mod(t, ops.cast(self.period, t.dtype)), 0)
 
-    def call(self, x: Any, states: Any) -> Any:
+    def call(self, x: Tensor, states: Tensors) -> Tensor:
         h, p, t = states
         p = ops.where(self.due(t), self.candidate(x, h), p)
         h = self.activation(p)
         return h, [h, p, t + 1]
 
-    def get_config(self) -> Any:
+    def get_config(self) -> Config:
         own = {'periods': self.periods, 'slow_first': self.slow_first}
         return {**super().get_config(), **own}
 
@@ -140,35 +141,35 @@ class BCRNNCell(ModularCell):
     """
 
     def __init__(
-        self, units: Any, activation: Any = 'relu', num_modules: Any = 2, **kwargs: Any
+        self, units: int, activation: Activation = 'relu', num_modules: Any = 2, **kwargs: Any
     ) -> None:
         super().__init__(units, activation, **kwargs)
         self.modules = positive(num_modules, 'num_modules')
         self.check_modules(self.modules, 'modules')
 
     @property
-    def rates(self) -> Any:
+    def rates(self) -> Tensor:
         """The rate of each unit."""
         rates = 1 - np.logspace(-1e-4, -6, self.modules)
         return np.repeat(rates, self.units // self.modules).astype('float32')
 
-    def call(self, x: Any, states: Any) -> Any:
+    def call(self, x: Tensor, states: Tensors) -> Tensor:
         h, p = states
         r = ops.cast(self.rates, self.compute_dtype)
         p = (1 - r) * self.candidate(x, h) + r * p
         h = self.activation(p)
         return h, [h, p]
 
-    def get_config(self) -> Any:
+    def get_config(self) -> Config:
         return {**super().get_config(), 'num_modules': self.modules}
 
 
-def _clockwork_pre(run: Any) -> Any:
+def _clockwork_pre(run: Pass) -> Tensor:
     """p at all steps: each unit's newest candidate."""
     cell = run.cell
     candidates = cell.candidate(run.x, run.before)
 
-    def step(states: Any, candidate: Any) -> Any:
+    def step(states: Tensors, candidate: Tensor) -> Tensors:
         p, t = states
         return ops.where(cell.due(t), candidate, p), t + 1
 
@@ -176,13 +177,13 @@ def _clockwork_pre(run: Any) -> Any:
     return run.scan(step, (ops.zeros_like(like), ops.zeros_like(like[:, :1])), candidates)[0]
 
 
-def _bcrnn_pre(run: Any) -> Any:
+def _bcrnn_pre(run: Pass) -> Tensor:
     """p at all steps: a moving average of the candidates."""
     cell = run.cell
     candidates = cell.candidate(run.x, run.before)
     r = ops.cast(cell.rates, cell.compute_dtype)
 
-    def step(p: Any, candidate: Any) -> Any:
+    def step(p: Tensor, candidate: Tensor) -> Tensors:
         return (1 - r) * candidate + r * p
 
     return run.scan(step, ops.zeros_like(candidates[:, 0]), candidates)

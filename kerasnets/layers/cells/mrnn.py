@@ -16,6 +16,7 @@ import keras
 from kerasnets.errors import positive
 from kerasnets.layers.cells.base import Cell, form
 from kerasnets.layers.form import Anatomy, Layout, Output, project
+from kerasnets.typing import Activation, Config, Shape, Tensor, Tensors
 
 
 @keras.saving.register_keras_serializable('kerasnets')
@@ -34,28 +35,28 @@ class MRNNCell(Cell):
     """
 
     def __init__(
-        self, units: Any, activation: Any = 'relu', factors: Any = None, **kwargs: Any
+        self, units: int, activation: Activation = 'relu', factors: Any = None, **kwargs: Any
     ) -> None:
         super().__init__(units, activation, **kwargs)
         self.factors = math.ceil(math.sqrt(units)) if factors is None else factors
         positive(self.factors, 'factors')
 
-    def build(self, shape: Any) -> None:
+    def build(self, shape: Shape) -> None:
         n, f = self.units, self.factors
         self.xh, self.xf = self.weight('xh', shape[-1], n), self.weight('xf', shape[-1], f)
         self.hf, self.fh = self.weight('hf', n, f), self.weight('fh', f, n)
         self.b = self.weight('b', n)
 
-    def before(self, x: Any, h: Any) -> Any:
+    def before(self, x: Tensor, h: Tensor) -> Tensor:
         """The sum at the units."""
         factors = project(x, self.xf) * project(h, self.hf)
         return project(factors, self.fh) + project(x, self.xh, self.b)
 
-    def call(self, x: Any, states: Any) -> Any:
+    def call(self, x: Tensor, states: Tensors) -> Tensor:
         h = self.activation(self.before(x, states[0]))
         return h, [h]
 
-    def get_config(self) -> Any:
+    def get_config(self) -> Config:
         return {**super().get_config(), 'factors': self.factors}
 
 

@@ -20,7 +20,8 @@ import keras
 from keras import ops
 
 from kerasnets.layers.cells.base import Cell, form
-from kerasnets.layers.form import Anatomy, Layout, Output, project
+from kerasnets.layers.form import Anatomy, Layout, Output, Pass, project
+from kerasnets.typing import Activation, Config, Shape, Tensor, Tensors
 
 
 @keras.saving.register_keras_serializable('kerasnets')
@@ -39,38 +40,38 @@ class MUT1Cell(Cell):
     """
 
     def __init__(
-        self, units: Any, activation: Any = 'tanh', outer_bias: bool = False, **kwargs: Any
+        self, units: int, activation: Activation = 'tanh', outer_bias: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(units, activation, **kwargs)
         self.outer_bias = outer_bias
 
-    def build(self, shape: Any) -> None:
+    def build(self, shape: Shape) -> None:
         n = self.units
         self.xh, self.xr, self.xz = (self.weight(k, shape[-1], n) for k in ('xh', 'xr', 'xz'))
         self.hh, self.hr = self.weight('hh', n, n), self.weight('hr', n, n)
         self.bh, self.br, self.bz = (self.weight(k, n) for k in ('bh', 'br', 'bz'))
 
-    def before(self, x: Any, h: Any) -> Any:
+    def before(self, x: Tensor, h: Tensor) -> Tensor:
         """The sum at the units."""
         r = ops.sigmoid(project(x, self.xr, self.br) + project(h, self.hr))
         inner, outer = (0, self.bh) if self.outer_bias else (self.bh, 0)
         return self.activation(project(x, self.xh, inner)) + outer + project(r * h, self.hh)
 
-    def rates_for(self, x: Any) -> Any:
+    def rates_for(self, x: Tensor) -> Tensor:
         """The update gate for some inputs."""
         return ops.sigmoid(project(x, self.xz, self.bz))
 
-    def call(self, x: Any, states: Any) -> Any:
+    def call(self, x: Tensor, states: Tensors) -> Tensor:
         (h,) = states
         z = self.rates_for(x)
         h = (1 - z) * h + z * self.activation(self.before(x, h))
         return h, [h]
 
-    def get_config(self) -> Any:
+    def get_config(self) -> Config:
         return {**super().get_config(), 'outer_bias': self.outer_bias}
 
 
-def _pre(run: Any) -> Any:
+def _pre(run: Pass) -> Tensor:
     return run.cell.before(run.x, run.before)
 
 

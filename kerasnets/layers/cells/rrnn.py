@@ -20,7 +20,8 @@ import keras
 from keras import ops
 
 from kerasnets.layers.cells.base import Cell, check_rate, form
-from kerasnets.layers.form import Anatomy, Layout, Output, project
+from kerasnets.layers.form import Anatomy, Layout, Output, Pass, project
+from kerasnets.typing import Activation, Config, Shape, Tensor, Tensors
 
 RATES = ('matrix', 'vector', 'uniform', 'log')
 
@@ -40,13 +41,13 @@ class RRNNCell(Cell):
     """
 
     def __init__(
-        self, units: Any, activation: Any = 'relu', rate: Any = 'matrix', **kwargs: Any
+        self, units: int, activation: Activation = 'relu', rate: Tensor = 'matrix', **kwargs: Any
     ) -> None:
         super().__init__(units, activation, **kwargs)
         check_rate(rate, RATES)
         self.rate = rate
 
-    def build(self, shape: Any) -> None:
+    def build(self, shape: Shape) -> None:
         n = self.units
         self.xh, self.hh = self.weight('xh', shape[-1], n), self.weight('hh', n, n)
         self.b = self.weight('b', n)
@@ -57,32 +58,32 @@ class RRNNCell(Cell):
         if self.rate in ('uniform', 'log'):
             self.rates = self.fixed_rates(self.rate)
 
-    def rates_for(self, x: Any) -> Any:
+    def rates_for(self, x: Tensor) -> Tensor:
         """The rates for some inputs (…, variables): (…, units) or (units,)."""
         if self.rate == 'matrix':
             return ops.sigmoid(project(x, self.xr, self.r))
         return ops.sigmoid(self.r) if self.rate == 'vector' else self.rates
 
-    def call(self, x: Any, states: Any) -> Any:
+    def call(self, x: Tensor, states: Tensors) -> Tensor:
         (h,) = states
         r = self.rates_for(x)
         h = (1 - r) * h + r * self.activation(project(x, self.xh, self.b) + project(h, self.hh))
         return h, [h]
 
-    def get_config(self) -> Any:
+    def get_config(self) -> Config:
         return {**super().get_config(), 'rate': self.rate}
 
 
-def _pre(run: Any) -> Any:
+def _pre(run: Pass) -> Tensor:
     cell = run.cell
     return project(run.x, cell.xh, cell.b) + project(run.before, cell.hh)
 
 
-def _hid(run: Any) -> Any:
+def _hid(run: Pass) -> Tensor:
     return run.cell.activation(_pre(run))
 
 
-def _rate(run: Any) -> Any:
+def _rate(run: Pass) -> Tensor:
     return ops.broadcast_to(run.cell.rates_for(run.x), ops.shape(run.y))
 
 

@@ -21,7 +21,8 @@ from keras import ops
 
 from kerasnets import activations
 from kerasnets.layers.cells.base import Cell, check_rate, form
-from kerasnets.layers.form import Anatomy, Layout, Output, project
+from kerasnets.layers.form import Anatomy, Layout, Output, Pass, project
+from kerasnets.typing import Activation, Config, Shape, Tensor, Tensors
 
 RATES = ('vector', 'uniform', 'log')
 
@@ -46,10 +47,10 @@ class SCRNCell(Cell):
 
     def __init__(
         self,
-        units: Any,
-        activation: Any = 'relu',
-        rate: Any = 'vector',
-        output_activation: Any = 'linear',
+        units: int,
+        activation: Activation = 'relu',
+        rate: Tensor = 'vector',
+        output_activation: Activation = 'linear',
         **kwargs: Any,
     ) -> None:
         super().__init__(units, activation, **kwargs)
@@ -58,10 +59,10 @@ class SCRNCell(Cell):
         self.output_activation = keras.activations.get(activations.get(output_activation))
 
     @property
-    def state_size(self) -> Any:
+    def state_size(self) -> int | list[int]:
         return [self.units, self.units]
 
-    def build(self, shape: Any) -> None:
+    def build(self, shape: Shape) -> None:
         n = self.units
         self.w = self.weight('w', shape[-1], 2 * n)
         self.sh, self.hh, self.ho, self.so = (
@@ -73,42 +74,42 @@ class SCRNCell(Cell):
         else:
             self.rates = self.fixed_rates(self.rate)
 
-    def current_rates(self) -> Any:
+    def current_rates(self) -> Tensor:
         """The rates, (units,)."""
         return ops.sigmoid(self.r) if self.rate == 'vector' else self.rates
 
-    def advance(self, x: Any, h: Any, s: Any) -> Any:
+    def advance(self, x: Tensor, h: Tensor, s: Tensor) -> Tensors:
         """The next states."""
         xh, xs = ops.split(project(x, self.w), 2, axis=-1)
         r = self.current_rates()
         s = (1 - r) * s + r * xs
         return self.activation(xh + project(h, self.hh) + project(s, self.sh)), s
 
-    def sum_of(self, h: Any, s: Any) -> Any:
+    def sum_of(self, h: Tensor, s: Tensor) -> Tensor:
         """The sum at the output for some states."""
         return project(h, self.ho, self.b) + project(s, self.so)
 
-    def call(self, x: Any, states: Any) -> Any:
+    def call(self, x: Tensor, states: Tensors) -> Tensor:
         h, s = self.advance(x, *states)
         return self.output_activation(self.sum_of(h, s)), [h, s]
 
-    def get_config(self) -> Any:
+    def get_config(self) -> Config:
         function = keras.activations.serialize(self.output_activation)
         return {**super().get_config(), 'rate': self.rate, 'output_activation': function}
 
 
-def _states(run: Any) -> Any:
+def _states(run: Pass) -> Tensors:
     """h and s at all steps: the output does not tell them, so the steps are run again."""
     cell, x = run.cell, run.x
     like = project(x[:, 0], cell.w)[:, : cell.units]
 
-    def step(states: Any, x: Any) -> Any:
+    def step(states: Tensors, x: Tensor) -> Tensors:
         return cell.advance(x, *states)
 
     return run.scan(step, (run.start(0, like), run.start(1, like)), x)
 
 
-def _rate(run: Any) -> Any:
+def _rate(run: Pass) -> Tensor:
     h, _ = _states(run)
     return ops.broadcast_to(run.cell.current_rates(), ops.shape(h))
 

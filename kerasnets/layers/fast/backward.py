@@ -12,7 +12,7 @@ the IEEE 78(10).
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -20,6 +20,10 @@ from keras import ops
 
 from kerasnets.layers.fast.stepping import LSTM_SCALES, gru_step, lstm_step
 from kerasnets.layers.form import project
+from kerasnets.typing import Activation, Tensor, TensorFunction, Tensors
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer
 
 #: Derivatives of activations, from what they put out.
 SLOPES = {
@@ -30,22 +34,22 @@ SLOPES = {
 }
 
 
-def _at(sequence: Any, t: Any) -> Any:
+def _at(sequence: Tensor, t: Tensor) -> Tensor:
     """Step t of a sequence (time, examples, units)."""
     return ops.slice(sequence, (t, 0, 0), (1, *sequence.shape[1:]))[0]
 
 
-def _put(sequence: Any, t: Any, values: Any) -> Any:
+def _put(sequence: Tensor, t: Tensor, values: Tensor) -> Tensor:
     return ops.slice_update(sequence, (t, 0, 0), values[None])
 
 
-def _loop(steps: Any, step: Any, state: Any, at_once: Any = 1) -> Any:
+def _loop(steps: Tensor, step: TensorFunction, state: Tensors, at_once: int = 1) -> Tensors:
     """The state after so many steps, each ``step(t, state)``, with some of them in each round.
 
     Where steps are short, a round costs as much as they do.
     """
 
-    def rounds(k: Any, state: Any) -> Any:
+    def rounds(k: Tensor, state: Tensors) -> Tensors:
         for i in range(at_once):
             state = step(k * at_once + i, state)
         return state
@@ -56,26 +60,26 @@ def _loop(steps: Any, step: Any, state: Any, at_once: Any = 1) -> Any:
     return state
 
 
-def _late(sequence: Any) -> Any:
+def _late(sequence: Tensor) -> Tensor:
     """A sequence one step late, zeros first."""
     return ops.concatenate([ops.zeros_like(sequence[:1]), sequence[:-1]], axis=0)
 
 
-def _rows(sequence: Any) -> Any:
+def _rows(sequence: Tensor) -> Tensor:
     return ops.reshape(sequence, (-1, sequence.shape[-1]))
 
 
-def _product(before: Any, after: Any) -> Any:
+def _product(before: Tensor, after: Tensor) -> Tensor:
     """The gradient of a matrix, from what it read and the gradient of what it put out."""
     return ops.matmul(ops.transpose(_rows(before)), _rows(after))
 
 
-def _turned(kernel: Any, blocks: Any) -> Any:
+def _turned(kernel: Tensor, blocks: int) -> Tensors:
     """The blocks of a recurrent kernel, each transposed."""
     return [ops.transpose(block) for block in ops.split(kernel, blocks, axis=-1)]
 
 
-def _by_hand(forward: Any, backward: Any) -> Any:
+def _by_hand(forward: TensorFunction, backward: TensorFunction) -> TensorFunction:
     """A function of (sums, *weights), with a gradient that is written out.
 
     Parameters
@@ -89,10 +93,10 @@ def _by_hand(forward: Any, backward: Any) -> Any:
     """
 
     @ops.custom_gradient  # type: ignore[untyped-decorator]
-    def loop(*args: Any) -> Any:
+    def loop(*args: Any) -> Tensor:
         hs, kept = forward(*args)
 
-        def grad(*given: Any, upstream: Any = None) -> Any:
+        def grad(*given: Any, upstream: Tensor | None = None) -> Tensors:
             upstream = given[-1] if upstream is None else upstream
             return backward(upstream, hs, kept, *args[1:])
 
@@ -101,17 +105,17 @@ def _by_hand(forward: Any, backward: Any) -> Any:
     return loop
 
 
-def _lstm(cell: Any, x: Any) -> Any:
+def _lstm(cell: KerasLayer, x: Tensor) -> Tensor:
     """Outputs (time, examples, units) of an LSTM."""
     sums = project(x, cell.kernel, cell.bias)
     return _by_hand(_lstm_ahead, _lstm_back)(sums, ops.convert_to_tensor(cell.recurrent_kernel))
 
 
-def _lstm_ahead(sums: Any, kernel: Any) -> Any:
+def _lstm_ahead(sums: Tensor, kernel: Tensor) -> Tensors:
     units = kernel.shape[0]
     scaled = kernel * np.repeat(LSTM_SCALES, units).astype('f')
 
-    def step(t: Any, state: Any) -> Any:
+    def step(t: Tensor, state: Tensors) -> Tensors:
         h, c, *gates, hs, cs = state  # the gates take the place of the sums
         inner = ops.split(ops.matmul(h, scaled), 4, axis=-1)
         h, c, found = lstm_step([_at(x, t) + y for x, y in zip(gates, inner)], c)
@@ -124,14 +128,14 @@ def _lstm_ahead(sums: Any, kernel: Any) -> Any:
     return hs, (gates, cs)
 
 
-def _lstm_back(upstream: Any, hs: Any, kept: Any, kernel: Any) -> Any:
+def _lstm_back(upstream: Tensor, hs: Tensor, kept: Tensors, kernel: Tensor) -> Tensors:
     (i, f, g, o), cs = kept
     tanh = ops.tanh(cs)
     factors = [g * i * (1 - i), _late(cs) * f * (1 - f), i * (1 - g * g), tanh * o * (1 - o)]
     factors, between = ops.concatenate(factors, axis=-1), o * (1 - tanh * tanh)
     turned = ops.transpose(kernel)
 
-    def step(k: Any, state: Any) -> Any:
+    def step(k: Tensor, state: Tensors) -> Tensors:
         dh, dc, found = state
         t = hs.shape[0] - 1 - k
         dh = dh + _at(upstream, t)
@@ -144,7 +148,7 @@ def _lstm_back(upstream: Any, hs: Any, kept: Any, kernel: Any) -> Any:
     return found, _product(_late(hs), found)
 
 
-def _gru(cell: Any, x: Any) -> Any:
+def _gru(cell: KerasLayer, x: Tensor) -> Tensor:
     """Outputs (time, examples, units) of a GRU."""
     kernel = ops.convert_to_tensor(cell.recurrent_kernel)
     slope = SLOPES[cell.activation]
@@ -160,11 +164,11 @@ def _gru(cell: Any, x: Any) -> Any:
     return _by_hand(forward, backward)(project(x, cell.kernel, first), kernel, inner)
 
 
-def _gru_ahead(activation: Any, sums: Any, kernel: Any) -> Any:
+def _gru_ahead(activation: Activation, sums: Tensor, kernel: Tensor) -> Tensors:
     units = kernel.shape[0]
     gates, last = kernel[:, : 2 * units] * 0.5, kernel[:, 2 * units :]
 
-    def step(t: Any, state: Any) -> Any:
+    def step(t: Tensor, state: Tensors) -> Tensors:
         h, zrs, gs, hs = state
         sums = _at(zrs, t) + ops.matmul(h, gates)
         h, zr, g = gru_step(h, sums, _at(gs, t), lambda r: ops.matmul(r * h, last), activation)
@@ -173,7 +177,7 @@ def _gru_ahead(activation: Any, sums: Any, kernel: Any) -> Any:
     return _gru_loop(step, sums, units)
 
 
-def _gru_loop(step: Any, sums: Any, units: Any) -> Any:
+def _gru_loop(step: TensorFunction, sums: Tensor, units: int) -> Tensors:
     """Outputs, and the gates zr and g of each step; step(t, (h, zrs, gs, hs)) -> the same."""
     empty = ops.zeros((*sums.shape[:2], units))
     state = (empty[0], sums[:, :, : 2 * units] * 0.5, sums[:, :, 2 * units :], empty)
@@ -181,13 +185,15 @@ def _gru_loop(step: Any, sums: Any, units: Any) -> Any:
     return hs, kept
 
 
-def _gru_back(slope: Any, upstream: Any, hs: Any, kept: Any, kernel: Any) -> Any:
+def _gru_back(
+    slope: TensorFunction, upstream: Tensor, hs: Tensor, kept: Tensors, kernel: Tensor
+) -> Tensors:
     (z, r), g = ops.split(kept[0], 2, axis=-1), kept[1]
     before, empty = _late(hs), ops.zeros_like(hs)
     of_z, of_r, of_g = (before - g) * z * (1 - z), before * r * (1 - r), (1 - z) * slope(g)
     by_z, by_r, by_g = _turned(kernel, 3)
 
-    def step(k: Any, state: Any) -> Any:
+    def step(k: Tensor, state: Tensors) -> Tensors:
         dh, dhs, dinner = state  # inner: r h, of which the third block makes a product
         t = hs.shape[0] - 1 - k
         dh = dh + _at(upstream, t)
@@ -202,12 +208,14 @@ def _gru_back(slope: Any, upstream: Any, hs: Any, kept: Any, kernel: Any) -> Any
     return ops.concatenate([zr, last], axis=-1), dkernel
 
 
-def _reset_after_ahead(activation: Any, sums: Any, kernel: Any, bias: Any) -> Any:
+def _reset_after_ahead(
+    activation: Activation, sums: Tensor, kernel: Tensor, bias: Tensor
+) -> Tensors:
     units = kernel.shape[0]
     scale = np.repeat([0.5, 0.5, 1.0], units).astype('f')
     scaled, bias = kernel * scale, bias * scale
 
-    def step(t: Any, state: Any) -> Any:
+    def step(t: Tensor, state: Tensors) -> Tensors:
         h, zrs, gs, hs = state
         inner = ops.matmul(h, scaled) + bias
         sums, last = _at(zrs, t) + inner[:, : 2 * units], inner[:, 2 * units :]
@@ -217,7 +225,9 @@ def _reset_after_ahead(activation: Any, sums: Any, kernel: Any, bias: Any) -> An
     return _gru_loop(step, sums, units)
 
 
-def _reset_after_back(slope: Any, upstream: Any, hs: Any, kept: Any, kernel: Any, bias: Any) -> Any:
+def _reset_after_back(
+    slope: TensorFunction, upstream: Tensor, hs: Tensor, kept: Tensors, kernel: Tensor, bias: Tensor
+) -> Tensors:
     units = kernel.shape[0]
     (z, r), g = ops.split(kept[0], 2, axis=-1), kept[1]
     before = _late(hs)
@@ -226,7 +236,7 @@ def _reset_after_back(slope: Any, upstream: Any, hs: Any, kept: Any, kernel: Any
     factors = [(before - g) * z * (1 - z), of_g * inner * r * (1 - r), of_g * r]
     blocks, empty = _turned(kernel, 3), ops.zeros_like(hs)
 
-    def step(k: Any, state: Any) -> Any:
+    def step(k: Tensor, state: Tensors) -> Tensors:
         dh, dhs = state
         t = hs.shape[0] - 1 - k
         dh = dh + _at(upstream, t)
@@ -243,7 +253,7 @@ def _reset_after_back(slope: Any, upstream: Any, hs: Any, kept: Any, kernel: Any
     return outer, _product(before, inner), ops.sum(inner, axis=(0, 1))
 
 
-def _rnn(cell: Any, x: Any) -> Any:
+def _rnn(cell: KerasLayer, x: Tensor) -> Tensor:
     """Outputs (time, examples, units) of a simple recurrent layer."""
     forward = functools.partial(_rnn_ahead, cell.activation)
     backward = functools.partial(_rnn_back, SLOPES[cell.activation])
@@ -251,8 +261,8 @@ def _rnn(cell: Any, x: Any) -> Any:
     return _by_hand(forward, backward)(sums, ops.convert_to_tensor(cell.recurrent_kernel))
 
 
-def _rnn_ahead(activation: Any, sums: Any, kernel: Any) -> Any:
-    def step(t: Any, state: Any) -> Any:
+def _rnn_ahead(activation: Activation, sums: Tensor, kernel: Tensor) -> Tensors:
+    def step(t: Tensor, state: Tensors) -> Tensors:
         h, hs = state
         h = activation(_at(hs, t) + ops.matmul(h, kernel))
         return h, _put(hs, t, h)
@@ -261,10 +271,12 @@ def _rnn_ahead(activation: Any, sums: Any, kernel: Any) -> Any:
     return hs, None
 
 
-def _rnn_back(slope: Any, upstream: Any, hs: Any, kept: Any, kernel: Any) -> Any:
+def _rnn_back(
+    slope: TensorFunction, upstream: Tensor, hs: Tensor, kept: Tensors, kernel: Tensor
+) -> Tensors:
     (turned,), slopes, empty = _turned(kernel, 1), slope(hs), ops.zeros_like(hs)
 
-    def step(k: Any, state: Any) -> Any:
+    def step(k: Tensor, state: Tensors) -> Tensors:
         dh, found = state
         t = hs.shape[0] - 1 - k
         change = (dh + _at(upstream, t)) * _at(slopes, t)

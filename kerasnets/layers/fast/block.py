@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -11,6 +11,10 @@ from keras import ops
 from kerasnets import backend
 from kerasnets.layers import attention
 from kerasnets.layers.fast.dropout import FastNoise
+from kerasnets.typing import Tensor
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer, KerasModel
 
 
 class FastBlock(keras.layers.Layer):
@@ -24,7 +28,7 @@ class FastBlock(keras.layers.Layer):
         One for which `knows` holds.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: KerasModel) -> None:
         super().__init__()
         self.supports_masking = True
         self.model = model
@@ -32,17 +36,17 @@ class FastBlock(keras.layers.Layer):
         self.noises = {n: FastNoise(p) for n, p in self.parts.items() if n.startswith('dropout')}
         self.built = True
 
-    def call(self, x: Any, mask: Any = None, training: Any = None) -> Any:
+    def call(self, x: Tensor, mask: Tensor | None = None, training: bool | None = None) -> Tensor:
         if mask is not None or None in x.shape or not backend.under_xla():
             return self.model(x, mask=mask, training=training)
         steps = np.arange(x.shape[1])
 
-        def change(name: str, y: Any) -> Any:
+        def change(name: str, y: Tensor) -> Any:
             return self.noises[name](y, training=training) if name in self.noises else y
 
         return attention.around(self.parts, x, steps, lambda x: self._attend(x, steps), change)
 
-    def _attend(self, x: Any, steps: Any) -> Any:
+    def _attend(self, x: Tensor, steps: Tensor) -> Tensor:
         layer = self.parts[attention.PART]
         q, k, v = attention.projected(layer, x, steps)
         scores = ops.einsum('bqhw,bkhw->bhqk', q * float(layer.key_dim) ** -0.5, k)
@@ -52,11 +56,13 @@ class FastBlock(keras.layers.Layer):
         y = ops.einsum('bhqk,bkhw->bqhw', ops.softmax(scores), v)
         return layer.output_dense(y)
 
-    def compute_output_spec(self, x: Any, mask: Any = None, training: Any = None) -> Any:
+    def compute_output_spec(
+        self, x: Tensor, mask: Tensor | None = None, training: bool | None = None
+    ) -> Tensor:
         return self.model.compute_output_spec(x)
 
 
-def knows(layer: Any) -> bool:
+def knows(layer: KerasLayer) -> bool:
     """Whether a layer is a block of attention in single precision."""
     if not isinstance(layer, keras.Model):
         return False

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 from keras import ops
 
 from kerasnets import backend
+from kerasnets.typing import Tensor
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer
 
 
 class FastNoise(keras.layers.Layer):
@@ -18,28 +22,28 @@ class FastNoise(keras.layers.Layer):
     layer : keras.layers.Dropout, GaussianDropout or GaussianNoise
     """
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: KerasLayer) -> None:
         super().__init__(dtype=layer.dtype_policy)
         self.supports_masking = True
         self.layer = layer
         self.built = True
 
-    def call(self, x: Any, training: Any = None) -> Any:
+    def call(self, x: Tensor, training: bool | None = None) -> Tensor:
         slow = keras.backend.backend() == 'tensorflow' and backend.under_xla()
         if not training or not slow:
             return self.layer(x, training=training)
         return DRAWS[type(self.layer)](self.layer, x)
 
-    def compute_output_spec(self, x: Any, training: Any = None) -> Any:
+    def compute_output_spec(self, x: Tensor, training: bool | None = None) -> Tensor:
         return keras.KerasTensor(x.shape, dtype=x.dtype)
 
 
-def knows(layer: Any) -> bool:
+def knows(layer: KerasLayer) -> bool:
     """Whether a layer is one that `FastNoise` draws for."""
     return type(layer) in DRAWS and getattr(layer, 'noise_shape', None) is None
 
 
-def _multiply(layer: Any, x: Any) -> Any:
+def _multiply(layer: KerasLayer, x: Tensor) -> Tensor:
     deviation = (layer.rate / (1 - layer.rate)) ** 0.5
     return x * backend.noisy(ops.ones_like(x), deviation, layer.seed_generator)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 from keras import ops
 
 from kerasnets import backend
 from kerasnets.layers.fast.backward import LOOPS, SLOPES
+from kerasnets.typing import Tensor
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer
 
 
 class FastRecurrent(keras.layers.Layer):
@@ -22,25 +26,27 @@ class FastRecurrent(keras.layers.Layer):
         One for which `knows` holds.
     """
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: KerasLayer) -> None:
         super().__init__(dtype=layer.dtype_policy)
         self.supports_masking = True
         self.layer = layer
         self.built = True
 
-    def call(self, x: Any, mask: Any = None, training: Any = None) -> Any:
+    def call(self, x: Tensor, mask: Tensor | None = None, training: bool | None = None) -> Tensor:
         if mask is not None or None in x.shape or not backend.under_xla():
             return self.layer(x, mask=mask, training=training)
         return outputs(self.layer, x)
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+    def compute_mask(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         return self.layer.compute_mask(x, mask)
 
-    def compute_output_spec(self, x: Any, mask: Any = None, training: Any = None) -> Any:
+    def compute_output_spec(
+        self, x: Tensor, mask: Tensor | None = None, training: bool | None = None
+    ) -> Tensor:
         return self.layer.compute_output_spec(x)
 
 
-def knows(layer: Any) -> Any:
+def knows(layer: KerasLayer) -> bool:
     """Whether a layer is one of the stock ones, and used as `outputs` runs it."""
     if layer.activity_regularizer is not None:
         return False
@@ -58,7 +64,7 @@ def knows(layer: Any) -> Any:
     return plain and dry and usual and layer.compute_dtype == 'float32'
 
 
-def fused(layer: Any) -> Any:
+def fused(layer: KerasLayer) -> bool:
     """Whether Keras runs a recurrent layer by one kernel of cuDNN here, instead of a loop.
 
     On TensorFlow it is then not for XLA; on JAX, Keras has the common LSTM so.
@@ -71,7 +77,7 @@ def fused(layer: Any) -> Any:
     return common and jax.default_backend() == 'gpu'
 
 
-def outputs(layer: Any, x: Any) -> Any:
+def outputs(layer: KerasLayer, x: Tensor) -> Tensor:
     """Return the output of a layer for x (examples, time, variables), from zero states."""
     if isinstance(layer, keras.layers.Bidirectional):
         there, back = (outputs(half, x) for half in (layer.forward_layer, layer.backward_layer))

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -23,7 +23,10 @@ from keras import ops
 
 from kerasnets.layers import attention, dense
 from kerasnets.layers.form import project
-from kerasnets.typing import Tensor
+from kerasnets.typing import Tensor, TensorFunction, Tensors
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer, KerasModel
 
 #: Keras layers that treat each time step by itself.
 STEPWISE = (
@@ -59,7 +62,7 @@ class Stepper:
     of_labels: bool = False  # whether it reads labels faster than one-hot vectors
 
 
-def along(layer: Any, time: bool = True) -> Stepper | str:
+def along(layer: KerasLayer, time: bool = True) -> Stepper | str:
     """The `Stepper` of a built layer, or why it has none.
 
     Parameters
@@ -85,10 +88,10 @@ def along(layer: Any, time: bool = True) -> Stepper | str:
     return f'{whole} layers read the whole sequence'
 
 
-def _alone(layer: Any, time: bool) -> Stepper:
+def _alone(layer: KerasLayer, time: bool) -> Stepper:
     """Of a layer that treats each step by itself."""
 
-    def step(x: Any, states: Any, t: Any) -> Any:
+    def step(x: Tensor, states: Tensors, t: Tensor) -> Tensors:
         if not time:
             return layer(x), states
         return layer(keras.tree.map_structure(lambda one: one[:, None], x))[:, 0], states
@@ -96,33 +99,33 @@ def _alone(layer: Any, time: bool) -> Stepper:
     return Stepper(lambda count: [], lambda classes: step, lambda x, length: (layer(x), []))
 
 
-def _recurrent(layer: Any) -> Stepper | str:
+def _recurrent(layer: KerasLayer) -> Stepper | str:
     if layer.go_backwards:
         return 'it reads the sequence backwards, so there is no next step'
 
-    def prepare(classes: Any) -> Any:
+    def prepare(classes: int | None) -> TensorFunction:
         advance = stepper(layer, classes)
 
-        def step(x: Any, states: Any, t: Any) -> Any:
+        def step(x: Tensor, states: Tensors, t: Tensor) -> Tensors:
             y, states = advance(x, states)
             return y, keras.tree.flatten(states)
 
         return step
 
-    def start(count: int) -> Any:
+    def start(count: int) -> Tensors:
         return keras.tree.flatten(layer.cell.get_initial_state(batch_size=count))
 
     return Stepper(start, prepare, of_labels=True)
 
 
-def _convolution(layer: Any) -> Stepper | str:
+def _convolution(layer: KerasLayer) -> Stepper | str:
     (taps,), (apart,), (stride,) = layer.kernel_size, layer.dilation_rate, layer.strides
     if stride > 1 or (taps > 1 and layer.padding != 'causal'):
         return "it is not causal: write padding='causal', and no stride"
     inputs = layer.kernel.shape[1] * layer.groups
     size = max(1, (taps - 1) * apart)
 
-    def step(x: Any, states: Any, t: Any) -> Any:
+    def step(x: Tensor, states: Tensors, t: Tensor) -> Tensors:
         (ring,) = states
         slots = (t - apart * ops.arange(taps - 1, 0, -1)) % size
         window = ops.concatenate([ops.take(ring, slots, axis=1), x[:, None]], axis=1)
@@ -133,18 +136,18 @@ def _convolution(layer: Any) -> Stepper | str:
         y = y if layer.bias is None else y + layer.bias
         return layer.activation(y), [ops.slice_update(ring, (0, t % size, 0), x[:, None])]
 
-    def read(x: Any, length: Any) -> Any:
+    def read(x: Tensor, length: Tensor) -> Tensor:
         last = _last(length, size)
         held = ops.take(x, ops.maximum(last, 0), axis=1)
         return layer(x), [ops.where(last[:, None] >= 0, held, 0.0)]
 
-    def start(count: int) -> Any:
+    def start(count: int) -> Tensors:
         return [np.zeros((count, size, inputs), 'float32')]
 
     return Stepper(start, lambda classes: step, read)
 
 
-def _last(length: Any, size: int) -> Any:
+def _last(length: Tensor, size: int) -> Tensor:
     """The last of the first `length` steps in each slot of a ring; negative for none."""
     return length - 1 - (length - 1 - ops.arange(size)) % size
 
@@ -152,7 +155,7 @@ def _last(length: Any, size: int) -> Any:
 class _Block:
     """A `Stepper`'s functions for what the forms `attention` and `transformer` made."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: KerasModel) -> None:
         self.parts = {layer.name: layer for layer in model.layers}
         self.attend = self.parts[attention.PART]
         self.size = attention.window(model)
@@ -160,14 +163,14 @@ class _Block:
     def stepper(self) -> Stepper:
         return Stepper(self.start, lambda classes: self.step, self.read)
 
-    def start(self, count: int) -> Any:
+    def start(self, count: int) -> Tensors:
         shape = count, self.size, self.attend.num_heads, self.attend.key_dim
         return [np.zeros(shape, 'float32') for _ in 'kv']
 
-    def step(self, x: Any, states: Any, t: Any) -> Any:
+    def step(self, x: Tensor, states: Tensors, t: Tensor) -> Tensors:
         after: list[Any] = []
 
-        def attend(x: Any) -> Any:
+        def attend(x: Tensor) -> Tensor:
             q, *new = self._projected(x, t[None])
             at = (0, t % self.size, 0, 0)
             keys, values = (ops.slice_update(s, at, n) for s, n in zip(states, new))
@@ -179,22 +182,22 @@ class _Block:
 
         return attention.around(self.parts, x[:, None], t[None], attend)[:, 0], after
 
-    def read(self, x: Any, length: Any) -> Any:
+    def read(self, x: Tensor, length: Tensor) -> Tensor:
         held: list[Any] = []
         steps = ops.arange(x.shape[1])
         last = ops.maximum(_last(length, self.size), 0)
 
-        def attend(x: Any) -> Any:
+        def attend(x: Tensor) -> Tensor:
             held.extend(ops.take(z, last, axis=1) for z in self._projected(x, steps)[1:])
             return self.attend(x, x, use_causal_mask=True)
 
         return attention.around(self.parts, x, steps, attend), held
 
-    def _projected(self, x: Any, steps: Any) -> Any:
+    def _projected(self, x: Tensor, steps: Tensor) -> Tensors:
         return attention.projected(self.attend, x, steps)
 
 
-def stepper(layer: Any, classes: Any = None) -> Any:
+def stepper(layer: KerasLayer, classes: int | None = None) -> TensorFunction:
     """A function (x, states) -> (output, states) that makes one step of a recurrent layer.
 
     Parameters
@@ -217,21 +220,21 @@ def stepper(layer: Any, classes: Any = None) -> Any:
         return make(cell, classes)
     keywords = {'training': False} if 'training' in inspect.signature(cell.call).parameters else {}
 
-    def step(x: Any, states: Any) -> Any:
+    def step(x: Tensor, states: Tensors) -> Tensors:
         x = ops.one_hot(x, classes) if classes else x
         return cell(x, states, **keywords)
 
     return step
 
 
-def _is_usual(cell: Any) -> Any:
+def _is_usual(cell: KerasLayer) -> bool:
     """Whether a cell of Keras has the activations and the precision that it has by default."""
     gates = getattr(cell, 'recurrent_activation', keras.activations.sigmoid)
     usual = cell.activation is keras.activations.tanh and gates is keras.activations.sigmoid
     return usual and cell.compute_dtype == 'float32'
 
 
-def _reading(kernel: Any, bias: Any, classes: Any) -> Any:
+def _reading(kernel: Tensor, bias: Tensor, classes: int | None) -> TensorFunction:
     """The function x -> x·kernel + bias, of labels or of vectors."""
     if classes:
         table = kernel if bias is None else kernel + bias
@@ -269,13 +272,13 @@ def gru_step(
     return z * h + (1 - z) * g, zr, g
 
 
-def _lstm(cell: Any, classes: Any) -> Any:
+def _lstm(cell: KerasLayer, classes: int | None) -> Tensor:
     scale = np.repeat(LSTM_SCALES, cell.units).astype('f')
     bias = cell.bias * scale if cell.use_bias else None
     read = _reading(cell.kernel * scale, bias, classes)
     recurrent = cell.recurrent_kernel * scale
 
-    def step(x: Any, states: Any) -> Any:
+    def step(x: Tensor, states: Tensors) -> Tensors:
         h, c = states
         h, c, _ = lstm_step(ops.split(read(x) + project(h, recurrent), 4, axis=-1), c)
         return h, [h, c]
@@ -283,7 +286,7 @@ def _lstm(cell: Any, classes: Any) -> Any:
     return step
 
 
-def _gru(cell: Any, classes: Any) -> Any:
+def _gru(cell: KerasLayer, classes: int | None) -> Tensor:
     units, scale = cell.units, np.repeat([0.5, 0.5, 1.0], cell.units).astype('f')
     before, after = cell.bias, None
     if cell.use_bias and cell.reset_after:
@@ -292,12 +295,12 @@ def _gru(cell: Any, classes: Any) -> Any:
     recurrent = cell.recurrent_kernel * scale
     gates, rest = recurrent[:, : 2 * units], recurrent[:, 2 * units :]
 
-    def step(x: Any, states: Any) -> Any:
+    def step(x: Tensor, states: Tensors) -> Tensors:
         (h,) = states
         x = read(x)
         inner = project(h, recurrent, after) if cell.reset_after else project(h, gates)
 
-        def at_g(r: Any) -> Any:
+        def at_g(r: Tensor) -> Tensor:
             return r * inner[:, 2 * units :] if cell.reset_after else project(r * h, rest)
 
         sums = x[:, : 2 * units] + inner[:, : 2 * units]
@@ -307,10 +310,10 @@ def _gru(cell: Any, classes: Any) -> Any:
     return step
 
 
-def _rnn(cell: Any, classes: Any) -> Any:
+def _rnn(cell: KerasLayer, classes: int | None) -> Tensor:
     read = _reading(cell.kernel, cell.bias if cell.use_bias else None, classes)
 
-    def step(x: Any, states: Any) -> Any:
+    def step(x: Tensor, states: Tensors) -> Tensors:
         h = ops.tanh(read(x) + project(states[0], cell.recurrent_kernel))
         return h, [h]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerasnets.layers.fast import block, dropout, recurrent
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer
 
 #: Module that knows some layers -> what runs them in training.
 WAYS: tuple[tuple[Any, Any], ...] = (
@@ -14,7 +17,7 @@ WAYS: tuple[tuple[Any, Any], ...] = (
 )
 
 
-def as_trained(layer: Any) -> Any:
+def as_trained(layer: KerasLayer) -> KerasLayer:
     """Return a layer that computes the same in training, or itself where there is none."""
     if layer.activity_regularizer is not None:  # which Keras applies when it calls the layer
         return layer
@@ -22,7 +25,7 @@ def as_trained(layer: Any) -> Any:
     return layer if made is None else made(layer)
 
 
-def gains_by_xla(layer: Any) -> bool:
+def gains_by_xla(layer: KerasLayer) -> bool:
     """Whether a layer trains faster under XLA on a CPU, as measured.
 
     benchmarks/NOTES.md has the figures.
