@@ -127,7 +127,8 @@ class Table:
         for name in options.kinds:
             find_column(frame, name)
         comma = source is not None and source.comma
-        columns, readings = {}, {}
+        columns: dict[str, Any] = {}
+        readings: dict[str, Reading] = {}
         table = cls(pd.DataFrame(), readings, source=source)
         for name in frame.columns:
             columns[name], readings[name] = _column(
@@ -307,8 +308,9 @@ def read(
         if frame[name].isna().all():
             del frame[name]
             notes.append(f'{name} has no name and no value, and is left out')
-    empty = np.flatnonzero(frame.isna().all(axis=1)) if frame.iloc[:, 0].hasnans else []
-    if len(empty):
+    blank = frame.iloc[:, 0].hasnans and frame.isna().all(axis=1).to_numpy()
+    if np.any(blank):
+        empty = np.flatnonzero(blank)
         notes.append(f'{len(empty)} rows hold no value, such as line {source.line(int(empty[0]))}')
     table = Table._typed(frame, options, known, source)
     table.notes = notes
@@ -474,7 +476,8 @@ def _first_look(
             commas += found.notation.decimal == ',' and not found.guess
     decimal = options.decimal or (',' if commas or options.thousands == '.' else '.')
     source.comma |= decimal == ','
-    plain, types = re.compile(rf'[-+]?(\d+[{decimal}]?\d*|[{decimal}]\d+)([eE][-+]?\d+)?\s*'), {}
+    types: dict[int, Any] = {}
+    plain = re.compile(rf'[-+]?(\d+[{decimal}]?\d*|[{decimal}]\d+)([eE][-+]?\d+)?\s*')
     for i, (name, column) in enumerate(zip(names, columns)):
         written = known.get(name)
         kind = written.kind if written else options.kinds.get(name)
@@ -533,10 +536,9 @@ def _column(
     else:
         codes, different = pd.factorize(series)
     texts = [as_text(value).strip() for value in different]
-    merged = dict.fromkeys(texts)
+    merged = {text: i for i, text in enumerate(dict.fromkeys(texts))}
     if len(merged) < len(texts):
-        place = {text: i for i, text in enumerate(merged)}
-        codes = np.append([place[text] for text in texts], -1)[codes]
+        codes = np.append([merged[text] for text in texts], -1)[codes]
         texts = list(merged)
     if known is not None and known.kind != 'word':
         return _as_known(table, name, codes, texts, options, known)
@@ -548,9 +550,11 @@ def _column(
     found = notation.infer(texts, counts, options, kind, comma)
     doubt = ''
     if found.wrong:
-        at = min(found.wrong, key=lambda i: int(np.argmax(codes == i)))
-        place = table.where(int(np.argmax(codes == at)))
-        wrong, given = int(counts[list(found.wrong)].sum()), _given(counts, texts, options, found)
+        row = int(np.argmax(np.isin(codes, found.wrong)))
+        at, place = codes[row], table.where(row)
+        wrong = int(counts[list(found.wrong)].sum())
+        marks = options.number_marks
+        given = sum(c for c, text in zip(counts.tolist(), texts) if text not in marks)
         what, mark = repr(texts[at]), f'--missing {texts[at]!r}'
         doubt = (
             f'{given - wrong:,} of {given:,} are {found.almost}, but {what} in {place}; '
@@ -566,12 +570,6 @@ def _column(
     example = texts[int(np.argmax(np.isfinite(found.values)))]
     reading = _reading(found.notation, column, column)
     return column, dataclasses.replace(reading, example=example, doubt=doubt, guess=found.guess)
-
-
-def _given(counts: Array, texts: list[str], options: Options, found: Any) -> int:
-    """Rows that hold a value."""
-    marks = options.number_marks
-    return int(sum(c for c, text in zip(counts.tolist(), texts) if text not in marks))
 
 
 def _values(known: Notation, values: Array) -> pd.Series[Any]:
@@ -656,8 +654,8 @@ def as_text(value: Any) -> str:
     >>> as_text(1.0), as_text(True), as_text('a')
     ('1', 'True', 'a')
     """
-    if isinstance(value, (float, np.floating)) and value == np.trunc(value) and abs(value) < 1e15:
-        return str(int(value))
+    if isinstance(value, (float, np.floating)) and abs(number := float(value)) < 1e15:
+        return str(int(number)) if number.is_integer() else str(value)
     return str(value)
 
 

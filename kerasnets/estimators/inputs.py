@@ -34,6 +34,7 @@ class Inputs:
     """
 
     columns_: Columns | None = None
+    _names: list[Any]
 
     def _inputs(self, X: Data, y: Data = None, reset: bool = False, **checks: Any) -> Any:
         """Return inputs as an array (rows, inputs), and `y` where it is there.
