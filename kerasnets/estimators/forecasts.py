@@ -794,6 +794,9 @@ class Ensemble:
             parts.append([x, y])
         keywords = self.owner._keywords()
         keywords.setdefault('batch_size', rows // 4)
+        keywords['validate_every'] = max(1, self.owner.epochs // 20) if held else self.owner.epochs
+        if keywords.get('jit') == 'auto':  # compiling takes longer than training
+            keywords['jit'] = False
         self.net.train(parts[0], parts[1] if held else None, **keywords)
 
     def forecast(

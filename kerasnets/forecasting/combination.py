@@ -168,7 +168,7 @@ class Track:
     @property
     def naive(self) -> Candidate:
         """The seasonal naive forecast, or the naive one."""
-        return Candidate('naive', max(self.seasons, default=1))
+        return Candidate('naive', next(iter(self.seasons), 1))
 
     def simple(self, steps: int) -> Array:
         """Return the (seasonal) naive forecast (steps,)."""

@@ -47,7 +47,8 @@ def find(series: Array, usual: Sequence[int] = USUAL, most: int = 1) -> tuple[in
         near = found[season // 2 + 1 : season + season // 2 + 1]
         # a longer season that is a multiple of a shorter one repeats its autocorrelation
         multiple = any(
-            min(season % other, -season % other) <= season // 24 and found[season] < value + 0.1
+            min(season % other, -season % other) <= season // 24
+            and found[season] < value + (0.1 if season >= 5 * other else 0.3)
             for value, other in rated
         )
         if found[season] > bound and found[season] > near.max() - 0.06 and not multiple:
