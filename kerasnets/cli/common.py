@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import functools
 import importlib
@@ -10,14 +11,15 @@ import os
 import pathlib
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from kerasnets.errors import ConfigurationError
+from kerasnets.files.atomic import replacing
 
 
 class Layers(click.ParamType):  # type: ignore[type-arg]
@@ -36,11 +38,15 @@ class Layers(click.ParamType):  # type: ignore[type-arg]
 
 
 def training(
-    epochs: int, rate: float | None, batch: int, rates: str | None = None
+    epochs: int,
+    rate: float | None,
+    batch: int,
+    rates: str | None = None,
+    output: bool = True,
 ) -> Callable[[Any], Any]:
     """Options of every command that trains, with these defaults; `rates` is said of the rate."""
     options = [
-        click.option('-o', '--output', required=True, type=click.Path(), help='The model file.'),
+        click.option('-o', '--output', required=output, type=click.Path(), help='The model file.'),
         click.option('--activation', help="Of the hidden layers. Default: the form's."),
         click.option('--algorithm', default='adam', show_default=True),
         click.option('--learning-rate', type=float, default=rate, show_default=True, help=rates),
@@ -83,8 +89,7 @@ def reading_options(function: Any) -> Any:
 
         own = {field: options.pop(field) for field in READING}
         kinds = dict(own.pop('kinds'))
-        missing = own.pop('missing') or None
-        return function(reading=Options(**own, missing=missing, kinds=kinds), **options)
+        return function(reading=Options(**own, kinds=kinds), **options)
 
     for name, keywords in READING.values():
         command = click.option(*name.split(), **keywords)(command)
@@ -120,7 +125,7 @@ READING: dict[str, tuple[str, dict[str, Any]]] = {
         dict(
             multiple=True,
             metavar='TEXT',
-            help='A mark of a missing value, in place of NA, ?, - and the like; may be repeated.',
+            help='A mark of a missing value, beside NA, ?, - and the like; may be repeated.',
         ),
     ),
     'dates': (
@@ -173,6 +178,31 @@ def check_output(path: Any) -> None:
         )
 
 
+def report_writer(path: str) -> Callable[[Any, Any], None]:
+    """Return a function that writes a report about a network and a table, after checking the path.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    target = pathlib.Path(path)
+    if target.suffix != '.html' or not target.parent.is_dir():
+        raise ConfigurationError(
+            f'--report: expected a file ending in .html in a folder that exists, got {path!r}.'
+        )
+    try:
+        plots = importlib.import_module('kerasnets.plots')
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"a report needs matplotlib ({error}). pip install 'kerasnets[plots]'."
+        ) from None
+
+    def write(net: Any, table: Any) -> None:
+        plots.report(net, table, path=path)
+
+    return write
+
+
 def fit(net: Any, data: Any, valid: Any, options: Any, **more: Any) -> Any:
     """Train a network, save it, and return the results as a dict."""
     given = {
@@ -217,11 +247,35 @@ def tell(found: Any, as_json: Any, err: bool = False) -> None:
     Console(stderr=err).print(table)
 
 
+@contextlib.contextmanager
+def writing(path: str) -> Iterator[TextIO]:
+    """Open a file to write text in UTF-8, whole or not at all, or for '-' standard output.
+
+    Characters that a terminal lacks are replaced.
+
+    Raises
+    ------
+    FileError
+    """
+    if path == '-':
+        stream = click.get_text_stream('stdout')
+        plain = not stream.isatty() and hasattr(stream, 'buffer')
+        yield click.get_text_stream('stdout', 'utf-8') if plain else stream
+        return
+    target = pathlib.Path(path)
+    if target.exists() and not target.is_file():  # a device or a pipe
+        with open(target, 'w', encoding='utf-8', newline='') as file:
+            yield file
+        return
+    with replacing(target) as part, open(part, 'w', encoding='utf-8', newline='') as file:
+        yield file
+
+
 def write_rows(names: Any, rows: Any, file: Any, as_json: Any) -> None:
     """Write rows as CSV with a line of names, or as lines of JSON."""
     if as_json:
         for row in rows:
-            click.echo(json.dumps(dict(zip(names, row))), file)
+            file.write(json.dumps(dict(zip(names, row))) + '\n')
         return
     writer = csv.writer(file, lineterminator='\n')
     writer.writerow(names)

@@ -193,24 +193,28 @@ class Column:
         missing = 0 if self.gaps else int(values.isna().sum())
         return f'{missing} missing values, of which training had none' if missing else ''
 
-    def about(self) -> str:
-        """Return how the column is read, in a few words."""
+    def about(self, values: pd.Series[Any] | None = None) -> str:
+        """Return how the column is read, in a few words, with the range of some values."""
         if self.words is not None:
             words = [word for word in self.words if word]
             if {word.lower() for word in words} == {'true', 'false'}:
                 return 'booleans'
             shown = ', '.join(words[:4]) + (', …' if len(words) > 4 else '')
             return f'{len(words)} words: {shown}'
-        low, high = (
-            self.notation.write(np.array([self.center + s * self.scale]))[0] for s in (-1, 1)
+        kind, unit = self.notation.kind, self.notation.unit and f' {self.notation.unit}'
+        comma = (
+            ', with a decimal comma' if self.notation.decimal == ',' and kind == 'number' else ''
         )
-        if self.notation.kind == 'number':
-            middle = self.notation.write(np.array([self.center]))[0]
-            unit = self.notation.unit and f' {self.notation.unit}'
-            comma = ', with a decimal comma' if self.notation.decimal == ',' else ''
-            return f'numbers around {middle}{unit}{comma}'
-        order = self.notation.dates and f' ({self.notation.dates})'
-        return f'{self.notation.kind}s around {low} to {high}{order}'
+        order = f' ({self.notation.dates})' if self.notation.dates else ''
+        if values is None or not values.notna().any():
+            shown = f'around {self._shown(self.center)}'
+        else:
+            numbers = as_numbers(values)
+            shown = ' to '.join(self._shown(f(numbers)) for f in (np.nanmin, np.nanmax))
+        return f'{kind}s, {shown}{unit}{comma}{order}'
+
+    def _shown(self, value: float) -> str:
+        return self.notation.write(np.array([value]), 'day' not in self.cycles)[0]
 
     def becomes(self) -> str:
         """Return what the column becomes for a network, in a few words."""
@@ -396,6 +400,29 @@ class Columns:
         every = [*self.columns, *([] if self.target is None else [self.target])]
         return {column.name: column.notation for column in every}
 
+    def report(self, table: Table) -> dict[str, dict[str, Any]]:
+        """Return how each column was read, for a person.
+
+        Returns
+        -------
+        dict of str to dict
+            Column -> 'read as', 'missing', 'example', 'becomes' and 'note'.
+        """
+        every = {column.name: column for column in self.columns}
+        reasons, rows = dict(self.left_out), {}
+        for name, reading in table.readings.items():
+            row = {'missing': reading.missing, 'example': reading.example}
+            if column := every.get(name):
+                row |= {'read as': column.about(table.frame[name]), 'becomes': column.becomes()}
+            elif self.target is not None and name == self.target.name:
+                row |= {'read as': self.target.about(table.frame[name]), 'becomes': 'the target'}
+            else:
+                why = f': it has {reasons[name]}' if name in reasons else ''
+                row |= {'read as': f'{reading.kind}s', 'becomes': f'left out{why}'}
+            said = [text for text in (reading.doubt, reading.guess) if text]
+            rows[name] = {**row, 'note': f'column {name!r}: {"; ".join(said)}' if said else ''}
+        return rows
+
     def table(self, data: Table | pd.DataFrame) -> Table:
         """Return data as a table that is read as that of training.
 
@@ -416,6 +443,8 @@ class Columns:
         DataError
         """
         table = self.table(data)
+        for column in self.columns:
+            table.check(column.name)
         out = np.zeros((len(table), self.sizes[0]), 'f')
         every = [c.plain(find_column(table.frame, c.name)) for c in self.columns]
         ends = np.cumsum([column.width for column in self.columns]).tolist()
@@ -435,6 +464,7 @@ class Columns:
         """
         table, target = self.table(data), self._aim()
         values = find_column(table.frame, target.name)
+        table.check(target.name)
         if target.words is not None:
             return target.labels(values, table.where)
         numbers = as_numbers(values)
@@ -483,7 +513,7 @@ class Columns:
 
     @classmethod
     def from_dict(cls, about: Any) -> Columns:
-        """Return the encoding that `as_dict` described, in this form or in that of 0.9.
+        """Return the encoding that `as_dict` described, in this form or in the former one.
 
         Raises
         ------
@@ -611,7 +641,6 @@ def _extremes(column: Column, table: Table) -> list[str]:
     row = max(far, key=lambda at: abs(numbers[at] / 2 - column.center / 2))
     if not abs(numbers[row] / 2 - column.center / 2) > FAR / 2 * column.scale:
         return []
-    return []
     return [
         f'column {column.name!r}: {numbers[row]:g} in {table.where(row)} is far from all other '
         'values, and is clipped'
@@ -626,7 +655,7 @@ def _described(fields: Mapping[str, Any]) -> Column:
     TypeError, ValueError
     """
     fields = dict(fields)
-    if 'mean' in fields:  # of 0.9
+    if 'mean' in fields:  # the form before dates had cycles
         fields['center'], fields['scale'] = fields.pop('mean'), fields.pop('std')
         kind = (
             'word' if fields['words'] is not None else 'date' if fields.pop('dates') else 'number'

@@ -153,8 +153,8 @@ class Options:
         The character that groups digits.
     dates : str, optional
         'day-first', 'month-first', or a format such as '%d.%m.%Y'.
-    missing : tuple of str, optional
-        Marks of a missing value, in place of the known ones.
+    missing : tuple of str
+        Marks of a missing value beside the known ones.
     kinds : dict of str to str
         Column -> 'number', 'word', 'date', 'time' or 'drop'.
     """
@@ -164,7 +164,7 @@ class Options:
     decimal: str | None = None
     thousands: str | None = None
     dates: str | None = None
-    missing: tuple[str, ...] | None = None
+    missing: tuple[str, ...] = ()
     kinds: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -188,12 +188,12 @@ class Options:
     @property
     def marks(self) -> tuple[str, ...]:
         """Marks in columns of words."""
-        return MARKS if self.missing is None else self.missing
+        return (*MARKS, *self.missing)
 
     @property
     def number_marks(self) -> tuple[str, ...]:
         """Marks in columns of numbers and dates."""
-        return (*MARKS, *NUMBER_MARKS) if self.missing is None else self.missing
+        return (*MARKS, *NUMBER_MARKS, *self.missing)
 
 
 def _check_format(form: str) -> None:

@@ -51,6 +51,8 @@ class Reading:
         What was guessed, and the option that decides it.
     whole : bool
         Whether all values are whole numbers.
+    wrong : str
+        A value that is not written as those of training.
     """
 
     notation: Notation
@@ -59,6 +61,7 @@ class Reading:
     doubt: str = ''
     guess: str = ''
     whole: bool = False
+    wrong: str = ''
 
     @property
     def kind(self) -> str:
@@ -88,6 +91,7 @@ class Table:
     notes: list[str] = dataclasses.field(default_factory=list)
     dropped: tuple[str, ...] = ()
     source: _Source | None = None
+    numbers: Array | None = None  # of rows in the source
 
     @classmethod
     def of(
@@ -131,11 +135,29 @@ class Table:
         table.dropped = tuple(name for name, kind in options.kinds.items() if kind == 'drop')
         return table
 
+    def check(self, name: str) -> None:
+        """Refuse a column with a value that is not written as those of training.
+
+        Raises
+        ------
+        DataError
+        """
+        find_column(self.frame, name)
+        if self.readings[name].wrong:
+            raise DataError(self.readings[name].wrong)
+
+    def take(self, rows: Array) -> Table:
+        """Return some rows, by their numbers."""
+        kept = self.frame.iloc[rows].reset_index(drop=True)
+        numbers = np.arange(len(self)) if self.numbers is None else self.numbers
+        return dataclasses.replace(self, frame=kept, numbers=numbers[rows])
+
     def __len__(self) -> int:
         return len(self.frame)
 
     def where(self, row: int) -> str:
         """Return the place of a row: its line in a file, else its number from 0."""
+        row = row if self.numbers is None else int(self.numbers[row])
         return f'row {row}' if self.source is None else f'line {self.source.line(row)}'
 
     def rows(self) -> Iterator[list[str]]:
@@ -523,11 +545,13 @@ def _column(
         at = min(found.wrong, key=lambda i: int(np.argmax(codes == i)))
         place = table.where(int(np.argmax(codes == at)))
         wrong, given = int(counts[list(found.wrong)].sum()), _given(counts, texts, options, found)
+        what, mark = repr(texts[at]), f'--missing {texts[at]!r}'
         doubt = (
-            f'{given - wrong} of {given} are {found.almost}, but {texts[at]!r} in {place}'
+            f'{given - wrong:,} of {given:,} are {found.almost}, but {what} in {place}; '
+            f'--as {name}={found.almost[:-1]} or {mark} takes it as missing'
             if found.values is None
-            else f'{wrong} values are no {found.notation.kind}s and are missing, such as '
-            f'{texts[at]!r} in {place}'
+            else f'{given - wrong:,} of {given:,} are {found.notation.kind}s; the others, such as '
+            f'{what} in {place}, are taken as missing'
         )
     if found.values is None:
         column, reading = _words(table, series, codes, texts, options, known)
@@ -556,27 +580,22 @@ def _values(known: Notation, values: Array) -> pd.Series[Any]:
 def _as_known(
     table: Table, name: str, codes: Array, texts: list[str], options: Options, known: Notation
 ) -> tuple[pd.Series[Any], Reading]:
-    """A column read by a known notation.
-
-    Raises
-    ------
-    DataError
-        Naming the value that is not written so.
-    """
-    marks = {*(options.missing or known.marks), ''}
+    """A column read by a known notation."""
+    marks = {'', *known.marks, *options.missing}
     known = dataclasses.replace(
         known, decimal=options.decimal or known.decimal, dates=options.dates or known.dates
     )
     values = known.read(['' if text in marks else text for text in texts])
-    wrong = [i for i, text in enumerate(texts) if text not in marks and not np.isfinite(values[i])]
-    if wrong:
-        place = table.where(int(np.argmax(codes == wrong[0])))
-        raise DataError(
-            f'column {name!r}, {place}: expected a {known.kind} as in training, got '
-            f'{texts[wrong[0]]!r}. Correct it, or say --missing {texts[wrong[0]]!r}.'
-        )
+    rest = [i for i, text in enumerate(texts) if text not in marks and not np.isfinite(values[i])]
     column = _values(known, np.append(values, np.nan)[codes])
-    return column, _reading(known, column, column)
+    reading, fault = _reading(known, column, column), ''
+    if rest:
+        text, place = texts[rest[0]], table.where(int(np.argmax(codes == rest[0])))
+        fault = (
+            f'column {name!r}, {place}: expected a {known.kind} as in training, got {text!r}. '
+            f'Correct it, or say --missing {text!r}.'
+        )
+    return column, dataclasses.replace(reading, wrong=fault)
 
 
 def _words(
@@ -588,7 +607,7 @@ def _words(
     known: Notation | None,
 ) -> tuple[pd.Series[Any], Reading]:
     """A column of categories; marks of a missing value are missing."""
-    marks = {'', *(known.marks if known and options.missing is None else options.marks)}
+    marks = {'', *(known.marks if known else options.marks), *options.missing}
     keep = [text for text in dict.fromkeys(texts) if text not in marks]
     if len(keep) < len(texts):
         place = {text: i for i, text in enumerate(keep)}
