@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -81,6 +82,8 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         by that of the (seasonal) naive forecast.
     net_ : Network or None
         None where every series is too short for a network.
+    series_ : list of kerasnets.forecasting.series.Series
+        The series with even steps, a group each.
     seasons_ : list of tuple of int
         The seasons of each series.
 
@@ -132,7 +135,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         found = self._series(X, y, fresh=True)
         if self._goes_on(found):
             return self
-        self._all = found
+        self.series_ = found
         self._learnt = {k: v for k, v in self.get_params().items() if k != 'verbose'}
         self._learn()
         return self
@@ -150,8 +153,8 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         """
         check_is_fitted(self)
         new = self._series(X, y, fresh=False)
-        old = {str(one.group): one for one in self._all}
-        tracks = {str(one.group): each for one, each in zip(self._all, self._tracks)}
+        old = {str(one.group): one for one in self.series_}
+        tracks = {str(one.group): each for one, each in zip(self.series_, self._tracks)}
         for one in new:
             before = old.get(str(one.group))
             if before is None:
@@ -211,7 +214,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         result = []
         for level in levels:
             parts = []
-            for (one, distances), group in zip(found, self._all):
+            for (one, distances), group in zip(found, self.series_):
                 rows = np.stack([d(level) for d in distances], axis=1)
                 parts.append(self._clip(one + rows, group))
             result.append(self._plain(parts))
@@ -257,7 +260,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         for fold in range(folds, 0, -1):
             model = base.clone(self)
             model._adopt(self)
-            model._all = [_cut(one, fold * horizon, horizon) for one in whole]
+            model.series_ = [_cut(one, fold * horizon, horizon) for one in whole]
             with warnings.catch_warnings():
                 warnings.simplefilter('ignore')
                 model._learn()
@@ -265,7 +268,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             naive = [
                 np.stack([t.simple(horizon) for t in tracks], axis=1) for tracks in model._tracks
             ]
-            for one, (predicted, distances), simple, cut in zip(whole, found, naive, model._all):
+            for one, (predicted, distances), simple, cut in zip(whole, found, naive, model.series_):
                 start = len(cut.values)
                 true = one.values[start : start + horizon]
                 low, high = (
@@ -358,7 +361,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             targets, known = list(layout.targets), [column.name for column in layout.known]
             date = None if layout.in_index else layout.date
             _, frame = series.layout_of(frame, date, layout.group, targets, known)
-            frequency = self._all[0].frequency
+            frequency = self.series_[0].frequency
             return series.of_frame(frame, layout, self.missing, frequency)
         layout, frame = series.layout_of(frame, self.date, self.group, targets, known or [])
         self._mode, self._layout = mode, layout
@@ -368,7 +371,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
 
     def _goes_on(self, found: list[Series]) -> bool:
         """Append the new steps of series that begin as those learnt; False for others."""
-        old = getattr(self, '_all', None)
+        old = getattr(self, 'series_', None)
         now = {k: v for k, v in self.get_params().items() if k != 'verbose'}
         if old is None or len(old) != len(found) or repr(now) != repr(self._learnt):
             return False
@@ -386,7 +389,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             )
             if not same:
                 return False
-        self._all = found
+        self.series_ = found
         for one, tracks in zip(found, self._tracks):
             self._renew(one, tracks)
         return True
@@ -399,8 +402,8 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
     # ---------------------------------------------------------------------------- learning
 
     def _learn(self) -> None:
-        """Rate the candidates of `_all`, train the network and choose."""
-        whole: list[Series] = self._all
+        """Rate the candidates of `series_`, train the network and choose."""
+        whole: list[Series] = self.series_
         lengths = [len(one.values) for one in whole]
         if min(lengths) < 2:
             raise DataError(f'expected a series of two steps or more, got {min(lengths)}.')
@@ -489,7 +492,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
 
     def _report(self) -> pd.DataFrame:
         rows = []
-        for one, tracks in zip(self._all, self._tracks):
+        for one, tracks in zip(self.series_, self._tracks):
             for i, track in enumerate(tracks):
                 rated = track.rated()
                 naive = rated.get(track.naive, np.nan)
@@ -514,7 +517,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
     def _targets(self) -> list[Any]:
         if self._layout is not None:
             return list(self._layout.targets)
-        return list(range(self._all[0].values.shape[1]))
+        return list(range(self.series_[0].values.shape[1]))
 
     # ---------------------------------------------------------------------------- forecasts
 
@@ -536,19 +539,19 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
                 for j, one in zip(some, each):
                     made[need[j]][NETWORK] = one
         found, at = [], 0
-        for one, tracks in zip(self._all, self._tracks):
+        for one, tracks in zip(self.series_, self._tracks):
             parts = []
             bands = []
             for track in tracks:
                 parts.append(track.forecast(len(rows[at]), rows[at], made[at]))
-                bands.append(lambda q, t=track, n=len(rows[at]): t.band.distance(q, n))
+                bands.append(functools.partial(track.band.distance, steps=len(rows[at])))
                 at += 1
             found.append((self._clip(np.stack(parts, axis=1), one), bands))
         return found
 
     def _ahead(self, X: Data) -> list[Array]:
         """Return the known columns of the steps to forecast, (steps, columns) for each series."""
-        whole: list[Series] = self._all
+        whole: list[Series] = self.series_
         width = whole[0].known.shape[1]
         rows: list[Array] | None = None
         if X is None or isinstance(X, (int, np.integer)):
@@ -592,7 +595,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             row = int(np.argwhere(~np.isfinite(known))[0][0])
             raise DataError(f'X: expected finite numbers, got none in row {row}. Fill it in.')
         found = []
-        for one in self._all:
+        for one in self.series_:
             rows = np.arange(len(frame))
             if layout.group is not None and layout.group in frame:
                 rows = np.flatnonzero(frame[layout.group].astype(str) == str(one.group))
@@ -639,7 +642,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         if self._mode not in ('dated', 'frame'):
             return self._plain(parts)
         layout: Layout = self._layout
-        dates = [one.dates(len(part)) for one, part in zip(self._all, parts)]
+        dates = [one.dates(len(part)) for one, part in zip(self.series_, parts)]
         index = dates[0].append(dates[1:]) if len(dates) > 1 else dates[0]
         if self._mode == 'dated':
             return pd.Series(parts[0][:, 0], index.rename(layout.date), name=layout.targets[0])
@@ -648,7 +651,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             columns[layout.date] = index
         if layout.group is not None:
             columns[layout.group] = np.repeat(
-                np.array([one.group for one in self._all], object), [len(p) for p in parts]
+                np.array([one.group for one in self.series_], object), [len(p) for p in parts]
             )
         columns.update(zip(layout.targets, np.concatenate(parts).T))
         frame = pd.DataFrame(columns)

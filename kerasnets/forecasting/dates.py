@@ -81,7 +81,7 @@ class Frequency:
             return cls('month', size, stamps[0], month_end=ends, **made)
         seconds = np.diff(unique.astype('datetime64[us]').astype('int64')) / 1e6
         size = _even(seconds, name)
-        weekdays = stamps.dayofweek < 5
+        weekdays = stamps.day_of_week < 5
         if size == _DAY and weekdays.all() and (stamps[-1] - stamps[0]).days > 6:
             return cls('business', _DAY, stamps[0], **made)
         return cls('time', size, stamps[0], **made)

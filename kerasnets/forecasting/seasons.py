@@ -35,7 +35,7 @@ def find(series: Array, usual: Sequence[int] = USUAL, most: int = 1) -> tuple[in
     changes = np.diff(series)
     if not len(changes) or np.ptp(changes) <= 1e-9 * np.abs(series).max(initial=0):
         return ()
-    longest = min(len(series) // 3, 2 * max(usual))
+    longest = min(len(series) // 3, 2 * max(usual, default=USUAL[-1]))
     found = autocorrelation(changes, min(len(changes) - 1, longest + longest // 2))
     bound = max(0.25, 2.5 / np.sqrt(len(changes)))
     inner = found[1:-1]

@@ -50,9 +50,9 @@ class Series:
         """Number of steps after the values of which the known columns are there."""
         return len(self.known) - len(self.values)
 
-    def dates(self, steps: int) -> pd.Index[Any]:
-        """Return the dates of the steps after the values, or the numbers of the steps."""
-        after = self.first + len(self.values) + np.arange(steps)
+    def dates(self, steps: int, before: int = 0) -> pd.Index[Any]:
+        """Return the dates of steps after the values and before, or the numbers of the steps."""
+        after = self.first + len(self.values) + np.arange(-before, steps)
         return pd.Index(after) if self.frequency is None else self.frequency.dates(after)
 
 
@@ -129,7 +129,7 @@ def layout_of(
     frame = _typed(frame, skip=[group] if group else [])
     if date is None:
         used = {group, *(targets or ()), *(known or ())}
-        date = _date_column(frame, [name for name in frame if name not in used], group)
+        date = date_column(frame, [name for name in frame if name not in used], group)
     rest = [name for name in frame if name not in (date, group)]
     if targets is None:
         numeric = pd.api.types.is_numeric_dtype
@@ -162,7 +162,7 @@ def _typed(frame: pd.DataFrame, skip: Iterable[str] = ()) -> pd.DataFrame:
     return frame.assign(**{n: Table.of(frame[[n]]).frame[n] for n in texts})
 
 
-def _date_column(frame: pd.DataFrame, names: list[str], group: str | None) -> str | None:
+def date_column(frame: pd.DataFrame, names: list[str], group: str | None) -> str | None:
     """Return the only column of dates, or a column of even numbers with the name of a date."""
     found = [name for name in names if is_dates(frame[name])]
     if len(found) > 1:
@@ -202,7 +202,7 @@ def of_frame(
         lacking = np.flatnonzero(frame[layout.date].isna())
         if len(lacking):
             raise DataError(
-                f'column {layout.date!r}: expected a date in row {lacking[0]}, got none.'
+                f'column {layout.date!r}: expected a date in {_rows(frame, lacking)}, got none.'
             )
         frequency = frequency or _frequency(frame, layout)
     values = np.full((len(frame), len(layout.targets)), np.nan)
@@ -213,7 +213,7 @@ def of_frame(
         lacking = np.flatnonzero(frame[layout.group].isna())
         if len(lacking):
             raise DataError(
-                f'column {layout.group!r}: expected a group in row {lacking[0]}, got none.'
+                f'column {layout.group!r}: expected a group in {_rows(frame, lacking)}, got none.'
             )
         order = frame.groupby(layout.group, sort=False, observed=True).indices
         groups = [(name, np.asarray(rows)) for name, rows in order.items()]
@@ -261,17 +261,12 @@ def _series(
         if len(twice):
             shown = _dates(frequency, twice)
             if len(twice) > SHARED * len(unique) or missing == 'error':
-                words = [
-                    n
-                    for n in frame
-                    if n not in layout.targets
-                    and n not in (layout.date, layout.group)
-                    and not pd.api.types.is_numeric_dtype(frame[n].dtype)
-                ]
+                unused = [n for n in frame if n not in (*layout.targets, layout.date, layout.group)]
+                apart = [n for n in unused if not frame.duplicated([layout.date, n]).any()]
                 remedy = (
-                    f'Name the column of the series, such as group={words[0]!r}'
-                    if words
-                    else ('Name the column that tells the series apart with group=')
+                    f'Name the column of the series, such as group={apart[0]!r}'
+                    if apart
+                    else 'Name the column that tells several series apart with group='
                 )
                 raise DataError(
                     f'column {layout.date!r}{of_group}: {len(twice)} dates occur more than once: '
@@ -300,7 +295,7 @@ def _series(
     infinite = np.argwhere(np.isinf(values))
     if len(infinite):
         raise DataError(
-            f'expected finite numbers, got an infinite one in row {rows[0] + infinite[0][0]}.'
+            f'expected finite numbers, got an infinite one in {_rows(frame, rows[infinite[0]])}.'
         )
     given = np.flatnonzero(np.isfinite(values).any(axis=1))
     if not len(given):
@@ -313,7 +308,7 @@ def _series(
         shown = (
             _dates(frequency, places)
             if frequency is not None
-            else 'row ' + ', '.join(map(str, places[:3])) + (', …' if len(places) > 3 else '')
+            else _rows(frame, rows[start:end][lacking])
         )
         count = int(lacking.sum())
         problems.append(f'{count} {"value is" if count == 1 else "values are"} missing ({shown})')
@@ -335,6 +330,12 @@ def _dates(frequency: Frequency, steps: Array) -> str:
     dates = frequency.dates(steps[:3])
     shown = [str(d).removesuffix(' 00:00:00') for d in dates]
     return ', '.join(shown) + (', …' if len(steps) > 3 else '')
+
+
+def _rows(frame: pd.DataFrame, rows: Array) -> str:
+    """Return the labels of some rows: lines of a file where the index holds these."""
+    shown = ', '.join(map(str, frame.index[rows[:3]]))
+    return f'{frame.index.name or "row"} {shown}' + (', …' if len(rows) > 3 else '')
 
 
 def _mean(rows: Array, places: Array, count: int) -> Array:
