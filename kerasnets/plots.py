@@ -189,6 +189,7 @@ def forecast(
     quantiles: Any = None,
     actual: Any = None,
     levels: tuple[float, float] = (0.1, 0.9),
+    dates: Any = None,
     axes: Any = None,
 ) -> Figure:
     """A series and its forecast, with a band between quantiles.
@@ -205,6 +206,8 @@ def forecast(
         What came.
     levels : tuple of float
         The quantiles of the streams that are drawn.
+    dates : array (time + steps,), optional
+        The dates of the past and of the forecast.
     axes : matplotlib axes, optional
 
     Raises
@@ -221,9 +224,15 @@ def forecast(
             f'expected series of one value, got {past.shape} and {predicted.shape}. Draw one '
             'column at a time.'
         )
-    steps = np.arange(len(past), len(past) + len(predicted))
+    whole = len(past) + len(predicted)
+    places = np.arange(whole) if dates is None else np.asarray(dates)
+    if len(places) != whole:
+        raise DataError(
+            f'dates: expected {whole}, of the past and the forecast, got {len(places)}.'
+        )
+    steps = places[len(past) :]
     axes = _axes(axes)
-    axes.plot(past, color='C0', label='past')
+    axes.plot(places[: len(past)], past, color='C0', label='past')
     axes.plot(steps, predicted, color='C1', label='forecast')
     for name, others, rows in (('quantiles', quantiles, 2), ('actual', actual, None)):
         shape = (len(predicted),) if rows is None else (rows, len(predicted))
@@ -233,7 +242,7 @@ def forecast(
         axes.fill_between(steps, *quantiles, color='C1', alpha=0.25, linewidth=0)
     if actual is not None:
         axes.plot(steps, actual, color='C0', linestyle=':', label='actual')
-    axes.set(xlabel='step', ylabel='value')
+    axes.set(xlabel='step' if dates is None else '', ylabel='value')
     axes.legend()
     return axes.figure
 

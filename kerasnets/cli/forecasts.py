@@ -4,60 +4,113 @@ from __future__ import annotations
 
 import importlib
 import pathlib
-from typing import Any
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
+from rich.console import Console
+from rich.table import Table as Shown
 
 from kerasnets.cli import common
 from kerasnets.errors import ConfigurationError, DataError
 
-#: Quantiles that are written beside the forecast.
-BAND = (0.1, 0.9)
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kerasnets.data.notation import Options
+    from kerasnets.data.tables import Table
+
+#: Quantiles that are written next to the forecast, and steps where the file does not tell them.
+BAND, STEPS = (0.1, 0.9), 24
+
+#: Groups that are drawn, at most.
+DRAWN = 12
+
+
+class _Season(click.ParamType):  # type: ignore[type-arg]
+    """A number of steps, 'auto' or 'none'."""
+
+    name = 'steps'
+
+    def convert(self, value: Any, param: Any, context: Any) -> Any:
+        """Return an int, 'auto' or None."""
+        if value in ('auto', 'none', None):
+            return value if value == 'auto' else None
+        if not str(value).isdigit() or int(value) < 1:
+            self.fail(f"expected a number of steps, 'auto' or 'none', got {value!r}.")
+        return int(value)
 
 
 @click.command()
 @click.argument('data', type=common.INPUT)
 @click.option('--target', required=True, help='The column to forecast, a row for each step.')
-@click.option('--steps', type=click.IntRange(1), default=24, show_default=True)
-@click.option('--known', multiple=True, help='A column that is known ahead; may be said again.')
-@click.option('--season', type=click.IntRange(1), help='Steps in a season, such as 12.')
+@click.option(
+    '--steps',
+    type=click.IntRange(1),
+    help=f'Default: the rows without a target at the end, else {STEPS}.',
+)
+@click.option('--date', help='The column of dates. Default: the only one that holds dates.')
+@click.option('--group', help='The column that tells several series apart.')
+@click.option('--known', multiple=True, help='A column that is known ahead; may be repeated.')
+@click.option(
+    '--season',
+    type=_Season(),
+    default='auto',
+    show_default=True,
+    help='Steps, such as 12, or none.',
+)
+@click.option('--lower', type=float, help='The least value. Default: 0 if no value is below 0.')
+@click.option('--strict', is_flag=True, help='Refuse gaps and duplicates. Default: fill them in.')
 @click.option('-o', '--output', type=click.File('w'), default='-', help='Default: the terminal.')
 @click.option('--plot', type=click.Path(dir_okay=False), help='A picture to draw, such as a.png.')
-@click.option('--form', default='gru', show_default=True, help='Of the layers.')
-@click.option('--layers', type=common.Layers(), default='32', show_default=True)
-@click.option('--window', type=click.IntRange(1), help='Steps in a training sequence.')
-@click.option('--epochs', default=100, show_default=True)
-@click.option('--learning-rate', default=0.003, show_default=True)
+@click.option('--backtest', is_flag=True, help='Print errors on the ends of shorter series.')
+@click.option(
+    '--folds', type=click.IntRange(1), default=5, show_default=True, help='Of --backtest.'
+)
+@click.option(
+    '--layers', type=common.Layers(), help='Of a recurrent network. Default: an ensemble.'
+)
+@click.option('--form', default='gru', show_default=True, help='Of the --layers.')
+@click.option('--window', type=click.IntRange(1), help='Steps that the network reads.')
+@click.option('--epochs', default=60, show_default=True)
+@click.option('--learning-rate', default=0.004, show_default=True)
 @click.option('--rng', default=13, show_default=True, help='Seed of all that is drawn.')
 @click.option('--json', 'as_json', is_flag=True, help='A line of JSON for each step.')
-@common.reading
+@common.reading_options
 def forecast(
-    data: Any,
-    target: Any,
-    steps: Any,
-    known: Any,
+    data: str,
+    target: str,
+    steps: int | None,
+    date: str | None,
+    group: str | None,
+    known: tuple[str, ...],
+    season: Any,
+    lower: float | None,
+    strict: bool,
     output: Any,
-    plot: Any,
-    form: Any,
-    layers: Any,
-    as_json: Any,
-    separator: Any,
-    encoding: Any,
-    **options: Any,
+    plot: str | None,
+    backtest: bool,
+    folds: int,
+    layers: list[int] | None,
+    form: str,
+    window: int | None,
+    epochs: int,
+    learning_rate: float,
+    rng: int,
+    as_json: bool,
+    reading: Options,
 ) -> None:
-    """Learn a column of DATA, a CSV file in the order of time, and write its next steps.
+    """Learn a column of DATA, a CSV file, and write its next steps.
 
-    Gives for each step the middle of many forecasts, and the band that holds four of five. Rows at
-    the end of DATA without a value of the target are those to forecast: they hold the columns
-    that are known ahead.
+    Rows are sorted by the column of dates; without one, they are in the order of time. Each step
+    gets the forecast, and the band that holds four of five values. Rows at the end without a value
+    of the target are those to forecast: they hold the columns that are known ahead.
     """
-    from kerasnets.data.columns import read
+    from kerasnets.data.tables import read
 
-    if target in known:
-        raise DataError(f'{target!r} is to be forecast, so it is not --known ahead. Leave it out.')
     plots = None if plot is None else _plots(plot)
-    series, ahead = _read(read(data, separator, encoding), target, known, steps)
+    frame, date = _frame(read(data, reading), target, date, group, known)
     common.import_keras()
     try:
         estimators = importlib.import_module('kerasnets.estimators')
@@ -65,50 +118,135 @@ def forecast(
         raise ConfigurationError(
             f"forecasts need scikit-learn ({error}). pip install 'kerasnets[sklearn]'."
         ) from None
-    chosen = {**options, 'random_state': options['rng'], 'horizon': steps, 'loss': 'gll'}
-    del chosen['rng']
-    # bounded, so that no forecast grows without end
-    model = estimators.SequenceForecaster([(size, form, 'tanh') for size in layers], **chosen)
-    model.fit(ahead[: len(series)], series)
-    band = model.predict_quantiles(ahead[len(series) :], (0.5, *BAND), rng=options['rng'])
-    names = ['step', target, *(f'{target} {q:.0%}' for q in BAND)]
-    rows = [[i + 1, *values] for i, values in enumerate(band.T.tolist())]
-    common.write_rows(names, rows, output, as_json)
+    model = estimators.SequenceForecaster(
+        None if layers is None else [(size, form, 'tanh') for size in layers],
+        horizon=steps or STEPS,
+        window=window,
+        season=season,
+        date=date,
+        group=group,
+        target=target,
+        known=list(known),
+        missing='error' if strict else 'interpolate',
+        lower='auto' if lower is None else lower,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        random_state=rng,
+        verbose='auto',
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always', UserWarning)
+        if backtest:
+            table = model.backtest(frame, folds=folds)
+        else:
+            model.fit(frame)
+    for message in dict.fromkeys(str(one.message) for one in caught if one.category is UserWarning):
+        click.echo(message, err=True)
+    if backtest:
+        common.write_rows(list(table), table.to_numpy(object).tolist(), output, as_json)
+        return
+    if not as_json:
+        _tell(model.report_)
+    predicted = model.predict(steps)
+    low, high = model.predict_quantiles(steps, BAND)
+    names = [*predicted, *(f'{target} {q:.0%}' for q in BAND)]
+    columns = [predicted[name].tolist() for name in predicted] + [low.tolist(), high.tolist()]
+    if date is None:
+        counts = predicted.groupby(group, sort=False).cumcount() if group else range(len(predicted))
+        names, columns = ['step', *names], [[int(i) + 1 for i in counts], *columns]
+    else:
+        place = names.index(date)
+        columns[place] = [str(day).removesuffix(' 00:00:00') for day in columns[place]]
+    common.write_rows(names, [list(row) for row in zip(*columns)], output, as_json)
     if plots is not None:
-        figure = plots.forecast(series[-4 * steps :], band[0], quantiles=band[1:])
-        figure.axes[0].set(ylabel=target)
-        figure.savefig(plot)
+        _draw(plots, model, predicted, low, high, target).savefig(plot)
 
 
-def _read(columns: Any, target: str, known: Any, steps: int) -> Any:
-    """The series, and what is known of all its steps and those ahead: (rows, columns)."""
-    from kerasnets.data.columns import Column, as_numbers, find_column
+def _frame(
+    table: Table, target: str, date: str | None, group: str | None, known: tuple[str, ...]
+) -> tuple[pd.DataFrame, str | None]:
+    """Return the columns that are used, the lines of the file as index, and the dates' name."""
+    from kerasnets.data.tables import find_column
 
-    texts = list(find_column(columns, target))
-    rows = len(texts)
-    while texts and not texts[-1]:
-        texts.pop()
-    if '' in texts:
-        raise DataError(
-            f'column {target!r}: expected a value in each row but the last ones, got none in row '
-            f'{texts.index("") + 1}. Fill it in.'
+    for name in filter(None, (target, date, group, *known)):
+        find_column(table.frame, name)
+    reading = table.readings[target]
+    if reading.kind != 'number' or not table.frame[target].notna().any():
+        why = reading.doubt or f'got {reading.example!r}'
+        raise DataError(f'column {target!r}: expected numbers, {why}.')
+    if reading.doubt:
+        click.echo(f'column {target!r}: {reading.doubt}', err=True)
+    used = {target, group, *known}
+    if date is None:
+        dates = [n for n, r in table.readings.items() if r.kind == 'date' and n not in used]
+        if len(dates) > 1:
+            raise DataError(
+                f'the columns {", ".join(dates)} hold dates. Say which: --date {dates[0]}.'
+            )
+        from kerasnets.forecasting.series import date_column
+
+        rest = [n for n in table.frame if n not in used]
+        date = dates[0] if dates else date_column(table.frame, rest, group)
+    names = list(dict.fromkeys(n for n in (date, group, target, *known) if n))
+    frame = table.frame[names]
+    if table.source is not None:
+        frame = frame.set_axis([line for line, _ in table.source.records()], axis=0)
+        frame.index.name = 'line'
+    return frame, date
+
+
+def _tell(report: pd.DataFrame) -> None:
+    """Print the methods that make the forecast, and their errors in the back test."""
+    chosen = report[report['weight'] > 0]
+    if 'series' in chosen and chosen['series'].nunique() > 1:
+        chosen = (
+            chosen.groupby('method', sort=False)[['relative', 'weight']]
+            .agg({'relative': 'mean', 'weight': 'sum'})
+            .reset_index()
         )
-    series = as_numbers(texts)
-    if series is None or not texts:
-        raise DataError(f'column {target!r}: expected numbers, got {(texts or ["none"])[0]!r}.')
-    if known and rows - len(texts) < steps:
-        raise DataError(
-            f'{", ".join(known)}: expected {steps} rows after the last value of {target!r}, with '
-            f'what is known ahead, got {rows - len(texts)}. Add them, or ask for fewer --steps.'
+        chosen['weight'] /= chosen['weight'].sum()
+    shown = Shown(title='Methods of the forecast')
+    for name in ('method', 'season', 'error, naive = 1', 'weight'):
+        shown.add_column(name, justify='left' if name == 'method' else 'right')
+    for _, row in chosen.sort_values('weight', ascending=False).iterrows():
+        relative = '' if np.isnan(row['relative']) else f'{row["relative"]:.2f}'
+        log = ' of logarithms' if row.get('logarithms') else ''
+        season = row.get('season', 1)
+        shown.add_row(
+            f'{row["method"]}{log}',
+            str(season) if season > 1 else '',
+            relative,
+            f'{row["weight"]:.2f}',
         )
-    if not known:
-        return series, np.zeros((len(series) + steps, 0))
-    parts = [Column.of(name, find_column(columns, name)).values(columns[name]) for name in known]
-    return series, np.concatenate(parts, axis=1)[: len(series) + steps]
+    Console(stderr=True).print(shown)
+
+
+def _draw(plots: Any, model: Any, predicted: Any, low: Any, high: Any, target: str) -> Any:
+    """Return a figure of each series, its forecast and the band."""
+    parts = model.series_[:DRAWN]
+    figure = plots.Figure(figsize=(8, 1.2 + 2.6 * len(parts)), layout='constrained')
+    axes = figure.subplots(len(parts), 1, squeeze=False)[:, 0]
+    start = 0
+    for one, ax in zip(parts, axes):
+        steps = len(predicted) // len(model.series_)
+        rows = slice(start, start + steps)
+        start += steps
+        seen = min(len(one.values), max(4 * steps, 40))
+        dates = one.dates(steps, before=seen)
+        dates = dates.to_timestamp() if hasattr(dates, 'to_timestamp') else dates
+        plots.forecast(
+            one.values[-seen:, 0],
+            predicted[target].to_numpy()[rows],
+            quantiles=[low[rows], high[rows]],
+            dates=dates,
+            axes=ax,
+        )
+        ax.set(ylabel=target, title='' if one.group is None else str(one.group))
+    return figure
 
 
 def _plots(path: str) -> Any:
-    """The module of pictures, if it can draw to such a file."""
+    """Return the module of pictures, if it can draw to such a file."""
     try:
         plots = importlib.import_module('kerasnets.plots')
     except ModuleNotFoundError as error:

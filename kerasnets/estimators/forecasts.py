@@ -1,218 +1,958 @@
-"""An estimator that writes a series on."""
+"""Forecast series."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import functools
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
+from rich.console import Console
+from rich.progress import Progress
 from sklearn import base
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
-from kerasnets import recurrent
-from kerasnets.errors import ConfigurationError, DataError, positive
+from kerasnets import feedforward, recurrent
+from kerasnets.errors import ConfigurationError, DataError, number, positive, suggest
 from kerasnets.estimators.base import Estimator, constructor
-from kerasnets.typing import Array, Data, Seed
+from kerasnets.forecasting import combination, seasons, series
+from kerasnets.forecasting.combination import Candidate, Track
+from kerasnets.forecasting.methods import factors
+from kerasnets.forecasting.series import Layout, Series
+from kerasnets.typing import Array, Data
 
 if TYPE_CHECKING:
     from typing import Self  # of Python 3.11
 
+#: Steps before a step that the network reads, at most one of these.
+WINDOWS = 12, 24, 48
+
+#: Rows of training: powers of four of this, so that series share programs.
+ROWS = 256
+
+#: Steps of a series from which on a network is trained on it, and series that share weights.
+TRAINED, MANY = 24, 4
+
 
 class SequenceForecaster(base.RegressorMixin, Estimator):
-    """A `recurrent.Regressor` that learns a series and forecasts the steps after it.
+    """Forecast one or several series.
 
-    The series is standardized and cut in windows that overlap; the network learns the step after
-    each. A forecast starts from the last window.
+    Simple methods (naive, drift, exponential smoothing, Theta, ridge regression on lags) and an
+    average of small networks forecast the past of the series at up to six origins. Those with
+    small errors in this back test are averaged, with weights of their inverse squared errors.
+    Each method stands with and without the season, and on the values and their logarithms.
 
     Parameters
     ----------
-    layers, loss, algo, validation_fraction, random_state, **training
-        As for `base.Estimator`. With ``loss='gll'`` the network predicts a mean and a variance,
-        and `predict_quantiles` is there.
+    layers : sequence, optional
+        Hidden layers of a `recurrent.Regressor` that reads a window step by step. Default: an
+        ensemble of small networks that read the window at once.
+    loss, algo, validation_fraction, random_state, **training
+        As for `base.Estimator`. `validation_fraction` is the end of the series.
     horizon : int
-        Steps that `predict` gives if nothing else is said.
+        Steps of a forecast, and of the back test.
     window : int, optional
-        Steps in a window. Default: twice the horizon, at least 32.
-    season : int, optional
-        Steps in a season: the network learns how much each step differs from the one a season
-        before, which helps where a series has a trend. With 1 it learns the changes.
+        Steps that the network reads.
+    season : 'auto', int, list of int or None
+        Steps in a season. 'auto' takes those of the dates' frequency, or those that a test of
+        autocorrelation confirms.
+    members : int
+        Networks in the ensemble.
+    date, group : str, optional
+        The columns of a data frame that hold the date and the name of the series.
+    target : str or list of str, optional
+        The columns of a data frame to forecast. Default: all numbers with no other use.
+    known : str or list of str, optional
+        The columns of a data frame that are known ahead.
+    missing : 'interpolate' or 'error'
+        Fill gaps and average duplicates, with a warning, or refuse them.
+    lower : 'auto', float or None
+        The least value of a forecast. 'auto' is 0 for series without values below 0.
 
-    The parts of ``TimeSeriesSplit`` follow each other, so that a forecaster is scored on the part
-    after the one it learnt.
+    Attributes
+    ----------
+    report_ : pandas.DataFrame
+        Errors in the back test and weights of all candidates. ``relative`` is the error divided
+        by that of the (seasonal) naive forecast.
+    net_ : Network or None
+        None where every series is too short for a network.
+    series_ : list of kerasnets.forecasting.series.Series
+        The series with even steps, a group each.
+    seasons_ : list of tuple of int
+        The seasons of each series.
 
-    >>> series = np.sin(np.arange(80) / 3)
-    >>> model = SequenceForecaster([(8, 'gru')], horizon=5, epochs=2).fit(series)
-    >>> model.predict().shape
-    (5,)
+    >>> series = 10 + np.tile([3.0, 1.0, 7.0, 2.0], 20) + np.arange(80) / 10
+    >>> model = SequenceForecaster(horizon=4, epochs=2).fit(series)
+    >>> model.predict().round(3).tolist()
+    [21.0, 19.1, 25.2, 20.3]
     """
 
     KIND = recurrent.Regressor
     __init__ = constructor(
-        layers=((32, 'gru', 'tanh'),), horizon=24, window=None, season=None, learning_rate=0.003
+        layers=None,
+        horizon=24,
+        window=None,
+        season='auto',
+        members=4,
+        date=None,
+        group=None,
+        target=None,
+        known=None,
+        missing='interpolate',
+        lower='auto',
+        learning_rate=0.004,
+        epochs=60,
+        batch_size=None,
     )
 
     def fit(self, X: Data, y: Data = None) -> Self:
-        """Learn a series.
+        """Learn one or several series.
 
         Parameters
         ----------
-        X : array (time, columns), or the series
-            What is known ahead of each step, such as the month or a price; without `y`, the
-            series itself, and nothing is known ahead.
-        y : array (time,) or (time, values), optional
+        X : array (time,), array (time, targets), list of arrays, pandas Series or DataFrame
+            The series; with `y`, the columns known ahead, (time, columns). A list holds several
+            series. A data frame may hold dates, in a column or the index, and groups.
+        y : array (time,) or (time, targets), optional
             The series.
-        """
-        series, known = (X, None) if y is None else (y, X)
-        self._flat = np.ndim(series) == 1
-        series = _checked(series, 'y' if known is not None else 'X')
-        known = np.zeros((len(series), 0)) if known is None else _checked(known, 'X')
-        if len(known) != len(series):
-            raise DataError(
-                f'expected as many rows of X as steps of y, got {len(known)} and {len(series)}.'
-            )
-        self._before = series
-        if self.season is not None:
-            season = positive(self.season, 'season')
-            series, known = series[season:] - series[:-season], known[season:]
-        steps = max(32, 2 * positive(self.horizon, 'horizon')) if self.window is None else None
-        steps = min(steps or positive(self.window, 'window'), len(series) - 1)
-        if steps < 1:
-            raise DataError(
-                f'expected a series of two steps or more, and a season, got {len(self._before)}.'
-            )
-        self._scales = [_scale(series), _scale(known)]
-        self._past = self._scaled(series, 0), self._scaled(known, 1)
-        self._steps = steps
-        self.n_features_in_ = known.shape[1]
-        self._make(series.shape[1])
-        series, known = self._past
-        starts = sorted(
-            {*range(0, len(series) - steps, max(1, steps // 8)), len(series) - 1 - steps}
-        )
-        rows = np.array(starts)[:, None] + np.arange(steps)
-        x = np.concatenate([series[rows], known[rows + 1]], axis=-1)
-        return self._train([x, series[rows + 1]])
 
-    def predict(self, X: Data = None) -> Array:
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        DataError
+            For series of fewer than two steps, uneven dates and unknown columns.
+        """
+        series.check_missing(self.missing)
+        found = self._series(X, y, fresh=True)
+        if self._goes_on(found):
+            return self
+        self.series_ = found
+        self._learnt = {k: v for k, v in self.get_params().items() if k != 'verbose'}
+        self._learn()
+        return self
+
+    def update(self, X: Data, y: Data = None) -> Self:
+        """Append steps to the series without training anew.
+
+        The candidates and their weights stay as they are. The next forecast starts after the new
+        steps.
+
+        Parameters
+        ----------
+        X, y : as in `fit`
+            The steps after those of training.
+        """
+        check_is_fitted(self)
+        new = self._series(X, y, fresh=False)
+        old = {str(one.group): one for one in self.series_}
+        tracks = {str(one.group): each for one, each in zip(self.series_, self._tracks)}
+        for one in new:
+            before = old.get(str(one.group))
+            if before is None:
+                raise DataError(
+                    f'expected steps of the series {", ".join(old)}, got those of {one.group!r}. '
+                    'Call fit for a new series.'
+                )
+            if one.frequency is not None:
+                gap = one.first - before.first - len(before.values)
+                if gap:
+                    raise DataError(
+                        f'expected new steps from {before.dates(1)[0]} on, got them from '
+                        f'{one.frequency.dates([one.first])[0]} on.'
+                    )
+            steps = len(before.values)
+            before.known = np.concatenate([before.known[:steps], one.known])
+            before.values = np.concatenate([before.values, one.values])
+            self._renew(before, tracks[str(one.group)])
+        return self
+
+    def predict(self, X: Data = None) -> Data:
         """Forecast the steps after those of training.
 
         Parameters
         ----------
-        X : array (steps, columns), optional
-            What is known ahead, a row for each step to forecast. Default: `horizon` steps.
+        X : int, array (steps, columns) or DataFrame, optional
+            The number of steps, or the columns known ahead, a row for each step. Default: the
+            rows without a target at the end of the data, else `horizon` steps.
 
         Returns
         -------
-        array (steps,) or (steps, values)
+        array (steps,) or (steps, targets)
+            (series, steps) for a list of series. For a data frame alone, or a pandas Series with
+            dates, of the same type, with the dates of the forecast.
         """
-        return self._forecast(X, 1, None, 0.0)[0]
+        found = self._forecast(X)
+        return self._shaped([one for one, _ in found])
 
     def predict_quantiles(
-        self,
-        X: Data = None,
-        quantiles: Sequence[float] = (0.1, 0.5, 0.9),
-        streams: int = 500,
-        rng: Seed = 13,
+        self, X: Data = None, quantiles: Sequence[float] = (0.1, 0.5, 0.9)
     ) -> Array:
-        """Forecast quantiles, from many forecasts that are drawn.
+        """Forecast quantiles from the errors of the back test.
 
         Parameters
         ----------
-        X : array (steps, columns), optional
+        X : as in `predict`
         quantiles : list of float
-        streams : int
-            Forecasts to draw.
-        rng : int or numpy random generator
 
         Returns
         -------
-        array (quantiles, steps) or (quantiles, steps, values)
-
-        Raises
-        ------
-        ConfigurationError
-            If the loss is not 'gll'.
+        array (quantiles, steps) or (quantiles, steps, targets)
+            (quantiles, series, steps) for a list of series; of a data frame with groups, the rows
+            of `predict`.
         """
-        if self.loss != 'gll':
-            raise ConfigurationError(
-                f"expected the loss 'gll', whose forecasts are drawn, got {self.loss!r}. Make the "
-                "forecaster with loss='gll'."
-            )
-        found: Array = np.quantile(self._forecast(X, streams, rng, 1.0), quantiles, axis=0)
-        return found
+        levels = [number(q, 'quantiles', lambda v: 0 < v < 1, 'between 0 and 1') for q in quantiles]
+        found = self._forecast(X)
+        result = []
+        for level in levels:
+            parts = []
+            for (one, distances), group in zip(found, self.series_):
+                rows = np.stack([d(level) for d in distances], axis=1)
+                parts.append(self._clip(one + rows, group))
+            result.append(self._plain(parts))
+        return np.stack(result)
 
     def score(self, X: Data, y: Data = None, sample_weight: Data = None) -> float:
-        """R² of the steps after those of training: X and y go on where those of `fit` ended."""
-        if y is None:
-            X, y = np.zeros((len(X), 0)), X
-        return float(r2_score(y, self.predict(X), sample_weight=sample_weight))
+        """Return R² of the steps after those of training: X and y go on where `fit` ended."""
+        if y is not None:
+            predicted = self.predict(X)
+            return float(r2_score(np.asarray(y, float), predicted, sample_weight=sample_weight))
+        actual = self._series(X, None, fresh=False)
+        steps = len(actual[0].values)
+        found = self._forecast(steps)
+        true = np.concatenate([one.values for one in actual])
+        return float(r2_score(true, np.concatenate([f for f, _ in found])))
 
-    def _make(self, values: int) -> None:
-        """The network: of one output, or of a mean and a variance."""
-        columns = values + self.n_features_in_
-        if self.loss != 'gll':
-            self._build((columns, values), False)
-        else:
-            mean = dict(size=values, name='mean', activation='linear')
-            hidden = self._hidden()
-            last = f'hid{len(hidden)}' if hidden else 'in'
-            covar = dict(size=values, name='covar', activation='softplus', inputs=last)
-            loss = dict(form='gll', mean_name='mean', covar_name='covar')
-            seed = self._seed()
-            self.net_ = self.KIND([columns, *hidden, mean, covar], loss=loss, rng=seed)
-        self.net_.feedback = list(range(values))
+    def backtest(self, X: Data, y: Data = None, folds: int = 5) -> pd.DataFrame:
+        """Forecast the ends of shorter and shorter parts of a series, each trained anew.
 
-    def _forecast(self, X: Data, streams: int, rng: Seed, temperature: float) -> Array:
-        """Forecasts (streams, steps) or (streams, steps, values)."""
-        check_is_fitted(self)
-        series, known = self._past
-        if X is None and self.n_features_in_:
+        Parameters
+        ----------
+        X, y : as in `fit`
+        folds : int
+            Parts. Each is `horizon` steps shorter than the one before it.
+
+        Returns
+        -------
+        DataFrame
+            A row for each fold and series: the last step of training, the mean absolute errors of
+            the forecast and of the (seasonal) naive one, their quotient and the share of values
+            in the 80 % band.
+        """
+        folds, horizon = positive(folds, 'folds'), positive(self.horizon, 'horizon')
+        whole = self._series(X, y, fresh=True)
+        shortest = min(len(one.values) for one in whole)
+        folds = min(folds, (shortest - 2) // horizon)
+        if folds < 1:
             raise DataError(
-                f'expected X, the {self.n_features_in_} columns that are known ahead, a row for '
-                'each step to forecast, got None.'
+                f'expected a series of more than {horizon + 2} steps, the horizon and two, got '
+                f'{shortest}. Give a smaller horizon.'
             )
-        ahead = np.zeros((self.horizon if X is None else len(X), 0))
-        if self.n_features_in_:
-            ahead = self._scaled(_checked(X, 'X', self.n_features_in_), 1)
-        after = np.concatenate([known[1:], ahead, np.zeros((1, known.shape[1]))])  # of the step
-        seed = np.concatenate([series, after[: len(series)]], axis=1)[-self._steps :]
-        future = after[len(series) :] if self.n_features_in_ else None
-        found = self.net_.predict_sequence(
-            seed, len(ahead), streams, rng, future=future, temperature=temperature
+        rows = []
+        for fold in range(folds, 0, -1):
+            model = base.clone(self)
+            model._adopt(self)
+            model.series_ = [_cut(one, fold * horizon, horizon) for one in whole]
+            with warnings.catch_warnings():
+                warnings.simplefilter('ignore')
+                model._learn()
+            found = model._forecast(horizon)
+            naive = [
+                np.stack([t.simple(horizon) for t in tracks], axis=1) for tracks in model._tracks
+            ]
+            for one, (predicted, distances), simple, cut in zip(whole, found, naive, model.series_):
+                start = len(cut.values)
+                true = one.values[start : start + horizon]
+                low, high = (
+                    np.stack([d(level) for d in distances], axis=1) for level in (0.1, 0.9)
+                )
+                error = np.abs(true - predicted).mean()
+                other = np.abs(true - simple).mean()
+                inside = (true >= predicted + low) & (true <= predicted + high)
+                rows.append(
+                    {
+                        **({} if one.group is None else {'series': one.group}),
+                        'trained to': _date(one, start - 1),
+                        'error': error,
+                        'naive': other,
+                        'relative': error / other if other else np.nan,
+                        'in band': float(inside.mean()),
+                    }
+                )
+        return pd.DataFrame(rows)
+
+    # ---------------------------------------------------------------------------- data
+
+    def _adopt(self, other: Any) -> None:
+        for name in ('_mode', '_layout', '_names', 'n_features_in_', 'feature_names_in_'):
+            if hasattr(other, name):
+                setattr(self, name, getattr(other, name))
+
+    def _series(self, X: Data, y: Data, fresh: bool) -> list[Series]:
+        """Return the series of what a user passes; `fresh` decides what its columns mean."""
+        if y is not None:
+            return self._with_known(X, y, fresh)
+        if isinstance(X, pd.Series):
+            dated = series.is_dates(X.index)
+            mode = 'dated' if dated else 'flat'
+            if dated:
+                name = str(X.name if X.name is not None else 'value')
+                return self._of_frame(X.to_frame(name), fresh, mode, [name])
+            X = X.to_numpy()
+        if isinstance(X, pd.DataFrame):
+            return self._of_frame(X, fresh, 'frame', _names(self.target))
+        if isinstance(X, (list, tuple)) and any(np.ndim(one) for one in X):
+            parts = [
+                series.of_array(one, None, self.missing, f'series {i}') for i, one in enumerate(X)
+            ]
+            for i, part in enumerate(parts):
+                part.group = i
+            return self._arrays(parts, 'list', fresh)
+        flat = np.ndim(X) == 1
+        part = series.of_array(X, None, self.missing, 'X')
+        return self._arrays([part], 'flat' if flat else 'columns', fresh)
+
+    def _with_known(self, X: Data, y: Data, fresh: bool) -> list[Series]:
+        flat = np.ndim(y) == 1
+        mode = 'flat' if flat else 'columns'
+        if not isinstance(X, pd.DataFrame):
+            part = series.of_array(y, X, self.missing, 'y')
+            return self._arrays([part], mode, fresh)
+        values = series.numbers(y, 'y', nan=True)
+        if len(values) != len(X):
+            raise DataError(
+                f'expected as many rows of X as steps of y, got {len(X)} and {len(values)}.'
+            )
+        names = [f'y{i}' if f'y{i}' not in X else f' y{i}' for i in range(values.shape[1])]
+        frame = X.assign(**dict(zip(names, values.T)))
+        known = _names(self.known)
+        if known is None:
+            drop = {self.date, self.group, *names}
+            known = [str(n) for n in X.columns if n not in drop and not series.is_dates(X[n])]
+        return self._of_frame(frame, fresh, mode, names, known)
+
+    def _arrays(self, parts: list[Series], mode: str, fresh: bool) -> list[Series]:
+        if fresh:
+            self._mode, self._layout = mode, None
+            self.n_features_in_ = parts[0].known.shape[1]
+            if hasattr(self, 'feature_names_in_'):
+                del self.feature_names_in_
+        return parts
+
+    def _of_frame(
+        self,
+        frame: pd.DataFrame,
+        fresh: bool,
+        mode: str,
+        targets: list[str] | None,
+        known: list[str] | None = None,
+    ) -> list[Series]:
+        known = _names(self.known) if known is None else known
+        if not fresh and self._layout is not None:
+            layout: Layout = self._layout
+            targets, known = list(layout.targets), [column.name for column in layout.known]
+            date = None if layout.in_index else layout.date
+            _, frame = series.layout_of(frame, date, layout.group, targets, known)
+            frequency = self.series_[0].frequency
+            return series.of_frame(frame, layout, self.missing, frequency)
+        layout, frame = series.layout_of(frame, self.date, self.group, targets, known or [])
+        self._mode, self._layout = mode, layout
+        self.n_features_in_ = len(layout.known)
+        self.feature_names_in_ = np.array([column.name for column in layout.known], object)
+        return series.of_frame(frame, layout, self.missing)
+
+    def _goes_on(self, found: list[Series]) -> bool:
+        """Append the new steps of series that begin as those learnt; False for others."""
+        old = getattr(self, 'series_', None)
+        now = {k: v for k, v in self.get_params().items() if k != 'verbose'}
+        if old is None or len(old) != len(found) or repr(now) != repr(self._learnt):
+            return False
+        for one, other in zip(old, found):
+            steps = len(one.values)
+            new = len(other.values) - steps
+            same = (
+                one.group == other.group
+                and one.first == other.first
+                and str(one.frequency) == str(other.frequency)
+                and one.known.shape[1] == other.known.shape[1]
+                and 0 <= new <= steps // 4
+                and np.array_equal(one.values, other.values[:steps])
+                and np.array_equal(one.known[:steps], other.known[:steps])
+            )
+            if not same:
+                return False
+        self.series_ = found
+        for one, tracks in zip(found, self._tracks):
+            self._renew(one, tracks)
+        return True
+
+    def _renew(self, one: Series, tracks: list[Track]) -> None:
+        """Give tracks the values and known columns of a series that goes on."""
+        for i, track in enumerate(tracks):
+            track.values, track.known = one.values[:, i], self._known(one)
+
+    # ---------------------------------------------------------------------------- learning
+
+    def _learn(self) -> None:
+        """Rate the candidates of `series_`, train the network and choose."""
+        whole: list[Series] = self.series_
+        lengths = [len(one.values) for one in whole]
+        if min(lengths) < 2:
+            raise DataError(f'expected a series of two steps or more, got {min(lengths)}.')
+        horizon = max(one.ahead for one in whole) or positive(self.horizon, 'horizon')
+        backs = combination.offsets(horizon, max(lengths))
+        frequency = whole[0].frequency
+        self._calendar = frequency is not None and 0 < 2 * frequency.year < max(lengths)
+        known = np.concatenate([one.known for one in whole])
+        spread = known.std(axis=0)
+        self._center = known.mean(axis=0), np.where(spread > 0, spread, 1.0)
+        self._tracks: list[list[Track]] = []
+        self.seasons_ = [self._seasons(one) for one in whole]
+        for one, found in zip(whole, self.seasons_):
+            columns = one.values.T
+            known = self._known(one)
+            self._tracks.append([Track(c, known, found, horizon, backs) for c in columns])
+        tracks = [track for each in self._tracks for track in each]
+        for track in _bar(tracks, self.verbose, 'back test'):
+            track.rate()
+        self.net_, self.n_iter_, self.loss_curve_ = None, 0, []
+        self._network = None
+        if max(lengths) >= TRAINED:
+            self._train_network(tracks, backs)
+        else:
+            warnings.warn(
+                f'{max(lengths)} steps are too few for a network. The forecast is of simple '
+                f'methods; a network needs {TRAINED} steps.',
+                stacklevel=3,
+            )
+        shared = combination.share(tracks) if len(tracks) >= MANY else None
+        for track in tracks:
+            track.weigh(shared)
+        self.report_ = self._report()
+
+    def _seasons(self, one: Series) -> tuple[int, ...]:
+        """Return the seasons of a series."""
+        if self.season is None:
+            return ()
+        if not isinstance(self.season, str):
+            listed = self.season if isinstance(self.season, (list, tuple)) else [self.season]
+            return tuple(s for s in (positive(s, 'season') for s in listed) if s > 1)
+        if self.season != 'auto':
+            raise ConfigurationError(
+                f"expected season as 'auto', a number of steps or None, got {self.season!r}."
+            )
+        usual = seasons.USUAL if one.frequency is None else one.frequency.seasons
+        found: dict[int, int] = {}
+        for column in one.values.T:
+            column = np.log(column) if column.min() > 0 else column
+            for season in seasons.find(column, usual, most=2):
+                found[season] = found.get(season, 0) + 1
+        return tuple(sorted(found, key=lambda s: -found[s])[:2])
+
+    def _known(self, one: Series) -> Array:
+        """Return the known columns standardized, with those of the calendar."""
+        mean, spread = self._center
+        parts = [(one.known - mean) / spread]
+        if self._calendar and one.frequency is not None:
+            parts.append(one.frequency.calendar(one.first + np.arange(len(one.known))))
+        return np.concatenate(parts, axis=1)
+
+    def _train_network(self, tracks: list[Track], backs: list[int]) -> None:
+        """Train the network, and add its forecasts to the candidates."""
+        kind = Ensemble if self.layers is None else Looped
+        self._network = kind(self, tracks)
+        used = [0, *backs[1:2], *backs[3:4]][: kind.ORIGINS]
+        views = {back: [View.of(t, back, self._network.lags) for t in tracks] for back in used}
+        views = {back: each for back, each in views.items() if back == 0 or any(each)}
+        self._network.train(views)
+        self.net_ = self._network.net
+        self.loss_curve_ = [row['loss'] for row in self.net_.history]
+        self.n_iter_ = len(self.loss_curve_)
+        for i, track in enumerate(tracks):
+            if len(track.backs) < 2:
+                continue
+            rows = {}
+            for back in track.backs[1:]:
+                rows[back] = np.full(track.horizon, np.nan)
+            for back, each in views.items():
+                if back and back in rows and each[i] is not None:
+                    end = len(track.values) - back
+                    ahead = track.known[end : end + track.horizon]
+                    rows[back] = self._network.forecast(back, [each[i]], [ahead], track.horizon)[0]
+            if any(np.isfinite(row).any() for row in rows.values()):
+                track.add(NETWORK, np.stack(list(rows.values())))
+
+    def _report(self) -> pd.DataFrame:
+        rows = []
+        for one, tracks in zip(self.series_, self._tracks):
+            for i, track in enumerate(tracks):
+                rated = track.rated()
+                naive = rated.get(track.naive, np.nan)
+                names = {} if one.group is None else {'series': one.group}
+                if len(tracks) > 1:
+                    names['target'] = self._targets()[i]
+                for candidate in sorted({*rated, *track.weights}, key=lambda c: rated.get(c, 0)):
+                    error = rated.get(candidate, np.nan)
+                    rows.append(
+                        {
+                            **names,
+                            'method': candidate.method,
+                            'season': candidate.season,
+                            'logarithms': candidate.log,
+                            'error': error,
+                            'relative': error / naive if naive else np.nan,
+                            'weight': track.weights.get(candidate, 0.0),
+                        }
+                    )
+        return pd.DataFrame(rows)
+
+    def _targets(self) -> list[Any]:
+        if self._layout is not None:
+            return list(self._layout.targets)
+        return list(range(self.series_[0].values.shape[1]))
+
+    # ---------------------------------------------------------------------------- forecasts
+
+    def _forecast(self, X: Data) -> list[tuple[Array, list[Any]]]:
+        """Return for each series its forecast (steps, targets), and the bands of the targets."""
+        check_is_fitted(self)
+        ahead = self._ahead(X)
+        flat = [track for tracks in self._tracks for track in tracks]
+        rows = [row for row, tracks in zip(ahead, self._tracks) for _ in tracks]
+        made: list[dict[Candidate, Array]] = [{} for _ in flat]
+        need = [i for i, track in enumerate(flat) if NETWORK in track.weights]
+        if need and self._network is not None:
+            views = [View.of(flat[i], 0, self._network.lags) for i in need]
+            for steps in sorted({len(rows[i]) for i in need}):
+                some = [j for j, i in enumerate(need) if len(rows[i]) == steps]
+                each = self._network.forecast(
+                    0, [views[j] for j in some], [rows[need[j]] for j in some], steps
+                )
+                for j, one in zip(some, each):
+                    made[need[j]][NETWORK] = one
+        found, at = [], 0
+        for one, tracks in zip(self.series_, self._tracks):
+            parts = []
+            bands = []
+            for track in tracks:
+                parts.append(track.forecast(len(rows[at]), rows[at], made[at]))
+                bands.append(functools.partial(track.band.distance, steps=len(rows[at])))
+                at += 1
+            found.append((self._clip(np.stack(parts, axis=1), one), bands))
+        return found
+
+    def _ahead(self, X: Data) -> list[Array]:
+        """Return the known columns of the steps to forecast, (steps, columns) for each series."""
+        whole: list[Series] = self.series_
+        width = whole[0].known.shape[1]
+        rows: list[Array] | None = None
+        if X is None or isinstance(X, (int, np.integer)):
+            steps = None if X is None else positive(X, 'X, the number of steps,')
+            counts = [steps or one.ahead or positive(self.horizon, 'horizon') for one in whole]
+            rows = [one.known[len(one.values) :][:n] for one, n in zip(whole, counts)]
+            lack = [n for n, row in zip(counts, rows) if len(row) < n]
+            if width and lack:
+                names = '' if self._layout is None else f' ({", ".join(self.feature_names_in_)})'
+                raise DataError(
+                    f'expected X, the {self.n_features_in_} columns that are known ahead{names}, '
+                    f'a row for each of {lack[0]} steps to forecast, got None.'
+                )
+            if not width:
+                rows = [np.zeros((n, 0)) for n in counts]
+        elif isinstance(X, pd.DataFrame) and self._layout is not None:
+            rows = self._frame_ahead(X, self._layout)
+        else:
+            array = series.numbers(X, 'X', None if not len(X) else width)
+            rows = [array[:, :width] for _ in whole]
+        ahead = []
+        for one, row in zip(whole, rows):
+            steps = len(one.values)
+            joined = dataclasses.replace(one, known=np.concatenate([one.known[:steps], row]))
+            ahead.append(self._known(joined)[steps:])
+        return ahead
+
+    def _frame_ahead(self, frame: pd.DataFrame, layout: Layout) -> list[Array]:
+        """Return the known columns of a data frame by their names, in the order of dates."""
+        frame = frame.rename(columns=str)
+        for column in layout.known:
+            if column.name not in frame:
+                raise DataError(
+                    f'X: there is no column {column.name!r}.{suggest(column.name, frame)} '
+                    f'Expected {", ".join(c.name for c in layout.known)}.'
+                )
+        if layout.in_index and series.is_dates(frame.index):
+            frame = frame.reset_index(names=layout.date)
+        known = layout.encode(frame)
+        if not np.isfinite(known).all():
+            row = int(np.argwhere(~np.isfinite(known))[0][0])
+            raise DataError(f'X: expected finite numbers, got none in row {row}. Fill it in.')
+        found = []
+        for one in self.series_:
+            rows = np.arange(len(frame))
+            if layout.group is not None and layout.group in frame:
+                rows = np.flatnonzero(frame[layout.group].astype(str) == str(one.group))
+            if layout.date in frame and one.frequency is not None:
+                dates = series._typed(frame[[layout.date]])[layout.date].iloc[rows]
+                steps = one.frequency.steps(dates, f'column {layout.date!r}')
+                order = np.argsort(steps, kind='stable')
+                rows, steps = rows[order], steps[order]
+                want = one.first + len(one.values) + np.arange(len(rows))
+                if not np.array_equal(steps, want):
+                    raise DataError(
+                        f'X: expected the dates after {_date(one, len(one.values) - 1)}, one each '
+                        f'{one.frequency}, got {dates.iloc[order[0]]} to {dates.iloc[order[-1]]}.'
+                    )
+            found.append(known[rows])
+        return found
+
+    def _clip(self, rows: Array, one: Series) -> Array:
+        """Keep forecasts (steps, targets) at or above the lower limit."""
+        if self.lower is None:
+            return rows
+        if isinstance(self.lower, str):
+            if self.lower != 'auto':
+                raise ConfigurationError(
+                    f"expected lower as 'auto', a number or None, got {self.lower!r}."
+                )
+            limit = np.where(one.values.min(axis=0) >= 0, 0.0, -np.inf)
+            return np.maximum(rows, limit)
+        return np.maximum(rows, number(self.lower, 'lower', np.isfinite, 'that is finite'))
+
+    def _plain(self, parts: list[Array]) -> Array:
+        """Return forecasts (steps, targets) of all series as an array."""
+        if self._mode == 'list':
+            found = np.stack(parts)
+            return found[..., 0] if found.shape[-1] == 1 else found
+        found = np.concatenate(parts)
+        single = self._mode in ('flat', 'dated') or (
+            self._layout is not None and self._mode == 'frame' and found.shape[1] == 1
         )
-        found = found.reshape(streams, len(ahead), -1)
-        mean, std = self._scales[0]
-        found = found * std + mean
-        if self.season is not None:
-            for step in range(len(ahead)):
-                back = step - self.season
-                found[:, step] += found[:, back] if back >= 0 else self._before[back]
-        return found[..., 0] if self._flat else found
+        return found[:, 0] if single else found
 
-    def _scaled(self, array: Any, which: int) -> Any:
-        mean, std = self._scales[which]
-        return (array - mean) / std
+    def _shaped(self, parts: list[Array]) -> Data:
+        """Return forecasts as the data came: with dates and groups where it had them."""
+        if self._mode not in ('dated', 'frame'):
+            return self._plain(parts)
+        layout: Layout = self._layout
+        dates = [one.dates(len(part)) for one, part in zip(self.series_, parts)]
+        index = dates[0].append(dates[1:]) if len(dates) > 1 else dates[0]
+        if self._mode == 'dated':
+            return pd.Series(parts[0][:, 0], index.rename(layout.date), name=layout.targets[0])
+        columns: dict[str, Any] = {}
+        if layout.date is not None and not layout.in_index:
+            columns[layout.date] = index
+        if layout.group is not None:
+            columns[layout.group] = np.repeat(
+                np.array([one.group for one in self.series_], object), [len(p) for p in parts]
+            )
+        columns.update(zip(layout.targets, np.concatenate(parts).T))
+        frame = pd.DataFrame(columns)
+        return frame.set_index(index.rename(layout.date)) if layout.in_index else frame
 
 
-def _scale(array: Any) -> Any:
-    """Mean and deviation of each column; a deviation of 1 where there is none."""
-    std = array.std(axis=0)
-    return array.mean(axis=0), np.where(std > 0, std, 1.0)
+#: The candidate of the network.
+NETWORK = Candidate('network')
 
 
-def _checked(array: Any, name: str, columns: int | None = None) -> Any:
-    """Numbers as (rows, columns)."""
-    try:
-        array = np.asarray(array, float)
-    except (TypeError, ValueError):
-        raise DataError(f'{name}: expected numbers, got {array!r:.60}.') from None
-    array = array[:, None] if array.ndim == 1 else array
-    if array.ndim != 2 or columns not in (None, array.shape[1]):
-        raise DataError(
-            f'{name}: expected (time, {columns or "columns"}), got an array of shape {array.shape}.'
+@dataclasses.dataclass
+class View:
+    """A series up to an origin as the network sees it: without season and effects, scaled.
+
+    Attributes
+    ----------
+    values : array (steps,)
+    known : array (steps, columns)
+    lags : array (rows, lags), changes : array (rows,)
+        Steps before each step less the last one, 0 before the series; and the change of the step.
+    last : array (lags,)
+        The lags of the forecast.
+    scale : float
+    season : array
+        Factors of the season, from the step after the values.
+    log : bool
+    effect : callable
+    """
+
+    values: Array
+    known: Array
+    lags: Array
+    changes: Array
+    last: Array
+    scale: float
+    factors: Array
+    log: bool
+    track: Track
+
+    @classmethod
+    def of(cls, track: Track, back: int, lags: int) -> View | None:
+        """Return the view, None for a series that is too short."""
+        end = len(track.values) - back
+        if end < TRAINED // 2 or (back and back not in track.backs):
+            return None
+        rest, _ = track.without(track.known, end, track.effect, 0)
+        best = track.best('ridge')
+        log = best.log and rest.min() > 0
+        rest = np.log(rest) if log else rest
+        factor = factors(rest, best.season)
+        phase = np.arange(end) % best.season
+        rest = rest - factor[phase]
+        own = min(lags, max(4, end - 10))
+        rows = sliding_window_view(rest, own + 1)
+        before = np.zeros((len(rows) + 1, lags))
+        before[:-1, lags - own :] = rows[:, :-1] - rows[:, -2:-1]
+        before[-1, lags - own :] = rest[-own:] - rest[-1]
+        scale = float(np.abs(before).mean()) or 1.0
+        return cls(
+            rest,
+            track.known[:end],
+            before[:-1] / scale,
+            (rows[:, -1] - rows[:, -2]) / scale,
+            before[-1] / scale,
+            scale,
+            np.roll(factor, -(end % best.season)),
+            log,
+            track,
         )
-    if not np.isfinite(array).all():
-        row = int(np.argwhere(~np.isfinite(array))[0][0])
-        raise DataError(f'{name}: expected finite numbers, got none in row {row}. Fill it in.')
-    return array
+
+    def restore(self, changes: Array, ahead: Array) -> Array:
+        """Return a forecast from the change since the last value, in units of `scale`."""
+        steps = len(changes)
+        found = self.values[-1] + changes * self.scale + np.resize(self.factors, steps)
+        if self.log:
+            found = np.exp(np.minimum(found, self.values.max() + 3))
+        end = len(self.values)
+        known = np.concatenate([self.track.known[:end], ahead])
+        return found + self.track.without(known, end, self.track.effect, steps)[1]
+
+
+class Ensemble:
+    """Small networks side by side in one model: some for each origin of the back test.
+
+    Each has a hidden layer and a linear path from the lags to the change of the next step, and is
+    trained on windows of all series before its origin, drawn with replacement. `EinsumDense`
+    keeps their weights apart, so that one program trains them.
+    """
+
+    ORIGINS = 3
+    HIDDEN = 16
+
+    def __init__(self, owner: SequenceForecaster, tracks: list[Track]) -> None:
+        self.owner, self.members = owner, positive(owner.members, 'members')
+        longest = max((s for track in tracks for s in track.seasons), default=1)
+        usual = next((w for w in WINDOWS if w >= 1.5 * longest), WINDOWS[-1])
+        self.lags = usual if owner.window is None else positive(owner.window, 'window')
+        self.columns = tracks[0].known.shape[1]
+
+    def train(self, views: dict[int, list[View | None]]) -> None:
+        """Train on the views of all series, by their origins."""
+        self.places = {back: i for i, back in enumerate(views)}
+        count, width = len(views) * self.members, self.lags + self.columns
+
+        def dense(name: str, size: int, **more: Any) -> dict[str, Any]:
+            return dict(
+                form='EinsumDense',
+                name=name,
+                equation='bmi,mio->bmo',
+                output_shape=(count, size),
+                **more,
+            )
+
+        layers = [
+            (count, width),
+            dense('hidden', self.HIDDEN, bias_axes='mo', activation='relu'),
+            dense('change', 1, bias_axes='mo'),
+            dense('linear', 1, inputs='in'),
+            dict(form='Add', name='out', inputs=('change', 'linear')),
+        ]
+        loss = 'mae' if self.owner.loss in (None, 'gll') else self.owner.loss
+        self.net = feedforward.Regressor(layers, loss=loss, rng=self.owner._seed())
+        linear = self.net.find('linear', 'kernel')
+        linear.set_value(np.zeros(linear.shape, 'float32'))
+        rng = np.random.default_rng(self.owner._seed())
+        pools = {back: _pool([v for v in each if v is not None]) for back, each in views.items()}
+        held = number(
+            self.owner.validation_fraction, 'validation_fraction', lambda v: 0 <= v < 1, '[0, 1)'
+        )
+        most = max(len(y) for _, y, _ in pools.values())
+        rows = next(ROWS * 4**i for i in range(12) if ROWS * 4**i >= most or i == 2)
+        parts = []
+        for valid in (False, True) if held else (False,):
+            x = np.zeros((rows // 4 if valid else rows, count, width), 'float32')
+            y = np.zeros((len(x), count, 1), 'float32')
+            for back, place in self.places.items():
+                inputs, changes, age = pools[back]
+                some = np.flatnonzero((age < held) == valid) if held else np.arange(len(age))
+                some = some if len(some) else np.arange(len(age))
+                for member in range(place * self.members, (place + 1) * self.members):
+                    drawn = rng.choice(some, len(x), replace=len(some) < len(x))
+                    x[:, member], y[:, member, 0] = inputs[drawn], changes[drawn]
+            parts.append([x, y])
+        keywords = self.owner._keywords()
+        keywords.setdefault('batch_size', rows // 4)
+        keywords['validate_every'] = max(1, self.owner.epochs // 20) if held else self.owner.epochs
+        if keywords.get('jit') == 'auto':  # compiling takes longer than training
+            keywords['jit'] = False
+        self.net.train(parts[0], parts[1] if held else None, **keywords)
+
+    def forecast(
+        self, back: int, views: Sequence[View | None], ahead: Sequence[Array], steps: int
+    ) -> list[Array]:
+        """Return the forecasts (steps,) of series from an origin: the mean of the members."""
+        place = self.places[back] * self.members
+        own = slice(place, place + self.members)
+        there = [view for view in views if view is not None]
+        state = np.repeat(np.stack([view.last for view in there])[:, None], self.members, axis=1)
+        known = np.stack(list(ahead))
+        total = np.zeros((len(there), self.members))
+        found = np.zeros((len(there), steps))
+        count = self.net.inputs[0].shape[1]
+        x = np.zeros((len(there), count, self.lags + self.columns), 'float32')
+        for i in range(steps):
+            x[:, own, : self.lags] = state
+            x[:, own, self.lags :] = known[:, None, i]
+            change = np.clip(np.asarray(self.net.predict(x))[:, own, 0], -20, 20)
+            total = np.clip(total + change, -100, 100)
+            found[:, i] = total.mean(axis=1)
+            state = np.concatenate([state[..., 1:], state[..., -1:] + change[..., None]], axis=-1)
+            state = state - state[..., -1:]
+        return [view.restore(f, a) for view, f, a in zip(there, found, ahead)]
+
+
+class Looped:
+    """A `recurrent.Regressor` of the layers that a user gives, which reads its own forecasts."""
+
+    ORIGINS = 2
+
+    def __init__(self, owner: SequenceForecaster, tracks: list[Track]) -> None:
+        self.owner = owner
+        steps = max(32, 2 * tracks[0].horizon)
+        steps = steps if owner.window is None else positive(owner.window, 'window')
+        self.lags = max(1, min(steps, min(len(t.values) for t in tracks) // 2))
+        self.columns = tracks[0].known.shape[1]
+        self.nets: dict[int, Any] = {}
+
+    def train(self, views: dict[int, list[View | None]]) -> None:
+        """Train a network for each origin."""
+        for back, each in views.items():
+            x, y = [], []
+            for view in (v for v in each if v is not None):
+                level, values = self._scaled(view)
+                del level
+                steps = min(self.lags, len(values) - 1)
+                starts = range(0, len(values) - steps, max(1, steps // 8))
+                rows = np.array(sorted({*starts, len(values) - 1 - steps}))[:, None] + np.arange(
+                    steps
+                )
+                known = view.known[-len(values) :]
+                x.append(np.concatenate([values[rows][..., None], known[rows + 1]], axis=-1))
+                y.append(values[rows + 1][..., None])
+            least = min(len(part[0]) for part in x)
+            x, y = ([p[:, -least:] for p in part] for part in (x, y))
+            data, valid = _split(
+                np.concatenate(x), np.concatenate(y), self.owner.validation_fraction
+            )
+            net = self._network()
+            keywords = self.owner._keywords()
+            net.train(data, valid, **keywords)
+            self.nets[back] = net
+        self.net = self.nets[0]
+
+    def forecast(
+        self, back: int, views: Sequence[View | None], ahead: Sequence[Array], steps: int
+    ) -> list[Array]:
+        """Return the forecasts (steps,) of series from an origin."""
+        there = [view for view in views if view is not None]
+        found = []
+        for view, rows in zip(there, ahead):
+            level, values = self._scaled(view)
+            length = min(self.lags, len(values))
+            known = np.concatenate([view.known, rows])[-length - steps + 1 :]
+            padded = np.concatenate([known, np.zeros((1, known.shape[1]))])[: length + steps]
+            seed = np.concatenate([values[-length:, None], padded[:length]], axis=1)
+            future = padded[length : length + steps] if self.columns else None
+            if future is not None and len(future) < steps:
+                future = np.concatenate([future, np.zeros((steps - len(future), self.columns))])
+            made = self.nets[back].predict_sequence(seed, steps, future=future, temperature=0.0)
+            made = np.asarray(made).reshape(-1)
+            mean, spread, changed = level
+            made = made * spread + mean
+            made = np.cumsum(made) if changed else made - view.values[-1]
+            found.append(view.restore(made / view.scale, rows))
+        return found
+
+    def _scaled(self, view: View) -> tuple[tuple[float, float, bool], Array]:
+        """Return values or, where they move little from step to step, changes, standardized."""
+        changes = np.diff(view.values)
+        changed = bool(changes.std() < view.values.std())
+        values = changes if changed else view.values
+        spread = float(values.std()) or 1.0
+        return (float(values.mean()), spread, changed), (values - values.mean()) / spread
+
+    def _network(self) -> Any:
+        owner, columns = self.owner, 1 + self.columns
+        hidden = owner._hidden()
+        if owner.loss != 'gll':
+            loss = {} if owner.loss is None else {'loss': owner.loss}
+            net = recurrent.Regressor([columns, *hidden, 1], rng=owner._seed(), **loss)
+        else:
+            mean = dict(size=1, name='mean', activation='linear')
+            last = f'hid{len(hidden)}' if hidden else 'in'
+            covar = dict(size=1, name='covar', activation='softplus', inputs=last)
+            gll = dict(form='gll', mean_name='mean', covar_name='covar')
+            net = recurrent.Regressor([columns, *hidden, mean, covar], loss=gll, rng=owner._seed())
+        net.feedback = [0]
+        return net
+
+
+def _pool(views: list[View]) -> tuple[Array, Array, Array]:
+    """Return the inputs, the changes and the ages (1 for the oldest) of all windows of series."""
+    inputs, changes, ages = [], [], []
+    for view in views:
+        rows = len(view.changes)
+        inputs.append(np.concatenate([view.lags, view.known[-rows:]], axis=1))
+        changes.append(view.changes)
+        ages.append(1 - (np.arange(rows) + 0.5) / rows)
+    return np.concatenate(inputs), np.concatenate(changes), np.concatenate(ages)
+
+
+def _split(x: Array, y: Array, fraction: float) -> tuple[Any, Any]:
+    """Return windows for training, and those of the end for validation or None."""
+    held = number(fraction, 'validation_fraction', lambda v: 0 <= v < 1, '[0, 1)')
+    if not held:
+        return [x, y], None
+    steps = x.shape[1]
+    cut = max(1, int(len(x) * (1 - held)))
+    apart = max(1, cut - max(1, steps // max(1, steps // 8)))  # windows that reach the held out end
+    return [x[:apart], y[:apart]], [x[cut:], y[cut:]] if cut < len(x) else None
+
+
+def _bar(tracks: list[Track], verbose: Any, what: str) -> Iterator[Track]:
+    """Yield series, with a bar on a terminal."""
+    on = sys.stderr.isatty() if verbose == 'auto' else bool(verbose)
+    with Progress(console=Console(stderr=True), transient=True, disable=not on) as progress:
+        yield from progress.track(tracks, description=what)
+
+
+def _names(names: str | Sequence[str] | None) -> list[str] | None:
+    return [names] if isinstance(names, str) else None if names is None else list(names)
+
+
+def _date(one: Series, step: int) -> Any:
+    """Return the date of a step of a series, or its number."""
+    if one.frequency is None:
+        return one.first + step
+    return one.frequency.dates([one.first + step])[0]
+
+
+def _cut(one: Series, back: int, horizon: int) -> Series:
+    """Return a series without its last steps, of which the known columns stay."""
+    end = len(one.values) - back
+    return dataclasses.replace(one, values=one.values[:end], known=one.known[: end + horizon])

@@ -1,0 +1,1 @@
+"""Forecasts of series: their dates, seasons, simple methods, and how forecasts are combined."""

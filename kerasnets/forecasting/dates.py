@@ -1,0 +1,237 @@
+"""The dates of a series: the frequency, and dates as numbers of steps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from kerasnets.errors import DataError
+from kerasnets.typing import Array
+
+#: Names of columns of numbers that can be dates, such as years.
+NAMES = 'date time year ds timestamp day week month quarter period'.split()
+
+#: Seasons of a frequency in steps: seconds of a step -> steps.
+_DAY = 86_400.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Frequency:
+    """An even distance between dates.
+
+    Attributes
+    ----------
+    unit : str
+        'month' for steps of whole months, 'business' for Monday to Friday, 'time' for a fixed
+        time, 'number' for dates that are numbers, such as years.
+    size : float
+        Months, or seconds, or the difference of two numbers.
+    start : Timestamp or float
+        The date of step 0.
+    month_end : bool
+        Whether each date is the last day of a month.
+    period : str
+        The frequency of a pandas Period, '' for other dates.
+    zone : Any
+        The time zone, None for dates without one.
+    """
+
+    unit: Literal['month', 'business', 'time', 'number']
+    size: float
+    start: Any
+    month_end: bool = False
+    period: str = ''
+    zone: Any = None
+
+    @classmethod
+    def of(cls, dates: pd.Series[Any] | pd.Index[Any], name: str = 'date') -> Frequency:
+        """Return the frequency of dates in any order, with gaps and duplicates.
+
+        Raises
+        ------
+        DataError
+            If the dates are not evenly spaced.
+        """
+        period, zone = '', None
+        index = pd.Index(dates)
+        if isinstance(index, pd.PeriodIndex):
+            period = index.freqstr
+        zone = getattr(index, 'tz', None)
+        plain = _plain(index, zone)
+        unique = np.unique(plain)
+        if len(unique) < 2:
+            raise DataError(
+                f'{name}: expected two different dates or more, got {len(unique)}. A series needs '
+                'a row for each step.'
+            )
+        if unique.dtype.kind != 'M':
+            return cls('number', _even(np.diff(unique.astype(float)), name), float(unique[0]))
+        stamps = pd.DatetimeIndex(unique)
+        made = dict(period=period, zone=zone)
+        months = stamps.year * 12 + stamps.month - 1
+        distinct = months.nunique() == len(months)
+        ends = bool(stamps.is_month_end.all())
+        same_day = ends or stamps.day.nunique() == 1
+        if distinct and same_day and bool((stamps == stamps.normalize()).all()):
+            size = int(np.gcd.reduce(np.diff(months)))
+            return cls('month', size, stamps[0], month_end=ends, **made)
+        seconds = np.diff(unique.astype('datetime64[us]').astype('int64')) / 1e6
+        size = _even(seconds, name)
+        weekdays = stamps.day_of_week < 5
+        if size == _DAY and weekdays.all() and (stamps[-1] - stamps[0]).days > 6:
+            return cls('business', _DAY, stamps[0], **made)
+        return cls('time', size, stamps[0], **made)
+
+    def steps(self, dates: pd.Series[Any] | pd.Index[Any], name: str = 'date') -> Array:
+        """Return dates as whole numbers of steps after the first one.
+
+        Raises
+        ------
+        DataError
+            If a date lies between two steps.
+        """
+        index = pd.Index(dates)
+        plain = _plain(index, self.zone)
+        if self.unit == 'number':
+            exact = (plain.astype(float) - self.start) / self.size
+        elif self.unit == 'month':
+            stamps = pd.DatetimeIndex(plain)
+            first = self.start.year * 12 + self.start.month
+            exact = (np.asarray(stamps.year * 12 + stamps.month) - first) / self.size
+        elif self.unit == 'business':
+            days = plain.astype('datetime64[D]')
+            exact = np.busday_count(np.datetime64(self.start, 'D'), days).astype(float)
+        else:
+            stamps = pd.DatetimeIndex(plain)
+            exact = np.asarray((stamps - self.start).total_seconds()) / self.size
+        found = np.rint(exact).astype(int)
+        off = np.flatnonzero(np.abs(exact - found) > 0.02)
+        if len(off):
+            raise DataError(
+                f'{name}: the date {index[off[0]]} lies between two steps. Expected a step every '
+                f'{self}. Resample the series first, for example with pandas.'
+            )
+        return found
+
+    def dates(self, steps: Sequence[int] | Array) -> pd.Index[Any]:
+        """Return the dates of steps, of the type that the series has."""
+        steps = np.asarray(steps)
+        if self.unit == 'number':
+            values = self.start + self.size * steps
+            whole = float(self.start).is_integer() and float(self.size).is_integer()
+            return pd.Index(np.rint(values).astype(int) if whole else np.round(values, 6))
+        if self.unit == 'month':
+            first = pd.Period(self.start, 'M')
+            months = pd.PeriodIndex([first + int(step * self.size) for step in steps], freq='M')
+            stamps = months.to_timestamp(how='end' if self.month_end else 'start').normalize()
+            if not self.month_end:
+                days = np.minimum(self.start.day, months.days_in_month)
+                stamps = stamps + pd.to_timedelta(np.asarray(days) - 1, unit='D')
+        elif self.unit == 'business':
+            found = np.busday_offset(np.datetime64(self.start, 'D'), steps, roll='forward')
+            stamps = pd.DatetimeIndex(found)
+        else:
+            stamps = self.start + pd.to_timedelta(steps * self.size, unit='s')
+        if self.period:
+            return stamps.to_period(self.period)
+        return stamps if self.zone is None else _local(stamps, self)
+
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """The steps of a day, a week and a year, where they are whole and more than one step."""
+        if self.unit == 'number':
+            each = round(1 / self.size) if self.size < 1 else 1
+            return (each,) if each > 1 and abs(each * self.size - 1) < 0.01 else ()
+        if self.unit == 'month':
+            return (12 // int(self.size),) if 12 % self.size == 0 and self.size < 12 else ()
+        if self.unit == 'business':
+            return (5,)
+        day, found = _DAY / self.size, []
+        if self.size > _DAY:
+            return (52,) if self.size == 7 * _DAY else ()
+        for steps in (day, 7 * day):
+            if steps > 1 and steps == round(steps):
+                found.append(round(steps))
+        return tuple(found)
+
+    @property
+    def year(self) -> float:
+        """The steps of a year, 0 where a season says so or a year has few steps."""
+        steps = 260.9 if self.unit == 'business' else 365.25 * _DAY / self.size
+        return steps if self.unit in ('time', 'business') and self.size <= _DAY else 0.0
+
+    def __str__(self) -> str:
+        """The distance in words.
+
+        >>> str(Frequency.of(pd.to_datetime(['2024-01-01', '2024-02-01', '2024-04-01'])))
+        'month'
+        """
+        if self.unit == 'number':
+            return f'{self.size:g}'
+        if self.unit == 'business':
+            return 'business day'
+        if self.unit == 'month':
+            word = {1: 'month', 3: 'quarter', 12: 'year'}.get(int(self.size))
+            return word or f'{self.size:g} months'
+        for seconds, word in ((7 * _DAY, 'week'), (_DAY, 'day'), (3600, 'hour'), (60, 'minute')):
+            if self.size % seconds == 0:
+                count = int(self.size // seconds)
+                return word if count == 1 else f'{count} {word}s'
+        return f'{self.size:g} seconds'
+
+    def calendar(self, steps: Sequence[int] | Array) -> Array:
+        """Return the season of the year (steps, waves) of steps that are shorter than a week."""
+        if not self.year:
+            return np.zeros((len(steps), 0))
+        angle = 2 * np.pi * np.asarray(steps)[:, None] / self.year * np.arange(1, 4)
+        return np.concatenate([np.sin(angle), np.cos(angle)], axis=1)
+
+
+def _plain(index: pd.Index[Any], zone: Any) -> Array:
+    """Dates as datetime64 in local time where each has the same time of day, else in UTC."""
+    if isinstance(index, pd.PeriodIndex):
+        return np.asarray(index.to_timestamp())
+    if isinstance(index, pd.DatetimeIndex) and index.tz is not None:
+        if zone is not None:
+            index = index.tz_convert(zone)
+        local = index.tz_localize(None)
+        one = (local - local.normalize()).nunique() == 1
+        return np.asarray(local if one else index.tz_convert('UTC').tz_localize(None))
+    return np.asarray(index)
+
+
+def _local(stamps: pd.DatetimeIndex, frequency: Frequency) -> pd.DatetimeIndex:
+    """Give dates their time zone again: days are local, hours are of UTC."""
+    if frequency.unit != 'time' or frequency.size % _DAY == 0:
+        return stamps.tz_localize(frequency.zone, ambiguous='NaT', nonexistent='shift_forward')
+    return stamps.tz_localize('UTC').tz_convert(frequency.zone)
+
+
+def _even(differences: Array, name: str) -> float:
+    """Return the step of which all differences are multiples."""
+    step = float(np.median(differences))
+    smallest = float(differences.min())
+    for size in (step, smallest, *(step / n for n in (2, 3, 4))):
+        ratio = differences / size
+        near = np.abs(ratio - np.rint(ratio)) <= 0.02
+        if near.all() and (ratio >= 0.5).all():
+            # of a decimal year such as 1949.083333
+            return (
+                1 / round(1 / size) if abs(1 / size - round(1 / size)) < 1e-3 < size < 1 else size
+            )
+    raise DataError(
+        f'{name}: the dates are not evenly spaced: the distances go from {smallest:g} to '
+        f'{float(differences.max()):g} (in seconds for dates). Expected one distance, with gaps. '
+        'Resample the series first, for example with pandas.'
+    )
+
+
+def is_dates(column: pd.Series[Any] | pd.Index[Any]) -> bool:
+    """Return whether pandas knows a column as dates or periods."""
+    return isinstance(column.dtype, pd.PeriodDtype) or pd.api.types.is_datetime64_any_dtype(
+        column.dtype
+    )

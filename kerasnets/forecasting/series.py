@@ -1,0 +1,410 @@
+"""Series as a user has them, in arrays and data frames, as values of even steps."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kerasnets.data.columns import Column
+from kerasnets.data.notation import Notation
+from kerasnets.data.tables import Table, find_column
+from kerasnets.errors import ConfigurationError, DataError
+from kerasnets.forecasting.dates import NAMES, Frequency, is_dates
+from kerasnets.forecasting.methods import factors
+from kerasnets.forecasting.seasons import find
+from kerasnets.typing import Array, Data
+
+#: Share of dates that occur twice from which the rows are of several series.
+SHARED = 0.2
+
+
+@dataclasses.dataclass
+class Series:
+    """One or several values at each of a number of even steps.
+
+    Attributes
+    ----------
+    values : array (steps, targets)
+    known : array (steps + ahead, columns)
+        Columns that are known ahead, also for steps after the values.
+    group : Any
+        The group, None where there is one series.
+    frequency : Frequency or None
+    first : int
+        The step of the first value, after the start of `frequency`.
+    """
+
+    values: Array
+    known: Array
+    group: Any = None
+    frequency: Frequency | None = None
+    first: int = 0
+
+    @property
+    def ahead(self) -> int:
+        """Number of steps after the values of which the known columns are there."""
+        return len(self.known) - len(self.values)
+
+    def dates(self, steps: int, before: int = 0) -> pd.Index[Any]:
+        """Return the dates of steps after the values and before, or the numbers of the steps."""
+        after = self.first + len(self.values) + np.arange(-before, steps)
+        return pd.Index(after) if self.frequency is None else self.frequency.dates(after)
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """The columns of a data frame, and what they mean.
+
+    Attributes
+    ----------
+    date, group : str or None
+    in_index : bool
+        Whether the dates are the index.
+    targets : tuple of str
+    known : tuple of Column
+        Columns that are known ahead, with their encoding.
+    """
+
+    date: str | None
+    group: str | None
+    in_index: bool
+    targets: tuple[str, ...]
+    known: tuple[Column, ...]
+
+    @property
+    def width(self) -> int:
+        """Number of values that the known columns become."""
+        return sum(column.width if column.words is not None else 1 for column in self.known)
+
+    def encode(self, frame: pd.DataFrame) -> Array:
+        """Return the known columns as numbers (rows, width)."""
+        parts = [np.zeros((len(frame), 0))]
+        for column in self.known:
+            values = _typed(frame[[column.name]])[column.name]
+            if column.words is None:
+                parts.append(values.to_numpy(float)[:, None])
+                continue
+            encoded = np.zeros((len(frame), column.width))
+            column.encode(column.plain(values.astype('category')), encoded)
+            parts.append(encoded)
+        return np.concatenate(parts, axis=1)
+
+
+def layout_of(
+    frame: pd.DataFrame,
+    date: str | None,
+    group: str | None,
+    targets: Sequence[str] | None,
+    known: Sequence[str] | None,
+) -> tuple[Layout, pd.DataFrame]:
+    """Return what the columns of a data frame mean, and the frame with typed columns.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    date, group : str, optional
+        Names of columns. The date column is looked for where it has no name.
+    targets : sequence of str, optional
+        Default: every column of numbers with no other use.
+    known : sequence of str, optional
+        Default: none, or every column with no other use if `targets` is empty.
+
+    Raises
+    ------
+    DataError
+        For names that are no columns, and where several columns hold dates.
+    """
+    frame = frame.rename(columns=str)
+    in_index = is_dates(frame.index) and date in (None, frame.index.name)
+    if in_index:
+        date = str(frame.index.name or 'date')
+        frame = frame.reset_index(names=date)
+    for name in filter(None, (date, group, *(targets or ()), *(known or ()))):
+        find_column(frame, name)
+    frame = _typed(frame, skip=[group] if group else [])
+    if date is None:
+        used = {group, *(targets or ()), *(known or ())}
+        date = date_column(frame, [name for name in frame if name not in used], group)
+    rest = [name for name in frame if name not in (date, group)]
+    if targets is None:
+        numeric = pd.api.types.is_numeric_dtype
+        targets = [n for n in rest if n not in (known or ()) and numeric(frame[n].dtype)]
+        if not targets:
+            raise DataError(
+                f'expected a column of numbers to forecast, got {", ".join(rest) or "none"}.'
+            )
+    if known is None:
+        known = [] if targets else rest
+    for name in {*targets} & {*known}:
+        raise DataError(f'{name!r} is to be forecast, so it is not known ahead. Leave it out.')
+    columns = tuple(Column.of(n, _word(frame[n]), Notation()) for n in known)
+    return Layout(date, group, in_index, tuple(targets), columns), frame
+
+
+def _word(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return truth values as numbers, and dates as days."""
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return values.astype(float)
+    return values
+
+
+def _typed(frame: pd.DataFrame, skip: Iterable[str] = ()) -> pd.DataFrame:
+    """Return a frame with its columns of texts read as numbers, dates or words."""
+    kinds = object, 'string', 'str'
+    texts = [n for n in frame.select_dtypes(include=list(kinds)).columns if n not in skip]
+    if not texts:
+        return frame
+    return frame.assign(**{n: Table.of(frame[[n]]).frame[n] for n in texts})
+
+
+def date_column(frame: pd.DataFrame, names: list[str], group: str | None) -> str | None:
+    """Return the only column of dates, or a column of even numbers with the name of a date."""
+    found = [name for name in names if is_dates(frame[name])]
+    if len(found) > 1:
+        raise DataError(
+            f'the columns {", ".join(found)} hold dates. Say which one: date={found[0]!r}.'
+        )
+    if not found:
+        for name in names:
+            if name.lower() in NAMES and pd.api.types.is_numeric_dtype(frame[name].dtype):
+                parts = (
+                    [frame[name]] if group is None else [p for _, p in frame.groupby(group)[name]]
+                )
+                changes = [np.diff(part.to_numpy(float)) for part in parts]
+                if all(len(c) and ((c > 0).all() or (c < 0).all()) for c in changes):
+                    found.append(name)
+    return found[0] if found else None
+
+
+def of_frame(
+    frame: pd.DataFrame,
+    layout: Layout,
+    missing: str,
+    frequency: Frequency | None = None,
+) -> list[Series]:
+    """Return the series of a typed data frame, one for each group.
+
+    Rows are sorted by date. Missing dates and values are filled in and named in a warning, or
+    refused. Rows at the end without any target are steps ahead.
+
+    Raises
+    ------
+    DataError
+        For gaps and duplicates, if `missing` is 'error'; for rows that are of several series.
+    """
+    known = layout.encode(frame)
+    if layout.date is not None:
+        lacking = np.flatnonzero(frame[layout.date].isna())
+        if len(lacking):
+            raise DataError(
+                f'column {layout.date!r}: expected a date in {_rows(frame, lacking)}, got none.'
+            )
+        frequency = frequency or _frequency(frame, layout)
+    values = np.full((len(frame), len(layout.targets)), np.nan)
+    for i, name in enumerate(layout.targets):
+        values[:, i] = _numbers(frame, name)
+    groups = [(None, np.arange(len(frame)))]
+    if layout.group is not None:
+        lacking = np.flatnonzero(frame[layout.group].isna())
+        if len(lacking):
+            raise DataError(
+                f'column {layout.group!r}: expected a group in {_rows(frame, lacking)}, got none.'
+            )
+        order = frame.groupby(layout.group, sort=False, observed=True).indices
+        groups = [(name, np.asarray(rows)) for name, rows in order.items()]
+    return [
+        _series(frame, layout, rows, values[rows], known[rows], group, frequency, missing)
+        for group, rows in groups
+    ]
+
+
+def _frequency(frame: pd.DataFrame, layout: Layout) -> Frequency:
+    dates = frame[layout.date]
+    return Frequency.of(dates, f'column {layout.date!r}')
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> Array:
+    try:
+        return frame[name].to_numpy(float)
+    except (TypeError, ValueError):
+        reading = Table.of(frame[[name]]).readings[name]
+        why = reading.doubt or f'such as {reading.example!r}'
+        raise DataError(f'column {name!r}: expected numbers: {why}. Correct it.') from None
+
+
+def _series(
+    frame: pd.DataFrame,
+    layout: Layout,
+    rows: Array,
+    values: Array,
+    known: Array,
+    group: Any,
+    frequency: Frequency | None,
+    missing: str,
+) -> Series:
+    """Return one series with even steps."""
+    of_group = '' if group is None else f' of {group!r}'
+    problems = []
+    first = 0
+    if frequency is not None and layout.date is not None:
+        dates = frame[layout.date].iloc[rows]
+        steps = frequency.steps(dates, f'column {layout.date!r}')
+        order = np.argsort(steps, kind='stable')
+        steps, values, known, rows = steps[order], values[order], known[order], rows[order]
+        unique, places, counts = np.unique(steps, return_inverse=True, return_counts=True)
+        twice = unique[counts > 1]
+        if len(twice):
+            shown = _dates(frequency, twice)
+            if len(twice) > SHARED * len(unique) or missing == 'error':
+                unused = [n for n in frame if n not in (*layout.targets, layout.date, layout.group)]
+                apart = [n for n in unused if not frame.duplicated([layout.date, n]).any()]
+                remedy = (
+                    f'Name the column of the series, such as group={apart[0]!r}'
+                    if apart
+                    else 'Name the column that tells several series apart with group='
+                )
+                raise DataError(
+                    f'column {layout.date!r}{of_group}: {len(twice)} dates occur more than once: '
+                    f'{shown}. {remedy}, or remove the duplicates.'
+                )
+            problems.append(f'{len(twice)} dates occur more than once ({shown}) and are averaged')
+            values, known = (_mean(part, places, len(unique)) for part in (values, known))
+        first = int(unique[0])
+        whole = np.arange(first, unique[-1] + 1)
+        if len(whole) > len(unique):
+            lost = np.setdiff1d(whole, unique)
+            if len(lost) > 2 * len(unique):
+                raise DataError(
+                    f'column {layout.date!r}{of_group}: {len(lost)} of {len(whole)} steps (one '
+                    f'each {frequency}) are missing. Resample the series, for example with pandas.'
+                )
+            problems.append(
+                f'{len(lost)} {"step is" if len(lost) == 1 else "steps are"} missing '
+                f'({_dates(frequency, lost)})'
+            )
+            at = unique - first
+            wide = np.full((len(whole), values.shape[1]), np.nan)
+            wide[at], values = values, wide
+            filled = np.full((len(whole), known.shape[1]), np.nan)
+            filled[at], known = known, filled
+    infinite = np.argwhere(np.isinf(values))
+    if len(infinite):
+        raise DataError(
+            f'expected finite numbers, got an infinite one in {_rows(frame, rows[infinite[0]])}.'
+        )
+    given = np.flatnonzero(np.isfinite(values).any(axis=1))
+    if not len(given):
+        raise DataError(f'the series{of_group} has no value.')
+    start, end = int(given[0]), int(given[-1]) + 1
+    values, known, first = values[start:end], known[start:], first + start
+    lacking = np.isnan(values).any(axis=1)
+    if lacking.any() and not any('missing' in one for one in problems):
+        places = first + np.flatnonzero(lacking)
+        shown = (
+            _dates(frequency, places)
+            if frequency is not None
+            else _rows(frame, rows[start:end][lacking])
+        )
+        count = int(lacking.sum())
+        problems.append(f'{count} {"value is" if count == 1 else "values are"} missing ({shown})')
+    if problems and missing == 'error':
+        raise DataError(
+            f'the series{of_group}: {"; ".join(problems)}. Fill them in, or say '
+            "missing='interpolate'."
+        )
+    if problems:
+        filled_in = ' Missing values are interpolated.' if np.isnan(values).any() else ''
+        warnings.warn(f'the series{of_group}: {"; ".join(problems)}.{filled_in}', stacklevel=5)
+        values = np.stack([interpolate(column) for column in values.T], axis=1)
+    if np.isnan(known).any():
+        known = pd.DataFrame(known).ffill().bfill().fillna(0.0).to_numpy()
+    return Series(values, known, group, frequency, first)
+
+
+def _dates(frequency: Frequency, steps: Array) -> str:
+    dates = frequency.dates(steps[:3])
+    shown = [str(d).removesuffix(' 00:00:00') for d in dates]
+    return ', '.join(shown) + (', …' if len(steps) > 3 else '')
+
+
+def _rows(frame: pd.DataFrame, rows: Array) -> str:
+    """Return the labels of some rows: lines of a file where the index holds these."""
+    shown = ', '.join(map(str, frame.index[rows[:3]]))
+    return f'{frame.index.name or "row"} {shown}' + (', …' if len(rows) > 3 else '')
+
+
+def _mean(rows: Array, places: Array, count: int) -> Array:
+    """Return the means of rows of one place."""
+    frame = pd.DataFrame(rows).groupby(places).mean()
+    return frame.reindex(range(count)).to_numpy()
+
+
+def interpolate(values: Array) -> Array:
+    """Return a series without gaps: straight lines between values, apart from the season.
+
+    >>> interpolate(np.array([1.0, np.nan, 3.0])).tolist()
+    [1.0, 2.0, 3.0]
+    """
+    lacking = np.isnan(values)
+    if not lacking.any():
+        return values
+    steps, found = np.arange(len(values)), values.copy()
+
+    def fill(series: Array) -> Array:
+        return np.interp(steps[lacking], steps[~lacking], series[~lacking])
+
+    found[lacking] = fill(values)
+    for season in find(found):
+        factor = factors(found, season)[steps % season]
+        found[lacking] = fill(values - factor) + factor[lacking]
+    return found
+
+
+def of_array(values: Data, known: Data, missing: str, name: str) -> Series:
+    """Return the series of an array (time,) or (time, targets)."""
+    values = numbers(values, name, nan=True)
+    known = np.zeros((len(values), 0)) if known is None else numbers(known, 'X')
+    if len(known) != len(values):
+        raise DataError(
+            f'expected as many rows of X as steps of y, got {len(known)} and {len(values)}.'
+        )
+    frame = pd.DataFrame(values)
+    layout = Layout(None, None, False, (), ())
+    rows = np.arange(len(frame))
+    return _series(frame, layout, rows, values, known, None, None, missing)
+
+
+def numbers(array: Data, name: str, columns: int | None = None, nan: bool = False) -> Array:
+    """Return numbers as (rows, columns).
+
+    Raises
+    ------
+    DataError
+        For what is no number, has more axes, or is not finite.
+    """
+    try:
+        array = np.asarray(array, float)
+    except (TypeError, ValueError):
+        raise DataError(f'{name}: expected numbers, got {array!r:.60}.') from None
+    array = array[:, None] if array.ndim == 1 else array
+    if array.ndim != 2 or columns not in (None, array.shape[1]):
+        raise DataError(
+            f'{name}: expected (time, {columns or "columns"}), got an array of shape {array.shape}.'
+        )
+    wrong = np.isinf(array) if nan else ~np.isfinite(array)
+    if wrong.any():
+        row = int(np.argwhere(wrong)[0][0])
+        raise DataError(f'{name}: expected finite numbers, got none in row {row}. Fill it in.')
+    return array
+
+
+def check_missing(missing: Any) -> str:
+    """Return the parameter `missing`, if it is known."""
+    if missing not in ('interpolate', 'error'):
+        raise ConfigurationError(f"expected missing as 'interpolate' or 'error', got {missing!r}.")
+    return str(missing)
