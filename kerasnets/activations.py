@@ -230,11 +230,12 @@ def get(activation: str | TensorFunction | None, also: Iterable[str] = ()) -> st
         raise ConfigurationError(
             f"expected an activation by name or as a callable, got {activation!r}. Try 'tanh'."
         )
-    if not set(activation.split('+')) <= set(names()):
-        activation = translate('activation', activation)
-    if activation.partition(':')[0] in LEARNED and '+' not in activation:
-        return LearnedActivation(activation)
-    if '+' in activation or activation in OWN:
-        return Activation(activation)
-    _function(activation, also)
-    return STOCK.get(activation, activation)
+    name: str = activation
+    if not set(name.split('+')) <= set(names()):
+        name = translate('activation', name)
+    if name.partition(':')[0] in LEARNED and '+' not in name:
+        return LearnedActivation(name)
+    if '+' in name or name in OWN:
+        return Activation(name)
+    _function(name, also)
+    return STOCK.get(name, name)

@@ -255,7 +255,7 @@ class Classifier(Network):
     def _warn_without_probabilities(self) -> None:
         """Warn of an activation of the last layer whose outputs are no probabilities."""
         last = self._nodes[-1]
-        activation = activation_of(last.layer)
+        activation: Any = activation_of(last.layer)
         if activation in NO_PROBABILITIES and any(loss.kind.logits for loss in self.losses):
             warnings.warn(
                 f'the last layer, {last.spec.entry!r}, has the activation {activation.__name__!r}, '

@@ -65,11 +65,15 @@ def learning_curves(net: Any, monitor: str = 'loss', axes: Any = None) -> Figure
     for key, label in ((monitor, 'training'), (f'val_{monitor}', 'validation')):
         count = sum(key in row for row in history)
         if count:
-            epochs = [row['epoch'] for row in history]
-            values = [row.get(key, np.nan) for row in history]  # epochs without it are gaps
-            if key.startswith('val_'):  # validation is not each epoch
-                epochs, values = zip(*((e, v) for e, v in zip(epochs, values) if v == v))
-            axes.plot(epochs, values, label=label, marker='.' if count < 30 else None)
+            # epochs without it are gaps; but validation is not each epoch
+            rows = [row for row in history if key in row or not key.startswith('val_')]
+            values = [row.get(key, np.nan) for row in rows]
+            axes.plot(
+                [row['epoch'] for row in rows],
+                values,
+                label=label,
+                marker='.' if count < 30 else None,
+            )
     axes.set(xlabel='epoch', ylabel=monitor)
     axes.xaxis.get_major_locator().set_params(integer=True)
     if monitor in ('loss', 'err') and all(row.get(monitor, 1) > 0 for row in history):

@@ -281,7 +281,7 @@ def _not_numbers(data: Any, array: Array) -> str:
     return f'dtype {array.dtype}'
 
 
-def _labels_remedy(array: Array, classes: int) -> str:
+def _labels_remedy(array: Array, classes: float) -> str:
     """Return what to do about labels outside of the range of the classes."""
     if classes == 1:
         return 'Give the network one output for each class, such as 2 for labels of 0 and 1.'

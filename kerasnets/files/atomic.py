@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kerasnets.errors import FileError, KerasnetsError
-from kerasnets.typing import File
+from kerasnets.typing import File, Path
 
 #: First bytes of a file -> its format.
 FORMATS = {

@@ -21,7 +21,7 @@ import numpy as np
 
 from kerasnets.errors import FileError
 from kerasnets.files import atomic
-from kerasnets.typing import Json
+from kerasnets.typing import Array, Json, Shape
 
 #: Our own description in a file, and Keras' members.
 MEMBER = 'kerasnets.json'
@@ -241,7 +241,7 @@ def _attribute(file: h5py.File, name: str) -> Any:
     return None if text is None else _json(text, name)
 
 
-def _json(text: bytes, name: str) -> Json:
+def _json(text: str | bytes, name: str) -> Json:
     if len(text) > JSON_BYTES:
         raise FileError(f'{name!r} has {len(text):,} bytes, more than {JSON_BYTES:,}.')
     found = json.loads(text)

@@ -53,10 +53,10 @@ def export(net: Any, target: Path) -> None:
         )
     if kind == 'onnx' and backend == 'tensorflow':
         _convert_more_operations()
-    with atomic.replacing(path) as target:
-        _renamed(net.model).export(target, format=kind, verbose=False)
+    with atomic.replacing(path) as written:
+        _renamed(net.model).export(written, format=kind, verbose=False)
         if kind == 'onnx':
-            _check_onnx(net.model, target)
+            _check_onnx(net.model, written)
 
 
 def _convert_more_operations() -> None:
@@ -64,7 +64,7 @@ def _convert_more_operations() -> None:
     from tf2onnx import handler
 
     def add(name: str, inner: str, constant_first: bool) -> None:
-        def convert(cls: Any, graph: Any, node: Any, **kwargs: Any) -> None:
+        def convert(cls: Any, /, graph: Any, node: Any, **kwargs: Any) -> None:
             dtype, shape = graph.get_dtype(node.output[0]), graph.get_shape(node.output[0])
             value = graph.make_node(inner, node.input).output[0]
             one = graph.make_const(f'{node.name}_one', np.array(1, np.float32)).output[0]

@@ -6,7 +6,7 @@ import dataclasses
 import html
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 import rich.box
 import rich.console

@@ -122,12 +122,12 @@ def load_weights(net: Any, source: File) -> None:
 
 
 @contextlib.contextmanager
-def _named(path: pathlib.Path, suffix: str) -> Iterator[Any]:
+def _named(path: pathlib.Path, suffix: str | None) -> Iterator[Any]:
     """The file under a name by which Keras tells its format; its own, if that will do.
 
     Not for a .keras file, beside which Keras may extract its arrays.
     """
-    if suffix != '.keras' and path.name.endswith(suffix):
+    if suffix is not None and suffix != '.keras' and path.name.endswith(suffix):
         with _quiet():
             yield path
         return

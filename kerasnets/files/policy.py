@@ -92,7 +92,7 @@ def check_names(contents: Any) -> dict[str, Any]:
     """
     objects: dict[str, Any] = {}
     for part in (contents.config, contents.training, contents.about):
-        objects |= _check_part(part, math.inf)
+        objects |= _check_part(part, sys.maxsize)
     return objects
 
 

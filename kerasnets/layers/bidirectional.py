@@ -38,6 +38,7 @@ def _build(spec: LayerSpec) -> KerasLayer:
         )
     if spec.size is None or spec.size % 2:
         raise ConfigurationError(f'expected an even size, for two halves, got {spec.size}.')
+    units = spec.size // 2
     if 'direction' in options or 'go_backwards' in options:
         raise ConfigurationError('it runs in both directions. Leave out the direction.')
 
@@ -47,7 +48,7 @@ def _build(spec: LayerSpec) -> KerasLayer:
             dataclasses.replace(
                 spec,
                 form=worker,
-                size=spec.size // 2,
+                size=units,
                 name=f'{spec.name}_{suffix}',
                 options=MappingProxyType(given),
             )

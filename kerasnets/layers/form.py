@@ -18,7 +18,7 @@ from kerasnets import activations, initializers
 from kerasnets.errors import ConfigurationError, check_known, suggest
 from kerasnets.language import registry
 from kerasnets.language.spec import LayerSpec
-from kerasnets.typing import Shape, Tensor, TensorFunction, Tensors
+from kerasnets.typing import Activation, Shape, Tensor, TensorFunction, Tensors
 
 if TYPE_CHECKING:
     from kerasnets.typing import KerasLayer, Variable
@@ -135,7 +135,7 @@ def _backwards(direction: str | None) -> bool:
     return str(direction).startswith('back')
 
 
-def initial_settings(options: Iterable[str], known: Any) -> list[str]:
+def initial_settings(options: Mapping[str, Any], known: Any) -> list[str]:
     """Return the keys of `options` that set initial values, such as 'std_hh'."""
     return [k for k in options if k.split('_')[0] in initializers.SETTINGS and k not in known]
 

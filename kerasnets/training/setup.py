@@ -62,17 +62,13 @@ def make_trainer(
     models.check_losses()
     if train is None:
         raise ConfigurationError('expected data to train with, got None. Pass [inputs, labels].')
-    data, validation = [
-        part
-        if part is None
-        else dataset(
-            part, models.data_spec.fit, what=what, batch_size=settings.batch_size, batches=count
+    fit, size = models.data_spec.fit, settings.batch_size
+    data = dataset(train, fit, what='train', batch_size=size, batches=settings.train_batches)
+    validation = None
+    if valid is not None:
+        validation = dataset(
+            valid, fit, what='valid', batch_size=size, batches=settings.valid_batches
         )
-        for part, what, count in (
-            (train, 'train', settings.train_batches),
-            (valid, 'valid', settings.valid_batches),
-        )
-    ]
     factors = _class_weight(models, settings.class_weight)
     shown = _displays(net, settings, {'algo': algo, **options})
     rate = _rate(trainable, train, algo, settings, of_algo)

@@ -64,7 +64,10 @@ class Cell(keras.layers.Layer):
 
     def get_initial_state(self, batch_size: int | None = None) -> Tensors:
         """Zeros for each state."""
-        return [ops.zeros((batch_size, size), self.compute_dtype) for size in self.state_size]
+        return [
+            ops.zeros((batch_size, size), self.compute_dtype)
+            for size in keras.tree.flatten(self.state_size)
+        ]
 
     def get_config(self) -> Config:
         """Return the settings of the cell."""

@@ -20,7 +20,7 @@ from keras import ops
 
 from kerasnets.layers.fast.stepping import LSTM_SCALES, gru_step, lstm_step
 from kerasnets.layers.form import project
-from kerasnets.typing import Activation, Tensor, TensorFunction, Tensors
+from kerasnets.typing import Tensor, TensorFunction, Tensors
 
 if TYPE_CHECKING:
     from kerasnets.typing import KerasLayer
@@ -164,7 +164,7 @@ def _gru(cell: KerasLayer, x: Tensor) -> Tensor:
     return _by_hand(forward, backward)(project(x, cell.kernel, first), kernel, inner)
 
 
-def _gru_ahead(activation: Activation, sums: Tensor, kernel: Tensor) -> Tensors:
+def _gru_ahead(activation: TensorFunction, sums: Tensor, kernel: Tensor) -> Tensors:
     units = kernel.shape[0]
     gates, last = kernel[:, : 2 * units] * 0.5, kernel[:, 2 * units :]
 
@@ -209,7 +209,7 @@ def _gru_back(
 
 
 def _reset_after_ahead(
-    activation: Activation, sums: Tensor, kernel: Tensor, bias: Tensor
+    activation: TensorFunction, sums: Tensor, kernel: Tensor, bias: Tensor
 ) -> Tensors:
     units = kernel.shape[0]
     scale = np.repeat([0.5, 0.5, 1.0], units).astype('f')
@@ -261,7 +261,7 @@ def _rnn(cell: KerasLayer, x: Tensor) -> Tensor:
     return _by_hand(forward, backward)(sums, ops.convert_to_tensor(cell.recurrent_kernel))
 
 
-def _rnn_ahead(activation: Activation, sums: Tensor, kernel: Tensor) -> Tensors:
+def _rnn_ahead(activation: TensorFunction, sums: Tensor, kernel: Tensor) -> Tensors:
     def step(t: Tensor, state: Tensors) -> Tensors:
         h, hs = state
         h = activation(_at(hs, t) + ops.matmul(h, kernel))
