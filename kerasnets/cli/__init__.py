@@ -1,6 +1,6 @@
 """The command ``kerasnets``: networks from a shell.
 
-Nothing here imports Keras before it is needed: ``kerasnets --help`` is quick.
+Keras is imported only when it is needed, so ``kerasnets --help`` is fast.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kerasnets.cli import files, forecasts, tables, texts
 from kerasnets.compilation import enable_compilation_cache
 from kerasnets.errors import ConfigurationError, FileError, KerasnetsError
 
-# TensorFlow speaks of its insides on standard error, in the midst of what is written there.
+# TensorFlow's log messages would mix with the output on standard error.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 
@@ -24,6 +24,7 @@ class _Group(click.Group):
     """A group of commands that prints our errors as one line, without a traceback."""
 
     def invoke(self, context: Any) -> Any:
+        """Run a command; print our errors without a traceback."""
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, 'reconfigure'):  # a terminal may lack a character
                 stream.reconfigure(errors='replace')
@@ -37,14 +38,14 @@ class _Group(click.Group):
 @click.version_option(kerasnets.__version__)
 def main() -> None:
     """Neural networks as lists of layers, on Keras."""
-    if 'keras' in sys.modules:  # a program that calls this has its own settings
+    if 'keras' in sys.modules:  # the calling program has its own settings
         return
     try:
         enable_compilation_cache()
     except ConfigurationError:
         return  # a backend that compiles nothing
     except FileError as error:
-        click.echo(f'{error} What is compiled is not kept.', err=True)
+        click.echo(f'{error} Compiled programs are not cached.', err=True)
 
 
 for command in (

@@ -1,4 +1,4 @@
-"""Options of the training commands, and the printing of their results."""
+"""Shared options of the commands, and the printing of results."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from kerasnets.files.atomic import replacing
 
 
 class Layers(click.ParamType):  # type: ignore[type-arg]
-    """Sizes of hidden layers, with commas between."""
+    """Sizes of hidden layers, separated by commas."""
 
     name = 'sizes'
 
     def convert(self, value: Any, param: Any, context: Any) -> Any:
-        """The sizes as a list of int."""
+        """Return the sizes as a list of int."""
         if isinstance(value, list):
             return value
         try:
@@ -45,21 +45,71 @@ def training(
     rates: str | None = None,
     output: bool = True,
 ) -> Callable[[Any], Any]:
-    """Options of every command that trains, with these defaults; `rates` is said of the rate."""
+    """Return a decorator that adds the options of training, with these defaults.
+
+    `rates` is the help text of the learning rate.
+    """
     options = [
-        click.option('-o', '--output', required=output, type=click.Path(), help='The model file.'),
-        click.option('--activation', help="Of the hidden layers. Default: the form's."),
-        click.option('--algorithm', default='adam', show_default=True),
-        click.option('--learning-rate', type=float, default=rate, show_default=True, help=rates),
-        click.option('--epochs', default=epochs, show_default=True, help='At most.'),
-        click.option('--batch', default=batch, show_default=True, help='Examples in a batch.'),
-        click.option('--patience', default=5, show_default=True, help='Epochs that get no better.'),
-        click.option('--noise', default=0.0, show_default=True, help='Deviation, at the inputs.'),
-        click.option('--dropout', default=0.0, show_default=True, help='Of hidden outputs.'),
-        click.option('--save', type=click.Path(), help='Checkpoint; go on from it if it is there.'),
-        click.option('--tensorboard', type=click.Path(), help='Folder for logs.'),
-        click.option('--rng', default=13, show_default=True, help='Seed of all that is drawn.'),
-        click.option('--json', 'as_json', is_flag=True, help='Say what came of it as JSON.'),
+        click.option(
+            '-o',
+            '--output',
+            required=output,
+            type=click.Path(),
+            help='Write the model to this file, ending in .keras or .h5.',
+        ),
+        click.option(
+            '--activation',
+            help='Activation of the hidden layers. Default: that of the form of layer.',
+        ),
+        click.option(
+            '--algorithm',
+            default='adam',
+            show_default=True,
+            help='Optimization algorithm, such as adam, rmsprop or sgd.',
+        ),
+        click.option(
+            '--learning-rate',
+            type=float,
+            default=rate,
+            show_default=True,
+            help=' '.join(filter(None, ('Learning rate of the algorithm.', rates))),
+        ),
+        click.option(
+            '--epochs', default=epochs, show_default=True, help='Maximum number of epochs.'
+        ),
+        click.option(
+            '--batch', default=batch, show_default=True, help='Number of examples in a batch.'
+        ),
+        click.option(
+            '--patience',
+            default=5,
+            show_default=True,
+            help='Number of epochs without improvement before training stops.',
+        ),
+        click.option(
+            '--noise',
+            default=0.0,
+            show_default=True,
+            help='Standard deviation of noise that is added to the inputs.',
+        ),
+        click.option(
+            '--dropout',
+            default=0.0,
+            show_default=True,
+            help='Fraction of the hidden outputs that dropout sets to 0.',
+        ),
+        click.option(
+            '--save',
+            type=click.Path(),
+            help='Save a checkpoint here, and resume from it if it exists. Default: none.',
+        ),
+        click.option(
+            '--tensorboard',
+            type=click.Path(),
+            help='Write logs for TensorBoard to this folder. Default: none.',
+        ),
+        click.option('--rng', default=13, show_default=True, help='Seed of all random numbers.'),
+        click.option('--json', 'as_json', is_flag=True, help='Print the results as JSON.'),
     ]
 
     def decorate(function: Any) -> Any:
@@ -71,10 +121,15 @@ def training(
 
 
 def reading(function: Any) -> Any:
-    """Options of every command that reads a CSV file."""
+    """Add the separator and the encoding of a CSV file to a command."""
     more = [
-        click.option('--separator', help='Of values. Default: as the first lines have it.'),
-        click.option('--encoding', default='utf-8', show_default=True),
+        click.option(
+            '--separator',
+            help='Character between values. Default: detected in the first lines.',
+        ),
+        click.option(
+            '--encoding', default='utf-8', show_default=True, help='Encoding of the file.'
+        ),
     ]
     for option in more:
         function = option(function)
@@ -98,7 +153,7 @@ def reading_options(function: Any) -> Any:
 
 
 class _Assigned(click.ParamType):  # type: ignore[type-arg]
-    """A name and what is assigned to it, such as ``size=number``."""
+    """A column and its type, such as ``size=number``."""
 
     name = 'column=kind'
 
@@ -106,7 +161,7 @@ class _Assigned(click.ParamType):  # type: ignore[type-arg]
         """Return the name and the value as a tuple."""
         name, equal, assigned = value.rpartition('=')
         if not equal or not name:
-            self.fail(f'expected a column and its kind, such as size=number, got {value!r}.')
+            self.fail(f'expected a column and its type, such as size=number, got {value!r}.')
         return name, assigned
 
 
@@ -118,7 +173,8 @@ READING: dict[str, tuple[str, dict[str, Any]]] = {
             multiple=True,
             type=_Assigned(),
             metavar='COLUMN=KIND',
-            help='Read a column as number, word, date or time, or drop it; may be repeated.',
+            help='Read a column as number, word, date or time, or drop it. Repeatable. '
+            'Default: detected in the values.',
         ),
     ),
     'missing': (
@@ -126,36 +182,50 @@ READING: dict[str, tuple[str, dict[str, Any]]] = {
         dict(
             multiple=True,
             metavar='TEXT',
-            help='A mark of a missing value, beside NA, ?, - and the like; may be repeated.',
+            help='Treat this text as a missing value, in addition to NA, ?, - and similar '
+            'marks. Repeatable.',
         ),
     ),
     'dates': (
         '--dates',
         dict(
             metavar='FORMAT',
-            help='day-first, month-first or a format such as %d.%m.%Y. Default: as they look.',
+            help='Read dates as day-first, month-first or by a format such as %d.%m.%Y. '
+            'Default: detected in the values.',
         ),
     ),
     'thousands': (
         '--thousands',
-        dict(metavar='CHARACTER', help='Groups digits. Default: as the numbers look.'),
+        dict(
+            metavar='CHARACTER',
+            help='Character that groups digits. Default: detected in the values.',
+        ),
     ),
     'decimal': (
         '--decimal',
-        dict(metavar='CHARACTER', help='Before decimals, . or a comma. Default: as they look.'),
+        dict(
+            metavar='CHARACTER',
+            help='Character before decimals, . or a comma. Default: detected in the values.',
+        ),
     ),
-    'encoding': ('--encoding', dict(help='Of the file. Default: UTF-8 where it is valid.')),
-    'separator': ('--separator', dict(help='Of values. Default: as the first lines have it.')),
+    'encoding': (
+        '--encoding',
+        dict(help='Encoding of the file. Default: UTF-8 if that is valid, else detected.'),
+    ),
+    'separator': (
+        '--separator',
+        dict(help='Character between values. Default: detected in the first lines.'),
+    ),
 }
 
-#: A file that is there, or '-' for standard input.
+#: An existing file, or '-' for standard input.
 INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
 
 def import_keras() -> None:
-    """Import Keras, without what TensorFlow says of itself while it is loaded.
+    """Import Keras without TensorFlow's messages.
 
-    It says so to the file descriptor of standard error, whatever its log level is.
+    TensorFlow writes them to the file descriptor of standard error, at any log level.
     """
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
@@ -169,18 +239,20 @@ def import_keras() -> None:
 
 
 def check_output(path: Any) -> None:
-    """Refuse a model file that could not be written, before any work."""
+    """Refuse a path of a model file that cannot be written, before any work."""
     path = pathlib.Path(path)
     if path.suffix not in ('.keras', '.h5'):
-        raise ConfigurationError(f'expected a file ending in .keras or .h5, got {path.name!r}.')
+        raise ConfigurationError(
+            f'expected a file ending in .keras or .h5, got {path.name!r}. Choose such a name.'
+        )
     if not path.parent.is_dir():
         raise ConfigurationError(
-            f'there is no folder {str(path.parent)!r} to write to. Make it first.'
+            f'there is no folder {str(path.parent)!r} to write to. Create it first.'
         )
 
 
 def report_writer(path: str) -> Callable[[Any, Any], None]:
-    """Return a function that writes a report about a network and a table, after checking the path.
+    """Check a path and return a function that writes a report about a network and a table.
 
     Raises
     ------
@@ -189,13 +261,14 @@ def report_writer(path: str) -> Callable[[Any, Any], None]:
     target = pathlib.Path(path)
     if target.suffix != '.html' or not target.parent.is_dir():
         raise ConfigurationError(
-            f'--report: expected a file ending in .html in a folder that exists, got {path!r}.'
+            f'--report: expected a file ending in .html in an existing folder, got {path!r}. '
+            'Choose such a path.'
         )
     try:
         plots = importlib.import_module('kerasnets.plots')
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"a report needs matplotlib ({error}). pip install 'kerasnets[plots]'."
+            f"a report needs matplotlib ({error}). Run: pip install 'kerasnets[plots]'"
         ) from None
 
     def write(net: Any, table: Any) -> None:
@@ -250,7 +323,7 @@ def tell(found: Any, as_json: Any, err: bool = False) -> None:
 
 @contextlib.contextmanager
 def writing(path: str) -> Iterator[TextIO]:
-    """Open a file to write text in UTF-8, whole or not at all, or for '-' standard output.
+    """Open a text file in UTF-8 that is replaced only on success; '-' is standard output.
 
     Characters that a terminal lacks are replaced.
 

@@ -15,7 +15,7 @@ from kerasnets.cli import common
 
 @click.command()
 @click.argument('file', type=click.Path())
-@click.option('--json', 'as_json', is_flag=True, help='Print it as JSON.')
+@click.option('--json', 'as_json', is_flag=True, help='Print the contents as JSON.')
 def inspect(file: Any, as_json: Any) -> None:
     """Print the contents of FILE without building the model.
 
@@ -31,12 +31,16 @@ def inspect(file: Any, as_json: Any) -> None:
 @click.command()
 @click.argument('old', type=click.Path())
 @click.argument('new', type=click.Path())
-@click.option('--max-params', type=int, help='Learnable values that OLD may ask for.')
+@click.option(
+    '--max-params',
+    type=int,
+    help='Maximum number of parameters of OLD. Default: as many as the file holds.',
+)
 def convert(old: Any, new: Any, max_params: Any) -> None:
     """Read the model in OLD and write it to NEW.
 
-    OLD is what `inspect` takes, with layers; NEW ends in .keras, .h5 or .weights.h5, or is what
-    others run: .onnx, .tflite, or a folder without suffix for a SavedModel.
+    OLD is a model file with layers, as for `inspect`. NEW ends in .keras, .h5 or .weights.h5, or in
+    .onnx or .tflite for other runtimes; a name without suffix is the folder of a SavedModel.
     """
     common.import_keras()
     elsewhere = pathlib.Path(new).suffix in ('', '.onnx', '.tflite')

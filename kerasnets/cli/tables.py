@@ -1,4 +1,4 @@
-"""``kerasnets train`` and ``kerasnets predict``: one column of a CSV file from the others."""
+"""``kerasnets train`` and ``kerasnets predict``: predict a column of a CSV file."""
 
 from __future__ import annotations
 
@@ -29,23 +29,36 @@ BLOCK = 2**15
 @click.command()
 @click.argument('data', type=common.INPUT)
 @click.option('--target', required=True, help='The column to predict.')
-@click.option('--drop', multiple=True, help='A column that is no input; may be repeated.')
+@click.option('--drop', multiple=True, help='Leave out this column. Repeatable. Default: none.')
 @click.option(
     '--classes/--regress',
     default=None,
-    help='Predict classes or numbers. Default: words and few whole numbers are classes.',
+    help='Predict classes or numbers. Default: classes for words and up to 10 different whole '
+    'numbers.',
 )
-@click.option('--layers', type=common.Layers(), default='64', show_default=True)
+@click.option(
+    '--layers',
+    type=common.Layers(),
+    default='64',
+    show_default=True,
+    help='Sizes of the hidden layers, separated by commas.',
+)
 @click.option(
     '--held-out',
     type=click.FloatRange(0, 1, max_open=True),
     default=0.2,
     show_default=True,
-    help='Share of rows to validate with.',
+    help='Fraction of the rows for validation.',
 )
-@click.option('--strict', is_flag=True, help='Refuse rows without a target.')
-@click.option('--report', type=click.Path(dir_okay=False), help='An HTML page about the model.')
-@click.option('--dry-run', is_flag=True, help='Only print how each column is read.')
+@click.option(
+    '--strict', is_flag=True, help='Refuse rows without a target. Default: leave them out.'
+)
+@click.option(
+    '--report',
+    type=click.Path(dir_okay=False),
+    help='Write an HTML page about the model to this file. Default: none.',
+)
+@click.option('--dry-run', is_flag=True, help='Print how each column is read, without training.')
 @common.reading_options
 @common.training(epochs=200, rate=0.003, batch=32, output=False)
 def train(
@@ -117,7 +130,7 @@ def _of_classes(columns: Columns) -> bool:
 
 
 def _beside_guess(net: Any, valid: list[Array], y: Array, columns: Columns) -> tuple[Any, Any, str]:
-    """The score of the saved network, that of the best constant, and what the constant is."""
+    """Return the score of the network, that of the best constant, and the constant."""
     score = net.score(*valid)
     if _of_classes(columns):
         often = int(np.bincount(y).argmax())
@@ -129,7 +142,7 @@ def _beside_guess(net: Any, valid: list[Array], y: Array, columns: Columns) -> t
 
 
 def _read(data: str, target: str, classes: bool | None, reading: Options) -> Table:
-    """The table, with a target of the type that is asked for."""
+    """Return the table, with the target read as the requested type."""
     from kerasnets.data.tables import find_column, read
 
     if classes and target not in reading.kinds:
@@ -144,7 +157,7 @@ def _read(data: str, target: str, classes: bool | None, reading: Options) -> Tab
 
 
 def _complete(table: Table, target: str, strict: bool) -> Table:
-    """The rows that hold the target."""
+    """Return the rows that hold the target."""
     lacking = table.frame[target].isna().to_numpy()
     if not lacking.any() or lacking.all():
         return table
@@ -158,7 +171,7 @@ def _complete(table: Table, target: str, strict: bool) -> Table:
 
 
 def _show(table: Table, columns: Columns, as_json: bool, dry_run: bool) -> None:
-    """Print how each column is read: to standard output if nothing else is printed."""
+    """Print how each column is read, to standard output if nothing else goes there."""
     rows = columns.report(table)
     console = Console(stderr=not dry_run or as_json)
     if as_json and dry_run:
@@ -182,10 +195,20 @@ def _plain(value: Any) -> Any:
 @click.command()
 @click.argument('model', type=click.Path(exists=True, dir_okay=False))
 @click.argument('data', type=common.INPUT)
-@click.option('-o', '--output', type=click.Path(), default='-', help='Default: the terminal.')
-@click.option('--proba', is_flag=True, help='Give the probability of each class too.')
-@click.option('--json', 'as_json', is_flag=True, help='A line of JSON for each row.')
-@click.option('--strict', is_flag=True, help='Refuse values that training never saw.')
+@click.option(
+    '-o',
+    '--output',
+    type=click.Path(),
+    default='-',
+    help='Write the rows to this file. Default: standard output.',
+)
+@click.option('--proba', is_flag=True, help='Add the probability of each class.')
+@click.option('--json', 'as_json', is_flag=True, help='Print a line of JSON for each row.')
+@click.option(
+    '--strict',
+    is_flag=True,
+    help='Refuse values that training never saw. Default: print a warning.',
+)
 @common.reading_options
 def predict(
     model: str,
@@ -207,9 +230,11 @@ def predict(
     net: Any = kerasnets.load(model)
     columns: Columns = net.table
     if columns is None or columns.target is None:
-        raise DataError(f'{model} has no columns. Train it with `kerasnets train`.')
+        raise DataError(f'{model} has no table. Train it with `kerasnets train`.')
     if proba and not _of_classes(columns):
-        raise click.UsageError('--proba needs a classifier; this model predicts numbers.')
+        raise click.UsageError(
+            '--proba needs a classifier, and this model predicts numbers. Leave out --proba.'
+        )
     table, target = read(data, reading, columns.notations), columns.target
     unseen = columns.unseen(table)
     if unseen and strict:
@@ -232,7 +257,7 @@ def predict(
 
 
 def _outputs(net: Any, table: Table) -> Array:
-    """The probabilities of classes, or the values, of each row; blocks of rows need less memory."""
+    """Return the class probabilities or the values of each row, computed in blocks."""
     compute = net.predict_proba if _of_classes(net.table) else net.predict
     blocks = [
         compute(net.table.inputs(table.take(np.arange(start, min(start + BLOCK, len(table))))))
@@ -242,7 +267,7 @@ def _outputs(net: Any, table: Table) -> Array:
 
 
 def _score(table: Table, columns: Columns, found: Array) -> str | None:
-    """The accuracy or R² where the table holds the target, or why that cannot be said."""
+    """Return the accuracy or R² as text, or the reason why there is none."""
     name = columns.target.name if columns.target else ''
     if name not in table.frame:
         return None

@@ -13,7 +13,7 @@ import kerasnets
 from kerasnets.cli import common
 from kerasnets.errors import DataError
 
-HELD_OUT = 0.1  # of the text, to validate with
+HELD_OUT = 0.1  # fraction of the text for validation
 
 #: Forms that learn at lower rates than recurrent layers.
 ATTENTION = 'attention', 'transformer'
@@ -26,28 +26,56 @@ def text() -> None:
 
 @text.command()
 @click.argument('corpus', nargs=-1, required=True, type=common.INPUT)
-@click.option('--layers', type=common.Layers(), default='128', show_default=True)
 @click.option(
-    '--form', default='lstm', show_default=True, help='Of the layers: lstm, gru, transformer, …'
+    '--layers',
+    type=common.Layers(),
+    default='128',
+    show_default=True,
+    help='Sizes of the hidden layers, separated by commas.',
 )
-@click.option('--time', default=50, show_default=True, help='Characters, or tokens, in a sequence.')
-@click.option('--alphabet', help='Characters to learn. Default: those that occur often enough.')
+@click.option(
+    '--form',
+    default='lstm',
+    show_default=True,
+    help='Form of the hidden layers: lstm, gru, transformer, …',
+)
+@click.option(
+    '--time',
+    default=50,
+    show_default=True,
+    help='Number of characters, or tokens, in a training sequence.',
+)
+@click.option(
+    '--alphabet',
+    help='Characters to learn. Default: those that occur at least --min-count times.',
+)
 @click.option(
     '--tokens',
     type=click.Choice(['char', 'word', 'bpe']),
     default='char',
     show_default=True,
-    help='What a label stands for; bpe learns pieces of words.',
+    help='Unit of a label: a character, a word, or a piece of a word (bpe).',
 )
-@click.option('--size', type=int, help='Words or pieces to learn. Default: 10000, or 1000 pieces.')
-@click.option('--min-count', type=int, help='What is often enough. Default: 10, of tokens 2.')
+@click.option(
+    '--size',
+    type=int,
+    help='Number of words or pieces to learn. Default: 10000 words, or 1000 pieces.',
+)
+@click.option(
+    '--min-count',
+    type=int,
+    help='Number of occurrences from which a character or token is learned. Default: 10 for '
+    'characters, 2 for others.',
+)
 @click.option('--encoding', default='utf-8', show_default=True)
-@common.training(epochs=10, rate=None, batch=64, rates='Default: 0.02, of a transformer 0.003.')
+@common.training(
+    epochs=10, rate=None, batch=64, rates='Default: 0.02; 0.003 for attention and transformers.'
+)
 def train(corpus: Any, **options: Any) -> None:
     """Train a text model on CORPUS, text files, or - for standard input.
 
-    Several files are several documents, and the model learns where each ends. Training ends after
-    `--epochs`, or when `--patience` with the last tenth of the text runs out.
+    Several files are several documents, and the model learns where each ends. Training stops after
+    `--epochs`, or when the last tenth of the text shows no improvement for `--patience` epochs.
     """
     from kerasnets.data.tables import decoded
 
@@ -58,15 +86,30 @@ def train(corpus: Any, **options: Any) -> None:
 
 @text.command()
 @click.argument('model', type=click.Path(exists=True, dir_okay=False))
-@click.option('--seed', default='The ', show_default=True, help='What to write on from.')
-@click.option('--length', default=500, show_default=True, help='Characters to write.')
-@click.option('--temperature', default=0.8, show_default=True, help='0 takes the most probable.')
-@click.option('--top-k', type=int, help='Choose among so many.')
-@click.option('--top-p', type=float, help='Choose among the fewest with so much probability.')
-@click.option('--stop', help='Text at which to end; it is not written.')
-@click.option('--streams', default=1, show_default=True, help='Texts to write.')
-@click.option('--rng', type=int, help='Seed of what is drawn. Default: another each time.')
-@click.option('--json', 'as_json', is_flag=True, help='A list of texts as JSON.')
+@click.option('--seed', default='The ', show_default=True, help='Text to continue.')
+@click.option(
+    '--length', default=500, show_default=True, help='Number of characters, or tokens, to write.'
+)
+@click.option(
+    '--temperature',
+    default=0.8,
+    show_default=True,
+    help='Randomness of the text: 0 always writes the most probable label.',
+)
+@click.option(
+    '--top-k', type=int, help='Draw only from this number of most probable labels. Default: all.'
+)
+@click.option(
+    '--top-p',
+    type=float,
+    help='Draw only from the fewest labels with this total probability. Default: all.',
+)
+@click.option('--stop', help='End before this text, which is not written. Default: no such text.')
+@click.option('--streams', default=1, show_default=True, help='Number of texts to write.')
+@click.option(
+    '--rng', type=int, help='Seed of the random numbers. Default: another one for each run.'
+)
+@click.option('--json', 'as_json', is_flag=True, help='Print a list of the texts as JSON.')
 def sample(
     model: Any,
     seed: Any,
@@ -105,12 +148,12 @@ def sample(
 @click.argument('model', type=click.Path(exists=True, dir_okay=False))
 @click.argument('corpus', nargs=-1, required=True, type=common.INPUT)
 @click.option('--encoding', default='utf-8', show_default=True)
-@click.option('--json', 'as_json', is_flag=True, help='A line of JSON for each file.')
+@click.option('--json', 'as_json', is_flag=True, help='Print a line of JSON for each file.')
 def score(model: Any, corpus: Any, encoding: Any, as_json: Any) -> None:
     """Measure how well a MODEL predicts CORPUS, text files, or - for standard input.
 
-    Gives bits per character, by which models with different tokens compare, and the share of tokens
-    that were predicted.
+    Prints the bits per character, which are comparable between models with different tokens, and
+    the fraction of correctly predicted tokens.
     """
     from kerasnets.data.tables import decoded
 
@@ -122,16 +165,16 @@ def score(model: Any, corpus: Any, encoding: Any, as_json: Any) -> None:
 
 
 def _load(model: Any) -> Any:
-    """The network of a file, if it has an alphabet."""
+    """Load a network and refuse one without an alphabet."""
     common.import_keras()
     net: Any = kerasnets.load(model)
     if getattr(net, 'text', None) is None:
-        raise DataError(f'{model} has no alphabet. Make it with `kerasnets text train`.')
+        raise DataError(f'{model} has no alphabet. Train it with `kerasnets text train`.')
     return net
 
 
 def _until(stop: str | None, pieces: Iterable[str]) -> Iterator[str]:
-    """The pieces of a text, up to where `stop` begins."""
+    """Yield the pieces of a text up to the first occurrence of `stop`."""
     held, stop = '', stop or ''
     for piece in pieces:
         held += piece
@@ -145,8 +188,15 @@ def _until(stop: str | None, pieces: Iterable[str]) -> Iterator[str]:
 
 
 @click.command()
-@click.option('-o', '--output', default='demo.keras', show_default=True, type=click.Path())
-@click.option('--epochs', default=4, show_default=True)
+@click.option(
+    '-o',
+    '--output',
+    default='demo.keras',
+    show_default=True,
+    type=click.Path(),
+    help='Write the model to this file.',
+)
+@click.option('--epochs', default=4, show_default=True, help='Number of epochs.')
 def demo(output: Any, epochs: Any) -> None:
     """Train on Python's language reference and generate text, in about a minute."""
     corpus = '\n'.join(pydoc_data.topics.topics.values())
@@ -160,7 +210,7 @@ def demo(output: Any, epochs: Any) -> None:
 
 
 def _learn(corpus: Any, options: Any) -> Any:
-    """A network trained on a text, and what came of it."""
+    """Train a network on a text; return the network and the results."""
     common.check_output(options['output'])
     common.import_keras()
     from keras.optimizers.schedules import CosineDecay

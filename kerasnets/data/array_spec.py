@@ -1,8 +1,7 @@
-"""`ArraySpec`: what one array of the data must be.
+"""`ArraySpec`: the specification of one array of the data.
 
-Arrays are checked, never copied: what does not fit is refused before it is used. Sequences of
-differing length (`Ragged`) and SciPy's sparse matrices stay as they are until a batch of them
-is asked for.
+Arrays are checked before use and never copied. Sequences of different lengths (`Ragged`) and
+SciPy's sparse matrices become dense batch by batch.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ import numpy as np
 from kerasnets.errors import DataError
 from kerasnets.typing import Array
 
-#: What to do about labels that are no numbers from 0 on.
+#: The remedy for labels that are not integers from 0.
 ENCODE = 'Number the classes: labels, names = kerasnets.util.encode_labels(labels).'
 
-#: Values that one step of a check reads, which bounds its memory.
+#: Maximum number of values that a check reads at once, which bounds its memory.
 CHUNK = 2**22
 
 
@@ -32,10 +31,11 @@ class Ragged:
         self.lengths = np.array([len(s) for s in sequences], dtype=int)
 
     def __len__(self) -> Any:
+        """Return the number of sequences."""
         return len(self.sequences)
 
     def padded(self, rows: Any, dtype: Any) -> Any:
-        """Some of the sequences as an array (rows, time, …), with zeros after their ends."""
+        """Return some sequences as an array (rows, time, …), padded with zeros at the end."""
         mask = self.mask(rows)
         rest = self.sequences[0].shape[1:]
         padded = np.zeros((*mask.shape, *rest), dtype)
@@ -55,22 +55,22 @@ class ArraySpec:
     Attributes
     ----------
     name : str
-        As in messages: "inputs ('in')".
+        The name in messages, such as "inputs ('in')".
     shape : tuple
-        With None for any length. The first axis is the examples.
+        None stands for any length. The first axis holds the examples.
     kind : {'values', 'labels', 'weights'}
     classes : int or None
-        Of labels: each must be at least 0 and less than this.
+        Number of classes: labels must be at least 0 and less than this.
     static : tuple
-        The shape that holds for all batches, where this one's is more exact.
+        The shape of all batches, if `shape` holds the exact lengths of one array.
     dtype : str
-        Of the batches.
+        The dtype of the batches.
     ragged : bool
-        Whether it takes sequences of different lengths.
+        Whether the data is sequences of different lengths.
     masked : bool
-        Whether a mask of the padding goes with each batch of such sequences.
+        Whether each batch of such sequences comes with a mask of its padding.
     longest : int or None
-        Steps that a sequence may have.
+        Maximum number of steps of a sequence.
     """
 
     name: str
@@ -84,12 +84,12 @@ class ArraySpec:
     longest: int | None = None
 
     def take(self, data: Any) -> Any:
-        """The data as numpy, `Ragged` or a sparse matrix, if it fits; never a copy of an array.
+        """Return the checked data as numpy, `Ragged` or a sparse matrix; an array is not copied.
 
         Raises
         ------
         DataError
-            Naming the spec, what was expected, what came, and the first row that is wrong.
+            If the data does not fit; the message names the first wrong row.
         """
         if self.ragged:
             return Ragged([self._sequence(i, s) for i, s in enumerate(data)])
@@ -103,12 +103,15 @@ class ArraySpec:
             return self._fewer(array)
         self._check_shape(array.shape)
         if 0 in array.shape[1:]:
-            raise DataError(f'{self.name}: expected no axis of length 0, got {array.shape}.')
+            raise DataError(
+                f'{self.name}: expected no axis of length 0, got {array.shape}. '
+                'Remove the empty examples.'
+            )
         self._check(array)
         return array
 
     def _with_axes(self, array: Any) -> Any:
-        """Return the array with a last axis of length 1 added or removed, as the spec has it."""
+        """Return the array with a last axis of length 1 added or removed to match the spec."""
         more = array.ndim - len(self.shape)
         if self.kind == 'labels' and more == 1 and array.shape[-1] == 1:
             return array[..., 0]
@@ -117,13 +120,13 @@ class ArraySpec:
         return array
 
     def _fewer(self, array: Any) -> Any:
-        """Weights of whole examples or steps: with an axis of 1 for each that they lack."""
+        """Return weights of whole examples or steps, with axes of length 1 appended."""
         dataclasses.replace(self, shape=self.shape[: array.ndim])._check_shape(array.shape)
         self._check(array)
         return array.reshape(*array.shape, *(1,) * (len(self.shape) - array.ndim))
 
     def batch(self, data: Any, rows: Any) -> Any:
-        """Some rows of what `take` returned, dense and in this spec's dtype: a list of arrays."""
+        """Return some rows of checked data, dense and in this spec's dtype: a list of arrays."""
         if isinstance(data, Ragged):
             rows = np.arange(len(data))[rows]
             padded = data.padded(rows, self.dtype)
@@ -141,7 +144,7 @@ class ArraySpec:
         return room
 
     def signature(self) -> Any:
-        """(shape, dtype) of the arrays that `batch` gives."""
+        """Return (shape, dtype) of each array that `batch` returns."""
         whole = (self.static or self.shape, self.dtype)
         return [whole, ((None, None), 'bool')] if self.masked else [whole]
 
@@ -172,7 +175,7 @@ class ArraySpec:
             raise DataError(
                 f'{self.name}: expected rows of one length, got rows that differ. '
                 'For a recurrent network, pass sequences of different lengths as a list of '
-                'arrays; pad others yourself.'
+                'arrays. Pad others to one length.'
             ) from None
         if array.dtype == object:
             array = _numbers(array)
@@ -184,7 +187,7 @@ class ArraySpec:
         )
 
     def _check_shape(self, shape: Any, first: Any = 1) -> None:
-        """Axes from `first` on must have the spec's lengths; the number of axes, too."""
+        """Refuse another number of axes, or other lengths of the axes from `first` on."""
         pairs = zip(self.shape[first:], shape[first:])
         if len(shape) != len(self.shape) or any(w is not None and w != got for w, got in pairs):
             raise DataError(
@@ -194,7 +197,7 @@ class ArraySpec:
         if self.longest is not None and shape[first] > self.longest:
             raise DataError(
                 f'{self.name}: expected at most {self.longest} steps, for which the network has '
-                f'learned positions, got {shape[first]}. Cut the sequences, or make the network '
+                f'learned positions, got {shape[first]}. Cut the sequences, or build the network '
                 "with positions='rotary' or a larger context."
             )
 
@@ -204,11 +207,11 @@ class ArraySpec:
         same = ndim == len(self.shape) and want != (None,)
         if of_steps and same and shape[:1] == want != shape[1:2]:
             return (
-                ' Time seems to be its first axis. Give (examples, time, …) as for the inputs, '
-                'or make the network with time_major=True.'
+                ' Time seems to be its first axis. Pass (examples, time, …) as for the inputs, '
+                'or build the network with time_major=True.'
             )
         if self.kind == 'labels' and ndim == len(self.shape) + 1:
-            return ' Labels are integers, not one-hot rows: use array.argmax(axis=-1).'
+            return ' Labels are integers, not one-hot rows. Use array.argmax(axis=-1).'
         if self.kind == 'labels' and ndim == 1 < len(self.shape) - 1:
             return " For one label for each example, put 'flat' before the dense layers."
         if self.kind == 'labels' and ndim == len(self.shape) - 1 == 1:
@@ -219,7 +222,7 @@ class ArraySpec:
         fits = all(want in (None, got) for want, got in zip(self.shape[1:], shape))
         if self.kind == 'values' and ndim == len(self.shape) - 1 and fits:
             return ' For one example, add an axis: array[None].'
-        return ''
+        return ' Reshape the array, or change the sizes of the layers.'
 
     def _check(self, array: Any, row: Any = 'row') -> None:
         (self._check_labels if self.kind == 'labels' else self._check_values)(array, row)
@@ -268,7 +271,7 @@ class ArraySpec:
 
 
 def _not_numbers(data: Any, array: Array) -> str:
-    """Describe the first part of the data that is no number, with its column or its row."""
+    """Describe the first part of the data that is not a number, with its column or row."""
     columns = getattr(data, 'columns', None)
     if columns is not None:
         for name in columns:
@@ -282,7 +285,7 @@ def _not_numbers(data: Any, array: Array) -> str:
 
 
 def _labels_remedy(array: Array, classes: float) -> str:
-    """Return what to do about labels outside of the range of the classes."""
+    """Return the remedy for labels outside of the range of the classes."""
     if classes == 1:
         return 'Give the network one output for each class, such as 2 for labels of 0 and 1.'
     values = np.unique(array)
@@ -290,11 +293,11 @@ def _labels_remedy(array: Array, classes: float) -> str:
         return f'Labels start at 0. {ENCODE}'
     if values[0] >= 0 and values[-1] < 2 * len(values):
         return f'Make the last layer of size {int(values[-1]) + 1}, or fix the labels.'
-    return ''
+    return 'Fix or remove the rows with other labels.'
 
 
 def _numbers(array: Any) -> Any:
-    """An array of objects as one of numbers, if all are; what is missing becomes NaN."""
+    """Convert an array of objects to numbers if all are; missing values become NaN."""
     items = array.ravel().tolist()
     if not all(item is None or str(item) == '<NA>' or _is_number(item) for item in items):
         return array
@@ -322,10 +325,10 @@ def _shape(shape: Any) -> Any:
 
 
 def is_ragged(data: Any, ndim: Any) -> Any:
-    """Whether data is a list of sequences, each an array of `ndim - 1` axes.
+    """Return whether data is a list of sequences, each an array of `ndim - 1` axes.
 
-    Lists of arrays are taken for sequences whatever their lengths, so that one batch is as the
-    next; lists of lists only if their lengths differ.
+    A list of arrays counts as sequences for any lengths, so that all batches have one form; a list
+    of lists only if their lengths differ.
     """
     if isinstance(data, np.ndarray) and data.dtype == object:
         data = list(data)
@@ -340,14 +343,14 @@ def is_ragged(data: Any, ndim: Any) -> Any:
 
 
 def turn(data: Any) -> Any:
-    """An array (time, examples, …) as (examples, time, …), or back; lists are left as they are."""
+    """Swap the first two axes of an array, time and examples; return a list unchanged."""
     if isinstance(data, (list, tuple)) or np.ndim(data) < 2:
         return data
     return np.swapaxes(data, 0, 1)
 
 
 def length(data: Any) -> Any:
-    """Number of examples in what `ArraySpec.take` returned: a sparse matrix has no len()."""
+    """Return the number of examples in checked data; a sparse matrix has no len()."""
     return data.shape[0] if hasattr(data, 'shape') else len(data)
 
 
@@ -363,13 +366,13 @@ def fill(specs: Any, arrays: Any, what: Any = 'data') -> Any:
     Raises
     ------
     DataError
-        If there are too many or too few, or one does not fit.
+        If the number of arrays is wrong or an array does not fit its spec.
     """
     if len(arrays) != len(specs):
         names = ', '.join(spec.name for spec in specs)
-        hint = ''
+        hint = ' Pass one array for each of these, in this order.'
         if len(arrays) == len(specs) + 1:
-            hint = ' For weights, make the network with weighted=True.'
+            hint = ' For weights, build the network with weighted=True.'
         elif len(arrays) < len(specs):
             hint = ' Pass them as one list: [inputs, targets].'
         raise DataError(f'{what}: expected {len(specs)} arrays ({names}), got {len(arrays)}.{hint}')
@@ -378,14 +381,14 @@ def fill(specs: Any, arrays: Any, what: Any = 'data') -> Any:
         if length(array) != length(taken[0]):
             raise DataError(
                 f'{what}: expected as many {spec.name} as {specs[0].name}, '
-                f'got {length(array)} and {length(taken[0])}.'
+                f'got {length(array)} and {length(taken[0])}. Pass one for each example.'
             )
     _check_lengths(specs, taken)
     return taken
 
 
 def _check_lengths(specs: Any, taken: Any) -> None:
-    """Targets and weights must be as long, sequence by sequence, as one of the inputs."""
+    """Refuse targets and weights whose sequences are not as long as those of an input."""
     inputs = [a for spec, a in zip(specs, taken) if spec.masked]
     for spec, array in zip(specs, taken):
         if spec.masked or not spec.ragged:
@@ -394,5 +397,5 @@ def _check_lengths(specs: Any, taken: Any) -> None:
             wrong = int(np.argmax(array.lengths != inputs[0].lengths))
             raise DataError(
                 f'{spec.name}, sequence {wrong}: expected {inputs[0].lengths[wrong]} steps, as '
-                f'its inputs have, got {array.lengths[wrong]}.'
+                f'its inputs have, got {array.lengths[wrong]}. Pass one for each step.'
             )

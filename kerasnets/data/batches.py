@@ -17,32 +17,32 @@ from kerasnets.data import blocks
 from kerasnets.data.array_spec import Ragged, fill, length
 from kerasnets.errors import ConfigurationError, DataError, positive
 
-#: Batches of a callable that make an epoch, where nobody says. theanets' number.
+#: Default number of batches of a callable in an epoch, as in theanets.
 CALLABLE_BATCHES = 100
 
-#: Bytes of a block of batches that is passed to TensorFlow at once.
+#: Maximum bytes of a block of batches that is passed to TensorFlow at once.
 BLOCK = 2**24
 
 
 def dataset(
     source: Any, fit: Any, *, what: Any = 'data', batch_size: Any = 32, batches: Any = None
 ) -> Any:
-    """Batches for the specs of a network, an epoch at a time.
+    """Return the `Dataset` of a source: checked batches, an epoch at a time.
 
     Parameters
     ----------
     source : list of arrays, callable, generator, tf.data.Dataset, PyDataset or other iterable
-        A callable is called with nothing and returns one batch, a list of arrays. Others give
-        such batches.
+        A callable takes no arguments and returns one batch, a list of arrays. Others yield such
+        batches.
     fit : callable
-        Takes a batch; returns the specs that it is to fill, and the arrays for them.
+        batch -> the specs of its arrays, and the arrays.
     what : str
-        What messages call the data.
+        The name of the data in messages.
     batch_size : int
-        Examples in a batch, where the source is arrays.
+        Number of examples in a batch, if the source is arrays.
     batches : int, optional
-        Batches in an epoch. Default: all of an array or an iterable, the length of a callable
-        that has one, 100 of another callable or a generator.
+        Number of batches in an epoch. Default: all of an array or an iterable, the length of a
+        callable that has one, 100 of another callable or a generator.
 
     Raises
     ------
@@ -77,18 +77,18 @@ class Dataset:
         self._first: Any = None
 
     def count_batches(self) -> int:
-        """Return the batches in an epoch; where that is not known, all of them are read."""
+        """Return the number of batches in an epoch; if it is unknown, read all of them."""
         if self.batches is None:
             self.batches = sum(1 for _ in self.epoch())
         return int(self.batches)
 
     def again(self) -> Dataset | None:
-        """Return the same data to evaluate, in its own order; None if it is read once only."""
+        """Return the data for evaluation, in its own order; None if it can be read only once."""
         return self
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        """Raise what the source raised, not what a backend made of it."""
+        """Raise the error of the source itself instead of a backend's wrapper."""
         try:
             yield
         except Exception:
@@ -98,11 +98,11 @@ class Dataset:
             raise cause from None
 
     def shuffle(self, rng: Any) -> None:
-        """Shuffle the rows of arrays each epoch. Without this call they keep their order."""
+        """Shuffle the rows of arrays in each epoch. Without this call they keep their order."""
         self.rng = rng
 
     def epoch(self) -> Any:
-        """The batches of one epoch, each a tuple of arrays in the specs' dtypes: an iterator."""
+        """Return an iterator of one epoch's batches: tuples of arrays in the specs' dtypes."""
         self._renew()
         return self._batches()
 
@@ -113,14 +113,17 @@ class Dataset:
     def pieces(self, batches: int | None) -> Iterator[tuple[Any, int, bool]]:
         """Yield the batches of the next epoch for `blocks.pack`.
 
-        Each comes with its number of rows, and with True if its rows have the usual shape.
+        Each comes with its number of rows, and True if its rows have the usual shape.
         """
         usual = [part.shape[1:] for part in self.row()] if self.block else None
         batch = None
         for batch in itertools.islice(self.epoch(), batches):
             yield batch, len(batch[0]), [part.shape[1:] for part in batch] == usual
         if batch is None:
-            raise DataError(f'{self.what}: expected at least one batch in each epoch, got none.')
+            raise DataError(
+                f'{self.what}: expected at least one batch in each epoch, got none. '
+                'Pass a source that starts anew for each epoch.'
+            )
 
     def parts(self, piece: Any) -> Any:
         """Return the arrays of a batch that `pieces` yielded."""
@@ -144,9 +147,9 @@ class Dataset:
             yield tuple(p for s, a in zip(self.specs, arrays) for p in s.batch(a, rows))
 
     def feed(self) -> Any:
-        """An epoch for Keras, each batch as the one input of a model.
+        """Return an epoch for Keras, each batch as the one input of a model.
 
-        An error in the source is kept in `error`: a backend wraps it beyond recognition.
+        An error of the source is stored in `error`, since backends wrap it.
         """
         if keras.backend.backend() != 'tensorflow':
             return (devices.own(batch) for batch in self._guarded())
@@ -168,7 +171,7 @@ class Dataset:
 
 
 class Arrays(Dataset):
-    """Batches of rows from arrays in memory, which are never copied as a whole."""
+    """Batches of rows from arrays in memory. The arrays are never copied as a whole."""
 
     def __init__(self, arrays: Any, fit: Any, what: str, batch_size: Any, batches: Any) -> None:
         super().__init__(fit, what)
@@ -176,7 +179,7 @@ class Arrays(Dataset):
         self.arrays = fill(self.specs, arrays, what)
         self.count = length(self.arrays[0])
         if not self.count:
-            raise DataError(f'{what}: expected at least one example, got none.')
+            raise DataError(f'{what}: expected at least one example, got none. Pass more data.')
         self.batch_size = batch_size
         whole = -(-self.count // batch_size)
         self.batches = min(whole, batches or whole)
@@ -189,6 +192,7 @@ class Arrays(Dataset):
             self.shape = self._first[0].shape[1:]
 
     def feed(self) -> Any:
+        """Return an epoch for Keras: blocks for TensorFlow, batches for other backends."""
         self._renew()  # now, not when it is read: Keras may start reading an epoch twice
         if self.ragged or keras.backend.backend() != 'tensorflow' or devices.devices() > 1:
             return super().feed()
@@ -234,7 +238,7 @@ class Arrays(Dataset):
         return self._cut(1)
 
     def _cut(self, batches: Any) -> Iterator[Any]:
-        """Yield the arrays and the rows of so many batches at a time, in an epoch's order."""
+        """Yield the arrays and the rows of several batches at a time, in an epoch's order."""
         step = batches * self.batch_size
         for start in range(0, self.batches * self.batch_size, step):
             rows = self.order[start : min(start + step, self.batches * self.batch_size)]
@@ -246,7 +250,7 @@ class Arrays(Dataset):
             yield tuple(p for s, a in zip(self.specs, arrays) for p in s.batch(a, rows))
 
     def _tf_feed(self) -> Any:
-        """Blocks of many batches cross into TensorFlow, which cuts them up itself."""
+        """Return a pipeline: blocks of many batches, which TensorFlow cuts into batches."""
         import tensorflow as tf
 
         size = self.batch_size
@@ -265,31 +269,30 @@ class Arrays(Dataset):
 
 
 def _weakly(method: Any) -> Callable[[], Any]:
-    """Return a function that calls a method, and does not keep its object alive.
+    """Return a function that calls a method through a weak reference to its object.
 
-    TensorFlow keeps the function that feeds a pipeline as long as the process lives.
+    TensorFlow keeps the function that feeds a pipeline until the process ends.
     """
     reference = weakref.WeakMethod(method)
 
     def call() -> Any:
         alive = reference()
-        assert alive is not None  # whoever reads the pipeline has the data
+        assert alive is not None  # the reader of the pipeline holds the data
         return alive()
 
     return call
 
 
 def _in_block(row: Any, batch_size: Any) -> Any:
-    """Batches that are handed over in one go, at most: a small part of the data, so many that
-    they cost no more than one."""
+    """Return the maximum number of batches in a block of BLOCK bytes."""
     return max(1, BLOCK // max(1, sum(part.nbytes for part in row) * batch_size))
 
 
 class Stream(Dataset):
     """Batches from a callable, a generator, a tf.data.Dataset or another iterable.
 
-    Each is checked as it comes. What can only be drawn from, a callable or a generator, goes
-    on from epoch to epoch; what can be read again starts anew.
+    Each batch is checked when it is read. A callable or a generator continues from epoch to epoch;
+    other sources start again.
     """
 
     def __init__(self, source: Any, fit: Any, what: str, batches: Any) -> None:
@@ -302,7 +305,7 @@ class Stream(Dataset):
         if not (self.draws or indexed or hasattr(source, '__iter__')):
             raise DataError(
                 f'{what}: expected a list of arrays, a callable or a tf.data.Dataset, '
-                f'got {type(source).__name__}. Write [inputs, labels], or a function that '
+                f'got {type(source).__name__}. Pass [inputs, labels], or a function that '
                 'returns such a list.'
             )
         counted = hasattr(source, '__len__') and (self.draws or indexed)
@@ -311,7 +314,9 @@ class Stream(Dataset):
             self.batches = self.batches or CALLABLE_BATCHES
         self.first = self._draw() if self.draws else next(self._start(), None)
         if self.first is None:
-            raise DataError(f'{what}: expected at least one batch, got none.')
+            raise DataError(
+                f'{what}: expected at least one batch, got none. Pass a source that is not empty.'
+            )
         self.first = self._check(self.first)
         if self.draws and not any(spec.ragged for spec in self.specs):
             self.batch_size, *self.shape = self.first[0].shape
@@ -319,7 +324,7 @@ class Stream(Dataset):
             self.block = True
 
     def again(self) -> Stream | None:
-        """Return the same source, or None for a generator, which is read once only."""
+        """Return the same source, or None for a generator, which can be read only once."""
         return None if hasattr(self.source, '__next__') else self
 
     def _raw(self) -> Iterator[Any]:
@@ -336,7 +341,7 @@ class Stream(Dataset):
             if self.batches is None and int(self.source.cardinality()) == -1:
                 raise ConfigurationError(
                     f'{self.what}: the tf.data.Dataset never ends. '
-                    f'Say how many batches make an epoch: {self.what}_batches=100.'
+                    f'Set the number of batches in an epoch, such as {self.what}_batches=100.'
                 )
             return self.source.as_numpy_iterator()
         if hasattr(self.source, 'on_epoch_end'):  # keras.utils.PyDataset
@@ -344,20 +349,20 @@ class Stream(Dataset):
         return iter(self.source)
 
     def _draw(self) -> Any:
-        """The next batch of what can only be drawn from."""
+        """Return the next batch of a source without random access."""
         try:
             batch = self.source() if callable(self.source) else next(self.source)
         except StopIteration:
             if not callable(self.source):
                 raise DataError(
-                    f'{self.what}: {self.name} is a generator, which is read once only, and ended '
-                    f'after {self.drawn} batches, of which this training needs more. Pass a '
+                    f'{self.what}: the generator {self.name} ended after {self.drawn} batches, '
+                    'expected more: a generator can be read only once. Pass a '
                     'function that returns the next batch, or an object whose __iter__ starts '
                     'anew for each epoch, such as a tf.data.Dataset.'
                 ) from None
             raise DataError(
-                f'{self.what}: {self.name} ended after {self.drawn} batches, of which an '
-                f'epoch has {self.batches}. Say {self.what}_batches={self.drawn or 1} for '
+                f'{self.what}: {self.name} ended after {self.drawn} batches, expected '
+                f'{self.batches} in an epoch. Set {self.what}_batches={self.drawn or 1} for '
                 'shorter epochs, or pass a source that does not end.'
             ) from None
         self.drawn += 1
@@ -369,8 +374,8 @@ class Stream(Dataset):
     def _check(self, batch: Any) -> Any:
         if not isinstance(batch, (list, tuple)):
             raise DataError(
-                f'{self.what}: expected {self.name} to give a list of arrays, '
-                f'got {type(batch).__name__}. Write [inputs, labels].'
+                f'{self.what}: expected {self.name} to return a list of arrays, '
+                f'got {type(batch).__name__}. Return [inputs, labels].'
             )
         try:
             specs, batch = self.fit(batch)
@@ -382,6 +387,7 @@ class Stream(Dataset):
         elif [(s.kind, s.ragged) for s in specs] != [(s.kind, s.ragged) for s in self.specs]:
             raise DataError(
                 f'{self.what}: expected batches of one kind, got labels as inputs in one and '
-                'values in another, or a list of sequences in one and an array in another.'
+                'values in another, or a list of sequences in one and an array in another. '
+                'Return the same kind of arrays in every batch.'
             )
         return batch

@@ -1,4 +1,4 @@
-"""Many batches in one block of arrays, so that one computation can train on all of them."""
+"""Blocks: many batches in one set of arrays, for one compiled computation."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 
 from kerasnets.typing import Array
 
-#: Bytes of a block, at most, and batches; batches of a block of little data.
+#: Maximum bytes and batches of a block; batches of a block of small data.
 BYTES, BATCHES, FEW = 2**23, 1024, 64
 
-#: Epochs that end in a block, at most.
+#: Maximum number of epochs that end in a block.
 EPOCHS = 64
 
 
@@ -24,17 +24,17 @@ class Block:
     Attributes
     ----------
     parts : tuple of array (capacity × rows, …)
-        Only the batches up to the last of `ends` are filled.
+        Arrays of the batches. Only those up to the last of `ends` are valid.
     rows : array (capacity,) of int32
-        How many examples each batch has; the others repeat one of them and must not count.
+        Number of examples in each batch. Further rows are padding and must not count.
     ends : array (EPOCHS + 1,) of int32
         0, then the number of batches up to the end of each epoch.
     epochs : int
-        How many of `ends` are given.
+        Number of valid `ends`.
     open : bool
-        Whether the last epoch goes on in the next block.
+        Whether the last epoch continues in the next block.
     odd : bool
-        Whether it is one batch of another shape than usual.
+        Whether the block is one batch of an unusual shape.
     """
 
     parts: tuple[Array, ...]
@@ -46,7 +46,7 @@ class Block:
 
 
 def capacity(source: Any, batches: int | None = None) -> int:
-    """Return the capacity of a block in batches: a power of two, smaller for little data."""
+    """Return the capacity of a block in batches: a power of two, smaller for small data."""
     if not source.block:
         return 1
     size = source.batch_size * sum(part.nbytes for part in source.row())
@@ -57,17 +57,17 @@ def capacity(source: Any, batches: int | None = None) -> int:
 def pack(
     source: Any, updates: Iterable[int | None], steps: int, most: int, pads: bool
 ) -> Iterator[Block]:
-    """Yield the batches of some epochs as blocks; the arrays are reused for each of them.
+    """Yield the batches of some epochs as blocks; all blocks share the same arrays.
 
     Parameters
     ----------
     source : batches.Dataset
     updates : iterable of int or None
-        Batches of each epoch. None: all.
+        Number of batches of each epoch. None: all.
     steps, most : int
-        Batches that a block has room for, and batches that it is filled with, at most.
+        Capacity of a block in batches, and the maximum number of batches to put in it.
     pads : bool
-        Whether a batch with fewer rows is filled up, instead of given a block of its own.
+        Whether a batch with fewer rows is padded. Otherwise it gets a block of its own.
     """
     size, most = source.batch_size, min(most, steps)
     row = source.row() if source.block else []
@@ -77,7 +77,7 @@ def pack(
     ends = [0]
 
     def block(open: bool) -> Block:
-        """Take out the batches that were collected."""
+        """Return a block of the collected batches and start a new one."""
         source.write(pieces, size, room)
         made = _block(room, rows, steps, [*ends, len(rows)] if open else ends, open)
         pieces.clear()
@@ -99,7 +99,7 @@ def pack(
             odd = _block(source.parts(piece), [length], 1, [0, 1], True, odd=True)
             yield odd
         ends.append(len(rows))
-        if not source.block:  # nothing is left but the end of the epoch
+        if not source.block:  # mark the end of the epoch
             ends = [0]
             yield dataclasses.replace(odd, rows=0 * odd.rows, ends=0 * odd.ends, open=False)
         elif len(ends) > EPOCHS:
@@ -119,6 +119,6 @@ def _block(
 
 
 def filled(piece: Array, size: int) -> Array:
-    """Return the rows with the last one repeated, so that they are a whole number of batches."""
+    """Repeat the last row until the rows fill a whole number of batches."""
     missing = -len(piece) % size
     return np.concatenate([piece, np.repeat(piece[-1:], missing, axis=0)]) if missing else piece

@@ -1,4 +1,4 @@
-"""What the columns of a table mean to a network, and their encoding as arrays."""
+"""The encoding of a table's columns as arrays for a network."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ MOST_WORDS = 10_000
 #: Rows from which on a column of different values is one of identifiers.
 IDENTIFIERS = 10
 
-#: Different whole numbers up to which a target is one of classes.
+#: Maximum number of different whole numbers in a target of classes.
 FEW = 10
 
-#: Scaled numbers are clipped smoothly to this.
+#: The bound to which scaled numbers are clipped smoothly.
 CLIP = 3.0
 
-#: Values that medians and quartiles are computed from, at most.
+#: Maximum number of values from which medians and quartiles are computed.
 SAMPLE = 20_000
 
-#: Scales from the center at which a value is named.
+#: Distance from the center, in scales, from which a value is reported.
 FAR = 1e8
 
-#: Rows that are encoded at once.
+#: Number of rows that are encoded at once.
 BLOCK = 4096
 
 #: Name of a cycle -> its days.
@@ -59,10 +59,9 @@ class Column:
     ----------
     name : str
     notation : Notation
-        How its values are written.
+        The notation of its values.
     words : tuple of str or None
-        The words of training, the empty one where values were missing; None for numbers, dates and
-        times.
+        The words of training, with '' if values were missing; None for numbers, dates and times.
     shared : int
         Number of words, at the end of `words`, that share one input.
     center, scale : float
@@ -72,9 +71,9 @@ class Column:
     gaps : bool
         Whether a value was missing in training.
     indicator : bool
-        Whether one more input says that a value is missing.
+        Whether one more input marks missing values.
     cycles : tuple of str
-        Cycles of a date or time, of which the sine and the cosine are inputs.
+        Cycles of a date or time. The sine and the cosine of each are inputs.
     """
 
     name: str
@@ -95,15 +94,15 @@ class Column:
         Raises
         ------
         DataError
-            For a column of too many words.
+            For a column with too many words.
         """
         if isinstance(values.dtype, pd.CategoricalDtype):
             counts = np.bincount(values.cat.codes + 1, minlength=len(values.cat.categories) + 1)
             words = {w: int(n) for w, n in zip(values.cat.categories, counts[1:]) if n}
             if len(words) > MOST_WORDS:
                 raise DataError(
-                    f'column {name!r} holds {len(words)} different words, more than {MOST_WORDS}. '
-                    'Leave it out with --drop.'
+                    f'column {name!r} holds {len(words)} different words, expected at most '
+                    f'{MOST_WORDS}. Leave it out with --drop {name}.'
                 )
             often = sorted(words, key=lambda word: (-words[word], word))
             first = ([''] if counts[0] else []) + in_order(often[:WORDS])
@@ -126,7 +125,7 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Number of inputs of a network that it becomes."""
+        """Number of network inputs for the column."""
         if self.words is not None:
             return len(self.words) - self.shared + bool(self.shared)
         return 1 + self.indicator + 2 * len(self.cycles)
@@ -180,7 +179,7 @@ class Column:
         return places
 
     def unseen(self, values: pd.Series[Any]) -> str:
-        """Return what some values hold that training never saw; '' if they hold nothing else."""
+        """Describe the values that training never saw; '' if there are none."""
         if self.words is not None and isinstance(values.dtype, pd.CategoricalDtype):
             codes, unknown = values.cat.codes.to_numpy(), []
             known = set(self.words)
@@ -194,7 +193,7 @@ class Column:
         return f'{missing} missing values, of which training had none' if missing else ''
 
     def about(self, values: pd.Series[Any] | None = None) -> str:
-        """Return how the column is read, in a few words, with the range of some values."""
+        """Describe how the column is read, with the range of some values."""
         if self.words is not None:
             words = [word for word in self.words if word]
             if {word.lower() for word in words} == {'true', 'false'}:
@@ -217,7 +216,7 @@ class Column:
         return self.notation.write(np.array([value]), 'day' not in self.cycles)[0]
 
     def becomes(self) -> str:
-        """Return what the column becomes for a network, in a few words."""
+        """Describe the network inputs of the column."""
         parts = 'one input'
         if self.words is not None:
             own = len([word for word in self.words[: len(self.words) - self.shared] if word])
@@ -232,7 +231,7 @@ class Column:
         return parts
 
     def _places(self, values: pd.Series[Any]) -> Array:
-        """The place of each value in `words`, -1 for an unknown one."""
+        """Return the index of each value in `words`, -1 for an unknown one."""
         words = self.words or ()
         if not isinstance(values.dtype, pd.CategoricalDtype):
             values = pd.Series(pd.Categorical(list(map(as_text, values))))
@@ -242,7 +241,7 @@ class Column:
 
 
 def robust(values: Array) -> tuple[float, float]:
-    """Return the median of some numbers, and the distance of their quartiles.
+    """Return the median of some numbers and their interquartile range.
 
     >>> robust(np.array([1.0, 2, 3, 4, 1e300]))
     (3.0, 2.0)
@@ -272,7 +271,7 @@ def as_numbers(values: pd.Series[Any]) -> Array:
 
 
 def _cycles(given: Array, kind: str) -> tuple[str, ...]:
-    """The cycles that some dates or times go through twice or more."""
+    """Return the cycles that some dates or times pass through at least twice."""
     if kind == 'time':
         return ('day',)
     if kind != 'date' or not len(given):
@@ -290,7 +289,7 @@ def _monthly(days: Array) -> bool:
 
 
 def in_order(words: Sequence[str]) -> list[str]:
-    """Return words sorted, numbers among them by their value.
+    """Return words in order, numbers by their value.
 
     >>> in_order(['10', '9', 'a'])
     ['9', '10', 'a']
@@ -307,18 +306,18 @@ def in_order(words: Sequence[str]) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Columns:
-    """The columns that a network was trained on. It is saved with the network.
+    """The encoding of the columns that a network was trained on, saved with the network.
 
     Attributes
     ----------
     columns : tuple of Column
         The inputs.
     target : Column or None
-        Of words for a classifier, of numbers for a regressor.
+        A column of words for a classifier, of numbers for a regressor.
     left_out : tuple of (str, str)
-        Columns that are no inputs, and the reason.
+        Columns that are not inputs, and the reason.
     notes : tuple of str
-        What was decided about the target, and values far from all others.
+        Decisions about the target, and values far from all others.
 
     >>> frame = pd.DataFrame({'size': [1.0, 2, 3], 'kind': ['a', 'b', 'a'], 'price': [7.5, 8, 9]})
     >>> table = Columns.of(Table.of(frame), 'price')
@@ -363,7 +362,7 @@ class Columns:
         drop = (*drop, *table.dropped)
         names = [name for name in table.frame if name != target and name not in drop]
         if not names:
-            raise DataError('no column is left to predict from. Drop fewer columns.')
+            raise DataError('no column is left to predict from, expected one. Drop fewer columns.')
         notes: list[str] = []
         aim = None if target is None else _target(table, target, classes, notes)
         useless = {
@@ -396,12 +395,12 @@ class Columns:
 
     @property
     def notations(self) -> dict[str, Notation]:
-        """How columns are written, for `read`."""
+        """The notation of each column, for `read`."""
         every = [*self.columns, *([] if self.target is None else [self.target])]
         return {column.name: column.notation for column in every}
 
     def report(self, table: Table) -> dict[str, dict[str, Any]]:
-        """Return how each column was read, for a person.
+        """Describe how each column was read.
 
         Returns
         -------
@@ -429,7 +428,7 @@ class Columns:
         return rows
 
     def table(self, data: Table | pd.DataFrame) -> Table:
-        """Return data as a table that is read as that of training.
+        """Return data as a table, read with the notations of training.
 
         Raises
         ------
@@ -475,17 +474,20 @@ class Columns:
         numbers = as_numbers(values)
         if np.isnan(numbers).any():
             place = table.where(int(np.argmax(np.isnan(numbers))))
-            raise DataError(f'column {target.name!r}, {place}: expected a value, got none.')
+            raise DataError(
+                f'column {target.name!r}, {place}: expected a value, got none. '
+                'Fill it in or remove the row.'
+            )
         return ((numbers - target.center) / target.scale)[:, None].astype('f')
 
     def unseen(self, data: Table | pd.DataFrame) -> list[str]:
-        """Return what the inputs hold that training never saw, a line for each column."""
+        """Describe the input values that training never saw, a line for each column."""
         table = self.table(data)
         found = {c.name: c.unseen(find_column(table.frame, c.name)) for c in self.columns}
         return [f'column {name!r}: {what}' for name, what in found.items() if what]
 
     def readable(self, found: Array) -> Any:
-        """Return predictions as they stand in the column.
+        """Return predictions in the form of the column.
 
         Words of labels (rows,), numbers of standardized values (rows, 1), dates as datetime64.
         """
@@ -507,7 +509,7 @@ class Columns:
 
     def _aim(self) -> Column:
         if self.target is None:
-            raise DataError('the network has no column to predict. Train it with one.')
+            raise DataError('the network has no target column. Train it with a target.')
         return self.target
 
     def as_dict(self) -> dict[str, Any]:
@@ -518,12 +520,12 @@ class Columns:
 
     @classmethod
     def from_dict(cls, about: Any) -> Columns:
-        """Return the encoding that `as_dict` described, in this form or in the former one.
+        """Return the encoding that `as_dict` described, in its present or former format.
 
         Raises
         ------
         FileError
-            For what `as_dict` never wrote.
+            For a dict that `as_dict` cannot have written.
         """
         try:
             columns = tuple(_described(column) for column in about['columns'])
@@ -543,7 +545,7 @@ NUMBERED = 'a number for each row'
 
 
 def _useless(name: str, values: pd.Series[Any], reading: Reading) -> str:
-    """Why a column cannot help to predict; '' if it may."""
+    """Return the reason why a column cannot help to predict; '' if it may."""
     given = values.dropna()
     if not len(given):
         return 'no value'
@@ -575,7 +577,7 @@ def _useless(name: str, values: pd.Series[Any], reading: Reading) -> str:
 
 
 def _target(table: Table, name: str, classes: bool | None, notes: list[str]) -> Column:
-    """The column to predict; what was decided about it is added to `notes`."""
+    """Return the target column; append the decisions about it to `notes`."""
     values, reading = table.frame[name], table.readings[name]
     numeric = not isinstance(values.dtype, pd.CategoricalDtype)
     few = classes
@@ -594,8 +596,8 @@ def _target(table: Table, name: str, classes: bool | None, notes: list[str]) -> 
     if not numeric and classes is False:
         wrong = reading.doubt or f'such as {values.dropna().iloc[0]!r}'
         raise DataError(
-            f'column {name!r}, the target, is of words ({wrong}). Numbers were expected. Say '
-            f'--as {name}=number to take other values as missing, or --classes.'
+            f'column {name!r}, the target, holds words ({wrong}), expected numbers. Use '
+            f'--as {name}=number to treat other values as missing, or --classes.'
         )
     if numeric and not few:
         numbers = as_numbers(values)
@@ -607,8 +609,8 @@ def _target(table: Table, name: str, classes: bool | None, notes: list[str]) -> 
             )
         if numbers.min() == numbers.max():
             raise DataError(
-                f'column {name!r}, the target, holds one value, {as_text(numbers[0])}. '
-                'There is nothing to learn. Choose another column.'
+                f'column {name!r}, the target, holds one value only, {as_text(numbers[0])}: there '
+                'is nothing to learn. Choose another column.'
             )
         with np.errstate(over='ignore'):
             center, scale = float(numbers.mean()), float(numbers.std())
@@ -626,22 +628,22 @@ def _target(table: Table, name: str, classes: bool | None, notes: list[str]) -> 
         texts = [text for text, count in zip(texts, counts) if count]
     if len(texts) < 2:
         raise DataError(
-            f'column {name!r}, the target, holds one class only, {texts[0]!r}. There is nothing '
+            f'column {name!r}, the target, holds one class only, {texts[0]!r}: there is nothing '
             'to learn. Add rows of another class, or choose another column.'
         )
     if len(texts) > WORDS and not classes:
         why = f' ({reading.doubt})' if reading.doubt else ''
         raise DataError(
-            f'column {name!r}, the target, was taken as classes{why}, of which it has '
-            f'{len(texts)}, such as {texts[0]!r}. Say --regress to predict numbers, where other '
-            'values are missing, or --classes to predict that many classes.'
+            f'column {name!r}, the target, was taken as classes{why} and has {len(texts)} of '
+            f'them, such as {texts[0]!r}; expected at most {WORDS}. Use --regress to predict '
+            'numbers, with other values missing, or --classes to predict all these classes.'
         )
     written = dataclasses.replace(reading.notation, kind='word')
     return Column(name, written, tuple(in_order(texts)))
 
 
 def _extremes(column: Column, table: Table) -> list[str]:
-    """A line for a value that is very far from all others."""
+    """Return a line about a value that is very far from all others, or no line."""
     if column.words is not None:
         return []
     numbers = as_numbers(table.frame[column.name])
@@ -656,7 +658,7 @@ def _extremes(column: Column, table: Table) -> list[str]:
 
 
 def _described(fields: Mapping[str, Any]) -> Column:
-    """The column that plain data describes.
+    """Return the column that plain data describes.
 
     Raises
     ------

@@ -24,10 +24,10 @@ class DataSpec:
     nodes : list of nodes.Node
     losses : list of losses.Loss
     model : keras.Model
-        The network's own.
+        The network's own Keras model.
     takes_labels : bool
-        Whether inputs may be integers (examples, time), which stand for one-hot rows. The
-        rows are made batch by batch, inside the compiled model.
+        Whether inputs may be integers (examples, time) that stand for one-hot rows. The compiled
+        model makes these rows batch by batch.
     time_major : bool
         Whether arrays of sequences have time as their first axis, and examples as the second.
     """
@@ -48,34 +48,41 @@ class DataSpec:
         self.inputs = inputs_of(nodes)
         self.longest = reach_of(nodes)
         self.leads = [self._lead(i) for i in range(len(losses))]
-        self.own = [self._own(i) for i in range(len(losses))]  # what each asks of the data
+        self.own = [
+            self._own(i) for i in range(len(losses))
+        ]  # the loss, reduced to the data that no earlier loss reads
         self._shapes: Any = {}
         self._tensors: Any = {}
 
     def arrays(self, x: Any) -> Any:
-        """The arrays for all inputs, in order, from one array, a list or a dict of them.
+        """Return the arrays for all inputs, in order, from one array, a list or a dict.
 
         Raises
         ------
         DataError
-            If there are too many or too few, or the names are others.
+            If their number or their names are wrong.
         """
         names = list(self.inputs)
         if isinstance(x, Mapping):
             if set(x) != set(names):
-                raise DataError(f'expected inputs called {names}, got {list(x)}.')
+                raise DataError(
+                    f'expected a dict of inputs named {names}, got {list(x)}. Rename its keys.'
+                )
             return [x[name] for name in names]
         if len(names) == 1:
             return [x]
         if not isinstance(x, (list, tuple)) or len(x) != len(names):
             got = f'{len(x)} of them' if isinstance(x, (list, tuple)) else type(x).__name__
-            raise DataError(f'expected a list or dict of arrays for the inputs {names}, got {got}.')
+            raise DataError(
+                f'expected a list or dict of arrays for the inputs {names}, got {got}. '
+                'Pass one array for each.'
+            )
         return list(x)
 
     def spread(self, data: Any) -> Any:
-        """A list of inputs, targets and weights as one flat list.
+        """Return inputs, targets and weights as one flat list.
 
-        The inputs may come one by one, or first of all in a dict or a list of their own.
+        The inputs may be separate items, or the first item as a dict or a list.
         """
         data = list(data)
         nested = len(self.inputs) > 1 and data and isinstance(data[0], (list, tuple))
@@ -93,7 +100,7 @@ class DataSpec:
         return specs, data
 
     def turned(self, data: Any) -> Any:
-        """A flat list of arrays, the inputs first, with examples as the first axis of each."""
+        """Return a flat list of arrays, inputs first, with examples as their first axis."""
         if not self.time_major:
             return data
         deep = [len(values.shape) > 2 for values in self.inputs.values()]
@@ -101,17 +108,17 @@ class DataSpec:
         return [turn(a) if (deep[i] if i < len(deep) else rest) else a for i, a in enumerate(data)]
 
     def _lead(self, i: Any) -> Any:
-        """The first loss that reads the same data: one of the same output and kind of target."""
+        """Return the index of the first loss with the same output and kind of target."""
         key = self._key(self.losses[i])
         return next(j for j in range(i + 1) if j == i or key == self._key(self.losses[j]))
 
     def _key(self, loss: Any) -> Any:
-        # of its own where the target is an output, or is said to be the loss's own
+        # a loss whose target is an output, or its own data, shares nothing
         name = full_name(self.nodes, loss.output_name) if self.nodes else None
         return (name, loss.of_labels) if loss.target is None else id(loss)
 
     def _own(self, i: Any) -> Any:
-        """A loss that asks the data for no more than what the losses before it have not."""
+        """Return a loss, reduced to the data that no earlier loss reads."""
         loss, lead = self.losses[i], self.leads[i]
         if lead == i:
             return dataclasses.replace(loss, target=None) if loss.target is True else loss
@@ -119,7 +126,7 @@ class DataSpec:
         return dataclasses.replace(loss, target='that of another', weighted=weighted)
 
     def specs(self, arrays: Any) -> Any:
-        """Return the specs of the inputs for these arrays: labels or values, ragged or not."""
+        """Return the specs of the inputs for some arrays: labels or values, ragged or not."""
         return [
             self._input(name, tensor, arrays[i] if i < len(arrays) else ())
             for i, (name, tensor) in enumerate(self.inputs.items())
@@ -152,9 +159,9 @@ class DataSpec:
         return specs
 
     def to_score(self, loss: Any, x: Any, y: Any, w: Any = None) -> Any:
-        """Targets and weights for a score of the last layer, checked, sequences end to end.
+        """Return checked targets and weights for a score, with sequences concatenated.
 
-        Weights may have fewer axes than the targets; without any they are an array of a 1.
+        Weights may have fewer axes than the targets. Without weights, return an array of one 1.
         """
         arrays = self.arrays(x)
         loss = dataclasses.replace(loss, weighted=w is not None)
@@ -168,22 +175,22 @@ class DataSpec:
             w = [np.repeat(w[0], y.lengths, axis=0).reshape(-1, *w[0].shape[2:])]
         y, *w = (end_to_end(array) for array in (y, *w))
         if not y.size:
-            raise DataError('expected at least one example to score, got none.')
+            raise DataError('expected at least one example to score, got none. Pass more data.')
         if w and not w[0].any():
             raise DataError('weights add up to 0. Give at least one example a positive weight.')
         return y, w[0] if w else np.ones(1)
 
     @staticmethod
     def way(specs: Any) -> Any:
-        """Return a key of the specs for `entry` and `tensors`."""
+        """Return (kind, masked) of each spec: a key for `entry` and `tensors`."""
         return tuple((spec.kind, spec.masked) for spec in specs)
 
     def usual(self) -> Any:
-        """The way of arrays of values."""
+        """Return the layout of arrays of values."""
         return self.way(self.specs([]))
 
     def entry(self, way: Any) -> Any:
-        """Tensors for the inputs' batches, and what the input layers put out for them."""
+        """Return tensors for the inputs' batches, and the outputs of the input layers."""
         tensors, sources = [], {}
         for (kind, masked), (name, values) in zip(way, self.inputs.items()):
             tensors.append(values)
@@ -198,7 +205,7 @@ class DataSpec:
         return tensors, sources
 
     def tensors(self, way: Any) -> Any:
-        """The tensors of all that the data holds: (inputs, sources as in `entry`, targets)."""
+        """Return the tensors of all data: (inputs, sources as in `entry`, targets)."""
         if way not in self._tensors:
             inputs, sources = self.entry(way)
             targets: Any = []
@@ -214,7 +221,7 @@ class DataSpec:
         return self._tensors[way]
 
     def _spreads(self, values: Any) -> Any:
-        """Whether labels for this input stand for one-hot rows."""
+        """Return whether labels for this input stand for one-hot rows."""
         return self.takes_labels and len(values.shape) > 2 and 'float' in values.dtype
 
     def _input(self, name: str, values: Any, x: Any) -> Any:
@@ -231,7 +238,7 @@ class DataSpec:
         return self._sized(ArraySpec(called, static, static=static, dtype=values.dtype), x)
 
     def _sized(self, spec: Any, x: Any) -> Any:
-        """The spec, for sequences of different lengths if that is what has come."""
+        """Return the spec, set to ragged if the data is sequences of different lengths."""
         free = len(spec.shape) > 1 and spec.shape[1] is None
         spec = dataclasses.replace(spec, longest=self.longest if free else None)
         axes = len(spec.shape)
@@ -242,7 +249,7 @@ class DataSpec:
         return dataclasses.replace(spec, ragged=True, masked=True)
 
     def _exact(self, output: Any, inputs: Any, arrays: Any) -> Any:
-        """Shape of an output with the lengths that the input arrays give it."""
+        """Return the shape of an output for the lengths of the input arrays."""
         whole = tuple(output.shape)
         if output is not self.nodes[-1].output or any(spec.ragged for spec in inputs):
             return whole
@@ -267,7 +274,7 @@ class DataSpec:
 
 
 def _are_labels(x: Any, ndim: Any) -> Any:
-    """Whether data holds labels, integers with so many axes, not values with one more."""
+    """Return whether data holds integer labels with `ndim` axes."""
     if is_ragged(x, ndim):
         arrays = [np.asarray(sequence) for sequence in x]
         return all(a.dtype.kind in 'iu' and a.ndim == ndim - 1 for a in arrays)

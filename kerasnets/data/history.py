@@ -8,18 +8,18 @@ from typing import Any
 
 from kerasnets.language.listing import html_table
 
-#: Rows that a notebook shows, at most: the first and the last of them.
+#: Maximum number of rows that a notebook shows: the first and the last ones.
 SHOWN = 20
 
 
 class History(list[dict[str, Any]]):
-    """One dict for each epoch: 'epoch', 'seconds', the monitors; pandas makes a table of it.
+    """One dict for each epoch: 'epoch', 'seconds', the monitors. A list for pandas.DataFrame.
 
     Attributes
     ----------
     best : dict
-        Of the last training: 'epoch', after which the network had the parameters that it kept (0:
-        the initial ones), and the monitors of the validation that chose them.
+        The kept parameters of the last training: their 'epoch' (0: the initial ones), and the
+        monitors of the validation that selected them.
 
     >>> net = kerasnets.Classifier([4, 3])
     >>> _ = net.train([np.eye(4), [0, 1, 2, 0]], epochs=2)
@@ -29,7 +29,7 @@ class History(list[dict[str, Any]]):
 
     @functools.cached_property
     def best(self) -> dict[str, Any]:
-        """The epoch whose parameters were kept in the last training, with its monitors."""
+        """The epoch whose parameters the last training kept, with its monitors."""
         return {}
 
     def plot(self, monitor: str = 'loss', axes: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Numbers, dates and times as people write them, and what marks a missing value."""
+"""Numbers, dates and times as people write them, and marks of missing values."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ _HOURS = re.compile(rf'{_TIME}')
 
 @dataclasses.dataclass(frozen=True)
 class Notation:
-    """How the values of a column are written.
+    """The notation of a column's values.
 
     Attributes
     ----------
@@ -95,12 +95,12 @@ class Notation:
     decimal : str
         The character before decimals.
     thousands : str
-        Characters that group digits; '' where none does.
+        Characters that group digits; '' for none.
     unit : str
-        Written with each number, such as '%' or '$'.
+        The unit written with each number, such as '%' or '$'.
     dates : str
         The order of numeric dates ('day-first' or 'month-first'), or a format such as '%d.%m.%Y'.
-        '' for dates that are read in one way only.
+        '' for dates that are not ambiguous.
     marks : tuple of str
         Marks of a missing value.
     """
@@ -113,7 +113,7 @@ class Notation:
     marks: tuple[str, ...] = MARKS
 
     def read(self, texts: Iterable[str]) -> Array:
-        """Return texts as float64: numbers, days since 1970, or hours; NaN if they are none."""
+        """Return texts as float64: numbers, days since 1970, or hours; NaN for other texts."""
         texts = list(texts)
         if self.kind == 'number':
             return numbers(texts, self.decimal, self.thousands or None)[0]
@@ -140,12 +140,12 @@ class Notation:
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What a user decides about reading, instead of leaving it to what the values look like.
+    """The user's options for reading, which replace inference from the values.
 
     Attributes
     ----------
     separator, encoding : str, optional
-        Of the file.
+        Separator and encoding of the file.
     decimal : str, optional
         The character before decimals, '.' or ','.
     thousands : str, optional
@@ -153,7 +153,7 @@ class Options:
     dates : str, optional
         'day-first', 'month-first', or a format such as '%d.%m.%Y'.
     missing : tuple of str
-        Marks of a missing value beside the known ones.
+        Marks of a missing value in addition to the known ones.
     kinds : dict of str to str
         Column -> 'number', 'word', 'date', 'time' or 'drop'.
     """
@@ -167,21 +167,25 @@ class Options:
     kinds: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Check the options."""
         if self.decimal not in (None, '.', ','):
-            raise ConfigurationError(f'expected --decimal as . or , got {self.decimal!r}.')
+            raise ConfigurationError(
+                f"expected --decimal as '.' or ',', got {self.decimal!r}. Choose one of these."
+            )
         if self.thousands is not None and (
             self.thousands not in list(GROUPS) or self.thousands == self.decimal
         ):
             raise ConfigurationError(
                 "expected --thousands as one of , . ' or a blank, and not the decimal character, "
-                f'got {self.thousands!r}.'
+                f'got {self.thousands!r}. Choose another character.'
             )
         if self.dates is not None and self.dates not in (DAY_FIRST, MONTH_FIRST):
             _check_format(self.dates)
         for name, kind in self.kinds.items():
             if kind not in KINDS:
                 raise ConfigurationError(
-                    f'--as {name}={kind}: expected one of {", ".join(KINDS)} after the name.'
+                    f'--as {name}={kind}: expected one of {", ".join(KINDS)} after the name. '
+                    f'Write --as {name}={KINDS[0]}, for example.'
                 )
 
     @property
@@ -205,14 +209,14 @@ def _check_format(form: str) -> None:
     if not valid:
         raise ConfigurationError(
             f'expected --dates as {DAY_FIRST}, {MONTH_FIRST} or a format such as %d.%m.%Y, '
-            f'got {form!r}.'
+            f'got {form!r}. Write a format with day, month and year.'
         )
 
 
 def numbers(
     texts: list[str], decimal: str, thousands: str | None = None
 ) -> tuple[Array, list[str]]:
-    """Return texts as numbers, NaN where a text is none, and the unit beside each.
+    """Return texts as numbers, NaN for other texts, and the unit of each.
 
     Parameters
     ----------
@@ -248,7 +252,7 @@ _patterns: dict[tuple[str, str], re.Pattern[str]] = {}
 
 
 def _pattern(decimal: str, groups: str) -> re.Pattern[str]:
-    """The pattern of a number: a sign or bracket, money, digits, a unit."""
+    """Return the pattern of a number: a sign or bracket, money, digits, a unit."""
     if (decimal, groups) not in _patterns:
         between = ''.join(map(re.escape, groups))
         grouped = (
@@ -264,14 +268,14 @@ def _pattern(decimal: str, groups: str) -> re.Pattern[str]:
 
 
 def hours(texts: list[str]) -> Array:
-    """Return times such as 12:30, 12:30:05 or 1:30 pm as hours, NaN where a text is none."""
+    """Return times such as 12:30, 12:30:05 or 1:30 pm as hours, NaN for other texts."""
     return np.array(
         [_clock(match) if (match := _HOURS.fullmatch(t.strip())) else np.nan for t in texts]
     )
 
 
 def _clock(match: re.Match[str]) -> float:
-    """The hours that a match of `_TIME` holds; NaN for 13 pm."""
+    """Return the hours of a match of `_TIME`; NaN for 13 pm."""
     hour, second = int(match['H'] or 0), (match['S'] or '0').replace(',', '.')
     if match['p']:
         if not 1 <= hour <= 12:
@@ -281,7 +285,7 @@ def _clock(match: re.Match[str]) -> float:
 
 
 def days(texts: list[str], order: str = '') -> tuple[Array, str]:
-    """Return dates as days since 1970 (UTC), NaN where a text is none, and the order used.
+    """Return dates as days since 1970 (UTC), NaN for other texts, and the order used.
 
     Parameters
     ----------
@@ -320,7 +324,7 @@ def days(texts: list[str], order: str = '') -> tuple[Array, str]:
 
 
 def _iso(texts: list[str]) -> Array | None:
-    """Dates that are all of ISO 8601 as days: pandas reads those quickly."""
+    """Return texts as days if all are ISO 8601 dates, which pandas parses fast; else None."""
     if not all(len(t) >= 10 and t[4] == '-' == t[7] for t in texts):
         return None
     try:
@@ -330,14 +334,14 @@ def _iso(texts: list[str]) -> Array | None:
 
 
 def _as_days(dates: Any) -> Array:
-    """A series of dates in UTC as days."""
+    """Return a series of dates in UTC as days since 1970."""
     whole = dates.dt.tz_localize(None) if dates.dt.tz is not None else dates
     found = whole.to_numpy('datetime64[us]')
     return np.where(np.isnat(found), np.nan, found.astype('int64') / 86_400e6)
 
 
 def _day(match: re.Match[str] | None, order: str) -> float:
-    """The days since 1970 of a match of one of `_DATES`; NaN for the 31st of February."""
+    """Return the days since 1970 of a match of `_DATES`; NaN for the 31st of February."""
     if match is None:
         return np.nan
     part = match.groupdict()
@@ -370,7 +374,7 @@ def _day(match: re.Match[str] | None, order: str) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Inferred:
-    """What the texts of a column are.
+    """The inferred type and notation of a column's texts.
 
     Attributes
     ----------
@@ -400,7 +404,7 @@ class Inferred:
 def infer(
     texts: list[str], counts: Array, options: Options, kind: str | None = None, comma: bool = False
 ) -> Inferred:
-    """Return what the different texts of a column are.
+    """Infer the type and the notation of a column from its different texts.
 
     Parameters
     ----------
@@ -446,7 +450,7 @@ def infer(
 
 
 def _attempt(kind: Kind, texts: list[str], options: Options, comma: bool) -> Inferred:
-    """Texts read as one kind, with the notation that reads most of them."""
+    """Return texts read as one kind, with the notation that reads most of them."""
     if kind == 'time':
         return Inferred(Notation('time'), hours(texts))
     if kind == 'date':

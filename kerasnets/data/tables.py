@@ -35,7 +35,7 @@ CODES = 100
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """How a column was read.
+    """The result of reading a column.
 
     Attributes
     ----------
@@ -156,6 +156,7 @@ class Table:
         return dataclasses.replace(self, frame=kept, numbers=numbers[rows])
 
     def __len__(self) -> int:
+        """Return the number of rows."""
         return len(self.frame)
 
     def where(self, row: int) -> str:
@@ -204,9 +205,9 @@ class _Source:
         for line, row in self.records():
             if len(row) != len(names):
                 remedy = (
-                    'A quotation mark may not be closed there.'
+                    'Close the quotation mark there.'
                     if len(row) < len(names) and '\n' in ''.join(row)
-                    else f'Quote values that hold {self.separator!r}, or say --separator.'
+                    else f'Quote values that hold {self.separator!r}, or set --separator.'
                 )
                 raise DataError(
                     f'{path}, line {line}: expected {len(names)} values, as many as there are '
@@ -237,15 +238,14 @@ def read(
     path : str or path
         '-' for standard input.
     options : Options, optional
-        What is decided by hand.
+        The user's options.
     known : dict of str to Notation, optional
-        How columns are written, instead of what their values look like: `Columns.notations` of a
-        model.
+        Notations that replace inference from the values, such as `Columns.notations` of a model.
 
     Raises
     ------
     DataError
-        Naming the line that is wrong.
+        If the file cannot be read; the message names the line.
     """
     options, known, notes = options or Options(), known or {}, []
     content, encoding = _content(path, options.encoding)
@@ -254,7 +254,8 @@ def read(
     start, line, separator = _start(content, options.separator, notes)
     if start == len(content):
         raise DataError(
-            f'{path}: expected a line of names and rows below it, but the file is empty.'
+            f'{path}: expected a line of names and rows below it, but the file is empty. '
+            'Choose another file.'
         )
     separator = separator or _separator(content, start)
     if separator == ' ':  # any number of blanks
@@ -335,7 +336,7 @@ def decoded(path: Path, encoding: str | None = 'utf-8') -> str:
 
 
 def _content(path: Path, encoding: str | None) -> tuple[bytes, str]:
-    """The content of a file in UTF-8, and its encoding, which is looked for where it is None."""
+    """Return the content of a file in UTF-8 and its encoding, which is detected if None."""
     try:
         if str(path) == '-':
             content = sys.stdin.buffer.read()
@@ -345,7 +346,9 @@ def _content(path: Path, encoding: str | None) -> tuple[bytes, str]:
         if content[:2] == b'\x1f\x8b':
             content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f'{path}: expected a file that can be read: {error}.') from None
+        raise DataError(
+            f'{path}: expected a readable file: {error}. Check its path and permissions.'
+        ) from None
     guessed, wide = encoding is None, content[:2] in (b'\xff\xfe', b'\xfe\xff')
     encoding = encoding or ('utf-16' if wide else 'utf-8')
     try:
@@ -358,8 +361,8 @@ def _content(path: Path, encoding: str | None) -> tuple[bytes, str]:
     except UnicodeError as error:
         if not guessed:
             raise DataError(
-                f'{path}: expected text in {encoding}, got other bytes ({error}). Say which it '
-                'is, such as --encoding latin-1.'
+                f'{path}: expected text in {encoding}, got other bytes ({error}). Set the '
+                'encoding, such as --encoding latin-1.'
             ) from None
         encoding = 'cp1252'
         content = content.decode(encoding, errors='replace').encode()
@@ -377,7 +380,7 @@ def _content(path: Path, encoding: str | None) -> tuple[bytes, str]:
 
 
 def _start(content: bytes, separator: str | None, notes: list[str]) -> tuple[int, int, str | None]:
-    """Where the line of names begins, its number, and the separator if the file names it."""
+    """Return the start of the line of names, its number, and a separator that the file names."""
     start, line = 0, 1
     for raw in _lines(content, 0):
         first = raw.rstrip()
@@ -393,7 +396,7 @@ def _start(content: bytes, separator: str | None, notes: list[str]) -> tuple[int
 
 
 def _separator(content: bytes, start: int) -> str:
-    """The separator by which the first lines have equally many values; ' ' for any blanks."""
+    """Return the separator that splits the first lines equally; ' ' for any blanks."""
     lines = [line for line, _ in zip(_lines(content, start), range(100)) if line.strip()]
     text = ''.join(lines)
     rated = []
@@ -416,7 +419,7 @@ def _separator(content: bytes, start: int) -> str:
 
 
 def _header(content: bytes, start: int, separator: str, line: int) -> tuple[list[str], int, int]:
-    """The names, where the text below them begins, and the number of its first line."""
+    """Return the names, the start of the rows, and the number of their first line."""
     reader = csv.reader(_lines(content, start), delimiter=separator, skipinitialspace=True)
     header = next(reader)
     for _ in range(reader.line_num):
@@ -425,7 +428,7 @@ def _header(content: bytes, start: int, separator: str, line: int) -> tuple[list
 
 
 def _names(header: list[str], source: _Source, path: Path, notes: list[str]) -> list[str]:
-    """Names of columns; a number for those that have none."""
+    """Return the names of columns, with numbers for columns without a name."""
     first = next(iter(source.records()))[1]
     if len(first) == len(header) + 1:  # R writes row names so; others a separator at the end
         header = [*header, ''] if not first[-1] else ['', *header]
@@ -445,7 +448,7 @@ def _names(header: list[str], source: _Source, path: Path, notes: list[str]) -> 
 
 
 def _lines(content: bytes, start: int) -> Iterator[str]:
-    """Yield the lines from a place on, without a copy of the whole."""
+    """Yield the lines from a position on without a copy of the whole content."""
     while start < len(content):
         end = content.find(b'\n', start) + 1 or len(content)
         yield content[start:end].decode()
@@ -463,7 +466,7 @@ def _first_look(
     known: Mapping[str, Notation],
     source: _Source,
 ) -> tuple[dict[int, Any], str]:
-    """The types that columns seem to have, and the decimal character of most."""
+    """Return the apparent types of the columns and their most common decimal character."""
     columns = [[row[i] for row in head if row[i]] for i in range(len(names))]
     commas = 0
     for name, column in zip(names, columns):
@@ -503,7 +506,7 @@ def _column(
     known: Notation | None,
     comma: bool,
 ) -> tuple[pd.Series[Any], Reading]:
-    """A column with its type, and how it was read."""
+    """Return a column with its type, and how it was read."""
     kind = known.kind if known else options.kinds.get(name)
     if kind == 'drop':
         kind = 'word'
@@ -573,7 +576,7 @@ def _column(
 
 
 def _values(known: Notation, values: Array) -> pd.Series[Any]:
-    """Numbers and hours as they are, days as dates."""
+    """Return numbers and hours unchanged, days as dates."""
     if known.kind != 'date':
         return pd.Series(values)
     micro = np.where(np.isfinite(values), values, 0) * 86_400e6
@@ -584,7 +587,7 @@ def _values(known: Notation, values: Array) -> pd.Series[Any]:
 def _as_known(
     table: Table, name: str, codes: Array, texts: list[str], options: Options, known: Notation
 ) -> tuple[pd.Series[Any], Reading]:
-    """A column read by a known notation."""
+    """Return a column read by a known notation."""
     marks = {'', *known.marks, *options.missing}
     known = dataclasses.replace(
         known, decimal=options.decimal or known.decimal, dates=options.dates or known.dates
@@ -610,7 +613,7 @@ def _words(
     options: Options,
     known: Notation | None,
 ) -> tuple[pd.Series[Any], Reading]:
-    """A column of categories; marks of a missing value are missing."""
+    """Return a column of categories, in which marks of a missing value are missing."""
     marks = {'', *(known.marks if known else options.marks), *options.missing}
     keep = [text for text in dict.fromkeys(texts) if text not in marks]
     if len(keep) < len(texts):
@@ -649,7 +652,7 @@ def _are_days(series: pd.Series[Any]) -> bool:
 
 
 def as_text(value: Any) -> str:
-    """Return a value as a CSV file would hold it: 1.0 as '1'.
+    """Return a value as the text in a CSV file: 1.0 as '1'.
 
     >>> as_text(1.0), as_text(True), as_text('a')
     ('1', 'True', 'a')
@@ -669,7 +672,7 @@ def find_column(data: Any, name: str) -> Any:
     """
     if name not in data:
         raise DataError(
-            f'there is no column {name!r}.{suggest(name, data)} There are: '
+            f'there is no column {name!r}.{suggest(name, data)} Use one of: '
             f'{", ".join(map(str, data))}.'
         )
     return data[name]

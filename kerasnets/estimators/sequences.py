@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class _OfSequences(Estimator):
-    """What the estimators of sequences share."""
+    """Base of the estimators for sequences."""
 
     _whole = False
 
@@ -41,7 +41,7 @@ class _OfSequences(Estimator):
         return hidden
 
     def _weights(self, X: Data, target: Any, sample_weight: Data) -> list[Any]:
-        """A weight for each target, in a list; an empty list if there are none."""
+        """Return a list of a weight for each target; an empty list without weights."""
         weights = weights_of(sample_weight, np.zeros(len(X)))
         if weights is None:
             return []
@@ -72,7 +72,7 @@ class SequenceClassifier(Classifying, _OfSequences):
         self._whole = np.ndim(y[0]) == 0
         flat = np.asarray(y) if self._whole else np.concatenate(y)
         self.classes_ = np.unique(flat)
-        if X[0].ndim == 1:  # labels: as many as there are
+        if X[0].ndim == 1:  # labels
             self.n_features_in_ = int(max(one.max() for one in X)) + 1
         else:
             self.n_features_in_ = X[0].shape[1]
@@ -85,7 +85,7 @@ class SequenceClassifier(Classifying, _OfSequences):
         return self._train([X, target, *weights], class_weight=self._balance(labels))
 
     def predict(self, X: Data) -> Found:
-        """The most probable class of each sequence, or those of its steps."""
+        """Return the most probable class of each sequence, or of each step."""
         p = self.predict_proba(X)
         return (
             self.classes_[p.argmax(-1)]
@@ -94,13 +94,13 @@ class SequenceClassifier(Classifying, _OfSequences):
         )
 
     def predict_proba(self, X: Data) -> Found:
-        """Probabilities (sequences, classes), or a list of arrays (time, classes)."""
+        """Return probabilities (sequences, classes), or a list of arrays (time, classes)."""
         check_is_fitted(self)
         found = self.net_.predict_proba([np.asarray(one) for one in X])
         return found if self._whole else list(found)
 
     def score(self, X: Data, y: Data, sample_weight: Data = None) -> float:
-        """The fraction of sequences, or of steps, whose class is predicted."""
+        """Return the fraction of sequences, or of steps, with the right class."""
         found = self.predict(X)
         if self._whole:
             return float(np.average(found == np.asarray(y), weights=sample_weight))
@@ -139,7 +139,7 @@ class SequenceRegressor(base.RegressorMixin, _OfSequences):
         return self._train([X, targets, *weights])
 
     def predict(self, X: Data) -> Found:
-        """The values of each sequence, or those of its steps: as in training."""
+        """Return the values of each sequence, or of each step, in the form of training."""
         check_is_fitted(self)
         found = self.net_.predict([np.asarray(one) for one in X])
         if self._whole:
@@ -147,7 +147,7 @@ class SequenceRegressor(base.RegressorMixin, _OfSequences):
         return [one[:, 0] if self._flat else one for one in found]
 
     def score(self, X: Data, y: Data, sample_weight: Data = None) -> float:
-        """R² of the values; steps of sequences count as examples."""
+        """Return R² of the values; each step counts as an example."""
         found = self.predict(X)
         if self._whole:
             return float(r2_score(y, found, sample_weight=sample_weight))
@@ -164,7 +164,7 @@ def _is_dense(entry: Entry) -> bool:
 
 
 def _at_the_end(entry: Entry) -> Any:
-    """The entry of a recurrent layer that puts out its last step alone."""
+    """Return the entry of a recurrent layer, set to return its last step only."""
     if not isinstance(entry, (int, str, tuple, dict)):
         return entry
     spec = parse(entry, 1, previous='in')

@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any, cast
 
 from kerasnets.errors import FileError, KerasnetsError
 from kerasnets.typing import File, Path
@@ -23,26 +23,28 @@ FORMATS = {
     b'\x80': '.pkl',
 }
 
-#: What a sealed file ends with: these bytes and the digest of all before them.
+#: The end of a sealed file: these bytes, and the digest of all bytes before them.
 SEAL = b'kerasnet'
 DIGEST = 32
 
-#: Bytes that are read at a time.
+#: Number of bytes that are read at once.
 BLOCK = 2**20
 
 
 def local(path: Path) -> pathlib.Path:
-    """A `Path` from what a user gave.
+    """Return a user's path as a `pathlib.Path`.
 
     Raises
     ------
     FileError
-        For what is no path, and for addresses: nothing is ever fetched.
+        For an object that is not a path, and for URLs: nothing is ever downloaded.
     """
     try:
         text = os.fsdecode(path)
     except TypeError:
-        raise FileError(f'expected a path or an open binary file, got {path!r}.') from None
+        raise FileError(
+            f'expected a path or an open binary file, got {path!r}. Pass a path.'
+        ) from None
     if re.match(r'[A-Za-z][A-Za-z0-9+.-]+:/', text):
         raise FileError(
             f'{text!r} is a URL: kerasnets reads and writes local files only. '
@@ -52,19 +54,30 @@ def local(path: Path) -> pathlib.Path:
 
 
 def format_of(path: pathlib.Path) -> str | None:
-    """'.keras', '.h5' or '.pkl', by the first bytes of a file; None for another one."""
+    """Return '.keras', '.h5' or '.pkl' by the first bytes of a file; None for others."""
     with open(path, 'rb') as handle:
         start = handle.read(8)
     return next((suffix for first, suffix in FORMATS.items() if start.startswith(first)), None)
 
 
-#: What to do about a file that is refused, where the reason does not say it.
-REMEDY = 'Restore it from a backup that you trust.'
+#: The remedies for an invalid file, and for a valid one that kerasnets refuses.
+RESTORE = 'Restore it from a backup that you trust.'
+OPEN_WITH_KERAS = 'If you trust the file, open it with Keras and pass the model to from_keras().'
+
+
+def damaged(cause: str) -> FileError:
+    """Return the error for a file with invalid contents: the cause and the remedy."""
+    return FileError(f'{cause}. {RESTORE}')
+
+
+def refused(cause: str) -> FileError:
+    """Return the error for a file that may be harmful: the cause and the remedy."""
+    return FileError(f'{cause}. {OPEN_WITH_KERAS}')
 
 
 @contextlib.contextmanager
-def at_hand(source: Any) -> Iterator[Any]:
-    """The path of a file and what to call it, from a path or an open binary file.
+def _local_copy(source: File) -> Iterator[tuple[pathlib.Path, str]]:
+    """Yield a local path and a name for messages, of a path or an open binary file.
 
     Raises
     ------
@@ -74,14 +87,14 @@ def at_hand(source: Any) -> Iterator[Any]:
     if not hasattr(source, 'read'):
         path = local(source)
         if not path.is_file():
-            raise FileError(f'cannot read {str(path)!r}: there is no such file.')
+            raise FileError(f'cannot read {str(path)!r}: there is no such file. Check the path.')
         yield path, repr(str(path))
         return
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, 'model')
             with open(path, 'wb') as copy:
-                shutil.copyfileobj(source, copy, BLOCK)
+                shutil.copyfileobj(cast(IO[bytes], source), copy, BLOCK)
             yield path, 'the open file'
     except OSError as error:
         if not isinstance(error, KerasnetsError) and (full := _temporary_fault()):
@@ -90,22 +103,23 @@ def at_hand(source: Any) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def reading(source: File) -> Iterator[Any]:
-    """A file at hand; whatever goes wrong with it is a FileError that names it."""
-    with at_hand(source) as (path, name):
+def reading(source: File) -> Iterator[pathlib.Path]:
+    """Open a local copy; re-raise any error as a FileError naming the file."""
+    with _local_copy(source) as (path, name):
         try:
             yield path
-        except Exception as error:  # a hostile file may bring about anything at all
+        except Exception as error:  # a hostile file may cause any error
             ours = isinstance(error, KerasnetsError)
             if not ours and (full := _temporary_fault()):
                 raise FileError(f'cannot read {name}: {full}') from error
             text = ' '.join(str(error if ours else f'{type(error).__name__}: {error}').split())
-            remedy = '' if '. ' in text else f'{"" if text.endswith(".") else "."} {REMEDY}'
+            remedy = f'{"" if text.endswith(".") else "."} {RESTORE}'
+            remedy = '' if ours and '. ' in text else remedy
             raise FileError(f'cannot read {name}: {text}{remedy}') from error
 
 
 def _temporary_fault() -> str | None:
-    """What keeps Keras from its temporary files; None if nothing does."""
+    """Return the reason why temporary files cannot be written; None if they can."""
     try:
         with tempfile.TemporaryFile() as file:
             file.write(b'0')
@@ -120,10 +134,10 @@ def _temporary_fault() -> str | None:
 
 @contextlib.contextmanager
 def replacing(target: pathlib.Path) -> Iterator[Any]:
-    """Yield a path next to the target, a file or a folder, which replaces it on success.
+    """Yield a path next to the target file or folder, which replaces it on success.
 
-    It is on disk, as far as the system can say, before the target is touched. If anything goes
-    wrong, the target is as it was, and nothing is left beside it.
+    The new file is flushed to disk first. On an error the target stays unchanged, and no other file
+    remains.
 
     Parameters
     ----------
@@ -133,13 +147,14 @@ def replacing(target: pathlib.Path) -> Iterator[Any]:
     Raises
     ------
     FileError
-        Naming the target and what the system said.
+        If the target cannot be written; the message holds the system's reason.
     """
     name, target = target.name, pathlib.Path(os.path.realpath(target))
     try:
         if not target.parent.is_dir():
             raise FileError(
-                f'cannot write {str(target)!r}: there is no folder {str(target.parent)!r}.'
+                f'cannot write {str(target)!r}: there is no folder {str(target.parent)!r}. '
+                'Create it first.'
             )
         with tempfile.TemporaryDirectory(dir=target.parent, prefix='.kerasnets-') as folder:
             path = pathlib.Path(folder, name)
@@ -154,12 +169,14 @@ def replacing(target: pathlib.Path) -> Iterator[Any]:
     except PermissionError as error:
         raise FileError(
             f'cannot write {str(target)!r}: the folder {str(target.parent)!r} is not '
-            f'writable for this user ({error.strerror}).'
+            f'writable for this user ({error.strerror}). Choose another folder.'
         ) from error
     except OSError as error:
         if isinstance(error, FileError):
             raise
-        raise FileError(f'cannot write {str(target)!r}: {error}') from error
+        raise FileError(
+            f'cannot write {str(target)!r}: {error}. Check the disk, or choose another folder.'
+        ) from error
 
 
 def _sync(path: pathlib.Path) -> None:
@@ -172,13 +189,13 @@ def _sync(path: pathlib.Path) -> None:
         os.close(handle)
 
 
-def seal(content: bytes) -> Any:
+def seal(content: bytes) -> bytes:
     """Return the bytes to append to a file, which readers of HDF5 ignore."""
     return SEAL + hashlib.blake2b(content, digest_size=DIGEST).digest()
 
 
 def check_seal(path: pathlib.Path) -> None:
-    """Refuse a file that is not what it was when it was sealed; one without a seal is taken.
+    """Refuse a sealed file whose contents have changed; accept a file without a seal.
 
     Raises
     ------
@@ -191,11 +208,11 @@ def check_seal(path: pathlib.Path) -> None:
         handle.seek(whole)
         end = handle.read()
     if end.startswith(SEAL) and end[len(SEAL) :] != _digest(path, whole):
-        raise FileError('the file is damaged: its contents changed after it was written.')
+        raise damaged('the file is damaged: its contents changed after it was written')
 
 
-def _digest(path: pathlib.Path, size: Any) -> Any:
-    """Of the first `size` bytes of a file."""
+def _digest(path: pathlib.Path, size: int) -> bytes:
+    """Return the digest of the first `size` bytes of a file."""
     found = hashlib.blake2b(digest_size=DIGEST)
     with open(path, 'rb') as handle:
         while size:

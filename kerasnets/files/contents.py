@@ -21,19 +21,20 @@ import numpy as np
 
 from kerasnets.errors import FileError
 from kerasnets.files import atomic
+from kerasnets.files.atomic import damaged
 from kerasnets.typing import Array, Json, Shape
 
-#: Our own description in a file, and Keras' members.
+#: The member with our description of the network, and Keras' members.
 MEMBER = 'kerasnets.json'
 CONFIG, METADATA, WEIGHTS = 'config.json', 'metadata.json', 'model.weights.h5'
 
-#: What is stored may unfold to so many times its size, and to so many bytes in any case.
+#: Maximum ratio of expanded to stored bytes, and expanded bytes that are always allowed.
 EXPANSION, FLOOR = 20, 2**24
 
-#: Members or groups a file may have, and bytes of JSON.
+#: Maximum number of members or groups, bytes of JSON, and depth of groups.
 COUNT, JSON_BYTES, DEPTH = 50_000, 2**26, 64
 
-#: Bytes of an HDF5 file beside its arrays, at most: attributes, which are read whole.
+#: Maximum bytes of an HDF5 file outside of its arrays: attributes, which are read whole.
 ATTRIBUTES = 2**28
 
 #: Filters of HDF5 that arrays may have passed: deflate, shuffle, fletcher32, lzf.
@@ -55,7 +56,7 @@ class Contents:
     about : dict or None
         Our description of the network.
     versions : dict of str to str
-        Of what wrote the file.
+        Versions of the software that wrote the file.
     weights : dict of str to dict
         Layer -> name of an array -> its shape.
     optimizer : dict of str to tuple
@@ -72,23 +73,26 @@ class Contents:
     optimizer: dict[str, Any]
 
     @property
-    def num_values(self) -> Any:
+    def num_values(self) -> int:
         """Number of values in the arrays of the layers."""
         return sum(math.prod(shape) for layer in self.weights.values() for shape in layer.values())
 
 
-def read(path: pathlib.Path) -> Any:
-    """The `Contents` of a .keras or .h5 file.
+def read(path: pathlib.Path) -> Contents:
+    """Return the `Contents` of a .keras or .h5 file.
 
     Raises
     ------
     FileError
-        If it is none, is broken, or refers to what is outside of it, or is larger than it is.
+        If it has another format, is damaged, refers to other files, or expands beyond its size.
     """
     path = pathlib.Path(path)
     size, suffix = path.stat().st_size, atomic.format_of(path)
     if suffix not in ('.keras', '.h5'):
-        raise FileError('the file is not a .keras or .h5 file, nor a theanets pickle.')
+        raise FileError(
+            'the file is not a .keras or .h5 file, nor a theanets pickle. Choose another file, or '
+            'restore it from a backup that you trust.'
+        )
     try:
         if suffix == '.keras':
             with zipfile.ZipFile(path) as archive:
@@ -99,13 +103,12 @@ def read(path: pathlib.Path) -> Any:
     except FileError:
         raise
     except Exception as error:  # a broken file raises anything at all
-        raise FileError(
-            f'the file is damaged ({type(error).__name__}: {" ".join(str(error).split())}).'
-        ) from None
+        cause = f'{type(error).__name__}: {" ".join(str(error).split())}'
+        raise damaged(f'the file is damaged ({cause})') from None
 
 
-def digests(path: pathlib.Path) -> Any:
-    """Digests of all arrays in a file that `read` has found to be sound."""
+def digests(path: pathlib.Path) -> set[tuple[Shape, bytes]]:
+    """Return the digests of all arrays in a file that `read` has accepted."""
     with contextlib.ExitStack() as stack:
         if atomic.format_of(path) == '.keras':
             archive = stack.enter_context(zipfile.ZipFile(path))
@@ -113,7 +116,7 @@ def digests(path: pathlib.Path) -> Any:
         else:
             source = path
         file = stack.enter_context(h5py.File(source, 'r'))
-        found = set()
+        found: set[tuple[Shape, bytes]] = set()
         file.visititems(
             lambda name, item: (
                 found.add(digest(item[()])) if isinstance(item, h5py.Dataset) else None
@@ -123,16 +126,18 @@ def digests(path: pathlib.Path) -> Any:
 
 
 def digest(array: Array) -> tuple[Shape, bytes]:
-    """Of the shape and the bytes of a numpy array."""
+    """Return the shape of a numpy array and the digest of its bytes."""
     flat: Any = np.ascontiguousarray(array).reshape(-1).view('uint8')
     return np.shape(array), hashlib.blake2b(flat, digest_size=16).digest()
 
 
-def _of_archive(archive: zipfile.ZipFile, size: Any) -> Any:
+def _of_archive(archive: zipfile.ZipFile, size: int) -> Contents:
     names = members(archive, size)
     for name in (CONFIG, METADATA, WEIGHTS):
         if name not in names:
-            raise FileError(f'the file has no {name!r}: it is not a Keras model.')
+            raise FileError(
+                f'the file has no {name!r}: it is not a Keras model. Choose another file.'
+            )
     for name in names:
         if name not in (CONFIG, METADATA, WEIGHTS, MEMBER):
             _read_through(archive, name)
@@ -158,36 +163,36 @@ def _of_archive(archive: zipfile.ZipFile, size: Any) -> Any:
     )
 
 
-def members(archive: zipfile.ZipFile, size: Any) -> Any:
-    """Names of the members of an archive of so many bytes.
+def members(archive: zipfile.ZipFile, size: int) -> list[str]:
+    """Return the names of the members of an archive with `size` bytes.
 
     Raises
     ------
     FileError
-        If one would land elsewhere, or they would expand to more than they can be.
+        If a member lies outside of the archive's folder, or they expand to too many bytes.
     """
     infos = archive.infolist()
     names = [info.filename for info in infos]
     if len(names) > COUNT or len(set(names)) < len(names):
-        raise FileError('the file has too many members, or two of one name.')
+        raise damaged('the file has too many members, or two of one name')
     for info in infos:
         parts = info.filename.replace('\\', '/').split('/')
         outside = '..' in parts or parts[0] == '' or ':' in parts[0] or '\\' in info.filename
         if outside or (info.external_attr >> 28) == 0o12:
-            raise FileError(f'the member {info.filename!r} would be extracted outside its folder.')
+            raise damaged(f'the member {info.filename!r} would be extracted outside its folder')
     _check_unfolded(sum(info.file_size for info in infos), size)
     return names
 
 
 def _read_through(archive: zipfile.ZipFile, name: str) -> None:
-    """Read a member by the block, for its checksum."""
+    """Read a member in blocks to verify its checksum."""
     with archive.open(name) as member:
         while member.read(atomic.BLOCK):
             pass
 
 
-def _owner(file: h5py.File, key: Any) -> Any:
-    """The layer that an array in a .keras file is of, as its group is named; or 'optimizer'."""
+def _owner(file: h5py.File, key: str) -> str:
+    """Return the name of the layer that owns an array in a .keras file; or 'optimizer'."""
     parts = key.split('/')
     if parts[0] == 'optimizer':
         return 'optimizer'
@@ -198,7 +203,7 @@ def _owner(file: h5py.File, key: Any) -> Any:
     return '/'.join(parts[:2])
 
 
-def _of_hdf5(file: h5py.File, size: Any) -> Any:
+def _of_hdf5(file: h5py.File, size: int) -> Contents:
     arrays = _arrays(file, size)
     about = file[MEMBER][()].tobytes() if MEMBER in arrays else None
     arrays.pop(MEMBER, None)
@@ -227,12 +232,12 @@ def _of_hdf5(file: h5py.File, size: Any) -> Any:
 
 
 def _text(file: h5py.File, name: str) -> str | None:
-    """An attribute that is a text; None if there is none of that name."""
+    """Return a text attribute; None if it does not exist."""
     if name not in file.attrs:
         return None
     value = file.attrs[name]
     if not isinstance(value, (str, bytes)):
-        raise FileError(f'expected {name!r} as a text, got {type(value).__name__}.')
+        raise damaged(f'expected {name!r} as a text, got {type(value).__name__}')
     return value.decode() if isinstance(value, bytes) else value
 
 
@@ -243,31 +248,31 @@ def _attribute(file: h5py.File, name: str) -> Any:
 
 def _json(text: str | bytes, name: str) -> Json:
     if len(text) > JSON_BYTES:
-        raise FileError(f'{name!r} has {len(text):,} bytes, more than {JSON_BYTES:,}.')
+        raise damaged(f'{name!r} has {len(text):,} bytes, more than {JSON_BYTES:,}')
     found = json.loads(text)
     if not isinstance(found, dict):
-        raise FileError(f'{name!r} is not a description of a model.')
+        raise damaged(f'{name!r} is not a description of a model')
     return found
 
 
-def _arrays(file: h5py.File, size: Any) -> Any:
-    """Path -> shape of all arrays in an HDF5 file, all of which it holds itself."""
-    found: Any
-    seen: Any
-    found, seen, total = {}, set(), 0
+def _arrays(file: h5py.File, size: int) -> dict[str, Shape]:
+    """Return the shape of each array in an HDF5 file by its path; refuse external arrays."""
+    found: dict[str, Shape] = {}
+    seen: set[int] = set()
+    total = 0
     stack = [('', file)]
     while stack:
         prefix, group = stack.pop()
         address = h5py.h5o.get_info(group.id).addr
         if address in seen or prefix.count('/') > DEPTH or len(seen) + len(found) > COUNT:
-            raise FileError(
-                f'the groups of the file are cyclic, too many or too deep at {prefix[-80:]!r}.'
+            raise damaged(
+                f'the groups of the file are cyclic, too many or too deep at {prefix[-80:]!r}'
             )
         seen.add(address)
         for key in group:
             name = f'{prefix}{key}'
             if type(group.get(key, getlink=True)) is not h5py.HardLink:
-                raise FileError(f'{name!r} is a link to another file.')
+                raise damaged(f'{name!r} is a link to another file')
             item = group[key]
             if isinstance(item, h5py.Group):
                 stack.append((f'{name}/', item))
@@ -276,24 +281,24 @@ def _arrays(file: h5py.File, size: Any) -> Any:
             _check_unfolded(total, size)
             found[name] = item.shape
     if size - total > ATTRIBUTES:
-        raise FileError(f'the file has {size - total:,} bytes beside its arrays.')
+        raise damaged(f'the file has {size - total:,} bytes outside of its arrays')
     return found
 
 
-def _stored(name: str, item: Any) -> Any:
-    """Bytes of an array, which must be one of numbers and in the file."""
+def _stored(name: str, item: Any) -> int:
+    """Return the bytes of an array; refuse all but numbers in this file."""
     if not isinstance(item, h5py.Dataset) or item.shape is None:
-        raise FileError(f'{name!r} is no array.')
+        raise damaged(f'{name!r} is not an array')
     if item.external or item.is_virtual:
-        raise FileError(f'the values of {name!r} lie in another file.')
+        raise damaged(f'the values of {name!r} lie in another file')
     if item.dtype.kind not in 'biufcV' or item.dtype.hasobject or item.dtype.names:
-        raise FileError(f'{name!r} is no array of numbers.')
+        raise damaged(f'{name!r} is not an array of numbers')
     made = item.id.get_create_plist()
     if not {made.get_filter(i)[0] for i in range(made.get_nfilters())} <= FILTERS:
-        raise FileError(f'{name!r} is compressed with an unknown filter.')
+        raise damaged(f'{name!r} is compressed with an unknown filter')
     return math.prod(item.shape) * item.dtype.itemsize
 
 
-def _check_unfolded(total: Any, size: Any) -> None:
+def _check_unfolded(total: int, size: int) -> None:
     if total > max(EXPANSION * size, FLOOR):
-        raise FileError(f'the file of {size:,} bytes would expand to {total:,}.')
+        raise damaged(f'the file of {size:,} bytes would expand to {total:,}')

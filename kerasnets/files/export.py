@@ -37,7 +37,8 @@ def export(net: Any, target: Path) -> None:
     if path.suffix not in FORMATS:
         raise FileError(
             f'cannot export to {str(path)!r}: expected a folder (a path without suffix, for a '
-            f'SavedModel), or a file ending in {" or ".join(filter(None, FORMATS))}.'
+            f'SavedModel), or a file ending in {" or ".join(filter(None, FORMATS))}. '
+            'Choose such a path.'
         )
     kind = FORMATS[path.suffix]
     backend = keras.backend.backend()
@@ -49,7 +50,8 @@ def export(net: Any, target: Path) -> None:
     module, source = NEEDS.get((kind, backend), (None, None))
     if module and not importlib.util.find_spec(module):
         raise ConfigurationError(
-            f'to export to {path.suffix} needs {module}: pip install {source}.'
+            f'export to {path.suffix} needs the package {module}, which is not installed. Run: '
+            f'pip install {source}'
         )
     if kind == 'onnx' and backend == 'tensorflow':
         _convert_more_operations()
@@ -60,7 +62,7 @@ def export(net: Any, target: Path) -> None:
 
 
 def _convert_more_operations() -> None:
-    """Register what tf2onnx 1.17 cannot convert, and gelu and elu compute: Erfc and Expm1."""
+    """Register Erfc and Expm1 with tf2onnx 1.17, which gelu and elu need."""
     from tf2onnx import handler
 
     def add(name: str, inner: str, constant_first: bool) -> None:
@@ -128,7 +130,7 @@ def _draw(tensor: Any, rng: np.random.Generator) -> Array:
 
 
 def _renamed(model: KerasModel) -> Any:
-    """The model with inputs whose names are none of Python's: TensorFlow takes no 'in'."""
+    """Return the model with inputs renamed if their names are Python keywords."""
     inputs = [
         keras.Input(
             batch_shape=tensor.shape,

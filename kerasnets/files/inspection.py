@@ -27,7 +27,7 @@ SIZES = ('units', 'filters', 'output_dim', 'size', 'batch_shape', 'batch_input_s
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """A layer in a file: name, form, size, activation, and its arrays' shapes by name."""
+    """A layer in a file: name, form, size, activation, and the shapes of its arrays by name."""
 
     name: str
     form: str
@@ -59,7 +59,7 @@ class Inspection:
     optimizer : str
         Its class, or an empty string.
     versions : dict of str to str
-        Of what wrote the file, as far as it says.
+        Versions of the software that wrote the file, if it holds them.
     """
 
     format: str
@@ -76,11 +76,11 @@ class Inspection:
         return sum(layer.num_params for layer in self.layers)
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as plain data."""
+        """Return the contents as plain data."""
         return {**dataclasses.asdict(self), 'num_params': self.num_params}
 
     def show(self, file: IO[str] | None = None) -> None:
-        """Print it."""
+        """Print the contents."""
         console = rich.console.Console(file=file, highlight=False)
         table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
         for column in COLUMNS:
@@ -100,7 +100,7 @@ class Inspection:
             yield layer.name, layer.form, size, layer.activation, shapes
 
     def _lines(self) -> list[str]:
-        """What is said before the table of the layers, and after it."""
+        """Return the line above the table of layers, and those below it."""
         versions = ', '.join(f'{name} {of}' for name, of in self.versions.items() if of)
         return [
             f'{self.kind}  ({self.format}; {versions or "no version said"})',
@@ -130,7 +130,7 @@ def inspect(filename_or_handle: File) -> Inspection:
     Raises
     ------
     FileError
-        If there is no such file, it is broken, or none of these.
+        If the file does not exist, is damaged, or has another format.
 
     >>> kerasnets.Classifier([4, (5, 'tanh'), 3]).save('net.keras')
     >>> found = kerasnets.inspect('net.keras')
@@ -184,7 +184,7 @@ def _name(entry: Entry) -> Any:
 
 
 def _layer(name: str, described: Any, entry: Entry, arrays: Any) -> Any:
-    """A layer by what we say of it and, of what we do not say, what Keras says."""
+    """Describe a layer from our metadata, or from Keras' config where ours is missing."""
     described, config = described or {}, (entry or {}).get('config') or {}
     form = described.get('form', 'keras')
     if form == 'keras':

@@ -36,7 +36,7 @@ from kerasnets.typing import Config, File, Json
 if TYPE_CHECKING:
     from kerasnets.typing import KerasModel, KerasOptimizer
 
-#: Suffixes of what can be written; another name gets a .keras archive.
+#: Suffixes of the formats; a file with another name is a .keras archive.
 SUFFIXES = ('.weights.h5', '.keras', '.h5')
 
 
@@ -46,7 +46,7 @@ def save(net: Any, target: Any, members: Mapping[str, bytes] = MappingProxyType(
     A path ending in .h5 or .weights.h5 gets that format, any other a .keras archive.
 
     The file is written next to its target, read back, and then replaces it. `members` are
-    further ones of a .keras file, as bytes by name.
+    additional members of a .keras file, as bytes by name.
     """
     if hasattr(target, 'write'):
         with tempfile.TemporaryDirectory() as folder:
@@ -60,19 +60,19 @@ def save(net: Any, target: Any, members: Mapping[str, bytes] = MappingProxyType(
     if not target.name.endswith(suffix):
         warnings.warn(
             f'{str(target)!r} is written as a .keras archive. kerasnets.load() opens it; plain '
-            f'Keras wants the name to end in .keras.',
+            f'Keras requires a name that ends in .keras.',
             stacklevel=stacklevel(),
         )
     unfit = _unfit(net.model) if suffix == '.h5' else None
     if unfit:
         raise FileError(
             f'cannot write {str(target)!r}: {unfit}, which an .h5 file cannot store. '
-            f'Try {str(target.with_suffix(".keras"))!r}.'
+            f'Write {str(target.with_suffix(".keras"))!r} instead.'
         )
     if devices.is_first():
         with atomic.replacing(target) as path, devices.alone():
             _write(net, path, suffix, members)
-    if not members:  # a checkpoint is not waited for: each process has a clock of its own
+    if not members:  # processes do not wait for a checkpoint: each has its own clock
         devices.together(f'saved {target.name}')
 
 
@@ -107,7 +107,7 @@ def load(
 
 
 def load_weights(net: Any, source: File) -> None:
-    """Set the parameters of a network to those of a file; all of them or, on an error, none."""
+    """Set all parameters of a network to those of a file; on an error, change none."""
     with atomic.reading(source) as path:
         found = contents.read(path)
         policy.compare(net.model, found.weights)
@@ -123,9 +123,9 @@ def load_weights(net: Any, source: File) -> None:
 
 @contextlib.contextmanager
 def _named(path: pathlib.Path, suffix: str | None) -> Iterator[Any]:
-    """The file under a name by which Keras tells its format; its own, if that will do.
+    """Yield a path of the file with the suffix that Keras requires for its format.
 
-    Not for a .keras file, beside which Keras may extract its arrays.
+    A .keras file always gets a new path, since Keras may extract its arrays next to it.
     """
     if suffix is not None and suffix != '.keras' and path.name.endswith(suffix):
         with _quiet():
@@ -138,7 +138,7 @@ def _named(path: pathlib.Path, suffix: str | None) -> Iterator[Any]:
 
 
 def _unfit(model: KerasModel) -> str | None:
-    """What a model has that the format .h5 cannot hold."""
+    """Return the property of a model that an .h5 file cannot hold; None if there is none."""
     if shares_weights(model):
         return 'layers of this network share weights'
     inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
@@ -148,7 +148,7 @@ def _unfit(model: KerasModel) -> str | None:
 
 
 def _write(net: Any, path: pathlib.Path, suffix: str, members: Mapping[str, bytes]) -> None:
-    """Write a network, then check what was written."""
+    """Write a network and verify the file."""
     about = json.dumps(metadata.describe(net))
     if suffix == '.keras':
         written = path.with_name(f'{path.name}.keras')  # the only name that Keras writes
@@ -168,20 +168,20 @@ def _write(net: Any, path: pathlib.Path, suffix: str, members: Mapping[str, byte
         policy.check_names(found)
     except FileError as cause:
         raise FileError(
-            f'the network would not open again: {cause} Write a function of your own under '
-            '@keras.saving.register_keras_serializable(), or save the parameters alone, as '
+            f'the network could not be loaded again: {cause} Decorate your own functions with '
+            '@keras.saving.register_keras_serializable(), or save only the parameters, as '
             ".weights.h5. net.model.save('a.keras') writes a file for Keras."
         ) from None
     kept = {contents.digest(keras.ops.convert_to_numpy(w)) for w in net.model.weights}
     if json.dumps(found.about) != about or not kept <= contents.digests(path):
         raise FileError(
             f'cannot write {str(path)!r}: what was read back differs from what was written. '
-            'Try another disk.'
+            'Save to another disk.'
         )
 
 
 class _Memory(io.BytesIO):
-    """A file in memory with a name, by which Keras tells the format."""
+    """A file in memory with a name, from which Keras derives the format."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -194,7 +194,7 @@ class _Memory(io.BytesIO):
 
 
 def _hdf5(model: KerasModel, suffix: str, about: Json) -> memoryview:
-    """The bytes of an HDF5 file. They are made in memory: on a full disk, HDF5 may crash."""
+    """Return the bytes of an HDF5 file, made in memory since HDF5 may crash on a full disk."""
     memory = _Memory(f'model{suffix}')
     with _quiet(), _compilation_kept(model):
         (model.save_weights if suffix == '.weights.h5' else model.save)(memory)
@@ -205,7 +205,7 @@ def _hdf5(model: KerasModel, suffix: str, about: Json) -> memoryview:
 
 @contextlib.contextmanager
 def _compilation_kept(model: KerasModel) -> Iterator[Any]:
-    """Keras forgets how a model was compiled when it saves it as .h5: tell it again."""
+    """Restore the model's compile settings, which Keras loses while saving as .h5."""
     config = model.get_compile_config() if model.compiled else None
     yield
     if config is not None and model.get_compile_config() != config:
@@ -213,7 +213,7 @@ def _compilation_kept(model: KerasModel) -> Iterator[Any]:
 
 
 def _restore_optimizer(model: KerasModel, path: pathlib.Path) -> None:
-    """Keras loads the optimizer of an .h5 file without the state that it has for each weight."""
+    """Restore the optimizer state of an .h5 file, which Keras does not load."""
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     optimizer.build(model.trainable_variables)
     with h5py.File(path, 'r') as file:
@@ -231,14 +231,14 @@ def _compile(model: KerasModel, config: Config, optimizer: KerasOptimizer) -> No
 
 
 def _of(model: KerasModel, cls: type) -> Any:
-    """A network over a model that Keras itself saved: of the class, or what is nearest to it."""
+    """Return a network over a model that Keras saved, of the most suitable class."""
     known = metadata.classes(cls)
     return known.get(keras_models.class_name(model), cls).from_keras(model)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[Any]:
-    """Without Keras' advice against .h5, which the user chose."""
+    """Silence Keras' advice against .h5, which the user chose."""
     logger = logging.getLogger('absl')
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -17,7 +17,7 @@ from kerasnets.typing import Tensor
 if TYPE_CHECKING:
     from kerasnets.typing import KerasLayer, KerasModel
 
-#: Options of a layer that is all of a network: its layers go by their own names.
+#: Options of a layer that is the whole network: its layers keep their own names.
 WHOLE = MappingProxyType({'whole': True})
 
 #: Axes of the inputs -> the module of the network's class.
@@ -25,7 +25,7 @@ MODULES = {2: 'feedforward', 3: 'recurrent', 4: 'convolution'}
 
 
 def specs_of(model: KerasModel) -> list[LayerSpec]:
-    """Specs of the layers of a built Keras model, the inputs first.
+    """Return the specs of the layers of a built Keras model, the inputs first.
 
     Raises
     ------
@@ -34,8 +34,8 @@ def specs_of(model: KerasModel) -> list[LayerSpec]:
     """
     if not isinstance(model, keras.Model) or not model.built or not getattr(model, 'inputs', None):
         raise ConfigurationError(
-            'expected a built Sequential or functional model of Keras. Give it an Input, or call '
-            'it once.'
+            'expected a built Sequential or functional model of Keras, got another one or one '
+            'without an input shape. Give it an Input, or call it once.'
         )
     if isinstance(model, keras.Sequential):
         layers = [layer for layer in model.layers if not _is_input(layer)]
@@ -49,7 +49,7 @@ def specs_of(model: KerasModel) -> list[LayerSpec]:
 
 
 def class_name(model: KerasModel) -> str:
-    """The class of network that a model is nearest to: 'recurrent.Classifier' and so on."""
+    """Return the most suitable class for a model, such as 'recurrent.Classifier'."""
     module = MODULES.get(len(model.inputs[0].shape), 'feedforward')
     activation = activation_of(model.layers[-1])
     softmax = activation is keras.activations.softmax
@@ -58,7 +58,7 @@ def class_name(model: KerasModel) -> str:
 
 
 def _functional(model: KerasModel) -> Any:
-    """Specs of the layers of a graph in which each is called once; else of the graph as one."""
+    """Return the specs of a graph's layers, or of the whole graph if a layer is shared."""
     calls = {entry['name']: entry['inbound_nodes'] for entry in model.get_config()['layers']}
     inputs = [layer for layer in model.layers if _is_input(layer)]
     others = [layer for layer in model.layers if not _is_input(layer)]
@@ -68,8 +68,8 @@ def _functional(model: KerasModel) -> Any:
     if len(plain) + len(inputs) < len(calls):
         if len(model.outputs) > 1:
             raise ConfigurationError(
-                f'the model has {len(model.outputs)} outputs, and its layers are more than a graph '
-                'in which each is called once. Give a model of one output.'
+                f'the model has {len(model.outputs)} outputs, and a layer that is called more than '
+                'once or with several arguments. Pass a model with one output.'
             )
         return [*specs, dataclasses.replace(_spec(model, len(specs), names), options=WHOLE)]
     sources = {layer.name: tuple(_sources(calls[layer.name][0]['args'])) for layer in others}
@@ -82,7 +82,7 @@ def _functional(model: KerasModel) -> Any:
 
 
 def _is_plain(calls: Any) -> bool:
-    """Whether a layer is called once, with one tensor or a list of them and nothing else."""
+    """Return whether a layer is called once, with one tensor or one list of tensors."""
     if len(calls) != 1 or len(calls[0]['args']) != 1:
         return False
     (given,), keywords = calls[0]['args'], calls[0]['kwargs']
@@ -92,7 +92,7 @@ def _is_plain(calls: Any) -> bool:
 
 
 def _sources(value: Any) -> Iterator[Any]:
-    """Names of the outputs that the arguments of a layer's call are made of."""
+    """Yield the names of the outputs in the arguments of a layer's call."""
     if isinstance(value, dict):
         history = _history(value)
         if history:
@@ -105,7 +105,7 @@ def _sources(value: Any) -> Iterator[Any]:
 
 
 def _history(value: Any) -> Any:
-    """(layer, call, output) of a tensor, as a config has it; None for what is no tensor."""
+    """Return (layer, call, output) of a tensor in a config; None for other values."""
     if isinstance(value, dict) and value.get('class_name') == '__keras_tensor__':
         return value['config']['keras_history']
     return None

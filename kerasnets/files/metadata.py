@@ -13,6 +13,7 @@ import numpy as np
 import kerasnets
 from kerasnets.data.columns import Columns
 from kerasnets.errors import FileError
+from kerasnets.files.atomic import damaged
 from kerasnets.graph import nodes as graph_nodes
 from kerasnets.graph.nodes import Probe
 from kerasnets.language.spec import LayerSpec
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 VERSION = 1
 
-#: Functions that import modules of networks, whose classes are subclasses from then on.
+#: Functions that import the modules of networks, which defines the subclasses.
 PROVIDERS: list[Callable[[], object]] = []
 
 
@@ -49,7 +50,7 @@ def describe(net: Any) -> Json:
 
 
 def restore(about: Json, model: KerasModel, cls: type) -> Any:
-    """The network that `describe` described, over a model that Keras has loaded."""
+    """Return the network that `describe` described, over a model that Keras has loaded."""
     if about['version'] > VERSION:
         raise FileError(
             f'the file was written by a newer kerasnets (format {about["version"]}, this one '
@@ -59,8 +60,8 @@ def restore(about: Json, model: KerasModel, cls: type) -> Any:
     if about['class'] not in known:
         raise other_class(about['class'], cls)
     net = known[about['class']](loss=None)
-    net.losses = list(filter(None, map(_unloss, about['losses'])))
-    specs = [_unspec(fields, model) for fields in about['layers']]
+    net.losses = list(filter(None, map(_loss_from, about['losses'])))
+    specs = [_spec_from(fields, model) for fields in about['layers']]
     _check_all_described(specs, model)
     net.adopt(graph_nodes.adopt(specs, model), model)
     net.time_major = about.get('time_major', False)
@@ -79,11 +80,11 @@ def _check_all_described(specs: list[LayerSpec], model: KerasModel) -> None:
     names = {spec.name for spec in specs}
     for layer in [] if model.name in names else model.layers:
         if not isinstance(layer, (keras.layers.InputLayer, Probe)) and layer.name not in names:
-            raise FileError(f'the file has a layer {layer.name!r} without a description.')
+            raise damaged(f'the file has a layer {layer.name!r} without a description')
 
 
 def _loss(loss: Loss) -> Json:
-    """A loss as plain data: one of Keras by its config, a function by its name alone."""
+    """Return a loss as plain data: a Keras loss by its config, a function by its name."""
     fields = {f.name: getattr(loss, f.name) for f in dataclasses.fields(loss)}
     if loss.written:
         fields['form'] = {'written': type(loss).__name__.lower()}
@@ -94,7 +95,7 @@ def _loss(loss: Loss) -> Json:
     return fields
 
 
-def _unloss(fields: dict[str, Any]) -> Any:
+def _loss_from(fields: dict[str, Any]) -> Any:
     form = fields['form']
     if isinstance(form, dict) and 'written' in form:
         if form['written'] in WRITTEN:
@@ -112,14 +113,14 @@ def _unloss(fields: dict[str, Any]) -> Any:
 
 
 def classes(cls: type) -> Any:
-    """Return a dict of a class of networks and its subclasses, by the names files have for them."""
+    """Return a class of networks and its subclasses, by their names in files."""
     for load in PROVIDERS:
         load()
     return {class_name(c): c for c in _with_subclasses(cls)}
 
 
 def all_classes(cls: type) -> Any:
-    """Return the same dict of all classes of networks, of which `cls` is one."""
+    """Return all classes of networks by their names in files; `cls` is one of them."""
     return classes([base for base in cls.__mro__ if hasattr(base, 'from_keras')][-1])
 
 
@@ -130,7 +131,7 @@ def _with_subclasses(cls: Any) -> Iterator[type]:
 
 
 def _spec(spec: LayerSpec) -> Any:
-    """A spec as plain data. Activations and options that JSON cannot hold stay in the model."""
+    """Return a spec as plain data; the model keeps activations that JSON cannot hold."""
     fields = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)}
     del fields['layer'], fields['sizes']
     fields['options'] = {k: _plain(v) for k, v in spec.options.items()}
@@ -140,7 +141,7 @@ def _spec(spec: LayerSpec) -> Any:
 
 
 def _plain(value: Any) -> Json:
-    """The value if JSON holds it, else what it looks like."""
+    """Return a value in the types of JSON; its repr if they cannot hold it."""
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, tuple):
@@ -152,22 +153,22 @@ def _plain(value: Any) -> Json:
     return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
 
 
-def _unplain(value: Any) -> Json:
+def _value_from(value: Any) -> Json:
     if isinstance(value, dict):
         if set(value) == {'tuple'}:
-            return tuple(_unplain(v) for v in value['tuple'])
-        return {k: _unplain(v) for k, v in value.items()}
-    return [_unplain(v) for v in value] if isinstance(value, list) else value
+            return tuple(_value_from(v) for v in value['tuple'])
+        return {k: _value_from(v) for k, v in value.items()}
+    return [_value_from(v) for v in value] if isinstance(value, list) else value
 
 
-def _unspec(fields: dict[str, Any], model: KerasModel) -> LayerSpec:
+def _spec_from(fields: dict[str, Any], model: KerasModel) -> LayerSpec:
     fields = dict(fields)
     for name in ('shape', 'inputs'):
         fields[name] = fields[name] and tuple(fields[name])
     fields['inputs'] = fields['inputs'] or ()
     fields['states'] = tuple(map(tuple, fields.get('states', ())))
     for name in ('entry', 'activation', 'options'):
-        fields[name] = _unplain(fields[name])
+        fields[name] = _value_from(fields[name])
     layer = None
     if fields['form'] == 'keras':
         whole = fields['name'] == model.name
@@ -181,8 +182,8 @@ def class_name(cls: type) -> str:
     return f'{cls.__module__.rpartition(".")[2]}.{cls.__name__}'
 
 
-def other_class(held: Any, cls: type) -> FileError:
-    """The error for a file that holds a network of another class than was asked for."""
+def other_class(held: str, cls: type) -> FileError:
+    """Return the error for a file with a network of another class than requested."""
     return FileError(
         f'the file holds a {held}, not a {cls.__name__}. Open it with kerasnets.load().'
     )

@@ -17,12 +17,13 @@ import keras
 
 from kerasnets import keras_facts
 from kerasnets.errors import FileError
+from kerasnets.files.atomic import damaged, refused
 from kerasnets.typing import Config
 
 if TYPE_CHECKING:
     from kerasnets.typing import KerasModel
 
-#: Classes of Keras that a file may name: what these are, but for those that run or read others.
+#: Classes of Keras that a file may name: subclasses of these, except REFUSED.
 KINDS = (
     keras.Layer,
     keras.Operation,
@@ -48,17 +49,17 @@ REFUSED = {
 #: Modules whose functions a file may name.
 FUNCTIONS = ('activations', 'losses', 'metrics', 'initializers', 'regularizers', 'constraints')
 
-#: Functions of keras.ops that a file may name as an activation: one value for each value.
+#: Elementwise functions of keras.ops that a file may name as an activation.
 ELEMENTWISE = frozenset(
     'abs absolute arccos arccosh arcsin arcsinh arctan arctanh cbrt ceil cos cosh deg2rad erf exp '
     'exp2 expm1 floor log log10 log1p log2 negative rad2deg reciprocal round rsqrt sign sin sinc '
     'sinh sqrt square tan tanh trunc'.split()
 )
 
-#: What a description may hold that is neither a class nor a function.
+#: Objects other than classes and functions that a description may hold.
 VALUES = {'__keras_tensor__', '__tensor__', '__numpy__', '__bytes__', '__ellipsis__', '__slice__'}
 
-#: Keywords that say how much a class will make, and to which power.
+#: Keywords for the size of what a class allocates -> the power of the size.
 SIZES = {
     'units': 1,
     'filters': 1,
@@ -77,18 +78,18 @@ SIZES = {
     'sequence_length': 1,
 }
 
-#: Values that one example may become on its way through the layers, at most: half a gigabyte.
+#: Maximum number of values in the output of a layer for one example: half a gigabyte.
 WIDEST = 2**27
 
-#: Values that anything may have, and steps that a loop may be written out for.
+#: Number of values that is always allowed, and maximum number of steps of an unrolled loop.
 FREE = 2**16
 UNROLLED = 2**12
 
 
 def check_names(contents: Any) -> dict[str, Any]:
-    """Refuse a file that names what `check` refuses, such as a function that is unknown here.
+    """Refuse a file that names an object that `check` refuses, such as an unknown function.
 
-    Returns what it names that was registered with Keras, or stands in keras.ops, by name.
+    Returns the objects that are registered with Keras or part of keras.ops, by name.
     """
     objects: dict[str, Any] = {}
     for part in (contents.config, contents.training, contents.about):
@@ -101,24 +102,27 @@ def check(
 ) -> dict[str, Any]:
     """Refuse a file that violates the policy.
 
-    Returns what it names that was registered with Keras, or stands in keras.ops, by name.
+    Returns the objects that are registered with Keras or part of keras.ops, by name.
 
     Parameters
     ----------
     contents : Contents
     max_params : int, optional
-        Learnable values that its layers may have. Default: as many as it holds.
+        Maximum number of parameters of its layers. Default: as many as it holds.
     max_values : int, optional
-        Values that an output may have for one example. Default: `WIDEST`.
+        Maximum number of values of an output for one example. Default: `WIDEST`.
 
     Raises
     ------
     FileError
-        Naming the layer, and what it asks for.
+        If a layer is too large, or names an object that is not allowed.
     """
     held = contents.num_values
     if max_params is not None and held > max_params:
-        raise FileError(f'the file holds {held:,} parameters, more than max_params={max_params:,}.')
+        raise FileError(
+            f'the file holds {held:,} parameters, more than max_params={max_params:,}. '
+            'If this is intended, pass a larger max_params=.'
+        )
     objects: Any = {}
     for part in (contents.config, contents.training, contents.about):
         objects |= _check_part(part, max(FREE, held if max_params is None else max_params))
@@ -135,7 +139,7 @@ def check(
 
 
 def _check_outputs(model: KerasModel, limit: int) -> None:
-    """Refuse layers that make of one example more than so many values."""
+    """Refuse layers whose output for one example has more than `limit` values."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             _check_outputs(layer, limit)
@@ -144,34 +148,33 @@ def _check_outputs(model: KerasModel, limit: int) -> None:
             if values > limit:
                 raise FileError(
                     f'the layer {layer.name!r} makes {values:,} values of one example, more than '
-                    f'{limit:,}. If this is intended, pass max_values=.'
+                    f'{limit:,}. If this is intended, pass a larger max_values=.'
                 )
 
 
 def skeleton(config: Config, objects: Any = MappingProxyType({})) -> Any:
-    """The model that a file describes, with shapes but no values, so that it takes no room.
+    """Return the model that a file describes, with shapes but without values.
 
-    Variables that are made in a stateless scope wait for their values in a list that Keras has
-    for each thread. Here they never get any, and the list ends with a thread of its own.
+    Keras lists variables that are made in a stateless scope for later initialization, in a list for
+    each thread. Here they are never initialized, and the list ends with a separate thread.
 
     Parameters
     ----------
     config : dict
     objects : dict of str to class or function
-        What the file may name beyond Keras' own.
+        Objects that the file may name in addition to Keras' own.
 
     Raises
     ------
     FileError
-        If there is none of that description.
+        If Keras cannot build it.
     """
     try:
         with keras_facts.seeded(), futures.ThreadPoolExecutor(1) as threads:
             return threads.submit(_without_values, copy.deepcopy(config), objects).result()
-    except Exception as error:  # what a file says may go wrong in any way
-        raise FileError(
-            f'the model of the file cannot be built: {" ".join(str(error).split())[:500]}'
-        ) from None
+    except Exception as error:  # an invalid description may cause any error
+        cause = ' '.join(str(error).split())[:500].rstrip('.')
+        raise damaged(f'the model of the file cannot be built: {cause}') from None
 
 
 def _without_values(config: Config, objects: Any) -> Any:
@@ -186,12 +189,12 @@ def _without_values(config: Config, objects: Any) -> Any:
 
 
 def _check_part(part: Any, limit: int) -> Any:
-    """Walk through a description, in which dicts that name a class describe an object.
+    """Check all objects in a description: dicts that name a class.
 
-    Returns what it names that was registered with Keras, by name.
+    Returns the objects that are registered with Keras, by name.
     """
     objects: Any
-    stack, unrolled, longest, objects = [('the file', part)], None, 0, {}
+    stack, unrolled, longest, objects = [('the file', part)], None, 0.0, {}
     while stack:
         owner, value = stack.pop()
         if isinstance(value, (list, tuple)):
@@ -201,7 +204,7 @@ def _check_part(part: Any, limit: int) -> Any:
             continue
         owner = _name(value) or owner
         if isinstance(value.get('activation'), dict) and 'class_name' not in value['activation']:
-            raise FileError(f'{owner} has a lambda as its activation, which is code in the file.')
+            raise refused(f'{owner} has a lambda as its activation, which is code in the file')
         if isinstance(value.get('class_name'), str):
             objects |= _registered(value, owner)
         for key, inner in value.items():
@@ -211,11 +214,13 @@ def _check_part(part: Any, limit: int) -> Any:
                 longest = max([longest, *_numbers(inner)])
             stack.append((owner, inner))
     if unrolled and longest > UNROLLED:
-        raise FileError(f'{unrolled} is unrolled over {longest:,} steps.')
+        raise refused(
+            f'{unrolled} is unrolled over {longest:,} steps, expected at most {UNROLLED:,}'
+        )
     return objects
 
 
-def _name(value: Any) -> Any:
+def _name(value: Config) -> str | None:
     inner = value.get('config')
     name = inner.get('name') if isinstance(inner, dict) else None
     return f'the layer {name!r}' if isinstance(name, str) else None
@@ -224,19 +229,16 @@ def _name(value: Any) -> Any:
 def _registered(value: Any, owner: Any) -> Any:
     """Return the registered names that an object refers to; nothing for Keras' own.
 
-    Refuses what is not known, or known to do more than compute.
+    Refuses unknown objects, and those that do more than compute.
     """
     name, module = value['class_name'], value.get('module')
     registered = value.get('registered_name')
     if name in REFUSED:
-        raise FileError(
-            f'{owner} is a {name}, which {REFUSED[name]}. If you trust the file, open it with '
-            'Keras and give the model to from_keras().'
-        )
+        raise refused(f'{owner} is a {name}, which {REFUSED[name]}')
     if name.startswith('__'):
         dtype = (value.get('config') or {}).get('dtype') if name == '__numpy__' else 'float32'
         if name not in VALUES or str(dtype).startswith(('S', 'U', 'V', 'O', 'o', 's', '<', '|')):
-            raise FileError(f'{owner} holds a {name}, which no model needs.')
+            raise refused(f'{owner} holds a {name}, which no model needs')
         return {}
     if name == 'function':
         name = value.get('config')
@@ -253,14 +255,14 @@ def _registered(value: Any, owner: Any) -> Any:
     if not found:
         raise FileError(
             f'{owner} names {module or "no module"}: {name!r}, which is unknown here. If it is '
-            'yours, import what defines it, with @keras.saving.register_keras_serializable(), '
-            'and load again.'
+            'yours, import the module that defines it with '
+            '@keras.saving.register_keras_serializable(), and load again.'
         )
     return found
 
 
 def _is_known(module: str, name: str) -> bool:
-    """Whether a class of Keras is one that a file may name. Nothing is imported for it."""
+    """Return whether a file may name a class of Keras. Nothing is imported for it."""
     module = module or 'builtins'
     if module.partition('.')[0] not in ('keras', 'builtins') or not name.isidentifier():
         return False
@@ -278,37 +280,38 @@ def _is_known(module: str, name: str) -> bool:
 def _check_value(key: Any, value: Any, owner: Any, limit: int) -> None:
     if key in SIZES and any(number ** SIZES[key] > limit for number in _numbers(value)):
         raise FileError(
-            f'{owner} has {key}={value}, for which the values that the file holds are too few. '
-            'If this is intended, pass max_params=.'
+            f'{owner} has {key}={value}, which needs more than {limit:,} values. '
+            'If this is intended, pass a larger max_params=.'
         )
     if key in ('vocabulary', 'idf_weights') and isinstance(value, str):
-        raise FileError(f'{owner} would read the file {value!r}.')
+        raise refused(f'{owner} would read the file {value!r}')
 
 
-def _numbers(value: Any) -> Any:
+def _numbers(value: Any) -> list[float]:
     values = value if isinstance(value, (list, tuple)) else [value]
     return [abs(v) for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
 
 
 def compare(model: KerasModel, weights: Any) -> None:
-    """Refuse arrays that are not of the shapes that the layers have, by their names.
+    """Refuse arrays whose shapes differ from those of the layer with the same name.
 
     Parameters
     ----------
     model : keras.Model
     weights : dict of str to dict
-        As `Contents` has them.
+        The shapes of `Contents.weights`.
     """
     for layer in model.layers:
         held = list(weights.get(layer.name, {}).values())
         if len(held) != len(layer.weights):
-            continue  # weights that are shared lie with another layer
+            continue  # another layer holds shared weights
         for weight in layer.weights:
             shape = tuple(weight.shape)
             if shape not in held:
                 other = [s for s in held if len(s) == len(shape)] or held
                 raise FileError(
                     f"the weight '{layer.name}/{weight.name}' is of shape {shape} in the network, "
-                    f'and of shape {other[0]} in the file.'
+                    f'and of shape {other[0]} in the file. Build the network with the sizes of '
+                    'the file.'
                 )
             held.remove(shape)

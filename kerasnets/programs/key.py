@@ -80,23 +80,23 @@ STEADY = ('keras', 'kerasnets')
 
 
 class UnknownError(Exception):
-    """Raised for an object whose attributes may not say everything."""
+    """An object whose attributes may not determine what it computes."""
 
 
 class Description:
-    """Describes objects as plain data, and remembers which objects it has seen.
+    """A description of objects as plain data, with the objects that it covers.
 
     Attributes
     ----------
     seen : list
-        Objects with attributes. `Snapshot` tells whether any of these was set since.
+        Objects with attributes. A `Snapshot` of them shows whether any attribute changed since.
     """
 
     def __init__(self) -> None:
         self.seen: list[Any] = []
 
     def of(self, value: Any) -> Any:
-        """Return a nest of tuples and plain values; raise UnknownError where that is not all."""
+        """Return nested tuples of plain values; raise UnknownError for an unknown object."""
         if value is None or isinstance(value, (bool, int, float, str, bytes, np.generic)):
             return value
         if isinstance(value, (list, tuple)):
@@ -134,7 +134,7 @@ class Description:
         return cls.__qualname__, head, *items
 
     def _model(self, model: Any) -> Any:
-        """Return the layers of a model, and how they are connected."""
+        """Return the layers of a model and their connections."""
         if not abilities.is_of_layers(model):
             raise UnknownError('a model with operations, which Keras numbers')
         layers = [(layer.name, self.of(layer)) for layer in model.layers]
@@ -163,19 +163,19 @@ def telling(value: Any) -> dict[str, Any]:
 
 
 class Snapshot:
-    """Tells whether any attribute of some objects was set since it was taken."""
+    """The attributes of some objects at one moment, to detect later changes."""
 
     def __init__(self, objects: Iterable[Any]) -> None:
         self.objects = list(objects)
         self.values, self.settings = self._values(), settings()
 
     def _values(self) -> list[Any]:
-        """Return all attributes but the values of variables, which are no part of a key."""
+        """Return all attributes except the values of variables, which a key leaves out."""
         attributes = [item for one in self.objects for item in vars(one).items()]
         return [item for name, item in attributes if name != '_value']
 
     def holds(self) -> bool:
-        """Return whether no attribute was set since the snapshot was taken."""
+        """Return whether no attribute has changed since the snapshot."""
         now = self._values()
         same = len(now) == len(self.values) and all(map(operator.is_, now, self.values))
         return same and self.settings == settings()
@@ -188,7 +188,7 @@ def settings() -> tuple[Any, ...]:
 
 
 def of_losses(models: Models) -> str:
-    """Return the key of a network's losses and monitors; UnknownError where there is none."""
+    """Return the key of a network's losses and monitors; raise UnknownError without one."""
     kind = type(getattr(models.monitors, '__self__', None))
     places = {id(variable): i for i, variable in enumerate(models.layer_variables)}
     order = [places.get(id(variable)) for variable in models.model.trainable_variables]

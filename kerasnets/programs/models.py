@@ -1,4 +1,4 @@
-"""Several models over one set of layers: to named outputs, from labels, to the losses."""
+"""Several models over one set of layers: for named outputs, for labels, for the losses."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ PLAIN = Asked()
 
 
 class Models:
-    """The models over a network's layers, each built when first used.
+    """The models over a network's layers. Each is built on first use.
 
     Parameters
     ----------
     nodes : list of nodes.Node
     model : keras.Model
-        The network's own, made of the same layers.
+        The network's own Keras model, over the same layers.
     losses : list of Loss
     monitors : callable
         As `loss_graph.build` takes it.
@@ -40,7 +40,7 @@ class Models:
     data_spec : DataSpec
         Maps the data to the tensors that these models read.
     lock : threading.RLock
-        Held by whoever traces the layers.
+        Acquired while the layers are traced.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Models:
 
     @functools.cached_property
     def data_spec(self) -> DataSpec:
+        """The mapping from data arrays to the tensors that the losses read."""
         return DataSpec(self.nodes, self.losses, self.model, self.takes_labels, self.time_major)
 
     def check_losses(self) -> None:
@@ -86,7 +87,7 @@ class Models:
         return self.graph().variables
 
     def graph(self, way: Any = None, asked: Asked = PLAIN) -> Graph:
-        """Return the `loss_graph.Graph` of the losses, over the same variables for each way."""
+        """Return the `loss_graph.Graph` of the losses for one form of the inputs."""
         way = self.data_spec.usual() if way is None else way
         key = way, asked
         if key not in self._graphs:

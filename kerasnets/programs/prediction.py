@@ -39,11 +39,11 @@ def compute(
 ) -> dict[str, Any]:
     """Return the named outputs for some inputs, as arrays.
 
-    'hid1:mask' is the mask of the output of a layer, bool (examples, time).
+    The name 'hid1:mask' stands for the mask of that layer's output, bool (examples, time).
 
-    Noise and dropout among the regularizers are drawn as a numpy generator decides. Sequences of
-    different lengths give lists of arrays, one for each sequence, where the output has steps. With
-    `start`, the array stands for that layer's output, instead of the inputs.
+    The generator `rng` seeds noise and dropout among the regularizers. For sequences of different
+    lengths, outputs with steps are lists of arrays, one for each sequence. With `start`, `x` is
+    that layer's output instead of the inputs.
 
     Raises
     ------
@@ -108,8 +108,8 @@ class Prediction(FunctionProgram):
     Attributes
     ----------
     weights : list of int
-        Which of the noises each layer of noise has its weight from. The values of the program
-        are those of the layers, then a seed for each layer of noise, then a weight for each.
+        Index, for each noise layer, of the noise that gives its weight. The program's values
+        are those of the layers, then a seed and then a weight for each noise layer.
     """
 
     def __init__(
@@ -153,13 +153,13 @@ class Prediction(FunctionProgram):
 
 
 def _full(tensor: Tensor) -> Tensor:
-    """Return a tensor of half precision in full, since numpy has no bfloat16."""
+    """Cast a half-precision tensor to float32, since numpy has no bfloat16."""
     half = keras.backend.standardize_dtype(tensor.dtype) in ('bfloat16', 'float16')
     return ops.cast(tensor, 'float32') if half else tensor
 
 
 def _in_batches(function: Any, arrays: Any, specs: Any) -> Any:
-    """A function of a batch, over all rows of some arrays."""
+    """Apply a function of a batch to all rows of some arrays."""
     if any(isinstance(array, Ragged) for array in arrays):
         return _in_ragged_batches(function, arrays, specs)
     count = length(arrays[0])
@@ -191,7 +191,7 @@ def _in_ragged_batches(function: Any, arrays: Any, specs: Any) -> Any:
 
 
 def _width(specs: Any, arrays: Any) -> Any:
-    """Values that a row of the inputs has, a step of it for sequences of different lengths."""
+    """Return the number of input values in a row, or in a step of ragged sequences."""
     shapes = [s.shape[1:] if isinstance(a, Ragged) else a.shape[1:] for s, a in zip(specs, arrays)]
     widths = [
         np.prod([n or 1 for n in shape]) * (s.classes or 1) for s, shape in zip(specs, shapes)
@@ -200,10 +200,10 @@ def _width(specs: Any, arrays: Any) -> Any:
 
 
 def _run(function: Any, specs: Any, arrays: Any, rows: Any) -> Any:
-    """Outputs, and masks of those that have steps, for some rows: dicts of arrays."""
+    """Return the outputs of some rows, and the masks of those with steps, as dicts of arrays."""
     if length(arrays[0]):
         batch = [part for s, a in zip(specs, arrays) for part in s.batch(a, rows)]
-    else:  # one row of nothing tells the shapes of no rows
+    else:  # a row of zeros yields the shapes
         batch = [np.zeros((1, *a.shape[1:]), s.dtype) for s, a in zip(specs, arrays)]
     found = function(batch)
     return found['outputs'], found['steps']

@@ -37,14 +37,14 @@ CODE = 2**22
 
 
 class Program:
-    """Base of the programs: traced under a lock, with an estimate of the bytes that it takes.
+    """Base of the programs: traced under a lock, with an estimate of its memory.
 
     Parameters
     ----------
     models : Models
         Over the layers that it runs.
     variables : list of keras.Variable
-        All that it reads, in the order in which their values are given.
+        All variables that it reads, in the order of their values.
     """
 
     def __init__(self, models: Models, variables: list[Any]) -> None:
@@ -64,7 +64,7 @@ class Program:
         return taken
 
     def sized(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function. Each time it is traced, its graph is counted."""
+        """Return the function, wrapped to count the size of its graph at each trace."""
 
         @functools.wraps(function)
         def traced(*args: Any, **kwargs: Any) -> Any:
@@ -116,21 +116,22 @@ class FunctionProgram(Program):
 
 
 class Cache:
-    """Programs by key. Those that were not used for longest go first.
+    """Programs by key. The least recently used are dropped first.
 
     Parameters
     ----------
     limit : int
-        Bytes that are kept, at most. The newest program is always kept.
+        Maximum number of bytes. The newest program is always kept.
     """
 
     def __init__(self, limit: int = BYTES) -> None:
         self.limit = limit
-        self.made = 0  # how many programs have been built
+        self.made = 0  # number of programs built
         self._programs: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
 
     def __contains__(self, key: Hashable) -> bool:
+        """Return whether the cache holds a program for the key."""
         return key in self._programs
 
     def get(self, key: Hashable) -> Any:
@@ -142,7 +143,7 @@ class Cache:
             return found
 
     def put(self, key: Hashable, program: Any) -> Any:
-        """Keep a program; return the one that another thread has kept meanwhile, if any."""
+        """Store a program and return it, or the one that another thread stored first."""
         dropped = []
         with self._lock:
             self.made += key not in self._programs
@@ -156,7 +157,7 @@ class Cache:
         return found
 
     def clear(self) -> None:
-        """Drop all programs, and give their memory back."""
+        """Drop all programs and free their memory."""
         with self._lock:
             dropped = list(self._programs.values())
             self._programs.clear()
@@ -167,7 +168,7 @@ class Cache:
 
 
 def _release(programs: list[Any]) -> None:
-    """Give the memory of dropped programs back."""
+    """Free the memory of dropped programs."""
     programs.clear()
     gc.collect()  # a graph refers to itself
     keras_facts.forget_kernels()
@@ -178,7 +179,7 @@ CACHE = Cache()
 
 
 def clear_cache() -> None:
-    """Drop the compiled programs of all networks, and give their memory back.
+    """Drop the compiled programs of all networks and free their memory.
 
     kerasnets keeps programs for the next network of the same structure, up to 512 MB of them.
 
@@ -203,7 +204,7 @@ class Programs:
         self._snapshot: key.Snapshot | None = None
 
     def layers_key(self) -> str | None:
-        """Return the key of the layers as they are now, or None where they cannot be shared."""
+        """Return the key of the layers in their present state, or None if they cannot be shared."""
         if self._snapshot is None or not self._snapshot.holds():
             description = key.Description()
             try:
@@ -223,18 +224,18 @@ class Programs:
         build: Callable[[Models], Any],
         losses: bool = False,
     ) -> Any:
-        """Return a program, built if there is none.
+        """Return a program; build it if it does not exist.
 
         Parameters
         ----------
         shared : tuple or None
-            What tells the program from others over equal layers, the kind first. None: only this
-            network can use it.
+            What identifies the program among those over equal layers, its kind first. None: only
+            this network can use it.
         own : tuple
-            The same for a program of this network alone.
+            The same, for a program that belongs to this network only.
         build : callable
             (models) -> program, over the layers of those models. It raises key.UnknownError
-            where it cannot build one over copies.
+            if it cannot build one over copies.
         losses : bool
             Whether the program computes the losses.
         """
@@ -256,14 +257,14 @@ class Programs:
             return self._own[own]
 
     def has(self, shared: tuple[Hashable, ...] | None, own: tuple[Hashable, ...]) -> bool:
-        """Return whether a program is there already."""
+        """Return whether the program already exists."""
         layers = self.layers_key()
         if layers is None or shared is None:
             return own in self._own
         return (layers, *shared) in CACHE
 
     def _copy(self, layers: str, losses: bool) -> Models:
-        """Return a copy of the layers; UnknownError where it does not compute the same."""
+        """Return a copy of the layers; raise UnknownError if it may compute something else."""
         whole = layers, key.of_losses(self.models) if losses else None
         keras_facts.share_names()
         with _copying:
@@ -276,7 +277,7 @@ class Programs:
                 ]
                 if key.Description().network(found) != layers or shapes[0] != shapes[1]:
                     self._key = None
-                    raise key.UnknownError('a layer with an attribute that no configuration tells')
+                    raise key.UnknownError('a layer with an attribute outside of its configuration')
                 _copies[whole] = found
             return found
 
@@ -298,7 +299,7 @@ def copy(models: Models, losses: bool) -> Models:
             try:
                 layer = type(node.layer).from_config(node.layer.get_config())
             except Exception as error:  # such as a function that is not registered with Keras
-                raise key.UnknownError('a layer that its configuration does not make') from error
+                raise key.UnknownError('a layer that its configuration cannot rebuild') from error
             given = layer if node.spec.layer is not None else None  # no layer of the network
             spec = dataclasses.replace(node.spec, layer=given, entry=repr(node.spec.entry))
             if spec.form == 'input':
@@ -319,7 +320,7 @@ def copy_optimizer(optimizer: Any, models: Models) -> Any:
     Raises
     ------
     key.UnknownError
-        If something was set on the optimizer that its configuration does not tell.
+        If the optimizer has an attribute that its configuration does not hold.
     """
     with keras_facts.seeded():
         made = type(optimizer).from_config(optimizer.get_config())

@@ -44,7 +44,7 @@ class Computed:
     logs : list of dict
         The monitors of each epoch, the last one perhaps unfinished.
     epochs : int
-        Number of these epochs that ended. Fewer than the block has if a loss was not finite.
+        Number of epochs that ended. Smaller than in the block if a loss was not finite.
     updates : list of int
         Number of batches of each epoch in this block.
     """
@@ -56,7 +56,7 @@ class Computed:
 
 
 class Objective(keras.Model):
-    """The Keras model of a network's losses and monitors, which a program or ``fit`` trains.
+    """The Keras model of a network's losses and monitors, trained by a program or ``fit``.
 
     The whole batch, targets and weights included, is its input. Its outputs are the quantities
     of a graph, of which ``loss`` is minimized.
@@ -67,7 +67,7 @@ class Objective(keras.Model):
     metrics : tuple of str or keras.metrics.Metric
         Of the first loss.
     rows : bool
-        Whether the last of the graph's variables says which rows count.
+        Whether the last of the graph's variables marks the rows that count.
     """
 
     def __init__(self, graph: Any, metrics: Any = (), rows: bool = False) -> None:
@@ -104,7 +104,7 @@ class Objective(keras.Model):
         self.compile()
 
     def use(self, optimizer: Any, **settings: Any) -> None:
-        """Train with this optimizer from now on, with settings of ``compile``."""
+        """Compile with an optimizer and settings, unless that was the last call."""
         if self.optimizer is not optimizer or self._used != settings:
             self.compile(optimizer=optimizer, **settings)
             self._used = settings
@@ -123,13 +123,16 @@ class Objective(keras.Model):
 
     @property
     def metrics(self) -> Any:
+        """The metrics that Keras resets at the start of an epoch."""
         return [*self.means, self.penalty, *self.monitor_means.values(), *self.keras_metrics]
 
     def train_step(self, *args: Any) -> Any:
+        """Make an update on a batch, as Keras' train step does."""
         *state, batch = args  # a state on JAX
         return super().train_step(*state, devices.whole(batch))
 
     def test_step(self, *args: Any) -> Any:
+        """Evaluate a batch, as Keras' test step does."""
         *state, batch = args
         return super().test_step(*state, devices.whole(batch))
 
@@ -141,7 +144,7 @@ class Objective(keras.Model):
         sample_weight: Any = None,
         training: Any = True,
     ) -> Any:
-        """Return the losses of the network, and those that its layers add."""
+        """Return the sum of the network's losses and those that its layers add."""
         added = [ops.cast(loss, 'float32') for loss in self.losses]
         y_pred['added'] = sum(added) if added else ops.zeros(())  # for `compute_metrics`
         if training and self.curved:
@@ -155,6 +158,8 @@ class Objective(keras.Model):
         return sum(c * mean * mass / total(mass) for c, mean, mass in parts)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Update all metrics by a batch and return the monitors."""
+
         def counted(mass: Any) -> Any:  # y is what rows count, where `devices.pipeline` says so
             return mass if y is None else ops.cast(mass, 'float32') * y[0]
 
@@ -195,22 +200,22 @@ class BlockProgram(Program):
     optimizer : keras.optimizers.Optimizer or None
         Of the layers of `models`. None: only to evaluate.
     xla : bool
-        Whether XLA compiles on TensorFlow; JAX always does.
+        Whether XLA compiles on TensorFlow; on JAX it always compiles.
 
     Attributes
     ----------
     variables : list of keras.Variable
-        Those of the layers, of the optimizer, and `further` ones.
+        The variables of the layers and of the optimizer, then `further`.
     further : list of keras.Variable
         Seeds of noise, weights of regularizers and states of metrics.
     initial : list of tensor
         The values of the further variables when training begins.
     seeds : list of int
-        Places of the seeds among the further variables.
+        Places of seeds among the further variables.
     weights : list of (int, int)
-        A place among them, and which of the regularizers has its weight there.
+        Place of a weight among the further variables, and index of its regularizer.
     metrics : list of (int, array)
-        A place among all variables, and the value at the start of an epoch, of a metric's state.
+        Place of a metric's state among all variables, and its value at the start of an epoch.
     """
 
     def __init__(
@@ -254,7 +259,7 @@ class BlockProgram(Program):
             self._loose = tf.function(loose, autograph=False, reduce_retracing=True)
 
     def run(self, values: list[Tensor], block: Block, *args: Any) -> Any:
-        """Compute over a block; without XLA where it refuses, or the batch has another shape."""
+        """Run a block; fall back to no XLA if XLA fails or the batch shape differs."""
         parts, steps = block.parts, len(block.rows)
         if self.rows:
             counts = np.arange(len(parts[0]) // steps) < block.rows[:, None]
@@ -288,7 +293,7 @@ class BlockProgram(Program):
             return self._loose(*_divided(flat, ends), steps=steps)
 
     def _fixed_function(self, flat: list[Tensor], ends: tuple[int, int], steps: int) -> Any:
-        """Return the function for the shapes of some tensors, which TensorFlow calls fastest."""
+        """Return the concrete function for the shapes of some tensors."""
         import tensorflow as tf
 
         shapes = steps, *[tuple(tensor.shape) for tensor in flat[ends[0] :]]
@@ -313,29 +318,29 @@ class BlockProgram(Program):
         return (tuple(found),)
 
     def _results(self) -> Any:
-        """Return the monitors of the metrics' current state as a vector."""
+        """Return the current monitors as a vector."""
         results = self.objective.get_metrics_result()
         return ops.stack([ops.cast(results[name], 'float32') for name in self.names])
 
     def _compute(self, values: Any, parts: Any, *args: Any, steps: int) -> Any:
-        """Compute over a block, while it is traced."""
+        """Trace the computation over a block."""
         raise NotImplementedError
 
 
 def _divided(flat: Any, ends: tuple[int, int]) -> Any:
-    """Return the values, the parts of the block and further arguments among all tensors."""
+    """Split a flat list into values, the parts of the block and further arguments."""
     return list(flat[: ends[0]]), tuple(flat[ends[0] : ends[1]]), *flat[ends[1] :]
 
 
 class EvaluationProgram(BlockProgram):
-    """Computes the losses and monitors over blocks, and changes nothing."""
+    """A program that computes losses and monitors over blocks without an update."""
 
     def evaluate(
         self, values: list[Tensor], blocks: Any, listeners: Any = None
     ) -> tuple[Monitors, list[Tensor]]:
-        """Return the monitors over blocks, and the values of the further variables after them.
+        """Return the monitors over blocks and the final values of the further variables.
 
-        Callbacks that listen hear of each block, with the monitors of all batches so far.
+        Listeners are called for each block, with the monitors of all batches so far.
         """
         held, further = values[: -len(self.further)], values[-len(self.further) :]
         for i, block in enumerate(blocks):
@@ -368,7 +373,7 @@ class EvaluationProgram(BlockProgram):
 
 
 class TrainingProgram(BlockProgram):
-    """Trains over blocks."""
+    """A program that trains over blocks."""
 
     def train(self, values: list[Tensor], block: Block) -> Computed:
         """Return the values and monitors after the batches of a block."""

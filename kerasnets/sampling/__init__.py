@@ -1,1 +1,1 @@
-"""Sampling of sequences, and texts explained by their probabilities."""
+"""Sampling of sequences, forecasts, and texts explained by their probabilities."""

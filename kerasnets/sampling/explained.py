@@ -1,4 +1,4 @@
-"""The probability of each character of a text, as a score, in colours and as HTML."""
+"""The probability of each character of a text: as a score, in colours and as HTML."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rich.text import Text as Rich
 from kerasnets.errors import DataError
 from kerasnets.graph.nodes import reach_of
 
-#: Labels that a network reads at once, at most, and values that it then gives.
+#: Maximum number of labels in a window, and of values that the network outputs at once.
 WINDOW, VALUES = 512, 2**24
 
-#: Colours from the least to the most probable, and the probability from which each is.
+#: Lowest probability -> its colour, from the least to the most probable.
 COLORS = {
     0.0: '#d73027',
     0.01: '#f46d43',
@@ -31,15 +31,15 @@ COLORS = {
 
 @dataclasses.dataclass(frozen=True)
 class Explained:
-    """A text with the probability that a network gave each label, from those before it.
+    """A text with the probability of each label, given the labels before it.
 
     Attributes
     ----------
     text : str
     probabilities : array (labels,)
-        NaN for the first, which nothing goes before.
+        NaN for the first label, which has no label before it.
     pieces : list of str
-        What each label stands for. Default: the characters of the text.
+        The text of each label. Default: the characters of the text.
 
     `print` shows bits and perplexity, `show` colours; a notebook shows the text as HTML.
     """
@@ -49,6 +49,7 @@ class Explained:
     pieces: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        """Set the default pieces."""
         object.__setattr__(self, 'pieces', list(self.pieces or self.text))
 
     @property
@@ -75,7 +76,7 @@ class Explained:
         console.print(key)
 
     def html(self) -> str:
-        """The text as HTML: a ``<pre>`` with a coloured span for each character."""
+        """Return the text as HTML: a ``<pre>`` with a coloured span for each character."""
         spans = []
         for character, p in zip(self.pieces, self.probabilities):
             color = _color(p)
@@ -86,6 +87,7 @@ class Explained:
     _repr_html_ = html
 
     def __str__(self) -> str:
+        """Return the numbers of characters and bits, and the perplexity."""
         perplexity = 2**self.bits
         return (
             f'{len(self.text)} characters, {self.bits:.2f} bits each, perplexity {perplexity:.1f}'
@@ -93,18 +95,20 @@ class Explained:
 
 
 def explain(net: Any, text: str) -> Explained:
-    """The `Explained` text of a recurrent classifier with an alphabet.
+    """Return the `Explained` text of a recurrent classifier with an alphabet.
 
     Raises
     ------
     DataError
-        If the network has no alphabet, or there are under two characters.
+        If the network has no alphabet, or the text has fewer than two labels.
     """
     if net.text is None:
-        raise DataError('the network has no alphabet. Make it with text=kerasnets.recurrent.Text.')
+        raise DataError(
+            'the network has no alphabet. Build it with text=kerasnets.recurrent.Text(...).'
+        )
     labels = np.array(net.text.encode(text))
     if len(labels) < 2:
-        raise DataError(f'expected a text of two characters or more, got {text!r}.')
+        raise DataError(f'expected a text of two labels or more, got {text!r}. Pass a longer text.')
     p = net.predict_proba(labels[None, :-1])[0]
     found = p[np.arange(len(p)), labels[1:]]
     pieces = list(text)
@@ -115,33 +119,35 @@ def explain(net: Any, text: str) -> Explained:
 
 
 def score(net: Any, text: Any) -> dict[str, float]:
-    """How well a text is predicted, each label from the last `WINDOW` or so before it.
+    """Return how well a text is predicted, each label from up to `WINDOW` labels before it.
 
     Parameters
     ----------
     net : recurrent.Classifier
         With an alphabet.
     text : Text
-        Of the same vocabulary.
+        A text with the same vocabulary.
 
     Returns
     -------
     dict
-        'characters' and 'labels' that were predicted, 'bits' per character and 'acc', the
+        Numbers of predicted 'characters' and 'labels', 'bits' per character, and 'acc', the
         fraction of labels that were the most probable.
 
     Raises
     ------
     DataError
-        If there are under two labels.
+        If the text has fewer than two labels.
     """
     labels = text.labels
     if len(labels) < 2:
-        raise DataError(f'expected a text of two labels or more, got {len(labels)}.')
+        raise DataError(
+            f'expected a text of two labels or more, got {len(labels)}. Pass a longer text.'
+        )
     reach = reach_of(net.nodes) or WINDOW
     window = min(WINDOW, reach, len(labels) - 1)
     half = max(1, window // 2)
-    # windows overlap by half: what is counted has at least that much before it
+    # windows overlap by half, so each counted label has at least that many labels before it
     starts = [*range(0, len(labels) - 1 - window, half), len(labels) - 1 - window]
     counted, bits, right = 0, 0.0, 0
     rows = max(1, VALUES // (window * text.classes))
@@ -162,5 +168,5 @@ def score(net: Any, text: Any) -> dict[str, float]:
 
 
 def _color(p: float) -> str | None:
-    """The colour of a probability; None for NaN."""
+    """Return the colour of a probability; None for NaN."""
     return next((color for least, color in reversed(COLORS.items()) if p >= least), None)

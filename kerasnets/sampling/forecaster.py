@@ -1,4 +1,4 @@
-"""Forecasts of sequences: a network's predictions, fed back to it in one compiled loop."""
+"""Forecasts of sequences: predictions are fed back as inputs in one compiled loop."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from kerasnets.initializers import generator
 from kerasnets.programs.program import Programs
 from kerasnets.sampling.sampler import StepNetwork, StepPrograms
 
-#: Steps that one call of the compiled loop makes at most.
+#: Maximum number of steps in one call of the compiled loop.
 CHUNK = 128
 
 
 class Forecaster:
-    """Writes sequences of values on.
+    """Continues sequences of values.
 
     Parameters
     ----------
@@ -30,12 +30,12 @@ class Forecaster:
     variance : str or None
         Name of the layer whose output is the variance of each value, if values are drawn.
     feedback : list of int or str, or None
-        Columns of the inputs that the outputs become, in their order. None: all, in order.
+        Columns of the inputs that are fed back, in the order of the outputs. None: all.
 
     Raises
     ------
     ConfigurationError
-        If the layers cannot be run a step at a time, or the outputs are no inputs.
+        If the layers cannot run a step at a time, or the outputs do not match the inputs.
     """
 
     def __init__(self, programs: Programs, mean: str, variance: str | None, feedback: Any) -> None:
@@ -53,7 +53,7 @@ class Forecaster:
         if len(shapes[self.network.source]) != 3 or self.columns is None:
             raise ConfigurationError(
                 f'expected inputs of values (examples, time, variables), got inputs of shape '
-                f'{tuple(shapes[self.network.source])}. Labels are sampled by a Classifier.'
+                f'{tuple(shapes[self.network.source])}. For labels, use a Classifier.'
             )
         self.feedback = check_feedback(feedback, self.columns, self.values)
 
@@ -66,7 +66,7 @@ class Forecaster:
         future: Any = None,
         temperature: float = 1.0,
     ) -> Any:
-        """The steps after a seed: see `recurrent.Regressor.predict_sequence`."""
+        """Return the steps after a seed: see `recurrent.Regressor.predict_sequence`."""
         steps, streams = positive(steps, 'steps', least=0), positive(streams, 'streams')
         number(temperature, 'temperature', lambda t: 0 <= t < np.inf, 'of 0 or more')
         names = [str(name) for name in getattr(seed, 'columns', [])]
@@ -87,10 +87,10 @@ class Forecaster:
     def _run(
         self, seed: Any, future: Any, streams: int, noise: Any, fed: Any, temperature: Any
     ) -> Any:
-        """Forecasts (series · streams, steps, values)."""
+        """Return forecasts (series · streams, steps, values)."""
         count, length, steps = len(seed) * streams, seed.shape[1], future.shape[1]
         read, states = self.programs.begin(seed, streams)
-        rows = np.concatenate([seed, future], axis=1)  # what is fed back is 0 in the future
+        rows = np.concatenate([seed, future], axis=1)  # columns that are fed back hold 0 later
         rows = np.repeat(np.swapaxes(rows, 0, 1), streams, axis=1)
         whole, found = length + steps - 1, []
         y = np.zeros((count, self.values), 'f')
@@ -102,9 +102,8 @@ class Forecaster:
             given[: len(part)] = part
             draws = np.zeros((CHUNK if self.drawn else 0, count, self.values), 'f')
             if noise is not None:
-                after = min(
-                    len(part), max(0, length - 1 - first)
-                )  # only steps that draw use up numbers
+                # steps of the seed draw no numbers
+                after = min(len(part), max(0, length - 1 - first))
                 drawn = noise.standard_normal((len(part) - after, count, self.values), 'f')
                 draws[after : len(part)] = temperature * drawn
             times = np.array([first, len(part), length], 'i')
@@ -118,15 +117,15 @@ class Forecaster:
         )
         return np.swapaxes(made[:steps], 0, 1)
 
-    def _places(self, names: list[str]) -> Any:
-        """The columns that are fed back, as indices."""
+    def _places(self, names: list[str]) -> list[int]:
+        """Return the indices of the columns that are fed back."""
         found = []
         for column in self.feedback:
             if isinstance(column, str):
                 if column not in names:
                     raise DataError(
-                        f'feedback names the column {column!r}, and the seed has '
-                        f'{names or "no names"}. Give the seed as a DataFrame with that column, '
+                        f'feedback: the seed has no column {column!r}, it has '
+                        f'{names or "no names"}. Pass the seed as a DataFrame with that column, '
                         'or feedback as indices.'
                     )
                 column = names.index(column)
@@ -147,14 +146,14 @@ class Forecaster:
         return np.asarray(seed, 'float32')
 
     def _future(self, future: Any, series: int, steps: int, fed: Any, names: list[str]) -> Any:
-        """Inputs of the steps ahead (series, steps, columns), 0 in those that are fed back."""
+        """Return inputs of future steps (series, steps, columns), 0 if they are fed back."""
         rest = [i for i in range(self.columns) if i not in fed]
         rows = np.zeros((series, steps, self.columns), 'f')
         which = ', '.join(names[i] if names else str(i) for i in rest)
         if future is None:
             if rest and steps > 1:
                 raise DataError(
-                    f'expected future, the inputs that are known ahead (columns {which}), an '
+                    f'expected the future values of the inputs {which}, got none. Pass future=, an '
                     f'array of shape ({steps}, {len(rest)}).'
                 )
             return rows
@@ -168,12 +167,12 @@ class Forecaster:
             raise DataError(
                 f'future: expected shape ({steps}, {len(rest)}) or {shape}, a row for each step '
                 f'and the columns {which or "of none, since all are fed back"}, got '
-                f'{future.shape[1:] if one else future.shape}.'
+                f'{future.shape[1:] if one else future.shape}. Pass an array of that shape.'
             )
         if future.shape[1] < steps:
             raise DataError(
-                f'future: expected a row for each of {steps} steps, got {future.shape[1]}. Ask '
-                'for fewer steps.'
+                f'future: expected a row for each of {steps} steps, got {future.shape[1]}. Add '
+                'rows, or pass fewer steps.'
             )
         rows[:, :, rest] = future[:, :steps]
         return rows
@@ -182,13 +181,13 @@ class Forecaster:
 def _steps(
     network: StepNetwork, y: Any, given: Any, draws: Any, times: Any, matrix: Any, states: Any
 ) -> Any:
-    """Steps from an output: the last one, all of them, and the states."""
+    """Run steps from an output; return the last output, all outputs and the states."""
     first, count, length = times[0], times[1], times[2]
     advance = network.prepare()
     record = ops.zeros((given.shape[0], *y.shape), 'float32')
 
     def step(i: Any, y: Any, record: Any, *flat: Any) -> Any:
-        ours = ops.cast(first + i >= length, 'float32')  # else the seed's own
+        ours = ops.cast(first + i >= length, 'float32')  # 0 within the seed
         x = given[i] + ours * ops.matmul(y, matrix)
         own = keras.tree.pack_sequence_as(states, list(flat))
         (y, *variance), own = advance(x, own, first + i)
@@ -205,33 +204,38 @@ def _steps(
 
 
 def _known(names: list[str], which: str, future: Any) -> Any:
-    """What is known ahead as numbers; of a DataFrame the columns of those names, in their order."""
+    """Return future inputs as numbers; select the named columns of a DataFrame in order."""
     if hasattr(future, 'columns'):
         if not set(names) <= set(future.columns):
-            raise DataError(f'future: expected the columns {which}, got {list(future.columns)}.')
+            raise DataError(
+                f'future: expected the columns {which}, got {list(future.columns)}. '
+                'Add the columns that are missing.'
+            )
         future = (future[names] if names else future).to_numpy()
     try:
         future = np.asarray(future, 'float32')
     except (TypeError, ValueError):
         future = np.array(np.nan)  # rows of different lengths, or words
     if not np.isfinite(future).all():
-        raise DataError('future: expected finite numbers, got others. Fill in what is missing.')
+        raise DataError(
+            'future: expected an array of finite numbers, got others. Fill in missing values.'
+        )
     return future
 
 
 def check_feedback(feedback: Any, columns: int, values: int) -> list[Any]:
-    """The columns of the inputs that the outputs become: indices, or names.
+    """Return the columns of the inputs that are fed back: indices, or names.
 
     Raises
     ------
     ConfigurationError
-        If they are not as many as the outputs, or one is not there or twice there.
+        If their number is not that of the outputs, or one does not exist or is repeated.
     """
     if feedback is None:
         if columns != values:
             raise ConfigurationError(
                 f'predictions are fed back as inputs: expected as many outputs as inputs, got '
-                f'{values} and {columns}. Make the network with feedback=, the columns of the '
+                f'{values} and {columns}. Build the network with feedback=, the columns of the '
                 'inputs that the outputs become.'
             )
         return list(range(columns))
@@ -241,10 +245,12 @@ def check_feedback(feedback: Any, columns: int, values: int) -> list[Any]:
         whole = isinstance(column, (int, np.integer)) and not isinstance(column, bool)
         if not (isinstance(column, str) or (whole and 0 <= column < columns)):
             raise ConfigurationError(
-                f'feedback: expected columns of 0 to {columns - 1}, or their names, got {column!r}.'
+                f'feedback: expected columns of 0 to {columns - 1}, or their names, got '
+                f'{column!r}. Pass the index of a column.'
             )
     if len(found) != values or len(set(found)) < len(found):
         raise ConfigurationError(
-            f'feedback: expected {values} different columns, one for each output, got {found}.'
+            f'feedback: expected {values} different columns, one for each output, got {found}. '
+            'Pass a list of that many.'
         )
     return found

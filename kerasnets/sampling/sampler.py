@@ -35,7 +35,7 @@ FEW = 512
 #: that attention takes for so many grows with their square.
 AT_ONCE = range(16, 4096)
 
-#: A temperature this low leaves only the most probable label.
+#: At this temperature only the most probable label is drawn.
 COLDEST = 1e-30
 
 
@@ -46,16 +46,16 @@ class StepNetwork:
     ----------
     nodes : list of nodes.Node
     outputs : list of str, optional
-        Names of the layers whose outputs are wanted. Default: the last one.
+        Names of the layers whose outputs are returned. Default: the last one.
     logits : callable, optional
-        (x) -> logits of the last layer, in its place.
+        (x) -> logits of the last layer, which replaces that layer.
     classes : int, optional
-        If given, the network reads labels, and its input is one-hot vectors of so many.
+        Number of labels, if the network reads labels as one-hot vectors.
 
     Raises
     ------
     ConfigurationError
-        If it has several inputs, or a layer that is not causal: naming it, and why.
+        If it has several inputs, or a layer that is not causal.
     """
 
     def __init__(
@@ -72,10 +72,11 @@ class StepNetwork:
         inputs = list(inputs_of(self.nodes))
         if len(inputs) != 1:
             raise ConfigurationError(
-                f'expected one input to predict a sequence of, got {inputs}. Join them in one.'
+                f'expected a network with one input to predict a sequence, got {inputs}. Join '
+                'them in one.'
             )
         self.source = inputs[0]
-        self.reach = reach_of(self.nodes)  # steps that it has positions for, or None
+        self.reach = reach_of(self.nodes)  # number of learned positions, or None
         self.has_time = {self.source: True}
         self.steppers: dict[str, Stepper] = {}
         for node in self.nodes:
@@ -110,19 +111,19 @@ class StepNetwork:
         if self.reach is not None and steps > self.reach:
             raise DataError(
                 f'the network has learned positions for {self.reach} steps: expected a seed and '
-                f'further steps within that, got {steps}. Ask for fewer, or make it with '
+                f'further steps within that, got {steps}. Pass fewer steps, or build it with '
                 "positions='rotary' or a larger context."
             )
 
     def start(self, count: int) -> list[Any]:
-        """States before the first step of so many sequences: a list of arrays for each layer."""
+        """Return the initial states of `count` sequences: a list of arrays for each layer."""
         return [stepper.start(count) for stepper in self.steppers.values()]
 
     def prepare(self) -> Callable[..., Any]:
         """Return a function of an input (count, …), states and the step's number t.
 
-        It returns the outputs of the step, a list, and the states after it. What does not change
-        from step to step is computed now.
+        It returns a list of the step's outputs, and the states after it. Everything that does not
+        depend on the step is computed now.
         """
         labelled = {name for name in self.steppers if self._reads_labels(name)}
         steps = {
@@ -143,7 +144,7 @@ class StepNetwork:
         return advance
 
     def read(self, x: Tensor, length: Tensor) -> Tensors:
-        """States after the first `length` steps of sequences (count, time, …)."""
+        """Return the states after the first `length` steps of sequences (count, time, …)."""
         after: list[Any] = []
 
         def run(name: str, given: Tensor) -> Any:
@@ -157,7 +158,7 @@ class StepNetwork:
         return after
 
     def _run(self, x: Tensor, run: TensorFunction, labelled: Collection[str]) -> list[Tensor]:
-        """The network's outputs, or its logits, where `run` gives that of each layer."""
+        """Return the network's outputs or logits; `run` computes the output of each layer."""
         one_hot = x if self.classes is None else ops.one_hot(x, self.classes)
         made = {self.source: one_hot}
         for node in self.nodes:
@@ -171,7 +172,7 @@ class StepNetwork:
         return [made[name] for name in self.outputs]
 
     def _last(self, x: Tensor) -> Tensor:
-        """The logits of one step, or of the whole sequence where that was given."""
+        """Return the logits of one step or of a whole sequence, as the input has it."""
         assert self.logits is not None
         one = len(keras.tree.flatten(x)[0].shape) == 2
         if one and any(self.has_time[name] for name in _before(self.nodes[-1])):
@@ -179,7 +180,7 @@ class StepNetwork:
         return self.logits(x)
 
     def _reads_labels(self, name: str) -> bool:
-        """Whether a layer can be given labels in the place of one-hot vectors."""
+        """Return whether a layer can read labels instead of one-hot vectors."""
         node = next(node for node in self.nodes if node.name == name)
         alone = _before(node) == [self.source]
         return self.classes is not None and alone and self.steppers[name].of_labels
@@ -190,7 +191,7 @@ def _before(node: Node) -> list[str]:
 
 
 def _leading_to(nodes: Sequence[Node], names: list[str]) -> list[Any]:
-    """The nodes of those names, and those that they depend on, in their order."""
+    """Return the named nodes and those that they depend on, in order."""
     wanted = set(names)
     found = []
     for node in reversed(nodes):
@@ -210,9 +211,9 @@ class StepPrograms:
     network : StepNetwork
         Over the network's own layers.
     make : callable
-        (nodes) -> the same over other nodes.
+        (nodes) -> the same network over other nodes.
     *about
-        What tells these programs from others over equal layers.
+        What identifies these programs among others over equal layers.
     """
 
     def __init__(
@@ -233,11 +234,11 @@ class StepPrograms:
         Parameters
         ----------
         kind : hashable
-            What tells the function from the network's others.
+            What identifies the function among those of the network.
         steps : callable
             (network, *args) -> results, written in `keras.ops`.
         *args
-            Arrays, nested in lists as need be.
+            Arrays, or nested lists of them.
         """
 
         def build(models: Models) -> FunctionProgram:
@@ -250,15 +251,15 @@ class StepPrograms:
         return program([v.value for v in self.programs.models.layer_variables], *args)
 
     def begin(self, seeds: Array, streams: int) -> tuple[int, Any]:
-        """Return how many steps of some seeds are read already, and the states of all streams.
+        """Return the number of steps of the seeds already read, and the states of all streams.
 
-        Either none is read, or all but the last are, in one pass.
+        One pass reads all steps except the last, or no step is read.
 
         Parameters
         ----------
         seeds : array (count, time, …)
         streams : int
-            Sequences that go on from each.
+            Number of sequences that continue each seed.
         """
         count, length = seeds.shape[:2]
         padding = self.network.padded_length(length)
@@ -271,16 +272,16 @@ class StepPrograms:
         return length - 1, keras.tree.map_structure(repeat, states)
 
 
-class How(NamedTuple):
-    """What a loop does at each step, beside drawing a label."""
+class Options(NamedTuple):
+    """What a loop does at each step in addition to drawing a label."""
 
     filtered: bool  # leaves out improbable labels
-    penalized: bool  # makes labels that were there less probable
+    penalized: bool  # lowers the probability of earlier labels
     logged: bool  # records the logarithm of each label's probability
 
 
 class Settings(NamedTuple):
-    """How labels are drawn: arrays, so that other numbers are not compiled anew."""
+    """The settings of drawing, as arrays so that other values need no new compilation."""
 
     temperature: Tensor
     top_k: Tensor
@@ -299,7 +300,7 @@ class Sampler:
     Raises
     ------
     ConfigurationError
-        If the layers cannot be run a step at a time, saying which and why.
+        If a layer cannot run a step at a time.
     """
 
     def __init__(self, programs: Programs) -> None:
@@ -341,7 +342,7 @@ class Sampler:
         number(repetition_penalty, 'repetition_penalty', lambda p: 0 < p < np.inf, 'above 0')
         self.network.check_length(len(labels) + steps - 1)
         filtered = top_k < self.classes or top_p < 1
-        how = How(filtered, repetition_penalty != 1, bool(return_log_probs))
+        options = Options(filtered, repetition_penalty != 1, bool(return_log_probs))
         settings = Settings(
             np.array(max(temperature, COLDEST), 'f'),
             np.array(min(top_k, self.classes), 'i'),
@@ -350,7 +351,7 @@ class Sampler:
         )
         draws = generator(rng) if temperature else None
         stops = Stops(self._stop(stop), streams)
-        return stops.ended(self._run(labels, steps, streams, draws, settings, how))
+        return stops.ended(self._run(labels, steps, streams, draws, settings, options))
 
     def _run(
         self,
@@ -359,15 +360,15 @@ class Sampler:
         streams: int,
         draws: np.random.Generator | None,
         settings: Settings,
-        how: How,
+        options: Options,
     ) -> Iterator[Any]:
         """Yield, at each step, (labels, logarithms of their probabilities or None)."""
-        loop = Loop(how, self.classes, self.has_logits)
+        loop = Loop(options, self.classes, self.has_logits)
         first, states = self.programs.begin(labels[None], streams)
-        read = first + 1  # what the first step reads is not in the states
+        read = first + 1  # the states do not include the label that the first step reads
         current = np.full(streams, labels[read - 1], dtype='int32')
-        seen = np.zeros((streams, self.classes if how.penalized else 0), 'float32')
-        if how.penalized:
+        seen = np.zeros((streams, self.classes if options.penalized else 0), 'float32')
+        if options.penalized:
             seen[:, labels[:read]] = 1
         wanted = steps
         while wanted:
@@ -376,7 +377,7 @@ class Sampler:
             seed = labels[read : read + count]
             given[: len(seed)] = seed
             uniform = np.full((CHUNK, streams), 1e-30, dtype='float32')
-            if draws is not None:  # only steps that draw use up numbers
+            if draws is not None:  # steps of the seed draw no numbers
                 uniform[len(seed) : count] = 1 - draws.random(
                     (count - len(seed), streams), dtype='float32'
                 )
@@ -385,7 +386,9 @@ class Sampler:
             current, drawn, logs, seen, states = self.programs.run(loop, loop.run, *args)
             part = slice(len(seed), count)
             drawn = ops.convert_to_numpy(drawn)[part].tolist()
-            logs = ops.convert_to_numpy(logs)[part].tolist() if how.logged else [None] * len(drawn)
+            logs = (
+                ops.convert_to_numpy(logs)[part].tolist() if options.logged else [None] * len(drawn)
+            )
             read, wanted, first = read + len(seed), wanted - len(drawn), first + count
             yield from zip(drawn, logs)
 
@@ -394,26 +397,26 @@ class Sampler:
         if labels.ndim != 1 or not labels.size:
             raise DataError(
                 f'expected at least one label to start from, got shape {labels.shape}. '
-                'Give a list of int, such as [0].'
+                'Pass a list of int, such as [0].'
             )
         if labels.dtype.kind not in 'iu':
             raise DataError(
                 f'expected labels of dtype int to start from, got {labels.dtype}. '
-                'For characters, encode them with a Text.'
+                'Encode characters with a Text.'
             )
         self._check(labels)
         return labels.astype('int32')
 
     def _stop(self, stop: Any) -> list[int]:
-        """The labels at which a stream ends; none if it goes on."""
+        """Return the labels that end a stream; an empty list if none do."""
         if stop is None:
             return []
         labels = np.atleast_1d(np.asarray(stop, object))
         whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in labels)
         if not whole or labels.ndim != 1 or not labels.size:
             raise DataError(
-                f'expected stop as a label (int) or a list of labels, got {stop!r}. A text is '
-                'for a network with text=Text(...).'
+                f'expected stop as a label (int) or a list of labels, got {stop!r}. Build the '
+                'network with text=Text(...) to stop at a text.'
             )
         self._check(labels)
         return [int(label) for label in labels]
@@ -421,7 +424,9 @@ class Sampler:
     def _check(self, labels: Any) -> None:
         wrong = labels[(labels < 0) | (labels >= self.classes)]
         if wrong.size:
-            raise DataError(f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}.')
+            raise DataError(
+                f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}. Remove other labels.'
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -430,14 +435,14 @@ class Loop:
 
     Attributes
     ----------
-    how : How
+    options : Options
     classes : int
-        Labels that there are.
+        Number of labels.
     logits : bool
-        Whether the network gives logits; else the logarithm of its output is taken.
+        Whether the network outputs logits. Otherwise the logarithm of its output is used.
     """
 
-    how: How
+    options: Options
     classes: int
     logits: bool
 
@@ -452,11 +457,11 @@ class Loop:
         seen: Tensor,
         states: Tensors,
     ) -> Any:
-        """Return the last label, all labels, their log probabilities, and what goes on."""
-        how = self.how
+        """Return the last label, all labels, their log probabilities, and the next states."""
+        options = self.options
         first, count = times[0], times[1]
         drawn = ops.zeros(uniform.shape, 'int32')
-        logs = ops.zeros(uniform.shape if how.logged else (0, 0), 'float32')
+        logs = ops.zeros(uniform.shape if options.logged else (0, 0), 'float32')
         advance = network.prepare()
 
         def step(
@@ -466,14 +471,14 @@ class Loop:
             (y,), own = advance(label, own, first + i)
             logits = y if self.logits else ops.log(ops.maximum(y, 1e-30))
             logits = ops.cast(logits, 'float32')
-            changed = _penalized(logits, seen, settings.penalty) if how.penalized else logits
+            changed = _penalized(logits, seen, settings.penalty) if options.penalized else logits
             label = ops.where(
-                given[i] >= 0, given[i], _draw(changed, uniform[i], settings, how.filtered)
+                given[i] >= 0, given[i], _draw(changed, uniform[i], settings, options.filtered)
             )
             drawn = ops.slice_update(drawn, (i, 0), label[None])
-            if how.penalized:
+            if options.penalized:
                 seen = ops.maximum(seen, ops.one_hot(label, self.classes))
-            if how.logged:
+            if options.logged:
                 logs = ops.slice_update(logs, (i, 0), _log_p(logits, label)[None])
             return (i + 1, label, drawn, logs, seen, *keras.tree.flatten(own))
 
@@ -484,7 +489,7 @@ class Loop:
 
 
 def _penalized(logits: Tensor, seen: Tensor, penalty: Tensor) -> Tensor:
-    """Logits, those of labels that were there lowered: divided by the penalty, or multiplied.
+    """Return the logits, lowered for earlier labels: divided or multiplied by the penalty.
 
     N. Keskar et al. (2019), "CTRL: a conditional transformer language model", arXiv:1909.05858.
     """
@@ -493,15 +498,15 @@ def _penalized(logits: Tensor, seen: Tensor, penalty: Tensor) -> Tensor:
 
 
 def _log_p(logits: Tensor, label: Tensor) -> Tensor:
-    """The logarithm of the probability that the network gives a label."""
+    """Return the log probability of each label."""
     found = ops.take_along_axis(logits, label[:, None], axis=-1)[:, 0]
     return found - ops.logsumexp(logits, axis=-1)
 
 
 def _draw(logits: Tensor, uniform: Tensor, settings: Settings, filtered: bool) -> Tensor:
-    """Labels (streams,) from logits (streams, classes) and numbers in (0, 1].
+    """Return labels (streams,) from logits (streams, classes) and numbers in (0, 1].
 
-    By the inverse of the cumulated probabilities. No label is drawn whose probability is 0.
+    Labels are drawn by the inverse of the cumulated probabilities, never with a probability of 0.
     """
     logits = (logits - ops.max(logits, axis=-1, keepdims=True)) / settings.temperature
     if filtered:
@@ -512,7 +517,7 @@ def _draw(logits: Tensor, uniform: Tensor, settings: Settings, filtered: bool) -
 
 
 def _cumulated(p: Tensor) -> Tensor:
-    """Sums over the labels up to each; of few labels as a product, which XLA does faster."""
+    """Return cumulated sums over the labels; for few labels as a faster matrix product."""
     count = p.shape[-1]
     if count > FEW:
         return ops.cumsum(p, axis=-1)
@@ -520,7 +525,7 @@ def _cumulated(p: Tensor) -> Tensor:
 
 
 def _filter(logits: Tensor, top_k: Any, top_p: Any) -> Tensor:
-    """Leave the `top_k` most probable, and of those the fewest that hold `top_p` of all."""
+    """Keep the `top_k` most probable labels, and the fewest of them that hold `top_p`."""
     ranked = ops.flip(ops.sort(logits, axis=-1), axis=-1)
     p = ops.softmax(ranked, axis=-1)
     ahead = ops.cumsum(p, axis=-1) - p
@@ -531,19 +536,20 @@ def _filter(logits: Tensor, top_k: Any, top_p: Any) -> Tensor:
 
 
 def alphabet(nodes: Sequence[Node]) -> int:
-    """Number of labels that the network reads and writes."""
+    """Return the number of labels that the network reads and predicts."""
     source, output = nodes[0].output.shape, nodes[-1].output.shape
     reads = source[-1]
     if len(source) == 2 and isinstance(nodes[1].layer, keras.layers.Embedding):
         reads = nodes[1].layer.input_dim
     elif len(source) != 3:
         raise ConfigurationError(
-            f'expected inputs of one-hot labels or an Embedding, got inputs of shape {source}.'
+            f'expected inputs of one-hot labels or an Embedding, got inputs of shape {source}. '
+            'Use a recurrent.Classifier.'
         )
     if reads != output[-1]:
         raise ConfigurationError(
             'sampling feeds outputs back as inputs: expected as many outputs as '
-            f'inputs, got {output[-1]} and {reads}.'
+            f'inputs, got {output[-1]} and {reads}. Build the network with equal sizes.'
         )
     return reads
 
@@ -554,7 +560,7 @@ class Stops:
     Parameters
     ----------
     stop : list of int
-        Labels that follow each other; none if no stream ends.
+        A sequence of labels; empty if no stream ends.
     streams : int
     """
 
@@ -563,10 +569,10 @@ class Stops:
         self.streams = streams
 
     def ended(self, steps: Iterator[Any]) -> Iterator[Any]:
-        """Yield (labels, logs) as they are given out, each stream up to the end of `stop`.
+        """Yield labels, each stream up to the end of `stop`.
 
-        A single label where there is one stream, else a list with None for those that ended; in
-        a pair with the logarithms, if there are any.
+        With one stream yield a label, else a list of labels, with None for streams that have ended;
+        with logarithms yield pairs of labels and logarithms.
         """
         if not self.stop:
             for labels, logs in steps:

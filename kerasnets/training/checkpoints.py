@@ -1,7 +1,7 @@
-"""Checkpoints: all that a training run needs to go on as if it had never stopped.
+"""Checkpoints: the state from which a training run continues exactly.
 
-A checkpoint is the network's own `.keras` file with one member more, ``training.npz``, that
-holds the arrays and, as JSON, the rest. Whoever opens it for the network alone does not see it.
+A checkpoint is the network's `.keras` file with one more member, ``training.npz``, which holds the
+arrays, and the rest as JSON. A reader of the network ignores that member.
 """
 
 from __future__ import annotations
@@ -28,15 +28,14 @@ MEMBER = 'training.npz'
 
 
 class Checkpoints:
-    """Saves a run every so often.
+    """Saves a training run at intervals.
 
     Parameters
     ----------
     path : str or path
         The file, written as a `.keras` archive; '{}' in it becomes the time in seconds since 1970.
     every : int or float
-        Epochs from one save to the next if it is an int, minutes if it is a float. At 0 there
-        is a save at the end alone.
+        Epochs between saves if it is an int, minutes if it is a float. 0: save at the end only.
     """
 
     def __init__(self, path: Any, every: Any = 0) -> None:
@@ -86,7 +85,7 @@ class Checkpoints:
 
 @dataclasses.dataclass
 class State:
-    """All that a training needs to go on as if it had never stopped.
+    """The state from which a training run continues exactly.
 
     Attributes
     ----------
@@ -97,18 +96,18 @@ class State:
     best : list of array
         The best parameters so far.
     epoch, updates : int
-        Epochs and updates that are done.
+        Number of completed epochs and updates.
     validation : dict
         The monitors of the last validation.
     patience : list of float and int
-        The best loss, and the checks since then.
+        The best loss, and the number of checks since.
     history : list of dict
     rngs : list of dict
-        The states of the generators of the data and of the network; none for data in order.
+        The states of the generators of the data and of the network; empty for data in order.
     kept : dict
-        'epoch', 'training' and 'validation' of the best parameters. Older files have none.
+        'epoch', 'training' and 'validation' of the best parameters. Empty in older files.
     about : dict
-        What decides the result: the algorithm, its settings, regularizers, data.
+        What determines the result: the algorithm, its settings, regularizers, data.
     """
 
     parameters: list[Array]
@@ -140,7 +139,7 @@ class State:
         return handle.getvalue()
 
     def check(self, own: State) -> None:
-        """Refuse a state that is not one of the training whose state is `own`.
+        """Refuse a state that does not match this training's own state.
 
         Raises
         ------
@@ -232,10 +231,10 @@ PLAIN: dict[str, tuple[Any, str]] = {
 
 
 def _fits(value: Any, shape: Any) -> bool:
-    """Return whether a value of JSON has a shape.
+    """Return whether a JSON value has a shape.
 
-    A shape is a function, a list with the shape of all items, a tuple of the shapes of the items,
-    or a dict of the shapes of the values, '*' for any name.
+    A shape is a predicate, a list with the shape of all items, a tuple with the shape of each item,
+    or a dict with the shape of each value, where '*' stands for any name.
     """
     if isinstance(shape, list):
         return isinstance(value, list) and all(_fits(item, shape[0]) for item in value)
@@ -261,7 +260,7 @@ def _damaged(name: str, expected: str, value: Any) -> FileError:
 
 
 def _check_arrays(name: str, own: list[Array], found: Any) -> None:
-    """Refuse arrays that cannot be the values of the same variables."""
+    """Refuse arrays whose shapes or dtypes do not match those of the variables."""
     if not isinstance(found, list) or not all(isinstance(a, np.ndarray) for a in found):
         raise _damaged(name, 'a list of arrays', found)
     shapes = [a.shape for a in own], [a.shape for a in found]
@@ -305,12 +304,12 @@ def unpack(content: bytes) -> State:
 
 
 def read(path: Any) -> State:
-    """The state of the run that a checkpoint holds.
+    """Return the state in a checkpoint.
 
     Raises
     ------
     FileError
-        If there is no such file, or it is none.
+        If the file does not exist or is not a checkpoint.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise ConfigurationError(f'expected resume as a path, or True, got {path!r}.')

@@ -1,4 +1,4 @@
-"""Estimates the training time from sizes, to decide whether compiling pays."""
+"""Estimate the training time from sizes, to decide whether compiling pays."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from kerasnets.programs import training
 from kerasnets.programs.models import Models
 from kerasnets.training.settings import Settings
 
-#: Estimated seconds of training above which compiling pays: the additional time that XLA takes to
-#: compile a small network.
+#: Estimated seconds of training above which compiling pays: the time in which XLA compiles a small
+#: network.
 WORTH = 0.3
 
-#: TensorFlow keeps what XLA compiles, about 10 MB for each program, as long as the process lives.
-#: After so many programs, only a training this much longer is compiled.
+#: TensorFlow keeps each executable of XLA, about 10 MB, until the process ends. After EXECUTABLES
+#: programs, only a training LONGER times as long is compiled.
 EXECUTABLES, LONGER = 40, 20
 
 #: The constants of the estimate: seconds per update without XLA, additional seconds per time step
 #: of a recurrent layer, and operations per second.
 UPDATE, STEP, SPEED = 3e-4, 6e-5, 1e11
 
-#: Steps that one call of Keras' own function makes, at most, where nobody watches the steps.
+#: Maximum number of steps in one call of Keras' own function, if no callback watches the steps.
 STEPS = 32
 
 
 def settings_for_keras(settings: Settings, watched: bool) -> Any:
-    """Return settings of ``compile`` where Keras' own function trains; None where a program does.
+    """Return settings of ``compile`` if Keras' own function trains; None if a program does.
 
-    `watched` says whether a callback acts on each batch. ConfigurationError if XLA is asked for on
-    a backend that has none.
+    `watched` is true if a callback acts on each batch. Raises ConfigurationError if XLA is
+    requested on a backend without it.
     """
     name = keras.backend.backend()
     if name == 'torch' and settings.jit is True:
@@ -53,14 +53,14 @@ def settings_for_keras(settings: Settings, watched: bool) -> Any:
 
 
 def is_for_keras() -> bool:
-    """Return whether Keras' own functions train and evaluate here, instead of programs."""
+    """Return whether Keras' own functions train and evaluate instead of programs."""
     return keras.backend.backend() == 'torch' or devices.shared()
 
 
 def uses_xla(
     models: Models, source: Dataset, settings: Settings, optimizer: Any
 ) -> tuple[Any, Any]:
-    """Return whether XLA compiles a training, and its evaluations.
+    """Return whether XLA compiles a training and its evaluations.
 
     'auto' stands for using what XLA has compiled before. The choice follows from what is asked
     for and from sizes, never from a clock.
@@ -91,7 +91,7 @@ def seconds(models: Models, source: Dataset, settings: Settings) -> float:
 
 
 def batches_in_a_call(models: Models, source: Dataset, shown: bool) -> int:
-    """Return the maximum number of batches in a call, so that progress shows and Ctrl-C works."""
+    """Return the maximum number of batches in a call; it bounds the delay of Ctrl-C."""
     if not source.block:
         return 1
     return max(1, int((0.2 if shown else 1.0) / _update(models, source)))

@@ -1,6 +1,6 @@
-"""The course of a training: which epochs run together, when checks, saves and its end come.
+"""The schedule of a training: joint epochs, checks, saves, early stopping.
 
-And a hint where it stopped too early.
+Also a hint about a learning rate that is too small.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FEWEST = 5
 
 @dataclasses.dataclass(frozen=True)
 class Stretch:
-    """Epochs that run without a stop.
+    """Consecutive epochs that run in one call.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Stretch:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """When checks, saves and the end of a training come.
+    """The schedule of checks, saves and the end of a training.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class Plan:
 
 @dataclasses.dataclass
 class Patience:
-    """Tracks the best validation loss, and decides when training stops.
+    """Early stopping: tracks the best validation loss and the failures since.
 
     Attributes
     ----------
@@ -126,11 +126,12 @@ class Patience:
     failures: int = 0
 
     def __post_init__(self) -> None:
+        """Check the settings."""
         positive(self.patience, 'patience', least=0)
         number(self.min_improvement, 'min_improvement', lambda v: 0 <= v < 1, 'of 0 to under 1')
 
     def note(self, loss: float) -> bool:
-        """Record a loss. Return True if it is the best; else count a failure."""
+        """Record a loss; return True if it is the best, else count a failure."""
         margin = abs(self.best) * self.min_improvement if math.isfinite(self.best) else 0.0
         if self.best - loss > margin:
             self.best, self.failures = loss, 0

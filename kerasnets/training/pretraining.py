@@ -1,7 +1,6 @@
 """Layerwise training and pretraining: one part of a network at a time.
 
-Each part is a network of its own over the very layers of the whole one, so that the network is
-whole at every moment: there is nothing to put back.
+Each part is a network over the same layer objects, so the whole network is valid at every moment.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from kerasnets.losses import Loss
 from kerasnets.training.settings import Settings
 from kerasnets.training.trainer import Immediate, Sequence
 
-#: Examples that 'sample' looks at, at most.
+#: Maximum number of examples that 'sample' reads.
 EXAMPLES = 10_000
 
 
@@ -35,18 +34,18 @@ def itertrain(
     unlabelled: Any = None,
     **keywords: Any,
 ) -> Any:
-    """Yield (training, validation) monitors of one part after the other.
+    """Yield (training, validation) monitors of each part in turn.
 
     Parameters
     ----------
     net : Network
     make : callable
-        (nodes, losses, plain) -> a network over them; a plain one gives values.
+        (nodes, losses, plain) -> a network over them; a plain one outputs values.
     algo : {'layerwise', 'pretrain', 'sample'}
     train, valid
         As for `Network.itertrain`.
     subalgo : str
-        What each part is trained with.
+        The algorithm for each part.
     unlabelled : list of arrays or callable, optional
         Inputs for 'pretrain'. Default: those of `train`.
     **keywords
@@ -80,7 +79,7 @@ def itertrain(
 
 
 def _layerwise(net: Any, make: Any) -> Any:
-    """Networks over ever more of the layers, the last of them the whole.
+    """Return networks over growing parts of the layers, the whole network last.
 
     Y. Bengio, P. Lamblin, D. Popovici, H. Larochelle (2006), "Greedy layer-wise training of
     deep networks", NIPS.
@@ -97,7 +96,7 @@ def _layerwise(net: Any, make: Any) -> Any:
 
 
 def _tap(net: Any, nodes: Any) -> Any:
-    """A last layer like the network's own, after fewer others."""
+    """Return an output layer like the network's own, on top of `nodes`."""
     last = net.nodes[-1]
     size = last.output.shape[-1]
     activation = last.spec.activation or last.spec.default_activation
@@ -106,7 +105,7 @@ def _tap(net: Any, nodes: Any) -> Any:
 
 
 def _mirror(net: Any, nodes: Any) -> Any:
-    """The nodes, and a tied layer for each of them, in the reverse order."""
+    """Return the nodes followed by a tied layer for each of them, in reverse order."""
     nodes, partners = list(nodes), list(nodes[:0:-1])
     for i, partner in enumerate(partners):
         if partner.spec.form != 'ff':
@@ -126,7 +125,7 @@ def _added(net: Any, nodes: Any, entry: Any) -> Any:
 
 
 def _shadow(net: Any, make: Any) -> Any:
-    """Autoencoders over ever more of the hidden layers, each closed by tied ones."""
+    """Return autoencoders over growing parts of the hidden layers, with tied decoders."""
     hidden = net.nodes[:-1]
     if len(hidden) < 2:
         raise ConfigurationError(
@@ -139,7 +138,7 @@ def _shadow(net: Any, make: Any) -> Any:
 
 
 def _inputs(source: Any) -> Any:
-    """Training data without its targets."""
+    """Return training data without its targets."""
     if callable(source):
         return lambda: source()[:1]
     if isinstance(source, (list, tuple)):
@@ -148,10 +147,10 @@ def _inputs(source: Any) -> Any:
 
 
 def _sampled(net: Any, train: Any, valid: Any, keywords: Any) -> Any:
-    """Set the weights of dense layers to examples of what they read, each of length 1.
+    """Set the weights of dense layers to samples of their inputs, scaled to length 1.
 
-    The last layer of a network of values has examples of its targets. Return the monitors of the
-    training data and of the validation data.
+    The last layer of a network without labels gets samples of its targets. Return the monitors of
+    the training data and of the validation data.
     """
     rng = generator(int(net.rng.integers(2**63)))
     source = batches.dataset(train, net.data_spec.fit, batch_size=EXAMPLES)

@@ -63,7 +63,7 @@ def find(
     batch_size: int,
     options: dict[str, Any],
 ) -> RateCurve:
-    """Make an update at each of `steps` rates from `low` to `high`, then `steps` at a few rates.
+    """Search: one update at each of `steps` rates, then `steps` updates at a few rates.
 
     The network is unchanged afterwards.
     """
@@ -87,7 +87,7 @@ def find(
     before = backend.values(variables)
 
     def losses_at(rates: Iterable[float]) -> Iterator[float]:
-        """Yield the loss of one update at each rate, from the parameters as they were."""
+        """Yield the loss of one update at each rate, from the initial parameters."""
         optimizer = trainable.optimizer(algo, low, **options)
         objective.use(optimizer)
         backend.restore(variables, before)
@@ -114,7 +114,7 @@ def find(
 
 
 def _means(losses: Iterable[float], ends_at: float = math.inf) -> Array:
-    """Return running means of losses, up to one that is so many times the smallest."""
+    """Return running means of losses, up to one that is `ends_at` times the smallest."""
     means: list[float] = []
     mean = 0.0
     for i, loss in enumerate(losses):

@@ -14,7 +14,7 @@ from kerasnets.spellings import translate
 
 @dataclasses.dataclass
 class Settings:
-    """The keywords of training that are about its course; those of `Network.itertrain`."""
+    """The keywords of `Network.itertrain` that control the course of training."""
 
     epochs: int | None = None
     max_updates: int | None = None
@@ -39,6 +39,7 @@ class Settings:
     compat: str | None = None
 
     def __post_init__(self) -> None:
+        """Check the values."""
         if self.epochs is not None:
             positive(self.epochs, 'epochs', least=0)
         if self.max_updates is not None:
@@ -192,7 +193,7 @@ def defaults(keywords: Mapping[str, Any], known: Iterable[str] = ()) -> dict[str
 
 
 def gathered(defaults: Any, keywords: Any, **named: Any) -> dict[str, Any]:
-    """Return all keywords of a training: those of the call before those of the network."""
+    """Merge the keywords of a call with the network's defaults; the call wins."""
     given = {name: value for name, value in named.items() if value is not None}
     keywords = translate('training', keywords)
     for name in given:
@@ -207,7 +208,7 @@ def gathered(defaults: Any, keywords: Any, **named: Any) -> dict[str, Any]:
 
 
 def algorithms(algo: Any, keywords: Any) -> list[tuple[Any, dict[str, Any]]]:
-    """Return each algorithm with those of the keywords that it takes.
+    """Return each algorithm with the keywords that it accepts.
 
     Raises
     ------
@@ -233,7 +234,7 @@ def algorithms(algo: Any, keywords: Any) -> list[tuple[Any, dict[str, Any]]]:
 
 
 def split(keywords: Any) -> tuple[Settings, dict[str, Any]]:
-    """Return `Settings`, and the keywords of the algorithm and the regularizers."""
+    """Split keywords into `Settings` and those of the algorithm and the regularizers."""
     named = [field.name for field in dataclasses.fields(Settings)]
     chosen = {name: keywords[name] for name in named if name in keywords}
     return Settings(**chosen), {k: v for k, v in keywords.items() if k not in chosen}
@@ -249,7 +250,7 @@ def _algorithms(algo: Any) -> list[Any]:
 
 
 def _known(algo: Any, keywords: Any) -> list[str]:
-    """Return the keywords that training with an algorithm takes."""
+    """Return the keywords that training with an algorithm accepts."""
     algo = keywords.get('subalgo') if algo in BY_PARTS else algo
     named = [field.name for field in dataclasses.fields(Settings)]
     own = optimizers.keywords('rmsprop' if algo is None else algo)

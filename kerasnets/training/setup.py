@@ -47,7 +47,7 @@ def make_trainer(
     settings: Settings,
     **options: Any,
 ) -> Trainer:
-    """Check everything that training is asked to do, and return a `Trainer`.
+    """Check the arguments of a training and return a `Trainer`.
 
     Parameters are those of `Network.itertrain`; `options` are the keywords of the algorithm and
     the regularizers. Nothing of the network has changed when this raises.
@@ -164,7 +164,7 @@ def _class_weight(models: Models, asked: Any) -> tuple[float, ...] | None:
 def _rate(
     trainable: Trainable, train: Data, algo: Any, settings: Settings, options: dict[str, Any]
 ) -> Any:
-    """Return the learning rate that is asked for; for 'auto' the one that a search finds."""
+    """Return the requested learning rate; for 'auto', search for one."""
     if not isinstance(settings.learning_rate, str):
         return settings.learning_rate
     if settings.learning_rate != 'auto':
@@ -197,7 +197,7 @@ def _checkpoints(settings: Settings) -> Checkpoints | None:
 
 
 def _resumed(settings: Settings) -> State | None:
-    """Return the state to go on from: of resume=path, or of save_progress if resume=True."""
+    """Return the state to resume from: of resume=path, or of save_progress if resume=True."""
     if settings.resume is True:
         there = os.path.exists(settings.save_progress)  # type: ignore[arg-type]
         return checkpoints.read(settings.save_progress) if there else None
@@ -205,7 +205,7 @@ def _resumed(settings: Settings) -> State | None:
 
 
 def _displays(net: Any, settings: Settings, options: dict[str, Any]) -> list[Any]:
-    """Return the callbacks that show training as it goes."""
+    """Return the callbacks that show the progress of training."""
     if not devices.is_first():
         return []
     found = progress(settings.verbose)
@@ -217,7 +217,7 @@ def _displays(net: Any, settings: Settings, options: dict[str, Any]) -> list[Any
 
 
 def _described(value: Any) -> Any:
-    """Return a value as plain data that is equal for equal values."""
+    """Return a description of a value that is equal for equal values."""
     if isinstance(value, PLAIN):
         return value
     if isinstance(value, (np.integer, np.floating)):
@@ -238,7 +238,7 @@ def evaluate(
     watch: Any = None,
     gradients: bool = False,
 ) -> Monitors:
-    """Return the monitors over data; noise among the regularizers is drawn."""
+    """Return the monitors over data, with the noise among the regularizers."""
     models = trainable.models
     models.check_losses()
     watched, metrics = monitors.build(watch)

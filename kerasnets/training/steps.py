@@ -1,4 +1,4 @@
-"""How updates are made under ``model.fit``: by a program, or by the function that Keras makes."""
+"""Updates under ``model.fit``: by a program, or by Keras' own train function."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from kerasnets.typing import Array, Monitors, Tensor
 
 
 class ProgramSteps:
-    """Trains and evaluates by programs.
+    """Training and evaluation by programs.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class ProgramSteps:
     optimizer : keras.optimizers.Optimizer or None
         The network's own. None: only to evaluate.
     xla : (bool or 'auto', bool or 'auto')
-        Whether XLA compiles a training, and evaluations. 'auto': where it has compiled the same
+        Whether XLA compiles training, and evaluation. 'auto': if it has compiled the same program
         before.
 
     Attributes
@@ -82,13 +82,13 @@ class ProgramSteps:
         self._packed: dict[Dataset, list[Block]] = {}
 
     def reseed(self, rng: np.random.Generator) -> None:
-        """Let random layers draw what a numpy generator decides."""
+        """Reseed the random layers from a numpy generator."""
         self.seeds = [seed(rng) for _ in self.seeds]
 
     def fit(self, trainer: Any) -> None:
-        """Run ``fit`` with the program as its train function, over stretches of a training.
+        """Run ``fit`` with the program as its train function.
 
-        Each epoch of ``fit`` is a stretch, or all stretches where nobody acts between them.
+        Each epoch of ``fit`` is a stretch, or all stretches if no callback acts between them.
         """
         alone = trainer.alone
 
@@ -106,7 +106,7 @@ class ProgramSteps:
         keras_facts.fit(self.model, train, range(trainer.epoch, last))
 
     def _train(self, trainer: Any, writes: bool) -> None:
-        """Train for a stretch; the network gets the values of each call that finished."""
+        """Train for a stretch; write the values to the network after each call if `writes`."""
         program: Any = self._program('train')
         held, further = self._current(), self._further(program)
         known = [updates for updates in trainer.stretch.updates if updates is not None]
@@ -139,7 +139,7 @@ class ProgramSteps:
         return [keras_facts.tensor(variable) for variable in self.variables]
 
     def weights(self, variables: list[Any]) -> list[Tensor]:
-        """Return the values of some of the variables, which later training does not change."""
+        """Return the values of some variables; later training does not change them."""
         places = {id(variable): i for i, variable in enumerate(self.variables)}
         values = self._current()
         return [values[places[id(variable)]] for variable in variables]
@@ -155,7 +155,7 @@ class ProgramSteps:
         return found
 
     def _blocks(self, source: Dataset, pads: bool, most: int) -> Iterable[Block]:
-        """Return the blocks of an evaluation; little data is packed once."""
+        """Return the blocks of an evaluation; small data is packed once."""
         if source in self._packed and most > 1:
             return self._packed[source]
         steps = capacity(source, source.batches)
@@ -213,28 +213,30 @@ class ProgramSteps:
 
 
 def _identity(optimizer: Any) -> Hashable:
-    """Return what tells an optimizer, as it is set now, from any other."""
+    """Return the identity of an optimizer and of its present attributes."""
     if optimizer is None:
         return None
     return id(optimizer), *map(id, key.telling(optimizer).values())
 
 
 class Batches(Callback):
-    """Passes the batches of an evaluation on to the callbacks of a training."""
+    """Forwards the batches of an evaluation to the callbacks of a training."""
 
     def __init__(self, listeners: Any) -> None:
         super().__init__()
         self.listeners = listeners
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Forward the begin of a batch."""
         self.listeners.on_test_batch_begin(batch, logs)
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Forward the end of a batch."""
         self.listeners.on_test_batch_end(batch, logs)
 
 
 class Bridge(Callback):
-    """Passes the batches and the end of an epoch of ``fit`` on to a `Trainer`.
+    """Forwards the batches and the end of an epoch of ``fit`` to a `Trainer`.
 
     Reading the attribute `model` gives the variables their values on JAX, where ``fit`` has
     taken them out.
@@ -245,10 +247,12 @@ class Bridge(Callback):
         self.trainer = trainer
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Forward the begin of a batch if a callback acts on batches."""
         if self.trainer.listeners.acts_on_batches and self.model is not None:
             self.trainer.listeners.on_train_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Forward the end of a batch and respect a request to stop."""
         trainer = self.trainer
         trainer.batch = batch + 1
         if trainer.listeners.acts_on_batches and self.model is not None:
@@ -258,6 +262,7 @@ class Bridge(Callback):
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Count the updates and end the epoch of the trainer."""
         trainer = self.trainer
         trainer.updates += min(trainer.batch, trainer.stretch.updates[0] or trainer.batch)
         trainer.end_epoch({name: float(logs[name]) for name in trainer.steps.names})
@@ -266,7 +271,7 @@ class Bridge(Callback):
 
 
 class KerasSteps:
-    """Trains and evaluates by the functions that Keras makes, over the network's own layers.
+    """Training and evaluation by Keras' own functions, over the network's own layers.
 
     The parameters are those of `ProgramSteps`, and settings of ``compile``.
     """
@@ -296,7 +301,7 @@ class KerasSteps:
         self._before: list[Array] | None = None
 
     def reseed(self, rng: np.random.Generator) -> None:
-        """Let random layers draw what a numpy generator decides."""
+        """Reseed the random layers from a numpy generator."""
         reseed(self.model.noises, rng)
 
     @property
@@ -325,11 +330,11 @@ class KerasSteps:
         self._before = None
 
     def hold(self) -> None:
-        """Keep the values of the moment where ``fit`` takes them out of the variables."""
+        """Copy the current values if ``fit`` moves them out of the variables."""
         self._before = backend.values(self.variables) if keras_facts.takes_values() else None
 
     def evaluate(self, source: Dataset, listeners: Any = None) -> Monitors:
-        """Return the monitors over data; callbacks may listen."""
+        """Return the monitors over data, and call the listeners."""
         heard = [] if listeners is None else [Batches(listeners)]
         with self.lock, source.reading(), keras_facts.releasing_gradients():
             logs = self.model.evaluate(
@@ -342,7 +347,7 @@ class KerasSteps:
         return backend.values(variables)
 
     def write(self) -> None:
-        """Give back the values that ``fit`` on JAX took out of the variables, if it failed."""
+        """Restore the values that a failed ``fit`` on JAX moved out of the variables."""
         if self._before is not None and keras_facts.are_taken(self.variables):
             backend.restore(self.variables, self._before)
         self._before = None

@@ -1,4 +1,4 @@
-"""`Trainable`: what is trained of a network."""
+"""`Trainable`: the models, programs and optimizers that training uses."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Trainable:
         return attached, [(one, backend.values(one.variables)) for one in unique.values()]
 
     def restore(self, state: tuple[Any, list[tuple[Any, list[Array]]]]) -> None:
-        """Go back to an earlier `state`."""
+        """Restore an earlier `state`."""
         attached, values = state
         for optimizer, arrays in values:
             backend.restore(optimizer.variables, arrays)

@@ -31,7 +31,7 @@ Pair = tuple[Monitors, Monitors]
 
 
 class Run(Iterator[Pair]):
-    """Yields (training, validation) monitors after each epoch.
+    """An iterator of (training, validation) monitors after each epoch.
 
     Attributes
     ----------
@@ -47,10 +47,11 @@ class Run(Iterator[Pair]):
     _epochs: Iterator[Pair] | None = None
 
     def run(self) -> Iterator[Pair]:
-        """Yield what the iterator does."""
+        """Yield the monitors of each epoch."""
         raise NotImplementedError
 
     def __next__(self) -> Pair:
+        """Return the monitors of the next epoch."""
         if self._epochs is None:
             self._epochs = self.run()
         return next(self._epochs)
@@ -62,13 +63,13 @@ class Run(Iterator[Pair]):
 
 
 class Sequence(Run):
-    """Runs one training after the other; each is prepared when the one before has ended."""
+    """Several trainings in a row. Each is prepared when the previous one has ended."""
 
     def __init__(self, first: Run, others: Iterable[Run]) -> None:
         self.first, self.others = first, others
 
     def run(self) -> Iterator[Pair]:
-        """Yield the epochs of all."""
+        """Yield the epochs of all trainings."""
         run, others = self.first, iter(self.others)
         while run is not None:
             run.each = self.each
@@ -78,13 +79,13 @@ class Sequence(Run):
 
 
 class Immediate(Run):
-    """Runs a training without epochs in a single step."""
+    """A training without epochs, in a single step."""
 
     def __init__(self, train: Callable[[], Pair]) -> None:
         self._train = train
 
     def run(self) -> Iterator[Pair]:
-        """Yield once."""
+        """Yield the monitors once."""
         self.kept = self._train()
         yield self.kept
 
@@ -107,7 +108,7 @@ class Listeners(keras.callbacks.CallbackList):
     shows : bool
         Whether any callback shows the progress within an epoch.
     acts : bool
-        Whether any callback does more than show the monitors, so that it must run between epochs.
+        Whether any callback must run between epochs, since it does more than show monitors.
     acts_on_batches, acts_on_tests : bool
         Whether any callback of the user must run between batches of the training, or of a
         validation.
@@ -149,7 +150,7 @@ def direction(monitor: str) -> str:
 
 
 def acts_on(callback: Callback, *moments: str) -> bool:
-    """Return whether a callback does anything but show, at the begin or the end of such moments.
+    """Return whether a callback overrides the begin or end of some events.
 
     >>> acts_on(keras.callbacks.LearningRateScheduler(lambda epoch: 0.1), 'train_batch')
     False
@@ -166,7 +167,7 @@ class Kept:
     Attributes
     ----------
     epoch : int
-        Epochs after which they were; 0 for the initial ones.
+        Epoch after which the parameters had these values; 0 for the initial ones.
     weights : list of array or tensor
     training, validation : dict
         The monitors of that epoch, and those of these parameters.
@@ -190,15 +191,15 @@ class Trainer(Run):
     optimizer : keras.optimizers.Optimizer
     train : Dataset
     valid : Dataset or None
-        None: the training data itself is validated with.
+        None: the training data serves for validation.
     patience : Patience
     plan : Plan
     listeners : Listeners
     checkpoints : Checkpoints or None
     batches : int
-        Batches in a call of a program, at most.
+        Maximum number of batches in a call of a program.
     about : dict
-        What decides the result, as a checkpoint records it.
+        What determines the result, as a checkpoint records it.
     """
 
     net: Any
@@ -214,6 +215,7 @@ class Trainer(Run):
     about: dict[str, Any]
 
     def __post_init__(self) -> None:
+        """Set the counters and take the initial parameters as the best."""
         self.model = self.net.model
         self.epoch = self.updates = self.batch = 0  # that are done, batches in this epoch
         self.checked = 0  # the epoch of the last check
@@ -231,8 +233,8 @@ class Trainer(Run):
     def run(self) -> Iterator[Pair]:
         """Yield (training, validation) monitors after each epoch, or once at the end.
 
-        When training ends, also by Ctrl-C, the best parameters are restored. A caller who leaves
-        early keeps those of the moment.
+        When training ends, also by Ctrl-C, the best parameters are restored. A caller who stops the
+        iteration early keeps the current parameters.
         """
         self.model.stop_training = False
         with devices.watching():
@@ -256,13 +258,13 @@ class Trainer(Run):
 
     @property
     def done(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether training is complete."""
         over = self.stopped or self.patience.exhausted
         return over or self.plan.stretch(self.epoch, self.updates) is None
 
     @property
     def alone(self) -> bool:
-        """Whether nobody reads or sets the variables before the training ends."""
+        """Whether no caller or callback reads or sets the variables before training ends."""
         heard = self.each or self.listeners.acts or self.averages
         return not heard and self.checkpoints is None
 
@@ -279,7 +281,7 @@ class Trainer(Run):
     # An epoch, from its begin to its end
 
     def begin_epoch(self) -> None:
-        """Begin an epoch, the first one of a stretch or a further one."""
+        """Begin an epoch, and a new stretch if the last one has ended."""
         if self.stretch is None:
             plan = dataclasses.replace(self.plan, single=self.plan.single or self.each)
             self.stretch = plan.stretch(self.epoch, self.updates)
@@ -337,7 +339,7 @@ class Trainer(Run):
     # The parameters that are kept
 
     def _check(self) -> Monitors:
-        """Compare the parameters with the best ones; return what a history records of it."""
+        """Validate the parameters and keep them if they are the best; return 'val_' monitors."""
         self.checked = self.epoch
         if self.validated is None and not self.training:
             return {}
@@ -356,7 +358,7 @@ class Trainer(Run):
         return {f'val_{name}': value for name, value in self.validation.items()}
 
     def _evaluate(self, data: Dataset) -> Monitors:
-        """Return the monitors over data; callbacks hear of a validation after an epoch."""
+        """Return the monitors over data; call the listeners for a validation after an epoch."""
         heard = self.listeners.hears and self.epoch > 0 and self.valid is not None
         if heard:
             self.listeners.on_test_begin()
@@ -369,7 +371,7 @@ class Trainer(Run):
 
     @contextlib.contextmanager
     def _averaged(self) -> Iterator[None]:
-        """Set the parameters to their moving averages for a while, where there are any."""
+        """Set the parameters to their moving averages within a ``with`` block."""
         if not self.averages or not self.epoch:
             yield
             return
@@ -382,7 +384,7 @@ class Trainer(Run):
             backend.restore(variables, before)
 
     def _report(self) -> None:
-        """Record which parameters are kept, and say it where training did not help."""
+        """Record which parameters are kept; warn if training did not improve them."""
         kept = self.best
         self.kept = kept.training or self.training, kept.validation
         self.net.history.best = {'epoch': kept.epoch, **kept.validation}
@@ -418,7 +420,7 @@ class Trainer(Run):
         )
 
     def resume(self, state: State) -> None:
-        """Go on from a checkpoint; on an error nothing has changed.
+        """Resume from a checkpoint; leave everything unchanged on an error.
 
         Raises
         ------

@@ -1,7 +1,7 @@
 """Read the network described by a pickle of theanets 0.6 to 0.8, without Keras.
 
-In 0.6 a network's state is a dict, from 0.7 on the pair (layers, losses). Up to 0.7 a layer knows
-its size and inputs, in 0.8 the keywords it was made with.
+In 0.6 a network's state is a dict, from 0.7 on the pair (layers, losses). Up to 0.7 a layer's
+record holds its size and inputs, in 0.8 its keywords.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from kerasnets.errors import FileError
+from kerasnets.files.atomic import damaged
 from kerasnets.files.theanets import safe_unpickler
+from kerasnets.typing import Array
 
-#: theanets' classes of layers -> our forms, where lower case does not do.
+#: theanets' classes of layers -> our forms, if they differ in more than case.
 FORMS = {'feedforward': 'ff', 'pool': 'pool2', 'lrrnn': 'rrnn', 'arrnn': 'rrnn'}
 
-#: theanets' classes of networks that are another of ours, and their losses before 0.7.
+#: theanets' classes of networks with another name here, and their losses before 0.7.
 CLASSES = {'Predictor': 'Regressor'}
 EARLY_LOSSES = {'Classifier': 'xe'}
 
@@ -29,7 +31,7 @@ SLOPES = {
     'leaky-gain-relu': 'lgrelu:slope',
 }
 
-#: Layers of theanets whose names said how their rates were learned.
+#: Layers of theanets whose names stand for the shape of their learned rates.
 RATES = {'lrrnn': 'vector', 'arrnn': 'matrix'}
 
 #: theanets' classes of losses -> ours.
@@ -43,7 +45,7 @@ LOSSES = {
     'GaussianLogLikelihood': 'gll',
 }
 
-#: What a layer's record has -> the keyword of the form.
+#: Attribute of a layer's record -> the keyword of the form.
 OPTIONS = {
     'periods': 'periods',
     'num_modules': 'num_modules',
@@ -68,7 +70,7 @@ class Records:
     kind : tuple of str
         Module and class: ('recurrent', 'Classifier').
     entries : list of dict
-        Of the language of layers.
+        Entries of the language of layers.
     values : list of dict of str to array
         The parameters of each layer, by name.
     rates : list of array or None
@@ -76,7 +78,7 @@ class Records:
     losses : list of dict
         Fields of `Loss`.
     rng : dict or None
-        The state of a random generator, as numpy has it.
+        The state of a numpy random generator.
     """
 
     kind: tuple[Any, ...]
@@ -87,23 +89,26 @@ class Records:
     rng: dict[str, Any] | None
 
     @property
-    def num_values(self) -> Any:
+    def num_values(self) -> int:
         """Number of learnable values."""
         return sum(array.size for found in self.values for array in found.values())
 
 
-def read(content: Any) -> Any:
-    """The `Records` in the bytes of a pickle, gzipped or not.
+def read(content: bytes) -> Records:
+    """Return the `Records` in the bytes of a pickle, gzipped or not.
 
     Raises
     ------
     FileError
-        If it is no such file, is broken, or mentions what no model has. Nothing in it is run.
+        If the file has another format, is damaged, or names other objects. Nothing in it is run.
     """
     record = safe_unpickler.read(content)
     kind = getattr(record, 'kind', type(record).__name__).split('.')
     if len(kind) < 3 or kind[0] != 'theanets' or kind[1] == 'layers':
-        raise FileError(f'the file holds a {".".join(kind)}, not a network of theanets.')
+        raise FileError(
+            f'the file holds a {".".join(kind)}, expected a network of theanets. '
+            'Choose another file.'
+        )
     try:
         layers, losses = _parts(record)
         rates = [layer.get('_rates') if layer.name != 'BCRNN' else None for layer in layers]
@@ -117,12 +122,12 @@ def read(content: Any) -> Any:
         )
     except FileError:
         raise
-    except Exception as error:  # what a broken file describes may be anything at all
-        raise FileError(f'the network of theanets cannot be read: {error}') from error
+    except Exception as error:  # a damaged file may cause any error
+        raise damaged(f'the network of theanets cannot be read: {error}') from error
 
 
 def _parts(record: Any) -> Any:
-    """Records of the layers, and fields of the losses, of a network of any release."""
+    """Return the records of the layers and the fields of the losses, for any release."""
     if isinstance(record.state, dict):
         form = EARLY_LOSSES.get(record.name, 'mse')
         return record.get('layers'), [{'form': form, 'weighted': bool(record.get('weighted'))}]
@@ -131,7 +136,7 @@ def _parts(record: Any) -> Any:
 
 
 def _entry(layer: Any) -> Any:
-    """An entry of the language of layers from the record of a layer."""
+    """Return the entry of the language of layers for the record of a layer."""
     form = layer.name.lower()
     if form == 'input':
         shape, size = _said(layer, 'shape'), _said(layer, 'size')
@@ -155,7 +160,7 @@ def _entry(layer: Any) -> Any:
             for k in ('filter_size', 'pool_size', 'stride')
             if k in entry and isinstance(entry[k], (tuple, list))
         }
-    if entry['inputs'] == ['out']:  # of a tied layer up to 0.7: the one before it
+    if entry['inputs'] == ['out']:  # a tied layer up to 0.7 reads the previous layer
         del entry['inputs']
     if form == 'tied':
         partner = layer.get('partner')
@@ -164,7 +169,7 @@ def _entry(layer: Any) -> Any:
 
 
 def _recurrent(layer: Any, entry: Any) -> Any:
-    """The entry with what the recurrent forms need, said of the layer or of its halves."""
+    """Add the keywords of recurrent forms to an entry, from the layer or its halves."""
     kind = str(entry.get('worker') or layer.name).lower()
     inner = layer.get('forward') or layer
     if kind in FORMS and 'worker' in entry:
@@ -181,7 +186,7 @@ def _recurrent(layer: Any, entry: Any) -> Any:
     if kind == 'lstm':
         entry['peepholes'] = True
     if kind in ('lstm', 'mut1'):
-        del entry['activation']  # whatever was said, theanets took tanh
+        del entry['activation']  # theanets always used tanh
     if kind == 'mut1' and _is_old(layer) and 'rng' not in layer.get('kwargs'):  # before 0.7.1
         entry['outer_bias'] = True
     direction = _said(layer, 'direction')
@@ -196,8 +201,8 @@ def _said(layer: Any, key: Any) -> Any:
     return (layer.get('kwargs') or {}).get(key) if found is None else found
 
 
-def _is_old(layer: Any) -> Any:
-    """Whether a layer is of theanets up to 0.7."""
+def _is_old(layer: Any) -> bool:
+    """Return whether a layer is of theanets up to 0.7."""
     return 'size' in layer.state
 
 
@@ -206,22 +211,22 @@ def _activation(layer: Any) -> Any:
     return SLOPES.get(name, name) if _is_old(layer) else name
 
 
-def _own(layer: Any) -> Any:
-    """The last parts of the names of a layer's own parameters."""
+def _own(layer: Any) -> list[str]:
+    """Return the last parts of the names of a layer's own parameters."""
     return [variable.get('name').rpartition('.')[2] for variable in layer.get('_params') or ()]
 
 
 def _plain(value: Any) -> Any:
-    """A keyword's value; an array as a list."""
+    """Return the value of a keyword; an array as a list."""
     if isinstance(value, safe_unpickler.Record) and value.kind.startswith('numpy'):
         return safe_unpickler.array(value).tolist()
     return value
 
 
-def _loss(loss: Any, layers: Any) -> Any:
-    """The fields of a loss from its record."""
+def _loss(loss: Any, layers: Any) -> dict[str, Any]:
+    """Return the fields of a loss from its record."""
     if loss.name not in LOSSES:
-        raise FileError(f'theanets has no loss {loss.name!r}.')
+        raise damaged(f'theanets has no loss {loss.name!r}')
     target = loss.get('_target')
     source = next(
         (n for n in layers if n.get('input') is not None and n.get('input') is target), None
@@ -235,8 +240,8 @@ def _loss(loss: Any, layers: Any) -> Any:
     }
 
 
-def _values(layer: Any) -> Any:
-    """Name -> array of all parameters in the record of a layer, and of its halves."""
+def _values(layer: Any) -> dict[str, Array]:
+    """Return all parameters in the record of a layer and of its halves, by name."""
     values = {}
     for half in ('forward', 'backward'):
         if layer.get(half) is not None:
@@ -248,8 +253,8 @@ def _values(layer: Any) -> Any:
     return _renamed(values, layer)
 
 
-def _renamed(values: Any, layer: Any) -> Any:
-    """The parameters of a layer under the names of 0.8, whichever release wrote them."""
+def _renamed(values: dict[str, Array], layer: Any) -> dict[str, Array]:
+    """Return the parameters of a layer under the names of 0.8, for any release."""
     kind, own = layer.name.lower(), f'{layer.get("name")}.{{}}'.format
     joined: Any = {
         'gru': {'w': ('xh', 'xr', 'xz'), 'b': ('bh', 'br', 'bz')},
@@ -259,7 +264,7 @@ def _renamed(values: Any, layer: Any) -> Any:
         if own(names[0]) in values:
             thirds = [values.pop(own(name)) for name in names]
             values[own(whole)] = np.concatenate(thirds, axis=-1)
-    if kind in RATES and 'nrng' in layer.state:  # in 0.6, of what stays, not of what comes
+    if kind in RATES and 'nrng' in layer.state:  # 0.6: the rate of the old state
         values |= {own(k): -values[own(k)] for k in ('r', 'xr') if own(k) in values}
     if kind == 'clockwork' and own('hh') not in values:  # 0.6.0: a matrix for each module
         modules = [values.pop(own(f'hh{period}')) for period in _plain(layer.get('periods'))]
@@ -269,8 +274,8 @@ def _renamed(values: Any, layer: Any) -> Any:
     return values
 
 
-def _rng(layer: Any) -> Any:
-    """The state of a layer's random generator; None if it has none."""
+def _rng(layer: Any) -> dict[str, Any] | None:
+    """Return the state of a layer's random generator; None if it has none."""
     record = layer.get('rng') or layer.get('nrng')
     state = getattr(record, 'state', None)
     if isinstance(state, tuple):  # of numpy before 1.17
@@ -285,11 +290,11 @@ def _rng(layer: Any) -> Any:
     }
 
 
-def _is_variable(value: Any) -> Any:
+def _is_variable(value: Any) -> bool:
     return isinstance(value, safe_unpickler.Record) and value.name.endswith('SharedVariable')
 
 
-def _value(variable: Any) -> Any:
-    """The array in the record of a shared variable."""
+def _value(variable: Any) -> Array:
+    """Return the array in the record of a shared variable."""
     storage = variable.get('container').get('storage')
     return safe_unpickler.array(storage[0] if isinstance(storage, list) else storage)

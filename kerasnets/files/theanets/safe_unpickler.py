@@ -1,7 +1,7 @@
-"""Pickles read without running them: every object becomes a record of what it was made of.
+"""Read pickles without running them: every object becomes a record of its parts.
 
-A pickle is a program, and may call whatever can be imported. Here all names that it is allowed
-to mention stand for `Record`, which does nothing but remember, and others are refused.
+A pickle is a program that may call any importable function. Here all allowed names stand for
+`Record`, which only stores its arguments, and other names are refused.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from kerasnets.errors import FileError
+from kerasnets.files.atomic import RESTORE, damaged
+from kerasnets.typing import Array
 
-#: Modules whose every name may be mentioned, and single names beside them.
+#: Modules of which all names are allowed, and single names of other modules.
 MODULES = ('theanets', 'theano')
 NAMES = {
     'numpy': ('dtype', 'ndarray', 'int64'),
@@ -35,7 +37,7 @@ NAMES = {
     '_codecs': ('encode',),
 }
 
-#: Bytes that a compressed file may unfold to, and operations that a pickle may have.
+#: Maximum bytes of an expanded file, and maximum number of operations in a pickle.
 LARGEST = 2**30
 OPERATIONS = 2**24
 
@@ -46,13 +48,13 @@ class Record:
     Attributes
     ----------
     kind : str
-        Of the class: 'theanets.layers.feedforward.Feedforward'.
+        The class, such as 'theanets.layers.feedforward.Feedforward'.
     args : tuple
-        What it was to be called with.
+        The arguments of its constructor.
     state : dict or other
-        What it was to be set to.
+        The state of the object.
     items : list
-        What was put into it.
+        The items appended to it or set in it.
     """
 
     kind = ''
@@ -61,6 +63,7 @@ class Record:
     items: Any
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Return a record of the arguments."""
         record = object.__new__(cls)
         record.args, record.state, record.items = args, {}, []
         return record
@@ -69,50 +72,56 @@ class Record:
         pass
 
     def __setstate__(self, state: Any) -> None:
+        """Store the state."""
         self.state = state
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        """Store an item with its key."""
         self.items.append((key, value))
 
-    def append(self, item: Any) -> None:
-        """Take an item."""
+    def append(self, item: object) -> None:
+        """Append an item."""
         self.items.append(item)
 
     def extend(self, items: Any) -> None:
-        """Take several items."""
+        """Append several items."""
         self.items.extend(items)
 
     @property
-    def name(self) -> Any:
-        """The last part of its kind."""
+    def name(self) -> str:
+        """The name of the class without its module."""
         return self.kind.rpartition('.')[2]
 
     def get(self, key: Any, default: Any = None) -> Any:
-        """A part of its state."""
+        """Return an item of its state."""
         return self.state.get(key, default) if isinstance(self.state, dict) else default
 
 
 class _Reader(pickle.Unpickler):
+    """An unpickler that makes records only."""
+
     def find_class(self, module: Any, name: str) -> Any:
+        """Return a subclass of `Record` for an allowed name; refuse others."""
         known = module.split('.')[0] in MODULES or name in NAMES.get(module, ())
         if not known:
             raise FileError(
                 f'the file names {module}.{name}, which is not part of a theanets model. '
-                'It may be harmful; it was not executed.'
+                f'It may be harmful; it was not executed. {RESTORE}'
             )
         return type(name, (Record,), {'kind': f'{module}.{name}'})
 
     def persistent_load(self, pid: Any) -> None:
-        raise FileError('the file refers to objects outside of it.')
+        """Refuse references to objects outside of the file."""
+        raise damaged('the file refers to objects outside of it')
 
 
-def read(content: Any) -> Any:
-    """The `Record` (or plain data) that a pickle describes, which may be gzipped.
+def read(content: bytes) -> Any:
+    """Return the `Record` (or plain data) that a pickle describes, which may be gzipped.
 
     Raises
     ------
     FileError
-        If it is broken, mentions what is not known, or would take up too much memory.
+        If it is damaged, names unknown objects, or would need too much memory.
     """
     if content[:2] == b'\x1f\x8b':
         content = _unzipped(content)
@@ -122,39 +131,39 @@ def read(content: Any) -> Any:
     except FileError:
         raise
     except Exception as error:  # a broken pickle raises anything at all
-        raise FileError(f'the pickle is damaged ({type(error).__name__}: {error}).') from None
+        raise damaged(f'the pickle is damaged ({type(error).__name__}: {error})') from None
 
 
-def _unzipped(content: Any) -> Any:
+def _unzipped(content: bytes) -> bytes:
     try:
         unzip = zlib.decompressobj(wbits=31)
         found = unzip.decompress(content, LARGEST)
     except zlib.error as error:
-        raise FileError(f'the gzip file is damaged ({error}).') from None
+        raise damaged(f'the gzip file is damaged ({error})') from None
     if unzip.unconsumed_tail:
-        raise FileError(f'the file expands to more than {LARGEST:,} bytes.')
+        raise damaged(f'the file expands to more than {LARGEST:,} bytes')
     if not unzip.eof:
-        raise FileError('the gzip file is truncated.')
+        raise damaged('the gzip file is truncated')
     return found
 
 
-def _check(content: Any) -> None:
-    """Refuse pickles that ask for memory which what they hold does not need."""
+def _check(content: bytes) -> None:
+    """Refuse pickles that would allocate more memory than their contents need."""
     for count, (operation, argument, _) in enumerate(pickletools.genops(content)):
         if count > OPERATIONS:
-            raise FileError(f'the file has more than {OPERATIONS:,} operations.')
+            raise damaged(f'the file has more than {OPERATIONS:,} operations')
         puts = operation.name in ('PUT', 'BINPUT', 'LONG_BINPUT')
         if puts and int(argument or 0) > 2 * count + 1000:
-            raise FileError('the file uses object numbers that it does not need.')
+            raise damaged('the file uses object numbers that it does not need')
 
 
-def array(record: Any) -> Any:
-    """A numpy array from its record; numbers are taken as they are.
+def array(record: Any) -> Array:
+    """Return a numpy array from its record, or from plain numbers.
 
     Raises
     ------
     FileError
-        If the record is of something else, or its shape and its bytes disagree.
+        If the record is of another object, or its shape and its bytes disagree.
     """
     if not isinstance(record, Record):
         return np.asarray(record)
@@ -166,19 +175,19 @@ def array(record: Any) -> Any:
         return _array(shape, dtype, order, data)
     if record.name == 'scalar':
         return _array((), record.args[0], 'C', record.args[1])
-    raise FileError(f'expected an array, got {record.kind}.')
+    raise damaged(f'expected an array, got {record.kind}')
 
 
-def _array(shape: Any, dtype: Any, order: Any, data: Any) -> Any:
+def _array(shape: Any, dtype: Any, order: Any, data: Any) -> Array:
     byteorder: Any
     kind = str(dtype.args[0])
     byteorder = dtype.state[1] if isinstance(dtype.state, tuple) else '<'
     if kind not in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u4', 'u8', 'b1'):
-        raise FileError(f'expected an array of numbers, got dtype {kind!r}.')
+        raise damaged(f'expected an array of numbers, got dtype {kind!r}')
     dtype = np.dtype(kind).newbyteorder(byteorder)
     if isinstance(data, Record) and data.name == 'encode':  # bytes, as Python 2 wrote them
         data = data.args[0]
     data = data.encode('latin1') if isinstance(data, str) else bytes(data)
     if any(n < 0 for n in shape) or math.prod(shape) * dtype.itemsize != len(data):
-        raise FileError(f'an array of shape {tuple(shape)} cannot have {len(data)} bytes.')
+        raise damaged(f'an array of shape {tuple(shape)} cannot have {len(data)} bytes')
     return np.frombuffer(data, dtype).reshape(shape, order=order)
