@@ -181,18 +181,18 @@ class DataSpec:
         return y, w[0] if w else np.ones(1)
 
     @staticmethod
-    def way(specs: Any) -> Any:
+    def layout(specs: Any) -> Any:
         """Return (kind, masked) of each spec: a key for `entry` and `tensors`."""
         return tuple((spec.kind, spec.masked) for spec in specs)
 
-    def usual(self) -> Any:
+    def plain_layout(self) -> Any:
         """Return the layout of arrays of values."""
-        return self.way(self.specs([]))
+        return self.layout(self.specs([]))
 
-    def entry(self, way: Any) -> Any:
+    def entry(self, layout: Any) -> Any:
         """Return tensors for the inputs' batches, and the outputs of the input layers."""
         tensors, sources = [], {}
-        for (kind, masked), (name, values) in zip(way, self.inputs.items()):
+        for (kind, masked), (name, values) in zip(layout, self.inputs.items()):
             tensors.append(values)
             source = values
             if kind == 'labels' and self._spreads(values):
@@ -204,10 +204,10 @@ class DataSpec:
             sources[name] = source
         return tensors, sources
 
-    def tensors(self, way: Any) -> Any:
+    def tensors(self, layout: Any) -> Any:
         """Return the tensors of all data: (inputs, sources as in `entry`, targets)."""
-        if way not in self._tensors:
-            inputs, sources = self.entry(way)
+        if layout not in self._tensors:
+            inputs, sources = self.entry(layout)
             targets: Any = []
             for i, loss in enumerate(self.losses):
                 output = find_output(self.nodes, loss.output_name)
@@ -217,8 +217,8 @@ class DataSpec:
                     target, *weights = targets[self.leads[i]]
                     own = [target, *(own or weights if loss.weighted else ())]
                 targets.append(own)
-            self._tensors[way] = inputs, sources, targets
-        return self._tensors[way]
+            self._tensors[layout] = inputs, sources, targets
+        return self._tensors[layout]
 
     def _spreads(self, values: Any) -> Any:
         """Return whether labels for this input stand for one-hot rows."""

@@ -102,7 +102,7 @@ def read(path: pathlib.Path) -> Contents:
             return _of_hdf5(file, size)
     except FileError:
         raise
-    except Exception as error:  # a broken file raises anything at all
+    except Exception as error:  # a damaged file may raise any error
         cause = f'{type(error).__name__}: {" ".join(str(error).split())}'
         raise damaged(f'the file is damaged ({cause})') from None
 

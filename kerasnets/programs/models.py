@@ -86,14 +86,14 @@ class Models:
         """The Keras tensors that the losses read: inputs, targets and weights."""
         return self.graph().variables
 
-    def graph(self, way: Any = None, asked: Asked = PLAIN) -> Graph:
+    def graph(self, layout: Any = None, asked: Asked = PLAIN) -> Graph:
         """Return the `loss_graph.Graph` of the losses for one form of the inputs."""
-        way = self.data_spec.usual() if way is None else way
-        key = way, asked
+        layout = self.data_spec.plain_layout() if layout is None else layout
+        key = layout, asked
         if key not in self._graphs:
             keras_facts.share_names()
             self.check_losses()
-            inputs, sources, targets = self.data_spec.tensors(way)
+            inputs, sources, targets = self.data_spec.tensors(layout)
             self._graphs[key] = loss_graph.build(
                 self.nodes,
                 self.losses,
@@ -102,6 +102,6 @@ class Models:
                 targets,
                 self.monitors,
                 asked,
-                padded=any(masked for _, masked in way),
+                padded=any(masked for _, masked in layout),
             )
         return self._graphs[key]

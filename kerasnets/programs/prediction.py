@@ -61,7 +61,7 @@ def compute(
         specs = [ArraySpec(f'outputs of {start!r}', tuple(output.shape), dtype=output.dtype)]
     arrays = fill(specs, arrays, 'inputs')
     noises = tuple(one for one in regularizers if isinstance(one, Noise))
-    function = _function(programs, tuple(names), spec.way(specs), start, noises, rng)
+    function = _function(programs, tuple(names), spec.layout(specs), start, noises, rng)
 
     def run(batch: list[Array]) -> Any:
         return devices.run(function, batch)
@@ -73,12 +73,12 @@ def compute(
 
 
 def _function(
-    programs: Programs, names: Any, way: Any, start: Any, noises: tuple[Noise, ...], rng: Any
+    programs: Programs, names: Any, layout: Any, start: Any, noises: tuple[Noise, ...], rng: Any
 ) -> Callable[..., Any]:
     """Return a compiled function of a batch at the network's current values."""
     known = all(type(one) in key.PENALTIES for one in noises)
     plain = tuple(dataclasses.replace(one, weight=0.5) for one in noises) if known else noises
-    about = 'predict', names, way, start, programs.models.takes_labels, plain
+    about = 'predict', names, layout, start, programs.models.takes_labels, plain
     program: Prediction = programs.find(
         about if known else None, about, lambda models: Prediction(models, *about[1:4], plain)
     )
@@ -99,8 +99,8 @@ class Prediction(FunctionProgram):
     ----------
     models : Models
     names : tuple of str
-    way : tuple
-        As `data_spec.way` has it.
+    layout : tuple
+        As `data_spec.layout` has it.
     start : str or None
         The output that the batch is, instead of the inputs.
     noises : tuple of Noise
@@ -113,16 +113,16 @@ class Prediction(FunctionProgram):
     """
 
     def __init__(
-        self, models: Models, names: Any, way: Any, start: Any, noises: tuple[Noise, ...]
+        self, models: Models, names: Any, layout: Any, start: Any, noises: tuple[Noise, ...]
     ) -> None:
         nodes = models.nodes
         if start is None:
-            tensors, sources = models.data_spec.entry(way)
+            tensors, sources = models.data_spec.entry(layout)
         else:
             output = find_output(nodes, start)
             tensors = [keras.Input(batch_shape=output.shape, dtype=output.dtype)]
             sources = {start: tensors[0]}
-        padded = any(masked for _, masked in way)
+        padded = any(masked for _, masked in layout)
         noise = Noises(nodes, noises, noisy=True)
 
         def outputs(sources: Any) -> Any:

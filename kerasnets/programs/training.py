@@ -193,8 +193,8 @@ class BlockProgram(Program):
     ----------
     models : Models
         Over the layers that are run.
-    way : tuple
-        As `data_spec.way` has it.
+    layout : tuple
+        As `data_spec.layout` has it.
     asked : Asked
     metrics : tuple of str or keras.metrics.Metric
     optimizer : keras.optimizers.Optimizer or None
@@ -221,13 +221,13 @@ class BlockProgram(Program):
     def __init__(
         self,
         models: Models,
-        way: Any,
+        layout: Any,
         asked: Asked,
         metrics: tuple[Any, ...],
         optimizer: Any,
         xla: bool,
     ) -> None:
-        self.objective = objective = Objective(models.graph(way, asked), metrics, asked.rows)
+        self.objective = objective = Objective(models.graph(layout, asked), metrics, asked.rows)
         held = list(models.layer_variables)
         if optimizer is not None:
             objective.use(optimizer, jit_compile=False)

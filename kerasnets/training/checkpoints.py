@@ -43,7 +43,7 @@ class Checkpoints:
         if not folder.is_dir():
             raise FileError(
                 f'cannot save progress to {str(path)!r}: there is no folder {folder}. '
-                'Make it first.'
+                'Create it first.'
             )
         if not os.access(folder, os.W_OK):
             raise FileError(
@@ -52,13 +52,14 @@ class Checkpoints:
             )
         if os.path.exists(path) and not os.path.isfile(path):
             raise FileError(
-                f'cannot save progress to {str(path)!r}: it is no file, but a folder or a device. '
+                f'cannot save progress to {str(path)!r}: it is a folder or a device, not a file. '
                 'Choose another name.'
             )
         number = isinstance(every, (int, float)) and not isinstance(every, bool)
         if not number or every < 0:
             raise ConfigurationError(
-                f'expected save_every as an int of epochs or a float of minutes, got {every!r}.'
+                f'expected save_every as an int of epochs or a float of minutes, got {every!r}. '
+                'Write save_every=1 to save after each epoch.'
             )
         self.path = str(path)
         self.every = every
@@ -157,7 +158,7 @@ class State:
         for i, state in enumerate(self.rngs):
             try:
                 kind = type(restored(state).bit_generator).__name__
-            except Exception:  # numpy raises anything at all
+            except Exception:  # numpy may raise any error
                 raise _damaged('rngs', 'the state of a generator', state) from None
             if i == 0 and kind != 'PCG64':  # by which data is shuffled; a network may have any
                 raise _damaged('rngs', 'a state of PCG64', state)
@@ -171,7 +172,7 @@ class State:
             If the checkpoint is of another algorithm or of other data.
         """
         before = self.about
-        for name, what in (('algo', 'the algorithm'), ('rows', 'data of so many rows:')):
+        for name, what in (('algo', 'the algorithm'), ('rows', 'this number of rows:')):
             if name in before and before[name] != own.get(name):
                 raise FileError(
                     f'cannot resume: the checkpoint was written with {what} {before[name]}, and '
@@ -312,7 +313,10 @@ def read(path: Any) -> State:
         If the file does not exist or is not a checkpoint.
     """
     if not isinstance(path, (str, os.PathLike)):
-        raise ConfigurationError(f'expected resume as a path, or True, got {path!r}.')
+        raise ConfigurationError(
+            f'expected resume as a path, or True, got {path!r}. Write resume=True to go on from '
+            'save_progress.'
+        )
     path = atomic.local(path)
     if not path.is_file():
         raise FileError(
@@ -323,8 +327,9 @@ def read(path: Any) -> State:
         contents.read(path)  # refuses what would harm
         with zipfile.ZipFile(path) as archive:
             return unpack(archive.read(MEMBER))
-    except Exception as error:  # a broken file raises anything at all
+    except Exception as error:  # a damaged file may raise any error
         raise FileError(
             f'cannot resume from {str(path)!r}: expected a checkpoint as train(..., '
-            f'save_progress=path) writes them ({error}).'
+            f'save_progress=path) writes them, got another file ({error}). Leave out resume to '
+            'start from the beginning.'
         ) from None

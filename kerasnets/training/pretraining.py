@@ -58,11 +58,11 @@ def itertrain(
     """
     if not is_chain(net.nodes):
         raise ConfigurationError(
-            f'{algo!r} needs a chain of layers; this network branches. Use another algorithm.'
+            f'{algo!r}: expected a chain of layers, and this network branches. Use another algorithm.'
         )
     if unlabelled is not None and algo != 'pretrain':
         raise ConfigurationError(
-            f"unlabelled data is for algo='pretrain', got {algo!r}. Leave it out."
+            f"unlabelled: expected algo='pretrain', got {algo!r}. Leave out unlabelled."
         )
     if algo == 'sample':
         return Immediate(lambda: _sampled(net, train, valid, keywords))
@@ -129,7 +129,7 @@ def _shadow(net: Any, make: Any) -> Any:
     hidden = net.nodes[:-1]
     if len(hidden) < 2:
         raise ConfigurationError(
-            "'pretrain' needs a hidden layer; this network has none. Use another algorithm."
+            "'pretrain': expected a hidden layer, and this network has none. Use another algorithm."
         )
     loss = Loss('mse', target=f'{hidden[0].name}:out')
     return [

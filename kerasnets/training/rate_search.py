@@ -71,16 +71,18 @@ def find(
     for name, rate in (('low', low), ('high', high)):
         number(rate, name, lambda r: 0 < r < math.inf, 'above 0')
     if not low < high:
-        raise ConfigurationError(f'expected 0 < low < high, got low={low!r}, high={high!r}.')
+        raise ConfigurationError(
+            f'expected 0 < low < high, got low={low!r}, high={high!r}. Swap or change them.'
+        )
     models = trainable.models
     models.check_losses()
     data = batches.dataset(source, models.data_spec.fit, batch_size=batch_size)
     data.shuffle(np.random.default_rng(0))  # rows may be sorted by class
     optimizer = trainable.optimizer(algo, low, **options)
-    way = models.data_spec.way(data.specs[: len(models.data_spec.inputs)])
+    layout = models.data_spec.layout(data.specs[: len(models.data_spec.inputs)])
     asked = Asked(curvature=isinstance(optimizer, Esgd))
     objective = trainable.programs.find(
-        None, ('rates', way, id(optimizer)), lambda own: Objective(own.graph(way, asked))
+        None, ('rates', layout, id(optimizer)), lambda own: Objective(own.graph(layout, asked))
     )
     rates = np.geomspace(low, high, steps)
     variables = models.layer_variables
@@ -104,7 +106,7 @@ def find(
         if len(finite) < 3:
             raise ConfigurationError(f'the loss diverged immediately. Try low={low / 1000:g}.')
         steepest = float(rates[np.argmin(np.gradient(finite, np.log(rates[: len(finite)])))])
-        # one update at a rate says little about many: try it, and some below
+        # a single update predicts little about many updates: try this rate, and some below it
         tried = [rate for rate in (DEFAULT, *(steepest * MARGINS)) if low <= rate]
         ends = [_means(losses_at([rate] * steps))[-1] for rate in tried]
         ends = [end if math.isfinite(end) else math.inf for end in ends]

@@ -46,9 +46,13 @@ class Settings:
             positive(self.max_updates, 'max_updates', least=0)
         positive(self.validate_every, 'validate_every')
         if self.compat not in (None, 'theanets'):
-            raise ConfigurationError(f"expected compat as 'theanets' or None, got {self.compat!r}.")
+            raise ConfigurationError(
+                f"expected compat as 'theanets' or None, got {self.compat!r}. Leave it out otherwise."
+            )
         if self.jit not in ('auto', True, False):
-            raise ConfigurationError(f"expected jit as 'auto', True or False, got {self.jit!r}.")
+            raise ConfigurationError(
+                f"expected jit as 'auto', True or False, got {self.jit!r}. Leave it out for 'auto'."
+            )
 
 
 #: Keywords of Keras' and scikit-learn's training -> what to write here.
@@ -199,7 +203,8 @@ def gathered(defaults: Any, keywords: Any, **named: Any) -> dict[str, Any]:
     for name in given:
         if name in keywords:
             raise ConfigurationError(
-                f'expected {name!r} once, got it twice: {given[name]!r} and {keywords[name]!r}.'
+                f'expected {name!r} once, got it twice: {given[name]!r} and {keywords[name]!r}. '
+                'Leave one of them out.'
             )
     found = {**defaults, **given, **keywords}
     if found.get('compat') == 'theanets' and found.get('valid') is None:

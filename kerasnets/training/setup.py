@@ -82,7 +82,8 @@ def make_trainer(
     for callback in callbacks:
         if not isinstance(callback, keras.callbacks.Callback):
             raise ConfigurationError(
-                f'expected callbacks as a list of keras.callbacks.Callback, got {callback!r}.'
+                f'expected callbacks as a list of keras.callbacks.Callback, got {callback!r}. '
+                'Pass an object of such a class.'
             )
     listeners = Listeners(shown, callbacks, models.model, settings.epochs, data.batches)
     optimizer = trainable.attach(optimizer)
@@ -141,24 +142,25 @@ def make_trainer(
     return trainer
 
 
-def _class_weight(models: Models, asked: Any) -> tuple[float, ...] | None:
+def _class_weight(models: Models, weights: Any) -> tuple[float, ...] | None:
     """Return the factors of the classes, in order, from a dict of them.
 
     Raises
     ------
     ConfigurationError
-        If a class has none, or there is no such class.
+        If a class has no weight, or does not exist.
     """
-    if asked is None:
+    if weights is None:
         return None
     output = find_output(models.nodes, models.losses[0].output_name)
     classes = range(output.shape[-1])
-    if not isinstance(asked, dict) or set(asked) != set(classes):
+    if not isinstance(weights, dict) or set(weights) != set(classes):
         raise ConfigurationError(
-            f'expected class_weight as a dict with each class of 0 to {classes[-1]}, got {asked!r}.'
+            f'expected class_weight as a dict with each class of 0 to {classes[-1]}, got '
+            f'{weights!r}. Write class_weight={{{classes[0]}: 1.0, …}}.'
         )
     finite = (lambda w: 0 <= w < np.inf), 'of 0 or more'
-    return tuple(number(asked[k], f'the weight of class {k}', *finite) for k in classes)
+    return tuple(number(weights[k], f'the weight of class {k}', *finite) for k in classes)
 
 
 def _rate(
@@ -170,7 +172,7 @@ def _rate(
     if settings.learning_rate != 'auto':
         raise ConfigurationError(
             f"expected learning_rate as a number, a schedule or 'auto', got "
-            f'{settings.learning_rate!r}.'
+            f"{settings.learning_rate!r}. Write learning_rate='auto' to search for one."
         )
     if hasattr(train, '__next__'):
         raise ConfigurationError(
@@ -190,7 +192,7 @@ def _checkpoints(settings: Settings) -> Checkpoints | None:
         if settings.save_every or settings.resume is True:
             raise ConfigurationError(
                 'save_every and resume=True: expected save_progress, the path of a checkpoint, '
-                'got none.'
+                "got none. Write save_progress='run.keras'."
             )
         return None
     return Checkpoints(settings.save_progress, settings.save_every)

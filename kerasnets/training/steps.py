@@ -70,7 +70,7 @@ class ProgramSteps:
         self.programs, self.source, self.optimizer = programs, source, optimizer
         self.metrics, self.xla = metrics, xla
         self.model = models.model
-        self.way = models.data_spec.way(source.specs[: len(models.data_spec.inputs)])
+        self.layout = models.data_spec.layout(source.specs[: len(models.data_spec.inputs)])
         self.asked = dataclasses.replace(asked, rows=key.fills_up(models, asked))
         self._held: dict[str, BlockProgram] = {}
         first = self._program('evaluate' if optimizer is None else 'train')
@@ -122,7 +122,7 @@ class ProgramSteps:
             if writes:
                 self.write()
             for i, (row, made) in enumerate(zip(computed.logs, computed.updates)):
-                if not trainer.hear(made, row, i < computed.epochs):
+                if not trainer.record(made, row, i < computed.epochs):
                     return
 
     def write(self) -> None:
@@ -187,7 +187,7 @@ class ProgramSteps:
         optimizer = self.optimizer if kind == 'train' else None
         rows = source.row() if source.block else ()  # else batches have many shapes
         shapes = repr([(part.shape[1:], part.dtype.name) for part in rows])
-        common: tuple[Hashable, ...] = kind, self.way, source.batch_size, shapes
+        common: tuple[Hashable, ...] = kind, self.layout, source.batch_size, shapes
         own: tuple[Hashable, ...] = (*common, self.asked, metrics, _identity(optimizer))
         shared: tuple[Hashable, ...] | None = None
         try:
@@ -205,7 +205,7 @@ class ProgramSteps:
             if optimizer is not None and models is not programs.models:
                 made = program.copy_optimizer(optimizer, models)
             cls = EvaluationProgram if optimizer is None else TrainingProgram
-            return cls(models, self.way, self.asked, metrics, made, bool(xla))
+            return cls(models, self.layout, self.asked, metrics, made, bool(xla))
 
         shared = None if shared is None else (*shared, bool(xla))
         self._held[kind] = programs.find(shared, (*own, bool(xla)), build, losses=True)
@@ -288,10 +288,10 @@ class KerasSteps:
         **settings: Any,
     ) -> None:
         models = programs.models
-        way = models.data_spec.way(source.specs[: len(models.data_spec.inputs)])
-        own = 'keras', way, asked, metrics, _identity(optimizer)
+        layout = models.data_spec.layout(source.specs[: len(models.data_spec.inputs)])
+        own = 'keras', layout, asked, metrics, _identity(optimizer)
         self.model: Objective = programs.find(
-            None, own, lambda models: Objective(models.graph(way, asked), metrics)
+            None, own, lambda models: Objective(models.graph(layout, asked), metrics)
         )
         self.lock = models.lock
         if optimizer is not None:

@@ -103,7 +103,7 @@ class Trainable:
             loss = self.models.losses[0].keras_loss if single else None
             model.compile(optimizer, loss)
             if loss is not None and keras.backend.backend() == 'jax':
-                targets = self.models.data_spec.tensors(self.models.data_spec.usual())[2]
+                targets = self.models.data_spec.tensors(self.models.data_spec.plain_layout())[2]
                 if targets[0]:
                     keras_facts.build_loss(model, targets[0][0])
         return model.optimizer

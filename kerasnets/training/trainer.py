@@ -290,7 +290,7 @@ class Trainer(Run):
         if self.listeners.hears:
             self.listeners.on_epoch_begin(self.epoch)
 
-    def hear(self, updates: int, row: Monitors, ended: bool) -> bool:
+    def record(self, updates: int, row: Monitors, ended: bool) -> bool:
         """Record some updates of a program; return False at the end of the stretch."""
         self.updates += updates
         self.batch += updates

@@ -130,7 +130,7 @@ def read(content: bytes) -> Any:
         return _Reader(io.BytesIO(content), encoding='latin1').load()
     except FileError:
         raise
-    except Exception as error:  # a broken pickle raises anything at all
+    except Exception as error:  # a damaged pickle may raise any error
         raise damaged(f'the pickle is damaged ({type(error).__name__}: {error})') from None
 
 
