@@ -41,7 +41,7 @@ SAMPLE = 20_000
 FAR = 1e8
 
 #: Rows that are encoded at once.
-BLOCK = 4096
+BLOCK = 8192
 
 #: Name of a cycle -> its days.
 CYCLES = {'year': 365.2425, 'week': 7.0, 'day': 1.0}
@@ -144,16 +144,21 @@ class Column:
         A missing number becomes `fill`, the center; an unknown word all zeros.
         """
         if self.words is not None:
+            places = np.minimum(plain, self.width - 1) if self.shared else plain
             rows = np.flatnonzero(plain >= 0)
-            out[rows, np.minimum(plain[rows], self.width - 1)] = 1
+            out[rows, places if len(rows) == len(places) else places[rows]] = 1
             return
         missing = np.isnan(plain)
         with np.errstate(over='ignore'):
             scaled = (plain - self.center) / self.scale
         if self.clip:
-            scaled = np.clip(scaled, -1e100, 1e100)
-            scaled /= np.sqrt(1 + np.square(scaled / self.clip))
-        scaled[missing] = self.fill
+            np.clip(scaled, -1e100, 1e100, out=scaled)
+            bent = scaled / self.clip
+            np.square(bent, out=bent)
+            bent += 1
+            scaled /= np.sqrt(bent, out=bent)
+        if missing.any():
+            scaled[missing] = self.fill
         out[:, 0] = scaled
         if self.indicator:
             out[:, 1] = missing
