@@ -55,7 +55,7 @@ def _signature(**defaults: Any) -> Any:
             inspect.Parameter('self', kinds[0]),
             *(
                 inspect.Parameter(name, kinds[name != 'layers'], default=default)
-                for name, default in {**OWN, **defaults, **_training()}.items()
+                for name, default in {**OWN, **defaults, **_training(), **defaults}.items()
             ),
         ]
     )
