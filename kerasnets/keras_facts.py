@@ -16,7 +16,7 @@ import random
 import re
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import IO, Any
 
 import keras
 
@@ -306,3 +306,13 @@ def expect_retracing() -> None:
 def _is_unexpected(record: logging.LogRecord) -> bool:
     text = record.getMessage()
     return not ('kerasnets' in text and 'triggered tf.function retracing' in text)
+
+
+def load_model(file: IO[bytes]) -> Any:
+    """Return the model of a .keras archive that is an open file.
+
+    `keras.saving.load_model` takes paths alone, but the function that it calls takes open files.
+    """
+    from keras.src.saving import saving_lib
+
+    return saving_lib.load_model(file)

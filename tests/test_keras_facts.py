@@ -4,6 +4,7 @@ A test that fails here names what a new release has changed.
 """
 
 import gc
+import io
 import itertools
 import logging
 import random
@@ -248,3 +249,10 @@ def test_a_concrete_function_can_be_called_with_flat_tensors():
     concrete = function.get_concrete_function(*(tf.TensorSpec((), 'float32') for _ in tensors))
     first, (second, third) = keras_facts.call(concrete, tensors)
     assert [float(first), float(second), float(third)] == [6, 4, 7]
+
+
+def test_an_archive_in_memory_is_loaded(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.save(tmp_path / 'model.keras')
+    loaded = keras_facts.load_model(io.BytesIO((tmp_path / 'model.keras').read_bytes()))
+    np.testing.assert_array_equal(loaded.layers[0].kernel, model.layers[0].kernel)
