@@ -96,6 +96,7 @@ def fit(model: Any, step: Callable[[], dict[str, float]], epochs: range) -> None
         def train(state: Any, iterator: Any) -> Any:
             for variable, value in zip(_flat(trainer_state(model)), _flat(state)):
                 variable.assign(value)
+            model._jax_state_synced = True  # so that callbacks do not assign earlier values
             logs = step()
             return logs, tuple([v.value for v in part] for part in trainer_state(model))
     else:
