@@ -44,6 +44,8 @@ FORMS = {
     'add': 'basic',
     'norm': 'basic',
     'dropout': 'basic',
+    'rescaled': 'ensemble',
+    'ensemble': 'ensemble',
 }
 
 #: theanets' class of layers -> its form. A name that Keras has too means the same there.

@@ -40,6 +40,7 @@ _OURS = {
     'layers.cells.mut1': ['MUT1Cell'],
     'layers.cells.rrnn': ['RRNNCell'],
     'layers.cells.scrn': ['SCRNCell'],
+    'layers.ensemble': ['Ensemble', 'Rescaled'],
     'layers.lstm': ['PeepholeLSTMCell'],
 }
 
