@@ -26,6 +26,7 @@ setup(
         'rich>=13',
         'click>=8.2',
         'wrapt>=1.15',
+        'pandas>=2.2',
     ],
     entry_points={'console_scripts': ['kerasnets = kerasnets.cli:main']},
     extras_require={
@@ -48,7 +49,6 @@ setup(
             'mypy==2.4.1',
             'nbclient',
             'onnxruntime',
-            'pandas',
             'pytest-xdist',
             'scipy',
             'scikit-learn>=1.6',

@@ -11,18 +11,24 @@ figure. Nothing is shown or written: ``figure.savefig('net.png')`` does that.
 
 from __future__ import annotations
 
+import html
 import io
 import math
+import pathlib
+from collections.abc import Callable
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+import kerasnets
 from kerasnets.errors import ConfigurationError, DataError, pick
+from kerasnets.files import atomic
 from kerasnets.graph.parameters import Parameter
-from kerasnets.typing import Array, Data
+from kerasnets.typing import Array, Data, Path
 
-__all__ = ['confusion', 'forecast', 'learning_curves', 'plot_weights', 'sequence']
+__all__ = ['confusion', 'forecast', 'learning_curves', 'plot_weights', 'report', 'sequence']
 
 
 class Shown(Figure):
@@ -225,6 +231,299 @@ def forecast(
     axes.set(xlabel='step', ylabel='value')
     axes.legend()
     return axes.figure
+
+
+#: Inks of the pictures in a report -> what the page makes of them, in light and dark.
+_INKS = {
+    '#010101': 'currentColor',
+    '#020202': 'var(--line)',
+    '#030303': 'var(--first)',
+    '#040404': 'var(--second)',
+}
+
+_STYLE = """
+:root{--page:#fff;--ink:#1b1f24;--dim:#5b6570;--line:#d5dae0;--card:#f6f7f9;
+--first:#2563a8;--second:#c2571a;--cell:37,99,168}
+@media(prefers-color-scheme:dark){:root{--page:#14171b;--ink:#e6e9ed;--dim:#9aa5b1;
+--line:#363d46;--card:#1d2127;--first:#7db2ea;--second:#f0a06a;--cell:125,178,234}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+main{max-width:64rem;margin:0 auto;padding:1.5rem 1rem 3rem}
+h1{font-size:1.6rem;line-height:1.2;margin:.5rem 0}h2{font-size:1.15rem;margin:2rem 0 .5rem}
+p{margin:.4rem 0;max-width:45rem}.dim{color:var(--dim)}
+.tiles,.pair{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr))}
+.pair{grid-template-columns:repeat(auto-fit,minmax(min(24rem,100%),1fr));gap:0 2rem}
+.tiles div{background:var(--card);border-radius:.5rem;padding:.6rem .8rem}
+.tiles b{display:block;font-size:1.4rem;overflow-wrap:anywhere}
+.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}
+th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
+th{font-weight:600}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+@media(max-width:40rem){.read tr:first-child{display:none}.read th,.read td{display:block;border:0;
+padding:.1rem 0}.read tr{display:block;padding:.5rem 0;border-bottom:1px solid var(--line)}
+.read td::before{content:attr(data-key) ': ';color:var(--dim)}}
+table.matrix{width:auto}.matrix td{text-align:right;background:rgba(var(--cell),var(--v,0))}
+svg{width:100%;height:auto;display:block}svg text{font-family:inherit!important}
+.bars{display:grid;grid-template-columns:minmax(5rem,auto) 1fr 4rem;gap:.3rem .6rem;
+align-items:center;font-size:.9rem}.bars span{overflow-wrap:anywhere}
+.bars i{display:block;height:.9rem;
+border-radius:.2rem;background:var(--first)}.bars em{font-style:normal;text-align:right}
+li{margin:.2rem 0}
+"""
+
+
+def report(
+    net: Any, data: Any, target: Data = None, path: Path | None = None, repeats: int = 5
+) -> str:
+    """Return an HTML page about a network and how well it predicts.
+
+    The page shows how columns were read, the learning curve, the confusion matrix or residuals,
+    the calibration, and the permutation importance: the loss of score where the values of one
+    column are shuffled. It needs no other file.
+
+    Parameters
+    ----------
+    net : feedforward.Classifier or feedforward.Regressor
+        An estimator's is its ``net_``.
+    data : data frame, or array (examples, variables)
+        Rows that the network was not trained on; a data frame for a network with ``net.table``.
+    target : array (examples,) or (examples, 1), optional
+        Labels or values, as `score` takes them. Default: the target's column in `data`.
+    path : str or path, optional
+        The file to write, in UTF-8.
+    repeats : int
+        Shuffles of each column.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    DataError
+        If there are no targets, or a network has several outputs of values.
+
+    >>> net = kerasnets.Classifier([4, 3])
+    >>> training, validation = net.train([np.eye(4), [0, 1, 2, 0]], epochs=2)
+    >>> report(net, np.eye(4), [0, 1, 2, 0])[:15]
+    '<!doctype html>'
+    """
+    columns = net.table
+    if columns is not None:
+        table = columns.table(data)
+        x = columns.inputs(table)
+        blocks = {c.name: c.width for c in columns.columns}
+        target = columns.targets(table) if target is None else target
+        read = columns.report(table)
+        name, notes = columns.target.name, [*table.notes, *columns.notes]
+    else:
+        x, read, name, notes = np.asarray(data, 'f'), {}, 'the target', []
+        blocks = {f'input {i}': 1 for i in range(x.shape[1])}
+    if target is None:
+        raise DataError('expected targets to compare predictions with, got None. Pass target.')
+    y = np.asarray(target)
+    classes = hasattr(net, 'predict_proba')
+    if not classes and (y := y.reshape(len(y), -1)).shape[1] > 1:
+        raise DataError(f'expected one value for each row, got {y.shape[1]}. Report one at a time.')
+    score = net.score(x, y)
+    tiles = {'accuracy' if classes else 'R²': f'{score:.4g}'}
+    if classes:
+        words = columns.target.words if columns is not None else getattr(net, 'class_names', None)
+        words = list(words or range(net.model.output_shape[-1]))
+        often = np.bincount(y).max() / len(y)
+        tiles['the most frequent class'] = f'{often:.4g}'
+        p = net.predict_proba(x)
+        detail = [_matrix(y, p.argmax(-1), words), _picture(_reliability, y, p)]
+        titles = 'Confusion', 'Calibration'
+        says = (
+            'Rows are true classes, columns are predicted classes.',
+            'The share of right predictions among those of one probability. On the line, a '
+            'probability can be taken at its word.',
+        )
+    else:
+        found, wanted = net.predict(x)[:, 0], y[:, 0]
+        if columns is not None:
+            scale = columns.target.scale, columns.target.center
+            found, wanted = (part * scale[0] + scale[1] for part in (found, wanted))
+        tiles['mean absolute error'] = f'{np.abs(found - wanted).mean():.4g}'
+        guess = np.abs(wanted - np.median(wanted)).mean()
+        tiles['that of the median'] = f'{guess:.4g}'
+        detail = [_picture(_residuals, wanted, found), _picture(_deciles, wanted, found)]
+        titles = 'Residuals', 'Calibration'
+        says = (
+            'True value less prediction, over the prediction.',
+            'The mean of the true values among predictions of one size. On the line, predictions '
+            'are right on average.',
+        )
+    tiles |= {'rows': f'{len(y):,}', 'parameters': f'{net.num_params:,}'}
+    tiles['epochs'] = f'{len(net.history):,}'
+    drops = _importance(net, x, y, blocks, score, repeats)
+    parts = ['<div class="pair">']
+    if net.history:
+        curve = _picture(learning_curves, net)
+        parts.append(_section('Learning curve', 'The loss after each epoch.', curve))
+    parts += [_section(*one) for one in zip(titles, says, detail)]
+    says_drop = (
+        f'The {"accuracy" if classes else "R²"} that is lost where the values of a column are '
+        f'shuffled, the mean of {repeats} times.'
+    )
+    parts.append(_section('Permutation importance', says_drop, _bars(drops)) + '</div>')
+    if read:
+        parts.append(
+            _section('Columns', 'How each was read, and what it becomes.', _readings(read))
+        )
+    lines = [row['note'] for row in read.values() if row['note']] + notes
+    if lines:
+        items = ''.join(f'<li>{html.escape(str(line))}</li>' for line in lines)
+        parts.append(_section('Notes', '', f'<ul>{items}</ul>'))
+    shown = ''.join(f'<div>{k}<b>{html.escape(v)}</b></div>' for k, v in tiles.items())
+    title = html.escape(f'Predictions of {name}')
+    page = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta name="color-scheme" content="light dark"><title>{title}</title>'
+        f'<style>{_STYLE}</style></head><body><main><h1>{title}</h1>'
+        f'<p class="dim">A {type(net).__name__} of {len(net.specs)} layers, scored on '
+        f'{len(y):,} rows. kerasnets {kerasnets.__version__}</p>'
+        f'<div class="tiles">{shown}</div>{"".join(parts)}</main></body></html>\n'
+    )
+    if path is not None:
+        with atomic.replacing(pathlib.Path(path)) as part:
+            part.write_text(page, encoding='utf-8')
+    return page
+
+
+def _section(title: str, says: str, content: str) -> str:
+    return f'<section><h2>{title}</h2><p class="dim">{says}</p>{content}</section>'
+
+
+def _picture(draw: Callable[..., Any], *values: Any) -> str:
+    """A drawing as SVG that takes the colours of the page."""
+    ink, line, first, second = _INKS
+    settings = {
+        'svg.fonttype': 'none',
+        'svg.hashsalt': draw.__name__,
+        'text.color': ink,
+        'axes.labelcolor': ink,
+        'axes.edgecolor': line,
+        'xtick.color': ink,
+        'ytick.color': ink,
+        'axes.prop_cycle': matplotlib.cycler(color=[first, second]),
+        'axes.spines.top': False,
+        'axes.spines.right': False,
+        'legend.frameon': False,
+        'font.size': 11,
+    }
+    with matplotlib.rc_context(settings):
+        figure = Figure(figsize=(5.2, 3.6), layout='constrained')
+        draw(*values, axes=figure.subplots())
+        file = io.StringIO()
+        figure.savefig(file, format='svg', transparent=True, metadata={'Date': None})
+    svg = file.getvalue()
+    svg = svg[svg.index('<svg') :]
+    for name, value in _INKS.items():
+        svg = svg.replace(name, value)
+    label = draw.__name__.strip('_').replace('_', ' ')
+    return svg.replace('<svg', f'<svg role="img" aria-label="{label}"', 1)
+
+
+def _reliability(y: Array, p: Array, axes: Any) -> None:
+    """Draw the share of right predictions over their probability."""
+    sure, right = p.max(-1), p.argmax(-1) == y
+    if p.shape[1] == 2:  # of the second class
+        sure, right = p[:, 1], y == 1
+    _line_of_means(sure, right.astype('d'), np.linspace(0, 1, 11), axes)
+    low = 0 if p.shape[1] == 2 else 1 / p.shape[1]
+    axes.plot([low, 1], [low, 1], color='#020202', zorder=0)
+    axes.set(xlabel='predicted probability', ylabel='share observed', ylim=(-0.03, 1.03))
+
+
+def _deciles(wanted: Array, found: Array, axes: Any) -> None:
+    """Draw the mean true value over the prediction."""
+    edges = np.unique(np.quantile(found, np.linspace(0, 1, 11)))
+    _line_of_means(found, wanted, edges, axes)
+    ends = [found.min(), found.max()]
+    axes.plot(ends, ends, color='#020202', zorder=0)
+    axes.set(xlabel='predicted', ylabel='mean true value')
+
+
+def _line_of_means(x: Array, y: Array, edges: Array, axes: Any) -> None:
+    """Draw the means of y over those of x between edges."""
+    places = np.clip(np.searchsorted(edges, x, 'right') - 1, 0, max(len(edges) - 2, 0))
+    counts = np.bincount(places)
+    some = counts > 0
+    means = [np.bincount(places, part)[some] / counts[some] for part in (x, y)]
+    axes.plot(*means, marker='o')
+
+
+def _residuals(wanted: Array, found: Array, axes: Any) -> None:
+    """Draw true values less predictions."""
+    some = np.random.default_rng(0).permutation(len(found))[:1000]
+    axes.scatter(found[some], (wanted - found)[some], s=12, alpha=0.5, linewidths=0)
+    axes.axhline(0, color='#020202', zorder=0)
+    axes.set(xlabel='predicted', ylabel='true value less prediction')
+
+
+def _matrix(y: Array, found: Array, words: list[Any]) -> str:
+    """The confusion matrix as a table: of the most frequent classes, if they are many."""
+    order = np.argsort(-np.bincount(y, minlength=len(words)), kind='stable')[:12]
+    order = np.sort(order)
+    names = [html.escape(str(words[i])) for i in order]
+    rows = []
+    for i, name in zip(order, names):
+        counts = [int(((y == i) & (found == j)).sum()) for j in order]
+        total = max(1, int((y == i).sum()))
+        cells = ''.join(f'<td style="--v:{0.5 * n / total:.2f}">{n:,}</td>' for n in counts)
+        rows.append(f'<tr><th>{name}</th>{cells}</tr>')
+    left = f'<p class="dim">The 12 most frequent of {len(words)} classes.</p>'
+    head = ''.join(f'<th class="n">{name}</th>' for name in names)
+    return (
+        f'<div class="scroll"><table class="matrix"><tr><td></td>{head}</tr>{"".join(rows)}'
+        f'</table></div>{left if len(words) > 12 else ""}'
+    )
+
+
+def _importance(
+    net: Any, x: Array, y: Array, blocks: dict[str, int], score: float, repeats: int
+) -> dict[str, float]:
+    """The score that is lost where a column is shuffled, the largest first."""
+    rng = np.random.default_rng(0)
+    some = rng.permutation(len(x))[:2000]
+    x, y = x[some], y[some]
+    score, drops, at = net.score(x, y), {}, 0
+    for name, width in blocks.items():
+        lost = []
+        for _ in range(repeats):
+            other = x.copy()
+            other[:, at : at + width] = x[rng.permutation(len(x)), at : at + width]
+            lost.append(score - net.score(other, y))
+        drops[name], at = float(np.mean(lost)), at + width
+    return dict(sorted(drops.items(), key=lambda one: -one[1]))
+
+
+def _bars(drops: dict[str, float]) -> str:
+    """Bars of the largest values."""
+    most = max([*drops.values(), 1e-12])
+    rows = [
+        f'<span>{html.escape(name)}</span><div><i style="width:{100 * max(0, drop) / most:.1f}%">'
+        f'</i></div><em>{round(drop, 3) + 0.0:.3f}</em>'
+        for name, drop in list(drops.items())[:20]
+    ]
+    left = f'<p class="dim">The first 20 of {len(drops)} columns.</p>' if len(drops) > 20 else ''
+    return f'<div class="bars">{"".join(rows)}</div>{left}'
+
+
+def _readings(read: dict[str, dict[str, Any]]) -> str:
+    """How columns were read, as a table."""
+    keys = 'read as', 'missing', 'example', 'becomes'
+    head = ''.join(f'<th>{key}</th>' for key in keys)
+    rows = ''.join(
+        f'<tr><th>{html.escape(name)}</th>'
+        + ''.join(f'<td data-key="{k}">{html.escape(str(row[k]))}</td>' for k in keys)
+        + '</tr>'
+        for name, row in read.items()
+    )
+    table = f'<table class="read"><tr><th>column</th>{head}</tr>{rows}</table>'
+    return f'<div class="scroll">{table}</div>'
 
 
 def _tiles(values: Array, shape: tuple[int, ...], columns: int | None) -> Array:

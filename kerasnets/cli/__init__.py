@@ -6,6 +6,7 @@ Nothing here imports Keras before it is needed: ``kerasnets --help`` is quick.
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import click
@@ -22,6 +23,9 @@ class _Group(click.Group):
     """A group of commands that prints our errors as one line, without a traceback."""
 
     def invoke(self, context: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, 'reconfigure'):  # a terminal may lack a character
+                stream.reconfigure(errors='replace')
         try:
             return super().invoke(context)
         except KerasnetsError as error:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import functools
 import importlib
 import json
 import os
 import pathlib
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from kerasnets.errors import ConfigurationError
+from kerasnets.files.atomic import replacing
 
 
 class Layers(click.ParamType):  # type: ignore[type-arg]
@@ -35,11 +38,15 @@ class Layers(click.ParamType):  # type: ignore[type-arg]
 
 
 def training(
-    epochs: int, rate: float | None, batch: int, rates: str | None = None
+    epochs: int,
+    rate: float | None,
+    batch: int,
+    rates: str | None = None,
+    output: bool = True,
 ) -> Callable[[Any], Any]:
     """Options of every command that trains, with these defaults; `rates` is said of the rate."""
     options = [
-        click.option('-o', '--output', required=True, type=click.Path(), help='The model file.'),
+        click.option('-o', '--output', required=output, type=click.Path(), help='The model file.'),
         click.option('--activation', help="Of the hidden layers. Default: the form's."),
         click.option('--algorithm', default='adam', show_default=True),
         click.option('--learning-rate', type=float, default=rate, show_default=True, help=rates),
@@ -73,6 +80,73 @@ def reading(function: Any) -> Any:
     return function
 
 
+def reading_options(function: Any) -> Any:
+    """Add the options that decide how a table is read; the command gets them as `reading`."""
+
+    @functools.wraps(function)
+    def command(**options: Any) -> Any:
+        from kerasnets.data.notation import Options  # imports pandas
+
+        own = {field: options.pop(field) for field in READING}
+        kinds = dict(own.pop('kinds'))
+        return function(reading=Options(**own, kinds=kinds), **options)
+
+    for name, keywords in READING.values():
+        command = click.option(*name.split(), **keywords)(command)
+    return command
+
+
+class _Assigned(click.ParamType):  # type: ignore[type-arg]
+    """A name and what is assigned to it, such as ``size=number``."""
+
+    name = 'column=kind'
+
+    def convert(self, value: Any, param: Any, context: Any) -> Any:
+        """Return the name and the value as a tuple."""
+        name, equal, assigned = value.rpartition('=')
+        if not equal or not name:
+            self.fail(f'expected a column and its kind, such as size=number, got {value!r}.')
+        return name, assigned
+
+
+#: Field of `Options` -> names of the option, and keywords of click.
+READING: dict[str, tuple[str, dict[str, Any]]] = {
+    'kinds': (
+        '--as kinds',
+        dict(
+            multiple=True,
+            type=_Assigned(),
+            metavar='COLUMN=KIND',
+            help='Read a column as number, word, date or time, or drop it; may be repeated.',
+        ),
+    ),
+    'missing': (
+        '--missing',
+        dict(
+            multiple=True,
+            metavar='TEXT',
+            help='A mark of a missing value, beside NA, ?, - and the like; may be repeated.',
+        ),
+    ),
+    'dates': (
+        '--dates',
+        dict(
+            metavar='FORMAT',
+            help='day-first, month-first or a format such as %d.%m.%Y. Default: as they look.',
+        ),
+    ),
+    'thousands': (
+        '--thousands',
+        dict(metavar='CHARACTER', help='Groups digits. Default: as the numbers look.'),
+    ),
+    'decimal': (
+        '--decimal',
+        dict(metavar='CHARACTER', help='Before decimals, . or a comma. Default: as they look.'),
+    ),
+    'encoding': ('--encoding', dict(help='Of the file. Default: UTF-8 where it is valid.')),
+    'separator': ('--separator', dict(help='Of values. Default: as the first lines have it.')),
+}
+
 #: A file that is there, or '-' for standard input.
 INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
@@ -102,6 +176,31 @@ def check_output(path: Any) -> None:
         raise ConfigurationError(
             f'there is no folder {str(path.parent)!r} to write to. Make it first.'
         )
+
+
+def report_writer(path: str) -> Callable[[Any, Any], None]:
+    """Return a function that writes a report about a network and a table, after checking the path.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    target = pathlib.Path(path)
+    if target.suffix != '.html' or not target.parent.is_dir():
+        raise ConfigurationError(
+            f'--report: expected a file ending in .html in a folder that exists, got {path!r}.'
+        )
+    try:
+        plots = importlib.import_module('kerasnets.plots')
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"a report needs matplotlib ({error}). pip install 'kerasnets[plots]'."
+        ) from None
+
+    def write(net: Any, table: Any) -> None:
+        plots.report(net, table, path=path)
+
+    return write
 
 
 def fit(net: Any, data: Any, valid: Any, options: Any, **more: Any) -> Any:
@@ -148,11 +247,35 @@ def tell(found: Any, as_json: Any, err: bool = False) -> None:
     Console(stderr=err).print(table)
 
 
+@contextlib.contextmanager
+def writing(path: str) -> Iterator[TextIO]:
+    """Open a file to write text in UTF-8, whole or not at all, or for '-' standard output.
+
+    Characters that a terminal lacks are replaced.
+
+    Raises
+    ------
+    FileError
+    """
+    if path == '-':
+        stream = click.get_text_stream('stdout')
+        plain = not stream.isatty() and hasattr(stream, 'buffer')
+        yield click.get_text_stream('stdout', 'utf-8') if plain else stream
+        return
+    target = pathlib.Path(path)
+    if target.exists() and not target.is_file():  # a device or a pipe
+        with open(target, 'w', encoding='utf-8', newline='') as file:
+            yield file
+        return
+    with replacing(target) as part, open(part, 'w', encoding='utf-8', newline='') as file:
+        yield file
+
+
 def write_rows(names: Any, rows: Any, file: Any, as_json: Any) -> None:
     """Write rows as CSV with a line of names, or as lines of JSON."""
     if as_json:
         for row in rows:
-            click.echo(json.dumps(dict(zip(names, row))), file)
+            file.write(json.dumps(dict(zip(names, row))) + '\n')
         return
     writer = csv.writer(file, lineterminator='\n')
     writer.writerow(names)

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
+from rich.console import Console
+from rich.table import Table as Shown
 
 import kerasnets
 from kerasnets.cli import common
 from kerasnets.errors import DataError
 
+if TYPE_CHECKING:
+    from kerasnets.data.columns import Columns
+    from kerasnets.data.notation import Options
+    from kerasnets.data.tables import Table
+    from kerasnets.typing import Array
+
 
 @click.command()
 @click.argument('data', type=common.INPUT)
 @click.option('--target', required=True, help='The column to predict.')
-@click.option('--drop', multiple=True, help='A column that is no input; may be said again.')
-@click.option('--classes/--values', default=None, help='What the target is. Default: words or not.')
+@click.option('--drop', multiple=True, help='A column that is no input; may be repeated.')
+@click.option(
+    '--classes/--regress',
+    default=None,
+    help='Predict classes or numbers. Default: words and few whole numbers are classes.',
+)
 @click.option('--layers', type=common.Layers(), default='64', show_default=True)
 @click.option(
     '--held-out',
@@ -25,106 +39,209 @@ from kerasnets.errors import DataError
     show_default=True,
     help='Share of rows to validate with.',
 )
-@click.option('--dry-run', is_flag=True, help='Only say how each column is read.')
-@common.reading
-@common.training(epochs=200, rate=0.003, batch=32)
+@click.option('--strict', is_flag=True, help='Refuse rows without a target.')
+@click.option('--report', type=click.Path(dir_okay=False), help='An HTML page about the model.')
+@click.option('--dry-run', is_flag=True, help='Only print how each column is read.')
+@common.reading_options
+@common.training(epochs=200, rate=0.003, batch=32, output=False)
 def train(
-    data: Any,
-    target: Any,
-    drop: Any,
-    classes: Any,
-    layers: Any,
-    held_out: Any,
-    dry_run: Any,
-    separator: Any,
-    encoding: Any,
+    data: str,
+    target: str,
+    drop: tuple[str, ...],
+    classes: bool | None,
+    layers: list[int],
+    held_out: float,
+    strict: bool,
+    report: str | None,
+    dry_run: bool,
+    reading: Options,
     **options: Any,
 ) -> None:
     """Learn to predict a column of DATA, a CSV file with a line of names, from the others.
 
-    DATA may be - for standard input. Columns of numbers and of dates are standardized, those of
-    words one-hot encoded; a column that cannot help, of one value or of identifiers, is left out. A
-    target of words makes a classifier, one of numbers a regressor. All of it is kept in the model
-    file for `kerasnets predict`.
+    DATA may be - for standard input. Numbers, dates and times are scaled, words are one-hot
+    encoded; a column that cannot help, of one value or of identifiers, is left out. A target of
+    words makes a classifier, one of numbers a regressor. All of it is stored in the model file for
+    `kerasnets predict`.
     """
-    from kerasnets.data.columns import Columns, read
+    if not dry_run:
+        if options['output'] is None:
+            raise click.UsageError("Missing option '-o' / '--output', the model file.")
+        common.check_output(options['output'])
+    draw = None if report is None or dry_run else common.report_writer(report)
+    whole = _read(data, target, classes, reading)
+    table = _complete(whole, target, strict)
+    from kerasnets.data.columns import Columns
 
-    common.check_output(options['output'])
-    columns = read(data, separator, encoding)
-    table = Columns.of(columns, target, drop, classes)
-    common.tell(table.about(), options['as_json'] and dry_run, err=not dry_run)
+    keep = tuple(name for name, kind in reading.kinds.items() if kind != 'drop')
+    columns = Columns.of(table, target, drop, classes, keep)
+    _show(table, columns, options['as_json'], dry_run)
     if dry_run:
         return
     common.import_keras()
-    rows = np.random.default_rng(options['rng']).permutation(len(columns[target]))
+    rows = np.random.default_rng(options['rng']).permutation(len(table))
     held, kept = np.split(rows, [min(round(held_out * len(rows)), len(rows) - 1)])
-    parts = [{k: [texts[i] for i in some] for k, texts in columns.items()} for some in (kept, held)]
-    cls = kerasnets.Classifier if table.target.words is not None else kerasnets.Regressor
+    x, y = columns.inputs(table), columns.targets(table)
+    cls = kerasnets.Classifier if _of_classes(columns) else kerasnets.Regressor
     hidden = [(size, options['activation'] or 'relu') for size in layers]
-    net = cls([table.sizes[0], *hidden, table.sizes[1]], rng=options['rng'])
-    net.table = table
-    train, valid = ([table.inputs(part), table.targets(part)] for part in parts)
-    found = common.fit(net, train, valid if len(held) else None, options)
-    if len(held):
-        found['held out: score'] = round(net.score(*valid), 4)
+    net = cls([columns.sizes[0], *hidden, columns.sizes[1]], rng=options['rng'])
+    net.table = columns
+    valid = [x[held], y[held]] if len(held) else None
+    found = common.fit(net, [x[kept], y[kept]], valid, options)
+    beaten = True
+    if valid is not None:
+        score, guess, what = _beside_guess(net, valid, y[kept], columns)
+        found['held out: score'] = round(score, 4)
+        found['held out: trivial guess'] = round(guess, 4)
+        beaten = score > guess
     common.tell(found, options['as_json'])
+    if not beaten:
+        click.echo(
+            f'Warning: the model does not beat the trivial guess ({what}) on the rows held out. '
+            'Other columns, more rows, or another --learning-rate or --layers may help.',
+            err=True,
+        )
+    if draw is not None:
+        shown = table.take(held) if len(held) else table
+        which = 'that were held out' if len(held) else 'of training, as none was held out'
+        shown.notes = [*table.notes, f'scores are of the {len(shown):,} rows {which}']
+        draw(net, shown)
+
+
+def _of_classes(columns: Columns) -> bool:
+    return columns.target is not None and columns.target.words is not None
+
+
+def _beside_guess(net: Any, valid: list[Array], y: Array, columns: Columns) -> tuple[Any, Any, str]:
+    """The score of the saved network, that of the best constant, and what the constant is."""
+    score = net.score(*valid)
+    if _of_classes(columns):
+        often = int(np.bincount(y).argmax())
+        word = columns.readable(np.array([often]))[0]
+        return score, float((valid[1] == often).mean()), f'always {word!r}'
+    total = np.square(valid[1] - valid[1].mean()).sum()
+    missed = np.square(valid[1] - y.mean()).sum()
+    return score, float(1 - missed / total) if total else 0.0, 'the mean of the training rows'
+
+
+def _read(data: str, target: str, classes: bool | None, reading: Options) -> Table:
+    """The table, with a target of the type that is asked for."""
+    from kerasnets.data.tables import find_column, read
+
+    if classes and target not in reading.kinds:
+        reading = dataclasses.replace(reading, kinds={**reading.kinds, target: 'word'})
+    table = read(data, reading)
+    find_column(table.frame, target)
+    mostly = table.readings[target].kind == 'word' and 'are numbers' in table.readings[target].doubt
+    if classes is False and mostly:
+        kinds = {**reading.kinds, target: 'number'}
+        table = read(data, dataclasses.replace(reading, kinds=kinds))
+    return table
+
+
+def _complete(table: Table, target: str, strict: bool) -> Table:
+    """The rows that hold the target."""
+    lacking = table.frame[target].isna().to_numpy()
+    if not lacking.any() or lacking.all():
+        return table
+    place = table.where(int(np.argmax(lacking)))
+    what = f'{lacking.sum():,} of {len(table):,} rows have no {target!r}, such as {place}'
+    if strict:
+        raise DataError(f'{what}. Fill them in, or leave out --strict to train without them.')
+    kept = table.take(np.flatnonzero(~lacking))
+    kept.notes = [*table.notes, f'{what}, and are left out; --strict refuses them']
+    return kept
+
+
+def _show(table: Table, columns: Columns, as_json: bool, dry_run: bool) -> None:
+    """Print how each column is read: to standard output if nothing else is."""
+    rows = columns.report(table)
+    notes = [*table.notes, *columns.notes]
+    if as_json and dry_run:
+        click.echo(json.dumps({**rows, '': {'notes': notes}} if notes else rows))
+        return
+    shown = Shown('column', 'read as', 'missing', 'example', 'becomes')
+    for name, row in rows.items():
+        shown.add_row(
+            *map(_plain, (name, row['read as'], row['missing'], row['example'], row['becomes']))
+        )
+    console = Console(stderr=not dry_run)
+    console.print(shown)
+    for row in [row for row in rows.values() if row['note']]:
+        console.print(_plain(f'Note: {row["note"]}.'), soft_wrap=True)
+    for note in notes:
+        console.print(_plain(f'Note: {note}.'), soft_wrap=True)
+
+
+def _plain(value: Any) -> Any:
+    from rich.text import Text
+
+    return Text(f'{value:,}' if isinstance(value, int) else str(value))
 
 
 @click.command()
 @click.argument('model', type=click.Path(exists=True, dir_okay=False))
 @click.argument('data', type=common.INPUT)
-@click.option('-o', '--output', type=click.File('w'), default='-', help='Default: the terminal.')
+@click.option('-o', '--output', type=click.Path(), default='-', help='Default: the terminal.')
 @click.option('--proba', is_flag=True, help='Give the probability of each class too.')
 @click.option('--json', 'as_json', is_flag=True, help='A line of JSON for each row.')
 @click.option('--strict', is_flag=True, help='Refuse values that training never saw.')
-@common.reading
+@common.reading_options
 def predict(
-    model: Any,
-    data: Any,
-    output: Any,
-    proba: Any,
-    as_json: Any,
-    strict: Any,
-    separator: Any,
-    encoding: Any,
+    model: str,
+    data: str,
+    output: str,
+    proba: bool,
+    as_json: bool,
+    strict: bool,
+    reading: Options,
 ) -> None:
     """Predict the target of each row of DATA with a MODEL that `kerasnets train` made.
 
     DATA may be - for standard input. Gives the rows as CSV, with a column more. Where DATA holds
-    the target, how well it was met is said on standard error, and so is what training never saw.
+    the target, the score is printed on standard error, and so is what training never saw.
     """
-    from kerasnets.data.columns import read
+    from kerasnets.data.tables import read
 
     common.import_keras()
     net: Any = kerasnets.load(model)
-    if net.table is None:
+    columns: Columns = net.table
+    if columns is None or columns.target is None:
         raise DataError(f'{model} has no columns. Train it with `kerasnets train`.')
-    columns, target = read(data, separator, encoding), net.table.target
-    strange = net.table.strange(columns)
-    if strange and strict:
-        raise DataError(f'{"; ".join(strange)}. Leave out --strict to predict them all the same.')
-    for line in strange:
+    if proba and not _of_classes(columns):
+        raise click.UsageError('--proba needs a classifier; this model predicts numbers.')
+    table, target = read(data, reading, columns.notations), columns.target
+    x = columns.inputs(table)
+    unseen = columns.unseen(table)
+    if unseen and strict:
+        raise DataError(f'{"; ".join(unseen)}. Leave out --strict to predict them all the same.')
+    for line in unseen:
         click.echo(f'Warning: {line}.', err=True)
-    x = net.table.inputs(columns)
-    score = _score(net, x, columns)
-    found = {f'predicted {target.name}': net.table.readable(net.predict(x))}
+    name = f'predicted {target.name}'
+    found = {name: columns.written(net.predict(x))}
     if proba:
-        if target.words is None:
-            raise click.UsageError('--proba needs a classifier; this model predicts values.')
         odds = net.predict_proba(x).T.tolist()
-        found |= {f'p({word})': p for word, p in zip(target.words, odds)}
-    found = {**columns, **found}
-    common.write_rows(found, zip(*found.values()), output, as_json)
+        found |= {f'p({word})': p for word, p in zip(target.words or (), odds)}
+    names = [*table.readings, *found]
+    rows = ([*row, *more] for row, more in zip(table.rows(), zip(*found.values())))
+    score = _score(net, x, table)
+    with common.writing(output) as file:
+        common.write_rows(names, rows, file, as_json)
     if score is not None:
         click.echo(score, err=True)
 
 
-def _score(net: Any, x: Any, columns: Any) -> str | None:
-    """How well the target is met, where the columns hold it, or why that cannot be said."""
-    if net.table.target.name not in columns:
+def _score(net: Any, x: Array, table: Table) -> str | None:
+    """The score where the table holds the target, or why that cannot be said."""
+    name = net.table.target.name
+    if name not in table.frame:
+        return None
+    rows = np.flatnonzero(table.frame[name].notna().to_numpy())
+    if not len(rows):
         return None
     try:
-        targets = net.table.targets(columns)
+        targets = net.table.targets(table.take(rows))
     except DataError as error:
         return f'not scored: {error}'
-    return f'score: {net.score(x, targets):.4f}'
+    left = f' of {len(rows):,} rows with a target' if len(rows) < len(table) else ''
+    return f'score{left}: {net.score(x[rows], targets):.4f}'

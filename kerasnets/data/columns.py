@@ -1,133 +1,308 @@
-"""Columns of a CSV file as arrays: numbers and dates standardized, text one-hot encoded."""
+"""What the columns of a table mean to a network, and their encoding as arrays."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import datetime
-import io
 import math
-import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from kerasnets.errors import DataError, FileError, suggest
-from kerasnets.typing import Array, Path
+from kerasnets.data.notation import KINDS, MARKS, Notation
+from kerasnets.data.tables import Reading, Table, as_text, find_column
+from kerasnets.errors import DataError, FileError
+from kerasnets.typing import Array
 
 if TYPE_CHECKING:
     from typing import Self  # of Python 3.11
 
-#: Different words that a column may have at most.
+#: Words of a column with an input each; rarer ones share an input. Classes, unless it is decided.
 WORDS = 100
 
-#: Rows from which on a column of nothing but different words is one of identifiers.
+#: Different words that a column may hold.
+MOST_WORDS = 10_000
+
+#: Rows from which on a column of different values is one of identifiers.
 IDENTIFIERS = 10
 
-#: Separators that are looked for, and the characters of a file that are looked at.
-SEPARATORS, SAMPLE = ',;\t|', 2**14
+#: Different whole numbers up to which a target is one of classes.
+FEW = 10
+
+#: Scaled numbers are clipped smoothly to this.
+CLIP = 3.0
+
+#: Values that medians and quartiles are computed from, at most.
+SAMPLE = 20_000
+
+#: Scales from the center at which a value is named.
+FAR = 1e8
+
+#: Rows that are encoded at once.
+BLOCK = 4096
+
+#: Name of a cycle -> its days.
+CYCLES = {'year': 365.2425, 'week': 7.0, 'day': 1.0}
+
+_IDENTIFIER = re.compile(
+    r'(?i:(^|.*[_ .-])(id|idx|index|key|uuid|guid|row ?names?|row ?id))|.*[a-z]I[dD]'
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """The encoding of one column.
+    """The encoding of one column, as plain data.
 
     Attributes
     ----------
     name : str
+    notation : Notation
+        How its values are written.
     words : tuple of str or None
-        The words that occur in it; None for a column of numbers.
-    mean, std : float
-        Of its numbers: they are made to have a mean of 0 and a deviation of 1.
-    dates : bool
-        Whether the numbers are days since 1970, from dates such as 2017-05-21.
+        The words of training, the empty one where values were missing; None for numbers, dates and
+        times.
+    shared : int
+        Number of words, at the end of `words`, that share one input.
+    center, scale : float
+        Numbers are ``(value - center) / scale``. Dates are days since 1970, times are hours.
+    clip : float
+        The bound that scaled numbers approach, ``z / sqrt(1 + (z / clip)²)``; 0 for none.
     gaps : bool
         Whether a value was missing in training.
+    indicator : bool
+        Whether one more input says that a value is missing.
+    cycles : tuple of str
+        Cycles of a date or time, of which the sine and the cosine are inputs.
     """
 
     name: str
+    notation: Notation = dataclasses.field(default_factory=Notation)
     words: tuple[str, ...] | None = None
-    mean: float = 0.0
-    std: float = 1.0
-    dates: bool = False
-    gaps: bool = True
+    shared: int = 0
+    center: float = 0.0
+    scale: float = 1.0
+    clip: float = 0.0
+    gaps: bool = False
+    indicator: bool = False
+    cycles: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, name: str, texts: Sequence[str], words: bool = False) -> Self:
-        """The column that some texts make: of numbers if all are, or are missing.
+    def of(cls, name: str, values: pd.Series[Any], written: Notation) -> Self:
+        """Return the encoding of a column of a `Table`.
 
         Raises
         ------
         DataError
-            For a column without a value, and for one of too many words.
+            For a column of too many words.
         """
-        given = [text for text in texts if text]
-        if not given:
-            raise DataError(f'column {name!r} holds no value. Leave it out with --drop.')
-        gaps = len(given) < len(texts)
-        numbers, days = (None, None) if words else (as_numbers(given), _days(given))
-        found = days if numbers is None else numbers
-        if found is not None:
-            mean, std = float(np.mean(found)), float(np.std(found)) or 1.0
-            return cls(name, None, mean, std, dates=numbers is None, gaps=gaps)
-        different = tuple(sorted(set(texts)))
-        if len(different) > WORDS:
-            raise DataError(
-                f'column {name!r} holds {len(different)} different words, such as '
-                f'{different[0]!r}, more than {WORDS}. Leave it out with --drop.'
-            )
-        return cls(name, different, gaps=gaps)
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            counts = np.bincount(values.cat.codes + 1, minlength=len(values.cat.categories) + 1)
+            words = {w: int(n) for w, n in zip(values.cat.categories, counts[1:]) if n}
+            if len(words) > MOST_WORDS:
+                raise DataError(
+                    f'column {name!r} holds {len(words)} different words, more than {MOST_WORDS}. '
+                    'Leave it out with --drop.'
+                )
+            often = sorted(words, key=lambda word: (-words[word], word))
+            first = ([''] if counts[0] else []) + in_order(often[:WORDS])
+            rest = tuple(sorted(often[WORDS:]))
+            written = dataclasses.replace(written, kind='word')
+            return cls(name, written, (*first, *rest), len(rest), gaps=bool(counts[0]))
+        numbers = as_numbers(values)
+        gaps, given = bool(np.isnan(numbers).any()), numbers[~np.isnan(numbers)]
+        center, scale = robust(given)
+        return cls(
+            name,
+            written,
+            center=center,
+            scale=scale,
+            clip=CLIP,
+            gaps=gaps,
+            indicator=gaps,
+            cycles=_cycles(given, written.kind),
+        )
 
     @property
     def width(self) -> int:
-        """Variables that it is for a network."""
-        return len(self.words) if self.words is not None else 1
-
-    def values(self, texts: Sequence[str]) -> Array:
-        """Array (rows, width): a missing number is the mean, an unknown word all zeros."""
+        """Number of inputs of a network that it becomes."""
         if self.words is not None:
-            return np.array([[text == word for word in self.words] for text in texts], 'f')
-        read = _days if self.dates else as_numbers
-        given = read([text for text in texts if text])
-        if given is None:
-            wrong = next(text for text in texts if text and read([text]) is None)
-            what = 'dates' if self.dates else 'numbers'
-            raise DataError(f'column {self.name!r}: expected {what} as in training, got {wrong!r}.')
-        numbers = np.full(len(texts), self.mean)
-        numbers[[bool(text) for text in texts]] = given
-        return ((numbers - self.mean) / self.std)[:, None].astype('f')
+            return len(self.words) - self.shared + bool(self.shared)
+        return 1 + self.indicator + 2 * len(self.cycles)
 
-    def strange(self, texts: Sequence[str]) -> str | None:
-        """What there is in some texts that training never saw; None if there is nothing."""
+    def plain(self, values: pd.Series[Any]) -> Array:
+        """Return a column of a `Table` as places in `words`, -1 for others, or as numbers."""
+        return self._places(values) if self.words is not None else as_numbers(values)
+
+    def encode(self, plain: Array, out: Array) -> None:
+        """Write the inputs of some rows to an array (rows, width) of zeros.
+
+        A missing number is the center, an unknown word all zeros.
+        """
         if self.words is not None:
-            unknown = Counter(text for text in texts if text not in self.words)
-            shown = ', '.join(map(repr, list(unknown)[:3]))
-            return f'{unknown.total()} values that training never saw: {shown}' if unknown else None
-        missing = 0 if self.gaps else sum(not text for text in texts)
-        return f'{missing} missing values, of which training had none' if missing else None
+            rows = np.flatnonzero(plain >= 0)
+            out[rows, np.minimum(plain[rows], self.width - 1)] = 1
+            return
+        missing = np.isnan(plain)
+        with np.errstate(over='ignore'):
+            scaled = (plain - self.center) / self.scale
+        if self.clip:
+            scaled = np.clip(scaled, -1e100, 1e100)
+            scaled /= np.sqrt(1 + np.square(scaled / self.clip))
+        scaled[missing] = 0
+        out[:, 0] = scaled
+        if self.indicator:
+            out[:, 1] = missing
+        days = plain / 24 if self.notation.kind == 'time' else plain
+        for i, name in enumerate(self.cycles):
+            angle = 2 * np.pi * days / CYCLES[name]
+            at = 1 + self.indicator + 2 * i
+            out[:, at], out[:, at + 1] = np.nan_to_num(np.sin(angle)), np.nan_to_num(np.cos(angle))
 
-    def about(self) -> str:
-        """How the column is read, in a few words."""
+    def labels(
+        self, values: pd.Series[Any], where: Callable[[int], str] = 'row {}'.format
+    ) -> Array:
+        """Return array (rows,) of int, for a column of words.
+
+        Raises
+        ------
+        DataError
+            For a word that training never saw.
+        """
+        places = self._places(values)
+        if (places < 0).any():
+            row = int(np.argmax(places < 0))
+            raise DataError(
+                f'column {self.name!r}, {where(row)}: expected one of {list(self.words or ())}, '
+                f'got {"" if pd.isna(values.iloc[row]) else values.iloc[row]!r}.'
+            )
+        return places
+
+    def unseen(self, values: pd.Series[Any]) -> str:
+        """Return what some values hold that training never saw; '' if they hold nothing else."""
+        if self.words is not None and isinstance(values.dtype, pd.CategoricalDtype):
+            codes, unknown = values.cat.codes.to_numpy(), []
+            known = set(self.words)
+            new = [i for i, word in enumerate(values.cat.categories) if word not in known]
+            counts = np.bincount(codes[codes >= 0], minlength=len(values.cat.categories))
+            unknown = [i for i in new if counts[i]]
+            if unknown:
+                shown = ', '.join(repr(values.cat.categories[i]) for i in unknown[:3])
+                return f'{counts[unknown].sum()} values that training never saw: {shown}'
+        missing = 0 if self.gaps else int(values.isna().sum())
+        return f'{missing} missing values, of which training had none' if missing else ''
+
+    def about(self, values: pd.Series[Any] | None = None) -> str:
+        """Return how the column is read, in a few words, with the range of some values."""
         if self.words is not None:
-            shown = ', '.join(self.words[:4]) + (', …' if len(self.words) > 4 else '')
-            return f'{len(self.words)} words: {shown}'
-        if self.dates:
-            middle = datetime.date(1970, 1, 1) + datetime.timedelta(self.mean)
-            return f'dates around {middle}, {self.std:.0f} days apart'
-        return f'numbers around {self.mean:.4g}, with a deviation of {self.std:.4g}'
+            words = [word for word in self.words if word]
+            if {word.lower() for word in words} == {'true', 'false'}:
+                return 'booleans'
+            shown = ', '.join(words[:4]) + (', …' if len(words) > 4 else '')
+            return f'{len(words)} words: {shown}'
+        kind, unit = self.notation.kind, self.notation.unit and f' {self.notation.unit}'
+        comma = (
+            ', with a decimal comma' if self.notation.decimal == ',' and kind == 'number' else ''
+        )
+        order = f' ({self.notation.dates})' if self.notation.dates else ''
+        if values is None or not values.notna().any():
+            shown = f'around {self._shown(self.center)}'
+        else:
+            numbers = as_numbers(values)
+            shown = ' to '.join(self._shown(f(numbers)) for f in (np.nanmin, np.nanmax))
+        return f'{kind}s, {shown}{unit}{comma}{order}'
 
-    def labels(self, texts: Sequence[str]) -> Array:
-        """Array (rows,) of int, of a column of words."""
+    def _shown(self, value: float) -> str:
+        return self.notation.write(np.array([value]), 'day' not in self.cycles)[0]
+
+    def becomes(self) -> str:
+        """Return what the column becomes for a network, in a few words."""
+        parts = 'one input'
+        if self.words is not None:
+            own = len([word for word in self.words[: len(self.words) - self.shared] if word])
+            parts = f'{own} inputs, one for each word'
+            if self.shared:
+                parts = f'{own} inputs for the most frequent words, one for {self.shared} others'
+            parts += ', one for missing' * ('' in self.words)
+        else:
+            parts += ', one for missing' * self.indicator
+            if self.cycles:
+                parts += f', two for the cycle of the {" and the ".join(self.cycles)}'
+        return parts
+
+    def _places(self, values: pd.Series[Any]) -> Array:
+        """The place of each value in `words`, -1 for an unknown one."""
         words = self.words or ()
-        known = {word: i for i, word in enumerate(words)}
-        for row, text in enumerate(texts):
-            if text not in known:
-                raise DataError(
-                    f'column {self.name!r}, row {row}: expected one of {list(words)}, got {text!r}.'
-                )
-        return np.array([known[text] for text in texts])
+        if not isinstance(values.dtype, pd.CategoricalDtype):
+            values = pd.Series(pd.Categorical(list(map(as_text, values))))
+        place = {word: i for i, word in enumerate(words)}
+        places = [place.get(word, -1) for word in values.cat.categories]
+        return np.array([*places, place.get('', -1)])[values.cat.codes.to_numpy()]
+
+
+def robust(values: Array) -> tuple[float, float]:
+    """Return the median of some numbers, and the distance of their quartiles.
+
+    >>> robust(np.array([1.0, 2, 3, 4, 1e300]))
+    (3.0, 2.0)
+    """
+    some = values[:: max(1, len(values) // SAMPLE)]
+    if not len(some):
+        return 0.0, 1.0
+    ordered = np.partition(some, [k := len(some) // 4, len(some) // 2, -1 - k])
+    low, center, high = ordered[k], ordered[len(some) // 2], ordered[-1 - k]
+    center = float(np.clip(center, -1e300, 1e300))
+    with np.errstate(over='ignore', invalid='ignore'):
+        scale = float(high - low)
+        if not scale > 0:  # half of the values are equal
+            away = np.abs(values - center)
+            scale = float(np.median(away[away > 0])) if (away > 0).any() else 1.0
+    return center, scale if 0 < scale < math.inf else 1.0
+
+
+def as_numbers(values: pd.Series[Any]) -> Array:
+    """Return a column of a `Table` as float64: numbers, days since 1970, hours."""
+    found = values.to_numpy()
+    if found.dtype.kind == 'M':
+        found = found.astype('datetime64[us]')
+        days = found.astype('int64') / 86_400e6
+        return np.where(np.isnat(found), np.nan, days)
+    return found.astype('float64', copy=False)
+
+
+def _cycles(given: Array, kind: str) -> tuple[str, ...]:
+    """The cycles that some dates or times go through twice or more."""
+    if kind == 'time':
+        return ('day',)
+    if kind != 'date' or not len(given):
+        return ()
+    span = np.ptp(given)
+    some = {'year': span > 500 and (np.diff(np.unique(given // 28)) < 9).any()}
+    some['week'] = span > 14 and len(np.unique(np.floor(given) % 7)) > 1 and not _monthly(given)
+    some['day'] = bool((given % 1 > 0).any())
+    return tuple(name for name, goes in some.items() if goes)
+
+
+def _monthly(days: Array) -> bool:
+    """Return whether all dates are the first of a month."""
+    return bool((pd.to_datetime(np.floor(days[:SAMPLE]), unit='D').day == 1).all())
+
+
+def in_order(words: Sequence[str]) -> list[str]:
+    """Return words sorted, numbers among them by their value.
+
+    >>> in_order(['10', '9', 'a'])
+    ['9', '10', 'a']
+    """
+
+    def key(word: str) -> tuple[float, str]:
+        try:
+            return float(word), word
+        except ValueError:
+            return math.inf, word
+
+    return sorted(words, key=key)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,110 +313,207 @@ class Columns:
     ----------
     columns : tuple of Column
         The inputs.
-    target : Column
+    target : Column or None
         Of words for a classifier, of numbers for a regressor.
+    left_out : tuple of (str, str)
+        Columns that are no inputs, and the reason.
+    notes : tuple of str
+        What was decided about the target, and values far from all others.
 
-    >>> table = Columns.of({'size': ['1', '3'], 'kind': ['a', 'b'], 'price': ['7', '9']}, 'price')
-    >>> table.inputs({'size': ['3'], 'kind': ['a']}).tolist()
-    [[1.0, 1.0, 0.0]]
+    >>> frame = pd.DataFrame({'size': [1.0, 2, 3], 'kind': ['a', 'b', 'a'], 'price': [7.5, 8, 9]})
+    >>> table = Columns.of(Table.of(frame), 'price')
+    >>> table.inputs(pd.DataFrame({'size': [2], 'kind': ['a']})).tolist()
+    [[0.0, 1.0, 0.0]]
     """
 
     columns: tuple[Column, ...]
-    target: Column
-    #: (name, why) of columns that are no inputs, as they cannot help.
+    target: Column | None = None
     left_out: tuple[tuple[str, str], ...] = dataclasses.field(default=(), compare=False)
+    notes: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
     @classmethod
     def of(
         cls,
-        data: Mapping[str, Sequence[str]],
-        target: str,
+        table: Table,
+        target: str | None = None,
         drop: Sequence[str] = (),
-        classes: Any = None,
+        classes: bool | None = None,
+        keep: Sequence[str] = (),
     ) -> Self:
-        """The table that some data makes.
+        """Return the encoding of a table, all rows of which hold the target.
 
         Parameters
         ----------
-        data : dict of str to list of str
-            The texts of each column, as `read` gives them.
-        target : str
+        table : Table
+        target : str, optional
             Name of the column to predict.
         drop : sequence of str
             Names of columns that are no inputs.
         classes : bool, optional
-            Whether the target is of classes. Default: unless it is of numbers.
+            Whether the target is of classes. Default: words and few whole numbers are.
+        keep : sequence of str
+            Names of columns that are inputs even if they look useless.
 
         Raises
         ------
         DataError
         """
-        for name in (target, *drop):
-            find_column(data, name)
-        names = [name for name in data if name != target and name not in drop]
+        for name in filter(None, (target, *drop)):
+            find_column(table.frame, name)
+        drop = (*drop, *table.dropped)
+        names = [name for name in table.frame if name != target and name not in drop]
         if not names:
             raise DataError('no column is left to predict from. Drop fewer columns.')
-        aim = Column.of(target, data[target], words=bool(classes))
-        if classes is False and aim.words is not None:
-            raise DataError(
-                f'column {target!r}: expected numbers, got {aim.words[0]!r}. Say --classes.'
-            )
-        useless = {name: why for name in names if (why := _useless(data[name]))}
-        columns = tuple(Column.of(name, data[name]) for name in names if name not in useless)
+        notes: list[str] = []
+        aim = None if target is None else _target(table, target, classes, notes)
+        useless = {
+            name: why
+            for name in names
+            if name not in keep and (why := _useless(name, table.frame[name], table.readings[name]))
+        }
+        if len(useless) == len(names):  # rows may be counted by the only column
+            useless = {n: why for n, why in useless.items() if why != NUMBERED}
+        columns = tuple(
+            Column.of(name, table.frame[name], table.readings[name].notation)
+            for name in names
+            if name not in useless
+        )
         if not columns:
             raise DataError(
                 'no column is left to predict from: '
                 + '; '.join(f'{name!r} has {why}' for name, why in useless.items())
                 + '. Add a column with values that differ and come again.'
             )
-        return cls(columns, aim, tuple(useless.items()))
+        for column in columns:
+            notes += _extremes(column, table)
+        return cls(columns, aim, tuple(useless.items()), tuple(notes))
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """Variables that a network reads, and values that it gives."""
-        return sum(column.width for column in self.columns), self.target.width
+        """Number of inputs and of outputs of a network."""
+        width = sum(column.width for column in self.columns)
+        return width, 0 if self.target is None else self.target.width
 
-    def about(self) -> dict[str, str]:
-        """How each column is read, by its name."""
-        found = {column.name: column.about() for column in self.columns}
-        found |= {name: f'left out: it has {why}' for name, why in self.left_out}
-        return {**found, self.target.name: f'the target, {self.target.about()}'}
+    @property
+    def notations(self) -> dict[str, Notation]:
+        """How columns are written, for `read`."""
+        every = [*self.columns, *([] if self.target is None else [self.target])]
+        return {column.name: column.notation for column in every}
 
-    def strange(self, data: Mapping[str, Sequence[str]]) -> list[str]:
-        """What there is in the inputs that training never saw, a line for each column."""
-        found = {c.name: c.strange(find_column(data, c.name)) for c in self.columns}
+    def report(self, table: Table) -> dict[str, dict[str, Any]]:
+        """Return how each column was read, for a person.
+
+        Returns
+        -------
+        dict of str to dict
+            Column -> 'read as', 'missing', 'example', 'becomes' and 'note'.
+        """
+        every = {column.name: column for column in self.columns}
+        reasons, rows = dict(self.left_out), {}
+        for name, reading in table.readings.items():
+            row = {'missing': reading.missing, 'example': reading.example}
+            if column := every.get(name):
+                row |= {'read as': column.about(table.frame[name]), 'becomes': column.becomes()}
+            elif self.target is not None and name == self.target.name:
+                row |= {'read as': self.target.about(table.frame[name]), 'becomes': 'the target'}
+            else:
+                why = f': it has {reasons[name]}' if name in reasons else ''
+                row |= {'read as': f'{reading.kind}s', 'becomes': f'left out{why}'}
+            said = [text for text in (reading.doubt, reading.guess) if text]
+            rows[name] = {**row, 'note': f'column {name!r}: {"; ".join(said)}' if said else ''}
+        return rows
+
+    def table(self, data: Table | pd.DataFrame) -> Table:
+        """Return data as a table that is read as that of training.
+
+        Raises
+        ------
+        DataError
+            For a column that lacks, or is of another kind.
+        """
+        if isinstance(data, Table):
+            return data
+        return Table.of(data, known=self.notations)
+
+    def inputs(self, data: Table | pd.DataFrame) -> Array:
+        """Return float32 array (rows, inputs).
+
+        Raises
+        ------
+        DataError
+        """
+        table = self.table(data)
+        for column in self.columns:
+            table.check(column.name)
+        out = np.zeros((len(table), self.sizes[0]), 'f')
+        every = [c.plain(find_column(table.frame, c.name)) for c in self.columns]
+        ends = np.cumsum([column.width for column in self.columns]).tolist()
+        for start in range(0, len(table), BLOCK):  # in the cache of the processor
+            rows = slice(start, start + BLOCK)
+            for column, plain, end in zip(self.columns, every, ends):
+                column.encode(plain[rows], out[rows, end - column.width : end])
+        return out
+
+    def targets(self, data: Table | pd.DataFrame) -> Array:
+        """Return array (rows,) of labels, or float32 (rows, 1) of values that are standardized.
+
+        Raises
+        ------
+        DataError
+            For a value that is missing or unknown.
+        """
+        table, target = self.table(data), self._aim()
+        values = find_column(table.frame, target.name)
+        table.check(target.name)
+        if target.words is not None:
+            return target.labels(values, table.where)
+        numbers = as_numbers(values)
+        if np.isnan(numbers).any():
+            place = table.where(int(np.argmax(np.isnan(numbers))))
+            raise DataError(f'column {target.name!r}, {place}: expected a value, got none.')
+        return ((numbers - target.center) / target.scale)[:, None].astype('f')
+
+    def unseen(self, data: Table | pd.DataFrame) -> list[str]:
+        """Return what the inputs hold that training never saw, a line for each column."""
+        table = self.table(data)
+        found = {c.name: c.unseen(find_column(table.frame, c.name)) for c in self.columns}
         return [f'column {name!r}: {what}' for name, what in found.items() if what]
 
-    def inputs(self, data: Mapping[str, Sequence[str]]) -> Array:
-        """Array (rows, variables)."""
-        return np.hstack([c.values(find_column(data, c.name)) for c in self.columns])
+    def readable(self, found: Array) -> Any:
+        """Return predictions as they stand in the column.
 
-    def targets(self, data: Mapping[str, Sequence[str]]) -> Array:
-        """Array (rows,) of labels, or (rows, 1) of values."""
-        texts = find_column(data, self.target.name)
-        if self.target.words is not None:
-            return self.target.labels(texts)
-        if not all(texts):
-            raise DataError(
-                f'column {self.target.name!r}: expected a value in row {texts.index("")}, got none.'
-            )
-        return self.target.values(texts)
+        Words of labels (rows,), numbers of standardized values (rows, 1), dates as datetime64.
+        """
+        target = self._aim()
+        if target.words is not None:
+            return np.array(target.words, dtype=object)[found]
+        values = np.asarray(found, 'd')[:, 0] * target.scale + target.center
+        if target.notation.kind == 'date':
+            return np.round(values * 86400e6).astype('int64').astype('datetime64[us]')
+        return values
 
-    def readable(self, found: Any) -> list[Any]:
-        """Predictions as they stand in the column: words of labels, numbers of values."""
-        if self.target.words is not None:
-            return [self.target.words[label] for label in found]
-        return (np.asarray(found, 'd')[:, 0] * self.target.std + self.target.mean).tolist()
+    def written(self, found: Array) -> list[Any]:
+        """Return predictions as plain data: words, floats, dates and times as texts."""
+        target, values = self._aim(), self.readable(found)
+        if target.words is not None or target.notation.kind == 'number':
+            return values.tolist()
+        numbers = as_numbers(pd.Series(values))
+        return target.notation.write(numbers, day='day' not in target.cycles)
+
+    def _aim(self) -> Column:
+        if self.target is None:
+            raise DataError('the network has no column to predict. Train it with one.')
+        return self.target
 
     def as_dict(self) -> dict[str, Any]:
-        """The table as plain data for JSON."""
+        """Return the encoding as plain data for JSON."""
         described = dataclasses.asdict(self)
-        del described['left_out']
+        del described['left_out'], described['notes']
         return described
 
     @classmethod
     def from_dict(cls, about: Any) -> Columns:
-        """The table that `as_dict` described.
+        """Return the encoding that `as_dict` described, in this form or in the former one.
 
         Raises
         ------
@@ -250,133 +522,175 @@ class Columns:
         """
         try:
             columns = tuple(_described(column) for column in about['columns'])
-            return cls(columns, _described(about['target']))
-        except (KeyError, TypeError, ValueError) as error:
+            target = about['target']
+            found = cls(columns, None if target is None else _described(target))
+            if len(found.notations) != len(columns) + (target is not None) or not columns:
+                raise ValueError('names')
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise FileError(
-                f'the description of the columns in the file is invalid: {error!r}.'
+                f'the description of the columns in the file is invalid: {error!r:.200}. The file '
+                'may be damaged. Restore it from a backup you trust.'
             ) from None
+        return found
 
 
-def read(path: Path, separator: str | None = None, encoding: str = 'utf-8') -> dict[str, list[str]]:
-    """The columns of a CSV file with a header: name -> texts.
+NUMBERED = 'a number for each row'
 
-    Parameters
-    ----------
-    path : str or path
-        '-' for standard input.
-    separator : str, optional
-        Of values. Default: a comma, semicolon, tab or bar, as the first lines have it.
-    encoding : str
 
-    Raises
-    ------
-    DataError
-        Naming the line that is wrong.
-    """
-    try:
-        text = decoded(path, encoding)
-        separator = separator or _separator(text)
-        reader = csv.reader(io.StringIO(text, newline=''), delimiter=separator)
-        header = next(reader, [])
-        rows = [(reader.line_num, row) for row in reader if row]
-    except (OSError, TypeError, csv.Error) as error:
-        raise DataError(f'{path}: expected a CSV file: {error}.') from None
-    if len(set(header)) < len(header) or not header or not rows:
-        raise DataError(f'{path}: expected a line of different names, and lines of values.')
-    for line, row in rows:
-        if len(row) != len(header):
-            raise DataError(
-                f'{path}, line {line}: expected {len(header)} values, as many as there are names '
-                f'in the first line, got {len(row)}.'
+def _useless(name: str, values: pd.Series[Any], reading: Reading) -> str:
+    """Why a column cannot help to predict; '' if it may."""
+    given = values.dropna()
+    if not len(given):
+        return 'no value'
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        different = int(np.count_nonzero(np.bincount(given.cat.codes)))
+        if different < 2 and len(given) == len(values):
+            return f'one value: {given.iloc[0]!r}'
+        if len(values) >= IDENTIFIERS and different == len(given):
+            return 'a different word in each row'
+        if different > WORDS and 2 * different > len(given):
+            return f'{different} different words'
+        if different > WORDS and reading.doubt:
+            return f'{different} different words: {reading.doubt}'
+        return ''
+    numbers = as_numbers(given)
+    low, high = numbers.min(), numbers.max()
+    if low == high:
+        return '' if len(given) < len(values) else f'one value: {reading.example or low!r}'
+    if not reading.whole or len(given) < max(len(values), IDENTIFIERS) or reading.kind != 'number':
+        return ''
+    ordered = np.sort(numbers)
+    if (np.diff(ordered) == 0).any():
+        return ''
+    counted = low in (0, 1) and high - low == len(numbers) - 1
+    return NUMBERED if counted or _IDENTIFIER.fullmatch(name) else ''
+
+
+def _target(table: Table, name: str, classes: bool | None, notes: list[str]) -> Column:
+    """The column to predict; what was decided about it is added to `notes`."""
+    values, reading = table.frame[name], table.readings[name]
+    numeric = not isinstance(values.dtype, pd.CategoricalDtype)
+    few = classes
+    if values.isna().all():
+        raise DataError(f'column {name!r}, the target, holds no value. Predict another column.')
+    if numeric and classes is None:
+        different = len(values.unique())
+        few = reading.kind == 'number' and reading.whole and different <= FEW
+        if few:
+            notes.append(
+                f'the target {name!r} holds {different} different whole numbers and is taken as '
+                'classes; --regress predicts numbers'
             )
-    columns = zip(*(row for _, row in rows))
-    return {name: [text.strip() for text in texts] for name, texts in zip(header, columns)}
+        elif reading.kind == 'number' and reading.whole:
+            notes.append(f'the target {name!r} is taken as numbers; --classes predicts classes')
+    if not numeric and classes is False:
+        wrong = reading.doubt or f'such as {values.dropna().iloc[0]!r}'
+        raise DataError(
+            f'column {name!r}, the target, is of words ({wrong}). Numbers were expected. Say '
+            f'--as {name}=number to take other values as missing, or --classes.'
+        )
+    if numeric and not few:
+        numbers = as_numbers(values)
+        if not np.isfinite(numbers).all():
+            row = int(np.argmin(np.isfinite(numbers)))
+            raise DataError(
+                f'column {name!r}, {table.where(row)}: expected a finite number, got '
+                f'{numbers[row]}. Correct it or remove the row.'
+            )
+        if numbers.min() == numbers.max():
+            raise DataError(
+                f'column {name!r}, the target, holds one value, {as_text(numbers[0])}. '
+                'There is nothing to learn: predict another column.'
+            )
+        with np.errstate(over='ignore'):
+            center, scale = float(numbers.mean()), float(numbers.std())
+        if not (math.isfinite(center) and math.isfinite(scale) and scale > 0):
+            row = int(np.argmax(np.abs(numbers)))
+            raise DataError(
+                f'column {name!r}, {table.where(row)}: {numbers[row]:g} is too far from the other '
+                'values. Correct it or remove the row.'
+            )
+        cycles = ('day',) if reading.kind == 'date' and (numbers % 1 > 0).any() else ()
+        return Column(name, reading.notation, center=center, scale=scale, cycles=cycles)
+    texts = [as_text(v) for v in (values.unique() if numeric else values.cat.categories)]
+    if not numeric:
+        counts = np.bincount(values.cat.codes, minlength=len(texts))
+        texts = [text for text, count in zip(texts, counts) if count]
+    if len(texts) < 2:
+        raise DataError(
+            f'column {name!r}, the target, holds one class only, {texts[0]!r}. There is nothing '
+            'to learn: add rows of another class, or predict another column.'
+        )
+    if len(texts) > WORDS and not classes:
+        why = f' ({reading.doubt})' if reading.doubt else ''
+        raise DataError(
+            f'column {name!r}, the target, was taken as classes{why}, of which it has '
+            f'{len(texts)}, such as {texts[0]!r}. Say --regress to predict numbers, where other '
+            'values are missing, or --classes to predict that many classes.'
+        )
+    written = dataclasses.replace(reading.notation, kind='word')
+    return Column(name, written, tuple(in_order(texts)))
 
 
-def decoded(path: Path, encoding: str = 'utf-8') -> str:
-    """The text of a file, or for '-' of standard input.
+def _extremes(column: Column, table: Table) -> list[str]:
+    """A line for a value that is very far from all others."""
+    if column.words is not None:
+        return []
+    numbers = as_numbers(table.frame[column.name])
+    far = {int(np.nanargmin(numbers)), int(np.nanargmax(numbers))}
+    row = max(far, key=lambda at: abs(numbers[at] / 2 - column.center / 2))
+    if not abs(numbers[row] / 2 - column.center / 2) > FAR / 2 * column.scale:
+        return []
+    return [
+        f'column {column.name!r}: {numbers[row]:g} in {table.where(row)} is far from all other '
+        'values, and is clipped'
+    ]
+
+
+def _described(fields: Mapping[str, Any]) -> Column:
+    """The column that plain data describes.
 
     Raises
     ------
-    DataError
-        If it is in another encoding.
+    TypeError, ValueError
     """
-    if str(path) == '-':
-        content = sys.stdin.buffer.read()
-    else:
-        with open(path, 'rb') as file:
-            content = file.read()
-    try:
-        return content.decode(encoding).removeprefix('\ufeff')
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f'{path}: expected text in {encoding}, got other bytes at {error.start} '
-            f'({error.reason}). Say which it is, such as --encoding latin-1.'
-        ) from None
-    except LookupError:
-        raise DataError(f'there is no encoding {encoding!r}. Try utf-8 or latin-1.') from None
-
-
-def _separator(text: str) -> str:
-    """The separator that a text seems to have; a comma if none is clear."""
-    header = text.partition('\n')[0]
-    try:
-        found = csv.Sniffer().sniff(text[:SAMPLE], SEPARATORS).delimiter
-    except csv.Error:
-        found = ','
-    return found if found in header else max(SEPARATORS, key=header.count)
-
-
-def _useless(texts: Sequence[str]) -> str | None:
-    """Why a column cannot help to predict; None if it may."""
-    given = [text for text in texts if text]
-    different = set(given)
-    if len(different) < 2:
-        return f'one value: {different.pop()!r}' if different else 'no value'
-    keys = len(different) == len(texts) >= IDENTIFIERS
-    if not keys and len(different) <= WORDS:
-        return None
-    if as_numbers(given) is not None or _days(given) is not None:
-        return None
-    return 'a different word in each row' if keys else f'{len(different)} different words'
-
-
-def _days(texts: Sequence[str]) -> Array | None:
-    """Dates in the form of ISO 8601 as days since 1970, or None."""
-    try:
-        dates = [datetime.datetime.fromisoformat(text).replace(tzinfo=None) for text in texts]
-    except ValueError:
-        return None
-    if not all('-' in text for text in texts):
-        return None
-    return np.array(
-        [(date - datetime.datetime(1970, 1, 1)).total_seconds() / 86400 for date in dates]
-    )
-
-
-def find_column(data: Mapping[str, Sequence[str]], name: str) -> Sequence[str]:
-    """The texts of a column; DataError if there is none of that name."""
-    if name not in data:
-        raise DataError(
-            f'there is no column {name!r}.{suggest(name, data)} There are: {", ".join(data)}.'
+    fields = dict(fields)
+    if 'mean' in fields:  # the form before dates had cycles
+        fields['center'], fields['scale'] = fields.pop('mean'), fields.pop('std')
+        kind = (
+            'word' if fields['words'] is not None else 'date' if fields.pop('dates') else 'number'
         )
-    return data[name]
-
-
-def as_numbers(texts: Sequence[str]) -> Array | None:
-    """Texts as an array of finite numbers, or None."""
-    try:
-        numbers = np.array([float(text) for text in texts])
-    except ValueError:
-        return None
-    return numbers if np.isfinite(numbers).all() else None
-
-
-def _described(fields: Any) -> Column:
-    column = Column(**fields)
-    if column.words is not None and not all(isinstance(word, str) for word in column.words):
-        raise ValueError('words that are none')
-    if not (isinstance(column.name, str) and math.isfinite(column.mean) and column.std > 0):
+        fields.pop('dates', None)
+        fields['notation'] = {'kind': kind, 'marks': () if kind == 'word' else MARKS}
+    for name in ('words', 'cycles'):
+        if not isinstance(fields.get(name), (list, tuple, type(None))):
+            raise TypeError(name)
+    written = dict(fields.pop('notation'))
+    written['marks'] = tuple(written['marks'])
+    if fields.get('words') is not None:
+        fields['words'] = tuple(fields['words'])
+    fields['cycles'] = tuple(fields.get('cycles') or ())
+    column = Column(notation=Notation(**written), **fields)
+    texts = [column.name, *(column.words or ()), *column.cycles, *written['marks']]
+    texts += [
+        getattr(column.notation, f) for f in ('kind', 'decimal', 'thousands', 'unit', 'dates')
+    ]
+    flags, numbers = [column.gaps, column.indicator], [column.center, column.scale, column.clip]
+    count = 0 if column.words is None else len(column.words)
+    valid = (
+        all(isinstance(text, str) for text in texts)
+        and all(type(flag) is bool for flag in flags)
+        and all(type(number) in (int, float) and math.isfinite(number) for number in numbers)
+        and column.scale > 0
+        and column.clip >= 0
+        and type(column.shared) is int
+        and 0 <= column.shared <= max(0, count - 1)
+        and set(column.cycles) <= set(CYCLES)
+        and column.notation.kind in KINDS[:-1]
+        and (column.words is None) == (column.notation.kind != 'word')
+        and column.notation.decimal in ('.', ',')
+        and len(set(column.words or ())) == count
+    )
+    if not valid:
         raise ValueError(f'column {column.name!r}')
-    words = None if column.words is None else tuple(column.words)
-    return dataclasses.replace(column, words=words)
+    return column

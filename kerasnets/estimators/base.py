@@ -13,10 +13,11 @@ from sklearn import base
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from kerasnets import optimizers, regularizers
 from kerasnets.errors import ConfigurationError, DataError, number
+from kerasnets.estimators.inputs import Inputs
 from kerasnets.training.settings import Settings
 from kerasnets.typing import Data
 
@@ -73,7 +74,7 @@ def constructor(**defaults: Any) -> Callable[..., None]:
     return init
 
 
-class Estimator(base.BaseEstimator):
+class Estimator(Inputs, base.BaseEstimator):
     """Base class of the estimators.
 
     Parameters
@@ -153,7 +154,7 @@ class Estimator(base.BaseEstimator):
     def _read(self, x: Data) -> Any:
         """Checked inputs for a network that is trained."""
         check_is_fitted(self)
-        return validate_data(self, x, accept_sparse='csr', reset=False)
+        return self._inputs(x)
 
 
 def _rows(part: Any, rows: Any) -> Any:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 from sklearn import base
 from sklearn.utils import check_array
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kerasnets import feedforward
-from kerasnets.errors import DataError
+from kerasnets.errors import ConfigurationError, DataError
 from kerasnets.estimators.base import Classifying, Estimator, constructor, weights_of
+from kerasnets.estimators.inputs import Scaling, class_column
 from kerasnets.typing import Array, Data, Found
 
 if TYPE_CHECKING:
@@ -22,9 +24,13 @@ if TYPE_CHECKING:
 class NetClassifier(Classifying, Estimator):
     """A `Classifier` as an estimator. Parameters are those of `base.Estimator`.
 
+    X is an array, or a data frame of numbers, booleans, words, categories, dates and gaps. y holds
+    a class for each row, or columns of 0 and 1 for each of several labels.
+
     Attributes
     ----------
     classes_ : array (classes,)
+        Of several labels, their numbers.
 
     >>> x, y = np.eye(3).repeat(9, 0), np.array(['a', 'b', 'c']).repeat(9)
     >>> str(NetClassifier([4], learning_rate=0.1, epochs=30).fit(x, y).predict(x)[-1])
@@ -33,6 +39,7 @@ class NetClassifier(Classifying, Estimator):
 
     KIND = feedforward.Classifier
     __init__ = constructor()
+    _multilabel = False
 
     def fit(self, X: Data, y: Data, sample_weight: Data = None) -> Self:
         """Train on inputs (examples, variables) and a class of each example.
@@ -42,13 +49,16 @@ class NetClassifier(Classifying, Estimator):
         ValueError
             For data that does not fit: `DataError`, or scikit-learn's own.
         """
-        X, y = self._check(X, y, reset=True)
+        names, (X, y) = y, self._check(X, y, reset=True)
+        if self._multilabel:
+            self.classes_ = np.arange(y.shape[1])
+            return self._learn(X, y, sample_weight)
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise DataError(
                 f'expected two classes or more, got one class, {self.classes_.tolist()[0]!r}.'
             )
-        return self._learn(X, y, sample_weight)
+        return self._learn(X, y, sample_weight, names=names)
 
     def partial_fit(
         self, X: Data, y: Data, classes: Any = None, sample_weight: Data = None
@@ -64,40 +74,90 @@ class NetClassifier(Classifying, Estimator):
     def predict(self, X: Data) -> Found:
         """The most probable class of each example."""
         p = self.predict_proba(X)
-        return self.classes_[p.argmax(axis=-1)]
+        return (p > 0.5).astype(int) if self._multilabel else self.classes_[p.argmax(axis=-1)]
 
     def predict_proba(self, X: Data) -> Found:
         """The probability of each class: array (examples, classes)."""
         X = self._read(X)
-        return self.net_.predict_proba(X)
+        return self.net_.predict(X) if self._multilabel else self.net_.predict_proba(X)
 
     def decision_function(self, X: Data) -> Array:
         """Logits (examples, classes); of two classes the second's over the first's."""
         X = self._read(X)
+        if self._multilabel:
+            return self.net_.feed_forward(X)['out:pre']
         logits = self.net_.predict_logit(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
     def _check(self, X: Data, y: Data, reset: bool) -> Any:
-        X, y = validate_data(self, X, y, accept_sparse='csr', reset=reset)
+        labels = getattr(y, 'ndim', np.ndim(y)) == 2 and np.shape(y)[1] > 1
+        y = y.toarray() if hasattr(y, 'toarray') else y
+        X, y = self._inputs(X, y, reset, multi_output=labels)
         check_classification_targets(y)
+        if labels and type_of_target(y) != 'multilabel-indicator':
+            raise DataError(
+                f'y: expected one class for each row, or columns of 0 and 1, got an array of shape '
+                f'{y.shape} with other values. Train an estimator for each column.'
+            )
+        if labels and self.class_weight is not None:
+            raise ConfigurationError(
+                'class_weight is for one class in each row, but y has several labels. Leave it '
+                'out, or give sample_weight to fit.'
+            )
+        if reset:
+            self._multilabel = labels
         return X, y
 
     def _learn(
-        self, X: Data, y: Data, sample_weight: Data, again: bool = False, **changes: Any
+        self,
+        X: Data,
+        y: Data,
+        sample_weight: Data,
+        again: bool = False,
+        names: Data = None,
+        **changes: Any,
     ) -> Any:
-        weights, labels = weights_of(sample_weight, X), self._labels(y)
+        weights = weights_of(sample_weight, X)
+        labels = y.astype('f') if self._multilabel else self._labels(y)
         if not again:
             self._build((X.shape[1], len(self.classes_)), weights is not None)
+            target = None if self._multilabel else class_column(names, self.classes_)
+            self.net_.table = self._table(target)
         else:
             changes = {'epochs': 1, 'continue_': True}
-            self.net_.set_loss(self.loss or 'xe', weighted=weights is not None)
+            self.net_.set_loss(self._loss(), weighted=weights is not None)
         data = [X, labels] if weights is None else [X, labels, weights]
+        if self._multilabel:
+            return self._train(data, **changes)
         stratify = labels if np.bincount(labels).min() > 1 else None
         return self._train(data, stratify, class_weight=self._balance(labels), **changes)
+
+    def _build(self, sizes: Any, weighted: bool) -> None:
+        """The network that is to be trained: of several labels, one with sigmoid outputs."""
+        if not self._multilabel:
+            return super()._build(sizes, weighted)
+        entries = [sizes[0], *self._hidden(), (sizes[1], 'sigmoid')]
+        self.net_ = feedforward.Regressor(
+            entries, loss=self._loss(), weighted=weighted, rng=self._seed()
+        )
+        return None
+
+    def _loss(self) -> Any:
+        if self.loss is None and self._multilabel:
+            return keras.losses.BinaryCrossentropy()
+        return self.loss or 'xe'
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
 
 class NetRegressor(base.MultiOutputMixin, base.RegressorMixin, Estimator):
     """A `Regressor` as an estimator. Parameters are those of `base.Estimator`.
+
+    X is an array, or a data frame as for `NetClassifier`. With the losses 'mse' and 'mae', targets
+    are standardized inside: `net_` and `loss_curve_` are of standardized values.
 
     >>> x = np.linspace(-1, 1, 200)[:, None]
     >>> model = NetRegressor([(16, 'tanh')], learning_rate=0.01, epochs=80).fit(x, x[:, 0] ** 2)
@@ -110,38 +170,43 @@ class NetRegressor(base.MultiOutputMixin, base.RegressorMixin, Estimator):
 
     def fit(self, X: Data, y: Data, sample_weight: Data = None) -> Self:
         """Train on inputs (examples, variables) and values (examples,) or (examples, values)."""
-        X, y = self._check(X, y, True)
-        return self._learn(X, y, sample_weight)
+        names, (X, y) = y, self._check(X, y, True)
+        return self._learn(X, y, sample_weight, names=names)
 
     def partial_fit(self, X: Data, y: Data, sample_weight: Data = None) -> Self:
-        """Train for one more epoch."""
+        """Train for one more epoch. The first call standardizes the targets of all."""
         again = hasattr(self, 'net_')
-        X, y = self._check(X, y, not again)
-        return self._learn(X, y, sample_weight, again, epochs=1)
+        names, (X, y) = y, self._check(X, y, not again)
+        return self._learn(X, y, sample_weight, again, names, epochs=1)
 
     def predict(self, X: Data) -> Found:
         """Values for each example, with as many axes as those of training."""
         X = self._read(X)
-        found = self.net_.predict(X).astype('float64')
-        return found[:, 0] if self._flat else found
+        return self._scaling.decode(self.net_.predict(X))
 
     def _check(self, X: Data, y: Data, reset: bool) -> Any:
-        return validate_data(
-            self, X, y, accept_sparse='csr', multi_output=True, y_numeric=True, reset=reset
-        )
+        return self._inputs(X, y, reset, multi_output=True, y_numeric=True)
 
     def _learn(
-        self, X: Data, y: Data, sample_weight: Data, again: bool = False, **changes: Any
+        self,
+        X: Data,
+        y: Data,
+        sample_weight: Data,
+        again: bool = False,
+        names: Data = None,
+        **changes: Any,
     ) -> Any:
-        self._flat = y.ndim == 1
-        y = y.reshape(len(y), -1)
         weights = weights_of(sample_weight, X)
         if not again:
+            self._scaling = Scaling.of(y, weights, self.loss)
+        y = self._scaling.encode(y)
+        if not again:
             self._build((X.shape[1], y.shape[1]), weights is not None)
+            self.net_.table = self._table(self._scaling.column(names))
         else:
             changes['continue_'] = True
             self.net_.set_loss(self.loss or 'mse', weighted=weights is not None)
-        data = [X, y] if weights is None else [X, y, weights[:, None]]
+        data = [X, y] if weights is None else [X, y, np.broadcast_to(weights[:, None], y.shape)]
         return self._train(data, **changes)
 
 
@@ -160,15 +225,15 @@ class NetAutoencoder(base.ClassNamePrefixFeaturesOutMixin, base.TransformerMixin
     KIND = feedforward.Autoencoder
     __init__ = constructor(code=None)
 
-    def fit(self, X: Data, y: Data = None) -> Self:
+    def fit(self, X: Data, y: Data = None, sample_weight: Data = None) -> Self:
         """Train on inputs (examples, variables)."""
-        return self._learn(validate_data(self, X, accept_sparse='csr'))
+        return self._learn(validate_data(self, X, accept_sparse='csr'), sample_weight)
 
-    def partial_fit(self, X: Data, y: Data = None) -> Self:
+    def partial_fit(self, X: Data, y: Data = None, sample_weight: Data = None) -> Self:
         """Train for one more epoch."""
         again = hasattr(self, 'net_')
         X = validate_data(self, X, accept_sparse='csr', reset=not again)
-        return self._learn(X, again, epochs=1)
+        return self._learn(X, sample_weight, again, epochs=1)
 
     def transform(self, X: Data) -> Array:
         """The code of each example: array (examples, units)."""
@@ -185,10 +250,16 @@ class NetAutoencoder(base.ClassNamePrefixFeaturesOutMixin, base.TransformerMixin
         X = self._read(X)
         return self.net_.score(X.toarray() if hasattr(X, 'toarray') else X)
 
-    def _learn(self, X: Data, again: bool = False, **changes: Any) -> Any:
+    def _learn(
+        self, X: Data, sample_weight: Data = None, again: bool = False, **changes: Any
+    ) -> Any:
+        weights = weights_of(sample_weight, X)
         if not again:
-            self._build((X.shape[1],) * 2, False)
-        self._train([X], continue_=again or None, **changes)
+            self._build((X.shape[1],) * 2, weights is not None)
+        elif weights is not None or self.net_.losses[0].weighted:
+            self.net_.set_loss(self.loss or 'mse', target='in:out', weighted=weights is not None)
+        data = [X] if weights is None else [X, np.broadcast_to(weights[:, None], X.shape)]
+        self._train(data, continue_=again or None, **changes)
         layer = self.net_.layers[self._place()]
         self._n_features_out = layer.output.shape[-1]
         return self

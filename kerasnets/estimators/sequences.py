@@ -11,7 +11,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from kerasnets import recurrent
-from kerasnets.estimators.base import Classifying, Estimator, constructor
+from kerasnets.estimators.base import Classifying, Estimator, constructor, weights_of
 from kerasnets.language.spec import parse
 from kerasnets.typing import Data, Entry, Found
 
@@ -28,6 +28,14 @@ class _OfSequences(Estimator):
         """The hidden layers; the last one gives no sequence where each has one target."""
         hidden = super()._hidden()
         return [*hidden[:-1], _at_the_end(hidden[-1])] if self._whole else hidden
+
+    def _weights(self, X: Data, target: Any, sample_weight: Data) -> list[Any]:
+        """A weight for each target, in a list; an empty list if there are none."""
+        weights = weights_of(sample_weight, np.zeros(len(X)))
+        if weights is None:
+            return []
+        parts = [np.full(np.shape(one), weight, 'f') for one, weight in zip(target, weights)]
+        return [np.array(parts) if self._whole else parts]
 
 
 class SequenceClassifier(Classifying, _OfSequences):
@@ -46,8 +54,8 @@ class SequenceClassifier(Classifying, _OfSequences):
     KIND = recurrent.Classifier
     __init__ = constructor(layers=((100, 'lstm'),))
 
-    def fit(self, X: Data, y: Data) -> Self:
-        """Train on sequences and their classes."""
+    def fit(self, X: Data, y: Data, sample_weight: Data = None) -> Self:
+        """Train on sequences and their classes, with a weight of each sequence."""
         X = [np.asarray(one) for one in X]
         check_consistent_length(X, y)
         self._whole = np.ndim(y[0]) == 0
@@ -61,8 +69,9 @@ class SequenceClassifier(Classifying, _OfSequences):
         target = labels
         if not self._whole:
             target = np.split(labels, np.cumsum([len(one) for one in y])[:-1])
-        self._build((self.n_features_in_, len(self.classes_)), False)
-        return self._train([X, target], class_weight=self._balance(labels))
+        weights = self._weights(X, target, sample_weight)
+        self._build((self.n_features_in_, len(self.classes_)), bool(weights))
+        return self._train([X, target, *weights], class_weight=self._balance(labels))
 
     def predict(self, X: Data) -> Found:
         """The most probable class of each sequence, or those of its steps."""
@@ -105,16 +114,18 @@ class SequenceRegressor(base.RegressorMixin, _OfSequences):
     KIND = recurrent.Regressor
     __init__ = constructor(layers=((100, 'lstm'),))
 
-    def fit(self, X: Data, y: Data) -> Self:
-        """Train on sequences and their values."""
+    def fit(self, X: Data, y: Data, sample_weight: Data = None) -> Self:
+        """Train on sequences and their values, with a weight of each sequence."""
         X = [np.asarray(one) for one in X]
         check_consistent_length(X, y)
         self._whole = isinstance(y, np.ndarray) or all(np.ndim(one) == 0 for one in y)
         self._flat = np.ndim(y if self._whole else y[0]) == 1
         self.n_features_in_ = X[0].shape[-1]
         target = [np.asarray(one, 'f').reshape(self._rows(one), -1) for one in y]
-        self._build((self.n_features_in_, target[0].shape[1]), False)
-        return self._train([X, np.concatenate(target) if self._whole else target])
+        targets = np.concatenate(target) if self._whole else target
+        weights = self._weights(X, targets, sample_weight)
+        self._build((self.n_features_in_, target[0].shape[1]), bool(weights))
+        return self._train([X, targets, *weights])
 
     def predict(self, X: Data) -> Found:
         """The values of each sequence, or those of its steps: as in training."""

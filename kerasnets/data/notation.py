@@ -1,0 +1,481 @@
+"""Numbers, dates and times as people write them, and what marks a missing value."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from kerasnets.errors import ConfigurationError
+from kerasnets.typing import Array
+
+Kind = Literal['number', 'word', 'date', 'time']
+
+#: Values of `--as`. Times of day are numbers of hours.
+KINDS = 'number', 'word', 'date', 'time', 'drop'
+
+#: Marks of a missing value in every column. The empty text is always one.
+MARKS = tuple(
+    'NA N/A n/a na NaN nan NAN NULL Null null <NA> <null> (null) nil #N/A #NA #N/A! #VALUE! '
+    '#DIV/0! #REF! #NUM! #NULL! #NAME? -nan -NaN 1.#QNAN -1.#QNAN 1.#IND -1.#IND N.A. '
+    'n.a. \\N ?'.split()
+)
+
+#: Further marks among numbers and dates. In a column of words each of them is a word.
+NUMBER_MARKS = tuple(
+    'None none NONE - -- --- – — . .. ... * x X missing Missing MISSING unknown Unknown '
+    'UNKNOWN'.split()
+)
+
+#: Words for the two orders of a date such as 03/04/2024.
+DAY_FIRST, MONTH_FIRST = 'day-first', 'month-first'
+
+_MONTHS = 'january february march april may june july august september october november december'
+MONTHS = {
+    short: i + 1
+    for i, name in enumerate(_MONTHS.split())
+    for short in {name, name[:3], name[:4] if name == 'september' else name}
+}
+
+#: Characters that group the digits of a number in threes.
+GROUPS = " ,.'’\u00a0\u202f\u2009"
+
+#: Letters after a number that are no unit of it.
+NO_UNITS = 'am', 'pm', 'st', 'nd', 'rd', 'th', 'e'
+
+_CODES = 'USD|EUR|GBP|CHF|JPY|INR|CNY|RMB|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|BRL|MXN|ZAR|KRW|RUB|TRY'
+_MONEY = rf'US\$|C\$|A\$|R\$|[$€£¥₹₽₩₪₺฿¢]|(?:{_CODES})\b|kr\.?|zł|Fr\.'
+_UNIT = rf'{_MONEY}|[%‰]|°[CF]?|[^\W\d_]{{1,5}}[²³]?(?:/[^\W\d_]{{1,5}}[²³]?)?'
+_PLAIN = r'(?:[eE][-+]?\d+)?'
+_TIME = (
+    r'(?P<H>\d{1,3}):(?P<M>[0-5]\d)(?::(?P<S>[0-5]\d(?:[.,]\d+)?))?'
+    r'(?:\s*(?P<p>[AaPp])\.?[Mm]\.?)?'
+)
+_CLOCK = (
+    rf'(?:(?:\s*[T,]\s*|\s+|:){_TIME}\s*(?P<z>Z|UTC|GMT|[-+]\d{{2}}:?\d{{2}})?(?:\[[\w/]+\])?)?'
+)
+_WEEKDAY = r'(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?,?\s+)?'
+_NAME = rf'(?P<mon>{"|".join(sorted(MONTHS, key=len, reverse=True))})\.?'
+_YEAR = r'(?P<y>\d{4})'
+_DAY = r'(?P<d>\d{1,2})(?:st|nd|rd|th)?'
+
+#: Forms of a date. Each names year, month and day, or the two numbers `a` and `b` in either order.
+_DATES = [
+    re.compile(f'{_WEEKDAY}{date}{_CLOCK}', re.IGNORECASE)
+    for date in (
+        rf'{_YEAR}([-/.])(?P<m>\d{{1,2}})(?:\2(?P<d>\d{{1,2}}))?',
+        r'(?P<a>\d{1,2})([-/.])(?P<b>\d{1,2})\2(?P<y>\d{4}|\d{2})',
+        rf'{_DAY}(?:\s*[-/., ]\s*|\s+of\s+){_NAME}\s*[-/., ]?\s*(?P<y>\d{{4}}|\'?\d{{2}})',
+        rf'{_NAME}\s*[-/. ]\s*{_DAY}\s*[-/, ]\s*{_YEAR}',
+        rf'{_NAME}\s*(?:[-/., ]\s*{_YEAR}|[-/\'](?P<yy>\d{{2}}))',
+        rf'{_YEAR}\s*[-/. ]\s*{_NAME}(?:[-/. ]\s*{_DAY})?',
+        r'(?P<m>0?[1-9]|1[0-2])[-/.](?P<y>\d{4})',
+        rf'{_YEAR}M(?P<m>\d{{2}})',
+        rf'{_YEAR}[-/: ]?\s?Q(?P<q>[1-4])',
+        rf'Q(?P<q>[1-4])[-/: ]?\s?{_YEAR}',
+        rf'{_YEAR}-?W(?P<w>\d{{2}})(?:-?(?P<wd>[1-7]))?',
+        r'(?P<y>(?:19|20)\d{2})(?P<m>0[1-9]|1[0-2])(?P<d>[0-3]\d)',
+    )
+]
+_HOURS = re.compile(rf'{_TIME}')
+
+
+@dataclasses.dataclass(frozen=True)
+class Notation:
+    """How the values of a column are written.
+
+    Attributes
+    ----------
+    kind : str
+        'number', 'word', 'date', or 'time' of day.
+    decimal : str
+        The character before decimals.
+    thousands : str
+        Characters that group digits; '' where none does.
+    unit : str
+        Written with each number, such as '%' or '$'.
+    dates : str
+        The order of numeric dates ('day-first' or 'month-first'), or a format such as '%d.%m.%Y'.
+        '' for dates that are read in one way only.
+    marks : tuple of str
+        Marks of a missing value.
+    """
+
+    kind: Kind = 'word'
+    decimal: str = '.'
+    thousands: str = ''
+    unit: str = ''
+    dates: str = ''
+    marks: tuple[str, ...] = MARKS
+
+    def read(self, texts: Iterable[str]) -> Array:
+        """Return texts as float64: numbers, days since 1970, or hours; NaN if they are none."""
+        texts = list(texts)
+        if self.kind == 'number':
+            return numbers(texts, self.decimal, self.thousands or None)[0]
+        return hours(texts) if self.kind == 'time' else days(texts, self.dates)[0]
+
+    def write(self, values: Array, day: bool = True) -> list[str]:
+        """Return numbers as texts: dates of ISO 8601, times as 12:30, numbers with the decimal.
+
+        Parameters
+        ----------
+        values : array of float
+        day : bool
+            Leave out the time of dates.
+        """
+        if self.kind == 'number':
+            return [f'{value:.6g}'.replace('.', self.decimal) for value in values.tolist()]
+        if self.kind == 'time':
+            minutes = np.round(values * 60).astype(int)
+            return [f'{m // 60:02}:{m % 60:02}' for m in minutes.tolist()]
+        rounded = pd.to_datetime(np.round(values * 86400).astype('int64'), unit='s')
+        rounded = rounded if not day else (rounded + pd.Timedelta(hours=12)).normalize()
+        return list(rounded.strftime('%Y-%m-%d' if day else '%Y-%m-%dT%H:%M:%S'))
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a user decides about reading, instead of leaving it to what the values look like.
+
+    Attributes
+    ----------
+    separator, encoding : str, optional
+        Of the file.
+    decimal : str, optional
+        The character before decimals, '.' or ','.
+    thousands : str, optional
+        The character that groups digits.
+    dates : str, optional
+        'day-first', 'month-first', or a format such as '%d.%m.%Y'.
+    missing : tuple of str
+        Marks of a missing value beside the known ones.
+    kinds : dict of str to str
+        Column -> 'number', 'word', 'date', 'time' or 'drop'.
+    """
+
+    separator: str | None = None
+    encoding: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    dates: str | None = None
+    missing: tuple[str, ...] = ()
+    kinds: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.decimal not in (None, '.', ','):
+            raise ConfigurationError(f'expected --decimal as . or , got {self.decimal!r}.')
+        if self.thousands is not None and (
+            self.thousands not in list(GROUPS) or self.thousands == self.decimal
+        ):
+            raise ConfigurationError(
+                "expected --thousands as one of , . ' or a blank, and not the decimal character, "
+                f'got {self.thousands!r}.'
+            )
+        if self.dates is not None and self.dates not in (DAY_FIRST, MONTH_FIRST):
+            _check_format(self.dates)
+        for name, kind in self.kinds.items():
+            if kind not in KINDS:
+                raise ConfigurationError(
+                    f'--as {name}={kind}: expected one of {", ".join(KINDS)} after the name.'
+                )
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Marks in columns of words."""
+        return (*MARKS, *self.missing)
+
+    @property
+    def number_marks(self) -> tuple[str, ...]:
+        """Marks in columns of numbers and dates."""
+        return (*MARKS, *NUMBER_MARKS, *self.missing)
+
+
+def _check_format(form: str) -> None:
+    now = datetime.datetime(2020, 11, 23, 21, 45, 59)
+    try:
+        written = now.strftime(form)
+        valid = '%' in form and datetime.datetime.strptime(written, form).year in (2020, 1900)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ConfigurationError(
+            f'expected --dates as {DAY_FIRST}, {MONTH_FIRST} or a format such as %d.%m.%Y, '
+            f'got {form!r}.'
+        )
+
+
+def numbers(
+    texts: list[str], decimal: str, thousands: str | None = None
+) -> tuple[Array, list[str]]:
+    """Return texts as numbers, NaN where a text is none, and the unit beside each.
+
+    Parameters
+    ----------
+    texts : list of str
+    decimal : str
+    thousands : str, optional
+        Characters that may group digits. Default: any of the usual ones.
+
+    >>> numbers(['$1,037.5', '(3)', '12_5', ' 7 '], '.')[0].tolist()
+    [1037.5, -3.0, nan, 7.0]
+    """
+    groups = (GROUPS if thousands is None else thousands).replace(decimal, '')
+    pattern = _pattern(decimal, groups)
+    drop = str.maketrans({**dict.fromkeys(groups), decimal: '.'})
+    found, units = np.full(len(texts), np.nan), [''] * len(texts)
+    for i, text in enumerate(texts):
+        match = pattern.fullmatch(text.strip().replace('\u2212', '-'))
+        if match is None:
+            continue
+        opened, first, before, second, body, after, closed = match.group(
+            'open', 'first', 'before', 'second', 'body', 'after', 'closed'
+        )
+        unit = before or after or ''
+        if (opened == '(') != (closed == ')') or unit.lower() in NO_UNITS:
+            continue
+        negative = opened or '-' in (first, second, closed)
+        found[i] = (-1 if negative else 1) * float(body.translate(drop))
+        units[i] = unit
+    return found, units
+
+
+_patterns: dict[tuple[str, str], re.Pattern[str]] = {}
+
+
+def _pattern(decimal: str, groups: str) -> re.Pattern[str]:
+    """The pattern of a number: a sign or bracket, money, digits, a unit."""
+    if (decimal, groups) not in _patterns:
+        between = ''.join(map(re.escape, groups))
+        grouped = (
+            rf'[1-9]\d{{0,2}}(?P<g>[{between}])\d{{3}}(?:(?P=g)\d{{3}})*|' if groups else ''
+        ) + (r'[1-9]\d?(?:,\d\d)+,\d{3}|' if ',' in groups else '')
+        point = re.escape(decimal)
+        body = rf'(?:(?:{grouped}\d+)(?:{point}\d*)?|{point}\d+){_PLAIN}'
+        _patterns[decimal, groups] = re.compile(
+            rf'(?P<open>\()?(?P<first>[-+])?\s*(?P<before>{_MONEY})?\s*(?P<second>[-+])?'
+            rf'(?P<body>{body})\s*(?P<after>{_UNIT})?\s*(?P<closed>[-)])?'
+        )
+    return _patterns[decimal, groups]
+
+
+def hours(texts: list[str]) -> Array:
+    """Return times such as 12:30, 12:30:05 or 1:30 pm as hours, NaN where a text is none."""
+    return np.array(
+        [_clock(match) if (match := _HOURS.fullmatch(t.strip())) else np.nan for t in texts]
+    )
+
+
+def _clock(match: re.Match[str]) -> float:
+    """The hours that a match of `_TIME` holds; NaN for 13 pm."""
+    hour, second = int(match['H'] or 0), (match['S'] or '0').replace(',', '.')
+    if match['p']:
+        if not 1 <= hour <= 12:
+            return np.nan
+        hour = hour % 12 + 12 * (match['p'] in 'pP')
+    return hour + int(match['M'] or 0) / 60 + float(second) / 3600
+
+
+def days(texts: list[str], order: str = '') -> tuple[Array, str]:
+    """Return dates as days since 1970 (UTC), NaN where a text is none, and the order used.
+
+    Parameters
+    ----------
+    texts : list of str
+    order : str
+        'day-first' or 'month-first' for dates such as 03/04/2024; or a format. Default: the order
+        by which most dates are valid; month-first between slashes where both are.
+
+    Returns
+    -------
+    array of float, and the order: '' where no date depends on it, with a '?' at its end where it
+    was guessed
+
+    >>> days(['2024-01-02', 'Jan 2024', '31/03/2024'])
+    (array([19724., 19723., 19813.]), 'day-first')
+    """
+    if '%' in order:
+        return _as_days(
+            pd.to_datetime(pd.Series(texts, dtype=object), format=order, errors='coerce', utc=True)
+        ), order
+    found = _iso(texts)
+    if found is not None:
+        return found, order
+    matches = [
+        next((m for p in _DATES if (m := p.fullmatch(text.strip()))), None) for text in texts
+    ]
+    pairs = [(int(m['a']), int(m['b']), m[2]) for m in matches if m and 'a' in m.re.groupindex]
+    if not pairs:
+        return np.array([_day(m, '') for m in matches]), ''
+    if not order:
+        first, second = (sum(pair[i] > 12 for pair in pairs) for i in (0, 1))
+        guess = DAY_FIRST if pairs[0][2] in '.-' else MONTH_FIRST
+        order = guess + '?' if first == second else DAY_FIRST if first > second else MONTH_FIRST
+    return np.array([_day(m, order.rstrip('?')) for m in matches]), order
+
+
+def _iso(texts: list[str]) -> Array | None:
+    """Dates that are all of ISO 8601 as days: pandas reads those quickly."""
+    if not all(len(t) >= 10 and t[4] == '-' == t[7] for t in texts):
+        return None
+    try:
+        return _as_days(pd.to_datetime(pd.Series(texts, dtype=object), format='ISO8601', utc=True))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _as_days(dates: Any) -> Array:
+    """A series of dates in UTC as days."""
+    whole = dates.dt.tz_localize(None) if dates.dt.tz is not None else dates
+    found = whole.to_numpy('datetime64[us]')
+    return np.where(np.isnat(found), np.nan, found.astype('int64') / 86_400e6)
+
+
+def _day(match: re.Match[str] | None, order: str) -> float:
+    """The days since 1970 of a match of one of `_DATES`; NaN for the 31st of February."""
+    if match is None:
+        return np.nan
+    part = match.groupdict()
+    year = int((part.get('y') or part['yy']).lstrip("'"))
+    if year < 100 and len((part.get('y') or part['yy']).lstrip("'")) == 2:
+        year += 1900 if year > 68 else 2000
+    try:
+        if part.get('w'):
+            date = datetime.date.fromisocalendar(year, int(part['w']), int(part['wd'] or 1))
+        else:
+            if 'a' in part:
+                day, month = int(part['a']), int(part['b'])
+                day, month = (day, month) if order == DAY_FIRST else (month, day)
+            else:
+                day = int(part.get('d') or 1)
+                month = MONTHS[part['mon'].lower()] if part.get('mon') else int(part.get('m') or 1)
+            month = 3 * int(part['q']) - 2 if part.get('q') else month
+            date = datetime.date(year, month, day)
+    except ValueError:
+        return np.nan
+    clock = _clock(match)
+    if clock > 24:
+        return np.nan
+    zone = (part['z'] or '').replace(':', '')
+    shift = 0.0
+    if zone[:1] in ('+', '-') and zone:
+        shift = (int(zone[1:3]) + int(zone[3:]) / 60) * (1 if zone[0] == '+' else -1)
+    return date.toordinal() - 719163 + (clock - shift) / 24
+
+
+@dataclasses.dataclass(frozen=True)
+class Inferred:
+    """What the texts of a column are.
+
+    Attributes
+    ----------
+    notation : Notation
+    values : array of float or None
+        One for each text, NaN where it is missing or not read; None for words.
+    wrong : tuple of int
+        Places of texts that are neither missing nor read.
+    almost : str
+        What most texts are, 'numbers' or 'dates', where the `wrong` ones prevent it.
+    guess : str
+        What was guessed, and the option that decides it.
+    """
+
+    notation: Notation
+    values: Array | None
+    wrong: tuple[int, ...] = ()
+    almost: str = ''
+    guess: str = ''
+
+
+def infer(
+    texts: list[str], counts: Array, options: Options, kind: str | None = None, comma: bool = False
+) -> Inferred:
+    """Return what the different texts of a column are.
+
+    Parameters
+    ----------
+    texts : list of str
+        Different, without blanks around them, and without missing ones.
+    counts : array of int
+        Rows that hold each.
+    options : Options
+    kind : str, optional
+        Of the column, if the user decided it.
+    comma : bool
+        Prefer a decimal comma where '1,234' could be either.
+    """
+    marks = set(options.number_marks)
+    some = np.array([text not in marks for text in texts], bool)
+    words = Inferred(Notation(marks=options.marks), None)
+    if kind == 'word' or not some.any():
+        return words
+    rest = [text for text, is_value in zip(texts, some) if is_value]
+    weights = counts[some]
+    sample = rest[:: max(1, len(rest) // 200)]
+    tries: list[tuple[Kind, Any]] = [('number', None), ('time', None), ('date', None)]
+    tries = [one for one in tries if kind in (None, one[0])]
+    rated = {}
+    for name, _ in tries:
+        found = _attempt(name, sample, options, comma)
+        rated[name] = np.isfinite(found.values).mean() if found else 0.0
+    best = max(rated, key=lambda name: rated[name])
+    if not kind and rated[best] < 0.5:
+        return words
+    found = _attempt(best, rest, options, comma)
+    if found is None:
+        return words
+    read = np.isfinite(found.values)
+    values = np.full(len(texts), np.nan)
+    values[some] = found.values
+    wrong = tuple(np.flatnonzero(some)[~read].tolist())
+    notation = dataclasses.replace(found.notation, marks=options.number_marks)
+    if not wrong or kind:
+        return Inferred(notation, values, wrong, guess=found.guess)
+    if weights[read].sum() * 2 < weights.sum():
+        return words
+    plural = {'number': 'numbers', 'date': 'dates', 'time': 'times'}[best]
+    return Inferred(words.notation, None, wrong, almost=plural)
+
+
+def _attempt(kind: Kind, texts: list[str], options: Options, comma: bool) -> Inferred | None:
+    """Texts read as one kind, with the notation that reads most of them."""
+    if kind == 'time':
+        return Inferred(Notation('time'), hours(texts))
+    if kind == 'date':
+        found, order = days(texts, options.dates or '')
+        if '%' in order and not np.isfinite(found).any():  # the format is of other columns
+            found, order = days(texts)
+        guess = ''
+        if order.endswith('?'):
+            other = MONTH_FIRST if order.startswith(DAY_FIRST) else DAY_FIRST
+            guess = f'{texts[0]!r} read as {order[:-1]}; --dates {other} reads it otherwise'
+        return Inferred(Notation('date', dates=order.rstrip('?')), found, guess=guess)
+    tries = [options.decimal] if options.decimal else [',', '.'] if comma else ['.', ',']
+    if options.thousands and not options.decimal:
+        tries = [d for d in tries if d != options.thousands]
+    read = [(d, *numbers(texts, d, options.thousands)) for d in tries]
+    best = max(read, key=lambda one: int(np.isfinite(one[1]).sum()))
+    decimal, values, units = best
+    if len({unit for unit, value in zip(units, values) if np.isfinite(value)}) > 1:
+        bare = [not re.fullmatch(f'{_MONEY}|[%‰]|', unit) for unit in units]
+        values = np.where(bare, np.nan, values)  # 12a and 7b have no unit
+    guess = ''
+    if len(read) == 2:
+        other = next(one for one in read if one is not best)
+        differ = np.flatnonzero(np.isfinite(values) & np.isfinite(other[1]) & (values != other[1]))
+        tie = np.isfinite(other[1]).sum() == np.isfinite(values).sum()
+        if tie and differ.size:
+            at = int(differ[0])
+            guess = (
+                f'{texts[at]!r} read as {values[at]:g}; --decimal {other[0]} reads {other[1][at]:g}'
+            )
+    groups = ''.join(sorted({c for t in texts for c in t if c in GROUPS} - {decimal}))
+    unit = next((u for u, value in zip(units, values) if u and np.isfinite(value)), '')
+    return Inferred(
+        Notation('number', decimal, groups.strip() or groups, unit), values, guess=guess
+    )

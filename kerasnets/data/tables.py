@@ -1,0 +1,670 @@
+"""Read delimited text files and data frames as tables of typed columns."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import dataclasses
+import gzip
+import io
+import re
+import sys
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kerasnets.data import notation
+from kerasnets.data.notation import Notation, Options
+from kerasnets.errors import DataError, suggest
+from kerasnets.typing import Array, Path
+
+if TYPE_CHECKING:
+    from typing import Self  # of Python 3.11
+
+__all__ = ['Options', 'Reading', 'Table', 'decoded', 'find_column', 'read']
+
+#: Separators that are looked for, and the rows at the start of a file that are looked at.
+SEPARATORS, HEAD = ',;\t|', 300
+
+#: Different words up to which whole numbers with leading zeros are words.
+CODES = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """How a column was read.
+
+    Attributes
+    ----------
+    notation : Notation
+    missing : int
+        Rows without a value.
+    example : str
+        A value as it is written.
+    doubt : str
+        Why a column that is mostly numbers or dates is not read as such, or which values were not
+        read.
+    guess : str
+        What was guessed, and the option that decides it.
+    whole : bool
+        Whether all values are whole numbers.
+    wrong : str
+        A value that is not written as those of training.
+    """
+
+    notation: Notation
+    missing: int = 0
+    example: str = ''
+    doubt: str = ''
+    guess: str = ''
+    whole: bool = False
+    wrong: str = ''
+
+    @property
+    def kind(self) -> str:
+        """'number', 'word', 'date' or 'time'."""
+        return self.notation.kind
+
+
+@dataclasses.dataclass
+class Table:
+    """A table with typed columns.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        Numbers and times of day (in hours) are float or int, dates datetime64 in UTC, words are
+        categories. Missing values are NaN or NaT.
+    readings : dict of str to Reading
+        How each column was read.
+    notes : list of str
+        What was guessed or left out of the whole file.
+    dropped : tuple of str
+        Columns that `Options.kinds` leaves out. They are in `frame` as words.
+    """
+
+    frame: pd.DataFrame
+    readings: dict[str, Reading]
+    notes: list[str] = dataclasses.field(default_factory=list)
+    dropped: tuple[str, ...] = ()
+    source: _Source | None = None
+    numbers: Array | None = None  # of rows in the source
+
+    @classmethod
+    def of(
+        cls,
+        frame: pd.DataFrame,
+        options: Options | None = None,
+        known: Mapping[str, Notation] | None = None,
+    ) -> Self:
+        """Return a data frame as a table: columns of texts are read as those of a file.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+        options : Options, optional
+        known : dict of str to Notation, optional
+            How columns are written, instead of what their values look like.
+
+        Raises
+        ------
+        DataError
+        """
+        names = [str(name) for name in frame.columns]
+        if len(set(names)) < len(names):
+            raise DataError(f'two columns have the name {_twice(names)!r}. Rename one of them.')
+        return cls._typed(frame.set_axis(names, axis=1), options or Options(), known or {}, None)
+
+    @classmethod
+    def _typed(
+        cls, frame: pd.DataFrame, options: Options, known: Mapping[str, Notation], source: Any
+    ) -> Self:
+        for name in options.kinds:
+            find_column(frame, name)
+        comma = source is not None and source.comma
+        columns, readings = {}, {}
+        table = cls(pd.DataFrame(), readings, source=source)
+        for name in frame.columns:
+            columns[name], readings[name] = _column(
+                table, name, frame[name], options, known.get(name), comma
+            )
+        table.frame = pd.DataFrame(columns, index=frame.index, copy=False)
+        table.dropped = tuple(name for name, kind in options.kinds.items() if kind == 'drop')
+        return table
+
+    def check(self, name: str) -> None:
+        """Refuse a column with a value that is not written as those of training.
+
+        Raises
+        ------
+        DataError
+        """
+        find_column(self.frame, name)
+        if self.readings[name].wrong:
+            raise DataError(self.readings[name].wrong)
+
+    def take(self, rows: Array) -> Table:
+        """Return some rows, by their numbers."""
+        kept = self.frame.iloc[rows].reset_index(drop=True)
+        numbers = np.arange(len(self)) if self.numbers is None else self.numbers
+        return dataclasses.replace(self, frame=kept, numbers=numbers[rows])
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def where(self, row: int) -> str:
+        """Return the place of a row: its line in a file, else its number from 0."""
+        row = row if self.numbers is None else int(self.numbers[row])
+        return f'row {row}' if self.source is None else f'line {self.source.line(row)}'
+
+    def rows(self) -> Iterator[list[str]]:
+        """Yield the texts of each row of the file, as they stand there."""
+        if self.source is None:
+            raise DataError('the table is not of a file. Use table.frame.')
+        return (row for _, row in self.source.records())
+
+
+class _Source:
+    """The content of a file from the row below its line of names, in UTF-8."""
+
+    def __init__(self, content: bytes, start: int, separator: str, line: int) -> None:
+        self.content, self.start = content, start
+        self.separator, self.first = separator, line
+        self.comma = separator == ';'
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the line that each row begins in, and its texts."""
+        reader = csv.reader(
+            _lines(self.content, self.start), delimiter=self.separator, skipinitialspace=True
+        )
+        line = self.first
+        for row in reader:
+            if row and (len(row) > 1 or row[0].strip()):
+                yield line, [text.strip() for text in row]
+            line = self.first + reader.line_num
+
+    def stream(self) -> io.BytesIO:
+        """Return the rows as a file."""
+        stream = io.BytesIO(self.content)
+        stream.seek(self.start)
+        return stream
+
+    def line(self, row: int) -> int:
+        """Return the line of the file that a row begins in."""
+        return next(line for i, (line, _) in enumerate(self.records()) if i == row)
+
+    def check(self, names: list[str], path: Path) -> None:
+        """Refuse rows with more or fewer values than there are names."""
+        for line, row in self.records():
+            if len(row) != len(names):
+                remedy = (
+                    'A quotation mark may not be closed there.'
+                    if len(row) < len(names) and '\n' in ''.join(row)
+                    else f'Quote values that hold {self.separator!r}, or say --separator.'
+                )
+                raise DataError(
+                    f'{path}, line {line}: expected {len(names)} values, as many as there are '
+                    f'names in line {self.first - 1}, got {len(row)}. {remedy}'
+                )
+
+    def even(self, columns: int, rows: int) -> bool:
+        """Count the separators at once. False where only `check` can tell."""
+        content = np.frombuffer(self.content, np.uint8, offset=self.start)
+        if b'"' not in self.content:  # pandas has refused rows that are too long
+            found = np.count_nonzero(content == ord(self.separator))
+            return bool(found == rows * (columns - 1))
+        outside = ~np.logical_xor.accumulate(content == ord('"'))
+        ends = np.flatnonzero((content == 10) & outside)
+        between = np.flatnonzero((content == ord(self.separator)) & outside)
+        ends = np.append(ends, len(content)) if content[-1] != 10 else ends
+        counts = np.diff(np.searchsorted(between, np.append(0, ends)))
+        return bool(outside[-1]) and len(counts) == rows and bool((counts == columns - 1).all())
+
+
+def read(
+    path: Path, options: Options | None = None, known: Mapping[str, Notation] | None = None
+) -> Table:
+    """Read a delimited text file with a line of names.
+
+    Parameters
+    ----------
+    path : str or path
+        '-' for standard input.
+    options : Options, optional
+        What is decided by hand.
+    known : dict of str to Notation, optional
+        How columns are written, instead of what their values look like: `Columns.notations` of a
+        model.
+
+    Raises
+    ------
+    DataError
+        Naming the line that is wrong.
+    """
+    options, known, notes = options or Options(), known or {}, []
+    content, encoding = _content(path, options.encoding)
+    if encoding not in ('utf-8', options.encoding):
+        notes.append(f'read as {encoding}, as it is not UTF-8; --encoding decides it')
+    start, line, separator = _start(content, options.separator, notes)
+    if start == len(content):
+        raise DataError(f'{path}: the file is empty. Expected a line of names, and rows below it.')
+    separator = separator or _separator(content, start)
+    if separator == ' ':  # any number of blanks
+        content = re.sub(
+            rb'[ \t]+', b'\t', re.sub(rb'(?m)^[ \t]+|[ \t]+(?=\r?$)', b'', content[start:])
+        )
+        separator, start = '\t', 0
+    header, start, line = _header(content, start, separator, line)
+    if not content[start : start + 2**20].strip() and not content[start:].strip():
+        raise DataError(f'{path}: there is no row below the line of names. Add rows.')
+    source = _Source(content, start, separator, line)
+    names = _names(header, source, path, notes)
+    head = [row for (_, row), _ in zip(source.records(), range(HEAD))]
+    if any(len(row) != len(names) for row in head):
+        source.check(names, path)
+    types, decimal = _first_look(names, head, options, known, source)
+    marks = set(options.marks).intersection(*(written.marks for written in known.values()))
+    blanks = any(
+        separator + ' ' in text or text[:1] == ' '
+        for text, _ in zip(_lines(content, start), range(HEAD))
+    )
+    settings = dict(
+        sep=separator,
+        header=None,
+        names=range(len(names)),
+        index_col=False,
+        skipinitialspace=blanks,
+        keep_default_na=False,
+        na_values=['', *sorted(marks)],
+        decimal=decimal,
+    )
+    try:
+        try:  # pandas is quick where it need not look for types
+            frame = pd.read_csv(source.stream(), dtype=types, **settings)
+        except ValueError as error:
+            if isinstance(error, pd.errors.ParserError):
+                raise
+            texts = {i: kind for i, kind in types.items() if kind is not float}
+            frame = pd.read_csv(source.stream(), dtype=texts, low_memory=False, **settings)
+    except pd.errors.ParserError as error:
+        source.check(names, path)
+        last = list(source.records())[-1][0]
+        raise DataError(
+            f'{path}, line {last}: a quotation mark is not closed in the row that begins there '
+            f'({error}). Close it, or write it twice inside of quotation marks.'
+        ) from None
+    frame = frame.set_axis(names, axis=1)
+    if not source.even(len(names), len(frame)):
+        source.check(names, path)
+    for name in [n for n in names if n.startswith('column ') and n not in known]:
+        if frame[name].isna().all():
+            del frame[name]
+            notes.append(f'{name} has no name and no value, and is left out')
+    empty = np.flatnonzero(frame.isna().all(axis=1)) if frame.iloc[:, 0].hasnans else []
+    if len(empty):
+        notes.append(f'{len(empty)} rows hold no value, such as line {source.line(int(empty[0]))}')
+    table = Table._typed(frame, options, known, source)
+    table.notes = notes
+    marks = {'', *options.number_marks}
+    for i, name in enumerate(names):  # as it is written
+        written = next((row[i] for row in head if row[i] not in marks), '')
+        if name in table.readings and written:
+            reading = dataclasses.replace(table.readings[name], example=written)
+            table.readings[name] = reading
+    return table
+
+
+def decoded(path: Path, encoding: str | None = 'utf-8') -> str:
+    """Return the text of a file, or for '-' of standard input.
+
+    Raises
+    ------
+    DataError
+        If it is in another encoding.
+    """
+    return _content(path, encoding)[0].decode()
+
+
+def _content(path: Path, encoding: str | None) -> tuple[bytes, str]:
+    """The content of a file in UTF-8, and its encoding, which is looked for where it is None."""
+    try:
+        if str(path) == '-':
+            content = sys.stdin.buffer.read()
+        else:
+            with open(path, 'rb') as file:
+                content = file.read()
+        if content[:2] == b'\x1f\x8b':
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f'{path}: cannot be read: {error}.') from None
+    guessed, wide = encoding is None, content[:2] in (b'\xff\xfe', b'\xfe\xff')
+    encoding = encoding or ('utf-16' if wide else 'utf-8')
+    try:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        if codecs.lookup(encoding).name == 'utf-8':  # in pieces, which need no memory
+            for at in range(0, len(content) + 1, 2**20):
+                decoder.decode(content[at : at + 2**20], final=at + 2**20 > len(content))
+        else:
+            content = decoder.decode(content, final=True).encode()
+    except UnicodeError as error:
+        if not guessed:
+            raise DataError(
+                f'{path}: expected text in {encoding}, got other bytes ({error}). Say which it '
+                'is, such as --encoding latin-1.'
+            ) from None
+        encoding = 'cp1252'
+        content = content.decode(encoding, errors='replace').encode()
+    except LookupError:
+        raise DataError(f'there is no encoding {encoding!r}. Try utf-8 or latin-1.') from None
+    content = content.removeprefix(codecs.BOM_UTF8)
+    if b'\0' in content:
+        what = 'a workbook or an archive' if content[:2] == b'PK' else 'no text'
+        raise DataError(f'{path}: the file is {what}. Expected CSV: export the table as CSV first.')
+    if b'\n' not in content:  # of an old Macintosh
+        content = content.replace(b'\r', b'\n')
+    return content, encoding
+
+
+def _start(content: bytes, separator: str | None, notes: list[str]) -> tuple[int, int, str | None]:
+    """Where the line of names begins, its number, and the separator if the file names it."""
+    start, line = 0, 1
+    for raw in _lines(content, 0):
+        first = raw.rstrip()
+        named = re.fullmatch(r'"?sep=(.)"?', raw.rstrip('\r\n'), re.IGNORECASE)
+        if named:
+            separator = separator or named[1]
+        elif first.startswith('#') and start + len(raw.encode()) < len(content):
+            notes.append(f'line {line} is a comment and left out: {first[:40]!r}')
+        elif first.strip():
+            break
+        start, line = start + len(raw.encode()), line + 1
+    return start, line, separator
+
+
+def _separator(content: bytes, start: int) -> str:
+    """The separator by which the first lines have equally many values; ' ' for any blanks."""
+    lines = [line for line, _ in zip(_lines(content, start), range(100)) if line.strip()]
+    text = ''.join(lines)
+    rated = []
+    for i, separator in enumerate(SEPARATORS):
+        reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+        try:
+            widths = [len(row) for row in reader]
+        except csv.Error:
+            continue
+        equal = sum(abs(width - widths[0]) < 1 for width in widths) / len(widths)
+        more = all(width == widths[0] + 1 for width in widths[1:]) and len(widths) > 1
+        if widths[0] > 1 or (separator == '\t' and more and '\t' in text):
+            rated.append((max(equal, 0.99 * more), widths[0], -i, separator))
+    if rated:
+        return max(rated)[-1]
+    blanks = {len(line.split()) for line in lines}
+    if len(blanks) == 1 and len(lines) > 2 and blanks.pop() > 1:
+        return ' '
+    return next((s for s in SEPARATORS if s not in text), ',')  # one column
+
+
+def _header(content: bytes, start: int, separator: str, line: int) -> tuple[list[str], int, int]:
+    """The names, where the text below them begins, and the number of its first line."""
+    reader = csv.reader(_lines(content, start), delimiter=separator, skipinitialspace=True)
+    header = next(reader)
+    for _ in range(reader.line_num):
+        start = content.find(b'\n', start) + 1 or len(content)
+    return [name.strip().strip('"').strip() for name in header], start, line + reader.line_num
+
+
+def _names(header: list[str], source: _Source, path: Path, notes: list[str]) -> list[str]:
+    """Names of columns; a number for those that have none."""
+    first = next(iter(source.records()))[1]
+    if len(first) == len(header) + 1:  # R writes row names so; others a separator at the end
+        header = [*header, ''] if not first[-1] else ['', *header]
+    names = [name or f'column {i + 1}' for i, name in enumerate(header)]
+    if (twice := _twice(names)) is not None:
+        raise DataError(
+            f'{path}, line {source.first - 1}: the name {twice!r} is there twice. Rename one of '
+            'the columns.'
+        )
+    plain = np.isfinite(notation.numbers(header, '.')[0])
+    if plain.all():
+        notes.append(
+            f'line {source.first - 1} holds only numbers, which are taken as names. Add a line of '
+            'names above it if it is a row.'
+        )
+    return names
+
+
+def _lines(content: bytes, start: int) -> Iterator[str]:
+    """Yield the lines from a place on, without a copy of the whole."""
+    while start < len(content):
+        end = content.find(b'\n', start) + 1 or len(content)
+        yield content[start:end].decode()
+        start = end
+
+
+def _twice(names: Sequence[str]) -> str | None:
+    return next((name for i, name in enumerate(names) if name in names[:i]), None)
+
+
+def _first_look(
+    names: list[str],
+    head: list[list[str]],
+    options: Options,
+    known: Mapping[str, Notation],
+    source: _Source,
+) -> tuple[dict[int, Any], str]:
+    """The types that columns seem to have, and the decimal character of most."""
+    columns = [[row[i] for row in head if row[i]] for i in range(len(names))]
+    commas = 0
+    for name, column in zip(names, columns):
+        if name in known:
+            commas += known[name].decimal == ','
+        elif ',' in ''.join(column):
+            different = list(dict.fromkeys(column))
+            counts = np.ones(len(different))
+            found = notation.infer(different, counts, options, options.kinds.get(name))
+            commas += found.notation.decimal == ',' and not found.guess
+    decimal = options.decimal or (',' if commas or options.thousands == '.' else '.')
+    source.comma |= decimal == ','
+    plain, types = re.compile(rf'[-+]?(\d+[{decimal}]?\d*|[{decimal}]\d+)([eE][-+]?\d+)?\s*'), {}
+    for i, (name, column) in enumerate(zip(names, columns)):
+        written = known.get(name)
+        kind = written.kind if written else options.kinds.get(name)
+        column = [text for text in column if text not in options.marks]
+        if (
+            kind != 'word'
+            and (written is None or written.decimal == decimal)
+            and column
+            and all(map(plain.fullmatch, column))
+            and not any(re.match(r'[-+]?0\d', text) for text in column)  # of codes
+        ):
+            types[i] = float
+        else:
+            types[i] = 'category' if 2 * len(set(column)) <= len(column) else object
+    return types, decimal
+
+
+def _column(
+    table: Table,
+    name: str,
+    series: pd.Series[Any],
+    options: Options,
+    known: Notation | None,
+    comma: bool,
+) -> tuple[pd.Series[Any], Reading]:
+    """A column with its type, and how it was read."""
+    kind = known.kind if known else options.kinds.get(name)
+    if kind == 'drop':
+        kind = 'word'
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        kind = kind or ('word' if table.source is None else None)  # of a user, or of `read`
+    elif isinstance(dtype, pd.PeriodDtype):
+        series = series.dt.to_timestamp()
+    elif pd.api.types.is_timedelta64_dtype(dtype):
+        series = series / pd.Timedelta(hours=1)
+    if pd.api.types.is_datetime64_any_dtype(series.dtype) and kind != 'word':
+        dates = series.dt.tz_convert('UTC').dt.tz_localize(None) if series.dt.tz else series
+        return dates, _reading(known or Notation('date'), dates, series)
+    numeric = pd.api.types.is_numeric_dtype(series.dtype)
+    if (
+        numeric
+        and not pd.api.types.is_bool_dtype(series.dtype)
+        and kind in (None, 'number', 'time')
+    ):
+        if kind is None and _are_days(series):
+            kind = 'date'
+        else:
+            if not isinstance(series.dtype, np.dtype):
+                series = series.astype('float64')
+            return series, _reading(
+                known or Notation('number', '.' if not comma else ','), series, series
+            )
+    if isinstance(dtype, pd.CategoricalDtype):
+        codes, different = series.cat.codes.to_numpy(), dtype.categories
+    else:
+        codes, different = pd.factorize(series)
+    texts = [as_text(value).strip() for value in different]
+    merged = dict.fromkeys(texts)
+    if len(merged) < len(texts):
+        place = {text: i for i, text in enumerate(merged)}
+        codes = np.append([place[text] for text in texts], -1)[codes]
+        texts = list(merged)
+    if known is not None and known.kind != 'word':
+        return _as_known(table, name, codes, texts, options, known)
+    if kind == 'word':
+        return _words(table, series, codes, texts, options, known)
+    counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+    if kind is None and len(texts) <= CODES and any(re.fullmatch(r'[-+]?0\d+', t) for t in texts):
+        kind = 'word'
+    found = notation.infer(texts, counts, options, kind, comma)
+    doubt = ''
+    if found.wrong:
+        at = min(found.wrong, key=lambda i: int(np.argmax(codes == i)))
+        place = table.where(int(np.argmax(codes == at)))
+        wrong, given = int(counts[list(found.wrong)].sum()), _given(counts, texts, options, found)
+        what, mark = repr(texts[at]), f'--missing {texts[at]!r}'
+        doubt = (
+            f'{given - wrong:,} of {given:,} are {found.almost}, but {what} in {place}; '
+            f'--as {name}={found.almost[:-1]} or {mark} takes it as missing'
+            if found.values is None
+            else f'{given - wrong:,} of {given:,} are {found.notation.kind}s; the others, such as '
+            f'{what} in {place}, are taken as missing'
+        )
+    if found.values is None:
+        column, reading = _words(table, series, codes, texts, options, known)
+        return column, dataclasses.replace(reading, doubt=doubt)
+    column = _values(found.notation, np.append(found.values, np.nan)[codes])
+    example = texts[int(np.argmax(np.isfinite(found.values)))]
+    reading = _reading(found.notation, column, column)
+    return column, dataclasses.replace(reading, example=example, doubt=doubt, guess=found.guess)
+
+
+def _given(counts: Array, texts: list[str], options: Options, found: Any) -> int:
+    """Rows that hold a value."""
+    marks = options.number_marks
+    return int(sum(c for c, text in zip(counts.tolist(), texts) if text not in marks))
+
+
+def _values(known: Notation, values: Array) -> pd.Series[Any]:
+    """Numbers and hours as they are, days as dates."""
+    if known.kind != 'date':
+        return pd.Series(values)
+    micro = np.where(np.isfinite(values), values, 0) * 86_400e6
+    dates = np.round(micro).astype('int64').astype('datetime64[us]')
+    return pd.Series(np.where(np.isfinite(values), dates, np.datetime64('NaT')))
+
+
+def _as_known(
+    table: Table, name: str, codes: Array, texts: list[str], options: Options, known: Notation
+) -> tuple[pd.Series[Any], Reading]:
+    """A column read by a known notation."""
+    marks = {'', *known.marks, *options.missing}
+    known = dataclasses.replace(
+        known, decimal=options.decimal or known.decimal, dates=options.dates or known.dates
+    )
+    values = known.read(['' if text in marks else text for text in texts])
+    rest = [i for i, text in enumerate(texts) if text not in marks and not np.isfinite(values[i])]
+    column = _values(known, np.append(values, np.nan)[codes])
+    reading, fault = _reading(known, column, column), ''
+    if rest:
+        text, place = texts[rest[0]], table.where(int(np.argmax(codes == rest[0])))
+        fault = (
+            f'column {name!r}, {place}: expected a {known.kind} as in training, got {text!r}. '
+            f'Correct it, or say --missing {text!r}.'
+        )
+    return column, dataclasses.replace(reading, wrong=fault)
+
+
+def _words(
+    table: Table,
+    series: pd.Series[Any],
+    codes: Array,
+    texts: list[str],
+    options: Options,
+    known: Notation | None,
+) -> tuple[pd.Series[Any], Reading]:
+    """A column of categories; marks of a missing value are missing."""
+    marks = {'', *(known.marks if known else options.marks), *options.missing}
+    keep = [text for text in dict.fromkeys(texts) if text not in marks]
+    if len(keep) < len(texts):
+        place = {text: i for i, text in enumerate(keep)}
+        codes = np.append([place.get(text, -1) for text in texts], -1)[codes]
+    column = pd.Series(pd.Categorical.from_codes(codes, keep), index=series.index)
+    missing = int((codes < 0).sum())
+    notes = known or Notation(marks=options.marks)
+    return column, Reading(notes, missing, example=keep[0] if keep else '')
+
+
+def _reading(known: Notation, column: pd.Series[Any], series: pd.Series[Any]) -> Reading:
+    values = column.to_numpy()
+    if values.dtype.kind in 'iu':
+        return Reading(known, example=as_text(values[0]) if len(values) else '', whole=True)
+    lacking = pd.isna(values)
+    missing, first = int(np.count_nonzero(lacking)), int(np.argmin(lacking)) if len(values) else 0
+    example = as_text(series.iloc[first]) if missing < len(values) else ''
+    whole = values.dtype.kind == 'f' and all(
+        bool((values[:n][~lacking[:n]] % 1 == 0).all()) for n in (100, len(values))
+    )
+    return Reading(known, missing, example, whole=whole)
+
+
+def _are_days(series: pd.Series[Any]) -> bool:
+    """Return whether numbers are all dates such as 20240131."""
+    values = series.to_numpy()
+    if values.dtype.kind not in 'iuf' or not 19000101 <= next(iter(values), 0) <= 21001231:
+        return False
+    different = np.unique(values[np.isfinite(values)])
+    if different[0] < 19000101 or different[-1] > 21001231 or (different % 1).any():
+        return False
+    found, _ = notation.days(list(map(as_text, different)))
+    return len(different) > 1 and bool(np.isfinite(found).all())
+
+
+def as_text(value: Any) -> str:
+    """Return a value as a CSV file would hold it: 1.0 as '1'.
+
+    >>> as_text(1.0), as_text(True), as_text('a')
+    ('1', 'True', 'a')
+    """
+    if isinstance(value, (float, np.floating)) and value == np.trunc(value) and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
+
+
+def find_column(data: Any, name: str) -> Any:
+    """Return a column of a data frame.
+
+    Raises
+    ------
+    DataError
+        If there is none of that name, naming the nearest.
+    """
+    if name not in data:
+        raise DataError(
+            f'there is no column {name!r}.{suggest(name, data)} There are: '
+            f'{", ".join(map(str, data))}.'
+        )
+    return data[name]

@@ -1,0 +1,151 @@
+"""Inputs and targets of the estimators: arrays as they are, data frames through their encoding."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_array, check_X_y
+from sklearn.utils.validation import validate_data
+
+from kerasnets.data.columns import Column, Columns
+from kerasnets.data.notation import Notation
+from kerasnets.data.tables import Table, as_text
+from kerasnets.losses import Loss
+from kerasnets.typing import Array, Data
+
+if TYPE_CHECKING:
+    from typing import Self  # of Python 3.11
+
+#: Losses of differences: those of standardized targets are the same up to a factor.
+SCALED = 'mse', 'mae', 'mean_squared_error', 'mean_absolute_error', 'huber'
+
+
+class Inputs:
+    """Checked inputs of an estimator.
+
+    Attributes
+    ----------
+    columns_ : Columns or None
+        The encoding of the data frame of `fit`; None for an array.
+    """
+
+    columns_: Columns | None = None
+
+    def _inputs(self, X: Data, y: Data = None, reset: bool = False, **checks: Any) -> Any:
+        """Return inputs as an array (rows, inputs), and `y` where it is there.
+
+        Parameters
+        ----------
+        X : array, sparse array or data frame
+            A data frame may hold numbers, booleans, words, categories, dates and gaps.
+        y : array, optional
+        reset : bool
+            Learn the encoding.
+        **checks
+            Of scikit-learn's `validate_data`.
+
+        Raises
+        ------
+        ValueError
+            For data that does not fit: `DataError`, or scikit-learn's own.
+        """
+        frame = _frame(X)
+        if frame is None and (reset or self.columns_ is None):
+            self.columns_ = None
+            targets = {} if y is None else {'y': y}
+            return validate_data(self, X, **targets, accept_sparse='csr', reset=reset, **checks)
+        if not reset and self.columns_ is None:  # trained on an array
+            return validate_data(self, X, accept_sparse='csr', reset=False, **checks)
+        validate_data(self, X if frame is None else frame, reset=reset, skip_check_array=True)
+        if frame is None:
+            rows = check_array(X, dtype=None, ensure_all_finite=False)
+            frame = pd.DataFrame(rows, columns=self._names)
+        if not len(frame):
+            check_array(np.zeros((0, 1)))  # scikit-learn's error
+        if y is not None:
+            checks = {k: v for k, v in checks.items() if k in ('multi_output', 'y_numeric')}
+            _, y = check_X_y(np.zeros((len(frame), 1)), y, **checks)
+        if reset:
+            table = Table.of(frame)
+            self._names = list(frame.columns)
+            self.columns_ = Columns.of(table)
+            out = [f'{name!r} ({why})' for name, why in self.columns_.left_out]
+            for note in [f'columns left out: {", ".join(out)}'] * bool(out) + [
+                *self.columns_.notes
+            ]:
+                warnings.warn(note, stacklevel=4)
+        else:
+            assert self.columns_ is not None
+            table = self.columns_.table(frame)
+            for line in self.columns_.unseen(table):
+                warnings.warn(line, stacklevel=4)
+        assert self.columns_ is not None
+        inputs = self.columns_.inputs(table)
+        return inputs if y is None else (inputs, y)
+
+    def _table(self, target: Column | None) -> Columns | None:
+        """Return the encoding for the file of a network, with what it predicts."""
+        return self.columns_ and dataclasses.replace(self.columns_, target=target)
+
+
+def _frame(X: Data) -> pd.DataFrame | None:
+    """The data frame that the inputs are, or None."""
+    if isinstance(X, pd.DataFrame):
+        return X
+    return X.to_pandas() if hasattr(X, 'to_pandas') and hasattr(X, 'columns') else None
+
+
+def class_column(y: Data, classes: Array) -> Column:
+    """Return the column of the classes that a network predicts."""
+    words = tuple(map(as_text, classes))
+    return Column(str(getattr(y, 'name', None) or 'target'), Notation(), words)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaling:
+    """Targets of regression, standardized.
+
+    Attributes
+    ----------
+    center, scale : array (values,)
+    flat : bool
+        Whether targets are (rows,), not (rows, values).
+    """
+
+    center: Array
+    scale: Array
+    flat: bool
+
+    @classmethod
+    def of(cls, y: Array, weights: Array | None, loss: Any) -> Self:
+        """Return the scaling of targets: none for a loss that is of more than differences."""
+        rows = y.reshape(len(y), -1).astype('float64')
+        form = loss.form if isinstance(loss, Loss) else loss
+        form = form.get('form') if isinstance(form, dict) else form
+        if form is not None and form not in SCALED:
+            return cls(np.zeros(rows.shape[1]), np.ones(rows.shape[1]), y.ndim == 1)
+        center = np.average(rows, axis=0, weights=weights)
+        scale = np.sqrt(np.average(np.square(rows - center), axis=0, weights=weights))
+        tiny = np.abs(center) * 1e-12
+        return cls(center, np.where(scale > tiny, scale, 1.0), y.ndim == 1)
+
+    def encode(self, y: Array) -> Array:
+        """Return float32 array (rows, values)."""
+        return ((y.reshape(len(y), -1) - self.center) / self.scale).astype('f')
+
+    def decode(self, found: Array) -> Array:
+        """Return values with as many axes as the targets."""
+        values = found.astype('float64') * self.scale + self.center
+        return values[:, 0] if self.flat else values
+
+    def column(self, y: Data) -> Column | None:
+        """Return the column of the values that a network predicts; None for several."""
+        if len(self.center) > 1:
+            return None
+        name = getattr(y, 'name', None) or next(iter(getattr(y, 'columns', [])), None)
+        center, scale = float(self.center[0]), float(self.scale[0])
+        return Column(str(name or 'target'), Notation('number'), center=center, scale=scale)
