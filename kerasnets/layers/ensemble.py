@@ -14,6 +14,7 @@ NeurIPS.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -157,7 +158,7 @@ class Ensemble(keras.layers.Layer):
         One variable, since an optimizer takes as long to compile for each as for this one.
         """
         sizes = [shape[-1], *self.hidden, self.units]
-        self.shapes = [s for i, j in zip(sizes, sizes[1:]) for s in ((i, j), (1, j))]
+        self.shapes = [s for i, j in itertools.pairwise(sizes) for s in ((i, j), (1, j))]
         wide = self.members, sum(i * j for i, j in self.shapes)
         self.kernel = self.add_weight(name='kernel', shape=wide, initializer=self._initial)
 
