@@ -26,7 +26,7 @@ setup(
         'rich>=13',
         'click>=8.2',
         'wrapt>=1.15',
-        'pandas>=2.2',
+        'pandas>=2.1',
     ],
     entry_points={'console_scripts': ['kerasnets = kerasnets.cli:main']},
     extras_require={
@@ -52,6 +52,7 @@ setup(
             'pytest-xdist',
             'scipy',
             'scikit-learn>=1.6',
+            'skrub',
             'statsmodels>=0.14',
             'tf2onnx',
             'tokenizers>=0.20',

@@ -20,6 +20,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib import rcsetup
 from matplotlib.figure import Figure
 
 import kerasnets
@@ -407,7 +408,7 @@ def _picture(draw: Callable[..., Any], *values: Any) -> str:
         'axes.edgecolor': line,
         'xtick.color': ink,
         'ytick.color': ink,
-        'axes.prop_cycle': matplotlib.cycler(color=[first, second]),
+        'axes.prop_cycle': rcsetup.cycler(color=[first, second]),
         'axes.spines.top': False,
         'axes.spines.right': False,
         'legend.frameon': False,

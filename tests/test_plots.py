@@ -1,5 +1,7 @@
 """Pictures hold what they are of."""
 
+import re
+
 import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
@@ -100,3 +102,47 @@ def test_only_existing_axes(net):
 
     axes = Figure().subplots()
     assert plots.learning_curves(net, axes=axes) is axes.figure
+
+
+@pytest.mark.parametrize('classes', [True, False])
+def test_a_report(classes, tmp_path):
+    pandas = pytest.importorskip('pandas')
+    from kerasnets.data.columns import Columns
+    from kerasnets.data.tables import Table
+
+    size = RNG.normal(size=60)
+    y = np.where(size > 0, '<big>', 'small') if classes else 100 * size
+    frame = pandas.DataFrame({'size': size, 'noise & co': RNG.normal(size=60), 'y': y})
+    frame['id'] = range(60)
+    table = Columns.of(Table.of(frame), 'y')
+    kind = kerasnets.Classifier if classes else kerasnets.Regressor
+    net = kind([table.sizes[0], (8, 'tanh'), table.sizes[1]])
+    net.table = table
+    data = [table.inputs(frame), table.targets(frame)]
+    net.train(data, algo='adam', learning_rate=0.02, epochs=30)
+    path = tmp_path / 'page.html'
+    page = plots.report(net, frame, path=path)
+    assert path.read_text(encoding='utf-8') == page
+    assert not re.findall(r'<script|<link|src=|url\((?!#)|@import', page)  # of its own alone
+    assert '<big>' not in page
+    assert 'noise &amp; co' in page
+    assert 'left out: it has a number for each row' in page
+    assert f'{net.score(*data):.4g}' in page
+    drops = dict(re.findall(r'<span>([^<]*)</span>.*?<em>([^<]*)</em>', page))
+    assert float(drops['size']) > 0.2 > abs(float(drops['noise &amp; co']))
+    if classes:
+        counts = confusion_matrix(data[1], net.predict(data[0]))
+        cells = re.findall(r'<td style="--v:[\d.]+">(\d+)</td>', page)
+        assert list(map(int, cells)) == counts.ravel().tolist()
+    else:
+        found = table.readable(net.predict(data[0]))
+        assert f'<b>{np.abs(found - y).mean():.4g}</b>' in page
+
+
+def test_a_report_of_arrays(net):
+    page = plots.report(net, X, Y)
+    assert '<span>input 3</span>' in page
+    with pytest.raises(DataError, match='Pass target'):
+        plots.report(net, X)
+    with pytest.raises(DataError, match=r'got 2\. Report one at a time'):
+        plots.report(kerasnets.Regressor([4, 2]), X, X[:, :2])

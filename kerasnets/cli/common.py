@@ -6,6 +6,7 @@ import contextlib
 import csv
 import functools
 import importlib
+import io
 import json
 import os
 import pathlib
@@ -258,9 +259,16 @@ def writing(path: str) -> Iterator[TextIO]:
     FileError
     """
     if path == '-':
-        stream = click.get_text_stream('stdout')
-        plain = not stream.isatty() and hasattr(stream, 'buffer')
-        yield click.get_text_stream('stdout', 'utf-8') if plain else stream
+        if sys.stdout.isatty() or not hasattr(sys.stdout, 'buffer'):
+            yield sys.stdout
+            return
+        sys.stdout.flush()
+        stream = io.TextIOWrapper(sys.stdout.buffer, 'utf-8', newline='')
+        try:
+            yield stream
+        finally:
+            stream.flush()
+            stream.detach()
         return
     target = pathlib.Path(path)
     if target.exists() and not target.is_file():  # a device or a pipe

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from kerasnets.data.notation import Options
     from kerasnets.data.tables import Table
     from kerasnets.typing import Array
+
+#: Rows that are predicted at once.
+BLOCK = 2**15
 
 
 @click.command()
@@ -66,7 +70,7 @@ def train(
     """
     if not dry_run:
         if options['output'] is None:
-            raise click.UsageError("Missing option '-o' / '--output', the model file.")
+            raise click.MissingParameter(param_hint="'-o' / '--output'", param_type='option')
         common.check_output(options['output'])
     draw = None if report is None or dry_run else common.report_writer(report)
     whole = _read(data, target, classes, reading)
@@ -147,30 +151,26 @@ def _complete(table: Table, target: str, strict: bool) -> Table:
     place = table.where(int(np.argmax(lacking)))
     what = f'{lacking.sum():,} of {len(table):,} rows have no {target!r}, such as {place}'
     if strict:
-        raise DataError(f'{what}. Fill them in, or leave out --strict to train without them.')
+        raise DataError(f'{what}. Fix those rows, or leave out --strict to train without them.')
     kept = table.take(np.flatnonzero(~lacking))
     kept.notes = [*table.notes, f'{what}, and are left out; --strict refuses them']
     return kept
 
 
 def _show(table: Table, columns: Columns, as_json: bool, dry_run: bool) -> None:
-    """Print how each column is read: to standard output if nothing else is."""
+    """Print how each column is read: to standard output if nothing else is printed."""
     rows = columns.report(table)
-    notes = [*table.notes, *columns.notes]
+    console = Console(stderr=not dry_run or as_json)
     if as_json and dry_run:
-        click.echo(json.dumps({**rows, '': {'notes': notes}} if notes else rows))
-        return
-    shown = Shown('column', 'read as', 'missing', 'example', 'becomes')
-    for name, row in rows.items():
-        shown.add_row(
-            *map(_plain, (name, row['read as'], row['missing'], row['example'], row['becomes']))
-        )
-    console = Console(stderr=not dry_run)
-    console.print(shown)
-    for row in [row for row in rows.values() if row['note']]:
-        console.print(_plain(f'Note: {row["note"]}.'), soft_wrap=True)
-    for note in notes:
-        console.print(_plain(f'Note: {note}.'), soft_wrap=True)
+        click.echo(json.dumps(rows))
+    else:
+        shown = Shown('column', *(key for key in next(iter(rows.values())) if key != 'note'))
+        for name, row in rows.items():
+            shown.add_row(*map(_plain, (name, *(row[key] for key in row if key != 'note'))))
+        console.print(shown)
+    for note in [*(row['note'] for row in rows.values()), *table.notes, *columns.notes]:
+        if note:
+            console.print(_plain(f'Note: {note}.'), soft_wrap=True)
 
 
 def _plain(value: Any) -> Any:
@@ -211,37 +211,53 @@ def predict(
     if proba and not _of_classes(columns):
         raise click.UsageError('--proba needs a classifier; this model predicts numbers.')
     table, target = read(data, reading, columns.notations), columns.target
-    x = columns.inputs(table)
     unseen = columns.unseen(table)
     if unseen and strict:
         raise DataError(f'{"; ".join(unseen)}. Leave out --strict to predict them all the same.')
     for line in unseen:
         click.echo(f'Warning: {line}.', err=True)
-    name = f'predicted {target.name}'
-    found = {name: columns.written(net.predict(x))}
+    outputs = _outputs(net, table)
+    labels = outputs.argmax(-1) if _of_classes(columns) else outputs
+    found = {f'predicted {target.name}': columns.written(labels)}
     if proba:
-        odds = net.predict_proba(x).T.tolist()
+        odds = outputs.T.tolist()
         found |= {f'p({word})': p for word, p in zip(target.words or (), odds)}
     names = [*table.readings, *found]
     rows = ([*row, *more] for row, more in zip(table.rows(), zip(*found.values())))
-    score = _score(net, x, table)
+    score = _score(table, columns, labels)
     with common.writing(output) as file:
         common.write_rows(names, rows, file, as_json)
     if score is not None:
         click.echo(score, err=True)
 
 
-def _score(net: Any, x: Array, table: Table) -> str | None:
-    """The score where the table holds the target, or why that cannot be said."""
-    name = net.table.target.name
+def _outputs(net: Any, table: Table) -> Array:
+    """The probabilities of classes, or the values, of each row; blocks of rows need less memory."""
+    compute = net.predict_proba if _of_classes(net.table) else net.predict
+    blocks = [
+        compute(net.table.inputs(table.take(np.arange(start, min(start + BLOCK, len(table))))))
+        for start in range(0, len(table), BLOCK)
+    ]
+    return np.concatenate(blocks)
+
+
+def _score(table: Table, columns: Columns, found: Array) -> str | None:
+    """The accuracy or R² where the table holds the target, or why that cannot be said."""
+    name = columns.target.name if columns.target else ''
     if name not in table.frame:
         return None
     rows = np.flatnonzero(table.frame[name].notna().to_numpy())
     if not len(rows):
         return None
     try:
-        targets = net.table.targets(table.take(rows))
+        targets = columns.targets(table.take(rows))
     except DataError as error:
         return f'not scored: {error}'
+    found = found[rows]
+    if _of_classes(columns):
+        score = float((found == targets).mean())
+    else:
+        total = float(np.square(targets - targets.mean()).sum())
+        score = 1 - float(np.square(targets - found).sum()) / total if total else math.nan
     left = f' of {len(rows):,} rows with a target' if len(rows) < len(table) else ''
-    return f'score{left}: {net.score(x[rows], targets):.4f}'
+    return f'score{left}: {score:.4f}'

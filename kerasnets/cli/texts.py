@@ -49,7 +49,7 @@ def train(corpus: Any, **options: Any) -> None:
     Several files are several documents, and the model learns where each ends. Training ends after
     `--epochs`, or when `--patience` with the last tenth of the text runs out.
     """
-    from kerasnets.data.columns import decoded
+    from kerasnets.data.tables import decoded
 
     read = [decoded(path, options['encoding']) for path in corpus]
     _net, found = _learn(read if read[1:] else read[0], options)
@@ -112,7 +112,7 @@ def score(model: Any, corpus: Any, encoding: Any, as_json: Any) -> None:
     Gives bits per character, by which models with different tokens compare, and the share of tokens
     that were predicted.
     """
-    from kerasnets.data.columns import decoded
+    from kerasnets.data.tables import decoded
 
     net = _load(model)
     for path in corpus:

@@ -73,6 +73,8 @@ class Column:
         Whether a value was missing in training.
     indicator : bool
         Whether one more input says that a value is missing.
+    fill : float
+        The input that a missing number becomes.
     cycles : tuple of str
         Cycles of a date or time, of which the sine and the cosine are inputs.
     """
@@ -87,6 +89,7 @@ class Column:
     gaps: bool = False
     indicator: bool = False
     cycles: tuple[str, ...] = ()
+    fill: float = 0.0
 
     @classmethod
     def of(cls, name: str, values: pd.Series[Any], written: Notation) -> Self:
@@ -138,7 +141,7 @@ class Column:
     def encode(self, plain: Array, out: Array) -> None:
         """Write the inputs of some rows to an array (rows, width) of zeros.
 
-        A missing number is the center, an unknown word all zeros.
+        A missing number becomes `fill`, the center; an unknown word all zeros.
         """
         if self.words is not None:
             rows = np.flatnonzero(plain >= 0)
@@ -150,7 +153,7 @@ class Column:
         if self.clip:
             scaled = np.clip(scaled, -1e100, 1e100)
             scaled /= np.sqrt(1 + np.square(scaled / self.clip))
-        scaled[missing] = 0
+        scaled[missing] = self.fill
         out[:, 0] = scaled
         if self.indicator:
             out[:, 1] = missing
@@ -388,6 +391,13 @@ class Columns:
             notes += _extremes(column, table)
         return cls(columns, aim, tuple(useless.items()), tuple(notes))
 
+    @classmethod
+    def of_numbers(cls, frame: pd.DataFrame) -> Self:
+        """Return the encoding of a data frame of numbers that leaves them as they are."""
+        plain = Notation('number')
+        medians = frame.median().tolist()
+        return cls(tuple(Column(str(n), plain, fill=float(m)) for n, m in zip(frame, medians)))
+
     @property
     def sizes(self) -> tuple[int, int]:
         """Number of inputs and of outputs of a network."""
@@ -411,16 +421,21 @@ class Columns:
         every = {column.name: column for column in self.columns}
         reasons, rows = dict(self.left_out), {}
         for name, reading in table.readings.items():
-            row = {'missing': reading.missing, 'example': reading.example}
             if column := every.get(name):
-                row |= {'read as': column.about(table.frame[name]), 'becomes': column.becomes()}
+                how, becomes = column.about(table.frame[name]), column.becomes()
             elif self.target is not None and name == self.target.name:
-                row |= {'read as': self.target.about(table.frame[name]), 'becomes': 'the target'}
+                how, becomes = self.target.about(table.frame[name]), 'the target'
             else:
                 why = f': it has {reasons[name]}' if name in reasons else ''
-                row |= {'read as': f'{reading.kind}s', 'becomes': f'left out{why}'}
-            said = [text for text in (reading.doubt, reading.guess) if text]
-            rows[name] = {**row, 'note': f'column {name!r}: {"; ".join(said)}' if said else ''}
+                how, becomes = f'{reading.kind}s', f'left out{why}'
+            said = '; '.join(filter(None, (reading.doubt, reading.guess)))
+            rows[name] = {
+                'read as': how,
+                'missing': reading.missing,
+                'example': reading.example,
+                'becomes': becomes,
+                'note': said and f'column {name!r}: {said}',
+            }
         return rows
 
     def table(self, data: Table | pd.DataFrame) -> Table:
@@ -562,7 +577,10 @@ def _useless(name: str, values: pd.Series[Any], reading: Reading) -> str:
     ordered = np.sort(numbers)
     if (np.diff(ordered) == 0).any():
         return ''
-    counted = low in (0, 1) and high - low == len(numbers) - 1
+    counted = low in (0, 1) and (
+        high - low == len(numbers) - 1
+        or (high - low < 2 * len(numbers) and bool((numbers == ordered).all()))  # rows were removed
+    )
     return NUMBERED if counted or _IDENTIFIER.fullmatch(name) else ''
 
 
@@ -572,7 +590,7 @@ def _target(table: Table, name: str, classes: bool | None, notes: list[str]) -> 
     numeric = not isinstance(values.dtype, pd.CategoricalDtype)
     few = classes
     if values.isna().all():
-        raise DataError(f'column {name!r}, the target, holds no value. Predict another column.')
+        raise DataError(f'column {name!r}, the target, holds no value. Choose another column.')
     if numeric and classes is None:
         different = len(values.unique())
         few = reading.kind == 'number' and reading.whole and different <= FEW
@@ -595,12 +613,12 @@ def _target(table: Table, name: str, classes: bool | None, notes: list[str]) -> 
             row = int(np.argmin(np.isfinite(numbers)))
             raise DataError(
                 f'column {name!r}, {table.where(row)}: expected a finite number, got '
-                f'{numbers[row]}. Correct it or remove the row.'
+                f'{numbers[row]}. Fix it or remove the row.'
             )
         if numbers.min() == numbers.max():
             raise DataError(
                 f'column {name!r}, the target, holds one value, {as_text(numbers[0])}. '
-                'There is nothing to learn: predict another column.'
+                'There is nothing to learn. Choose another column.'
             )
         with np.errstate(over='ignore'):
             center, scale = float(numbers.mean()), float(numbers.std())
@@ -608,7 +626,7 @@ def _target(table: Table, name: str, classes: bool | None, notes: list[str]) -> 
             row = int(np.argmax(np.abs(numbers)))
             raise DataError(
                 f'column {name!r}, {table.where(row)}: {numbers[row]:g} is too far from the other '
-                'values. Correct it or remove the row.'
+                'values. Fix it or remove the row.'
             )
         cycles = ('day',) if reading.kind == 'date' and (numbers % 1 > 0).any() else ()
         return Column(name, reading.notation, center=center, scale=scale, cycles=cycles)
@@ -619,7 +637,7 @@ def _target(table: Table, name: str, classes: bool | None, notes: list[str]) -> 
     if len(texts) < 2:
         raise DataError(
             f'column {name!r}, the target, holds one class only, {texts[0]!r}. There is nothing '
-            'to learn: add rows of another class, or predict another column.'
+            'to learn. Add rows of another class, or choose another column.'
         )
     if len(texts) > WORDS and not classes:
         why = f' ({reading.doubt})' if reading.doubt else ''
@@ -675,7 +693,10 @@ def _described(fields: Mapping[str, Any]) -> Column:
     texts += [
         getattr(column.notation, f) for f in ('kind', 'decimal', 'thousands', 'unit', 'dates')
     ]
-    flags, numbers = [column.gaps, column.indicator], [column.center, column.scale, column.clip]
+    flags, numbers = (
+        [column.gaps, column.indicator],
+        [column.center, column.scale, column.clip, column.fill],
+    )
     count = 0 if column.words is None else len(column.words)
     valid = (
         all(isinstance(text, str) for text in texts)

@@ -28,8 +28,7 @@ MARKS = tuple(
 
 #: Further marks among numbers and dates. In a column of words each of them is a word.
 NUMBER_MARKS = tuple(
-    'None none NONE - -- --- – — . .. ... * x X missing Missing MISSING unknown Unknown '
-    'UNKNOWN'.split()
+    'None none NONE - -- --- – — . .. ... * missing Missing MISSING unknown Unknown UNKNOWN'.split()
 )
 
 #: Words for the two orders of a date such as 03/04/2024.
@@ -309,12 +308,13 @@ def days(texts: list[str], order: str = '') -> tuple[Array, str]:
     matches = [
         next((m for p in _DATES if (m := p.fullmatch(text.strip()))), None) for text in texts
     ]
-    pairs = [(int(m['a']), int(m['b']), m[2]) for m in matches if m and 'a' in m.re.groupindex]
+    pairs = [(int(m['a']), int(m['b'])) for m in matches if m and 'a' in m.re.groupindex]
     if not pairs:
         return np.array([_day(m, '') for m in matches]), ''
     if not order:
         first, second = (sum(pair[i] > 12 for pair in pairs) for i in (0, 1))
-        guess = DAY_FIRST if pairs[0][2] in '.-' else MONTH_FIRST
+        slashes = any('/' in text for text in texts)
+        guess = MONTH_FIRST if slashes else DAY_FIRST
         order = guess + '?' if first == second else DAY_FIRST if first > second else MONTH_FIRST
     return np.array([_day(m, order.rstrip('?')) for m in matches]), order
 
@@ -391,6 +391,11 @@ class Inferred:
     almost: str = ''
     guess: str = ''
 
+    @property
+    def numbers(self) -> Array:
+        """The values; an empty array for words."""
+        return np.zeros(0) if self.values is None else self.values
+
 
 def infer(
     texts: list[str], counts: Array, options: Options, kind: str | None = None, comma: bool = False
@@ -422,16 +427,14 @@ def infer(
     rated = {}
     for name, _ in tries:
         found = _attempt(name, sample, options, comma)
-        rated[name] = np.isfinite(found.values).mean() if found else 0.0
+        rated[name] = np.isfinite(found.numbers).mean()
     best = max(rated, key=lambda name: rated[name])
     if not kind and rated[best] < 0.5:
         return words
     found = _attempt(best, rest, options, comma)
-    if found is None:
-        return words
-    read = np.isfinite(found.values)
+    read = np.isfinite(found.numbers)
     values = np.full(len(texts), np.nan)
-    values[some] = found.values
+    values[some] = found.numbers
     wrong = tuple(np.flatnonzero(some)[~read].tolist())
     notation = dataclasses.replace(found.notation, marks=options.number_marks)
     if not wrong or kind:
@@ -442,7 +445,7 @@ def infer(
     return Inferred(words.notation, None, wrong, almost=plural)
 
 
-def _attempt(kind: Kind, texts: list[str], options: Options, comma: bool) -> Inferred | None:
+def _attempt(kind: Kind, texts: list[str], options: Options, comma: bool) -> Inferred:
     """Texts read as one kind, with the notation that reads most of them."""
     if kind == 'time':
         return Inferred(Notation('time'), hours(texts))
@@ -455,10 +458,10 @@ def _attempt(kind: Kind, texts: list[str], options: Options, comma: bool) -> Inf
             other = MONTH_FIRST if order.startswith(DAY_FIRST) else DAY_FIRST
             guess = f'{texts[0]!r} read as {order[:-1]}; --dates {other} reads it otherwise'
         return Inferred(Notation('date', dates=order.rstrip('?')), found, guess=guess)
-    tries = [options.decimal] if options.decimal else [',', '.'] if comma else ['.', ',']
+    marks = [options.decimal] if options.decimal else [',', '.'] if comma else ['.', ',']
     if options.thousands and not options.decimal:
-        tries = [d for d in tries if d != options.thousands]
-    read = [(d, *numbers(texts, d, options.thousands)) for d in tries]
+        marks = [d for d in marks if d != options.thousands]
+    read = [(d, *numbers(texts, d, options.thousands)) for d in marks]
     best = max(read, key=lambda one: int(np.isfinite(one[1]).sum()))
     decimal, values, units = best
     if len({unit for unit, value in zip(units, values) if np.isfinite(value)}) > 1:
@@ -466,14 +469,12 @@ def _attempt(kind: Kind, texts: list[str], options: Options, comma: bool) -> Inf
         values = np.where(bare, np.nan, values)  # 12a and 7b have no unit
     guess = ''
     if len(read) == 2:
-        other = next(one for one in read if one is not best)
-        differ = np.flatnonzero(np.isfinite(values) & np.isfinite(other[1]) & (values != other[1]))
-        tie = np.isfinite(other[1]).sum() == np.isfinite(values).sum()
+        mark, others, _ = next(one for one in read if one is not best)
+        differ = np.flatnonzero(np.isfinite(values) & np.isfinite(others) & (values != others))
+        tie = np.isfinite(others).sum() == np.isfinite(values).sum()
         if tie and differ.size:
             at = int(differ[0])
-            guess = (
-                f'{texts[at]!r} read as {values[at]:g}; --decimal {other[0]} reads {other[1][at]:g}'
-            )
+            guess = f'{texts[at]!r} read as {values[at]:g}; --decimal {mark} reads {others[at]:g}'
     groups = ''.join(sorted({c for t in texts for c in t if c in GROUPS} - {decimal}))
     unit = next((u for u, value in zip(units, values) if u and np.isfinite(value)), '')
     return Inferred(

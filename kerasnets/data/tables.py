@@ -115,7 +115,9 @@ class Table:
         """
         names = [str(name) for name in frame.columns]
         if len(set(names)) < len(names):
-            raise DataError(f'two columns have the name {_twice(names)!r}. Rename one of them.')
+            raise DataError(
+                f'two columns have the name {_twice(names)!r}. Give one of them another name.'
+            )
         return cls._typed(frame.set_axis(names, axis=1), options or Options(), known or {}, None)
 
     @classmethod
@@ -125,7 +127,8 @@ class Table:
         for name in options.kinds:
             find_column(frame, name)
         comma = source is not None and source.comma
-        columns, readings = {}, {}
+        columns: dict[str, Any] = {}
+        readings: dict[str, Reading] = {}
         table = cls(pd.DataFrame(), readings, source=source)
         for name in frame.columns:
             columns[name], readings[name] = _column(
@@ -163,7 +166,7 @@ class Table:
     def rows(self) -> Iterator[list[str]]:
         """Yield the texts of each row of the file, as they stand there."""
         if self.source is None:
-            raise DataError('the table is not of a file. Use table.frame.')
+            raise DataError('the table has no file. Use table.frame.')
         return (row for _, row in self.source.records())
 
 
@@ -250,7 +253,9 @@ def read(
         notes.append(f'read as {encoding}, as it is not UTF-8; --encoding decides it')
     start, line, separator = _start(content, options.separator, notes)
     if start == len(content):
-        raise DataError(f'{path}: the file is empty. Expected a line of names, and rows below it.')
+        raise DataError(
+            f'{path}: expected a line of names and rows below it, but the file is empty.'
+        )
     separator = separator or _separator(content, start)
     if separator == ' ':  # any number of blanks
         content = re.sub(
@@ -303,8 +308,9 @@ def read(
         if frame[name].isna().all():
             del frame[name]
             notes.append(f'{name} has no name and no value, and is left out')
-    empty = np.flatnonzero(frame.isna().all(axis=1)) if frame.iloc[:, 0].hasnans else []
-    if len(empty):
+    blank = frame.iloc[:, 0].hasnans and frame.isna().all(axis=1).to_numpy()
+    if np.any(blank):
+        empty = np.flatnonzero(blank)
         notes.append(f'{len(empty)} rows hold no value, such as line {source.line(int(empty[0]))}')
     table = Table._typed(frame, options, known, source)
     table.notes = notes
@@ -339,7 +345,7 @@ def _content(path: Path, encoding: str | None) -> tuple[bytes, str]:
         if content[:2] == b'\x1f\x8b':
             content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f'{path}: cannot be read: {error}.') from None
+        raise DataError(f'{path}: expected a file that can be read: {error}.') from None
     guessed, wide = encoding is None, content[:2] in (b'\xff\xfe', b'\xfe\xff')
     encoding = encoding or ('utf-16' if wide else 'utf-8')
     try:
@@ -362,7 +368,9 @@ def _content(path: Path, encoding: str | None) -> tuple[bytes, str]:
     content = content.removeprefix(codecs.BOM_UTF8)
     if b'\0' in content:
         what = 'a workbook or an archive' if content[:2] == b'PK' else 'no text'
-        raise DataError(f'{path}: the file is {what}. Expected CSV: export the table as CSV first.')
+        raise DataError(
+            f'{path}: expected CSV, but the file is {what}. Export the table as CSV first.'
+        )
     if b'\n' not in content:  # of an old Macintosh
         content = content.replace(b'\r', b'\n')
     return content, encoding
@@ -424,8 +432,8 @@ def _names(header: list[str], source: _Source, path: Path, notes: list[str]) -> 
     names = [name or f'column {i + 1}' for i, name in enumerate(header)]
     if (twice := _twice(names)) is not None:
         raise DataError(
-            f'{path}, line {source.first - 1}: the name {twice!r} is there twice. Rename one of '
-            'the columns.'
+            f'{path}, line {source.first - 1}: the name {twice!r} is there twice. Give one of '
+            'the columns another name.'
         )
     plain = np.isfinite(notation.numbers(header, '.')[0])
     if plain.all():
@@ -468,7 +476,8 @@ def _first_look(
             commas += found.notation.decimal == ',' and not found.guess
     decimal = options.decimal or (',' if commas or options.thousands == '.' else '.')
     source.comma |= decimal == ','
-    plain, types = re.compile(rf'[-+]?(\d+[{decimal}]?\d*|[{decimal}]\d+)([eE][-+]?\d+)?\s*'), {}
+    types: dict[int, Any] = {}
+    plain = re.compile(rf'[-+]?(\d+[{decimal}]?\d*|[{decimal}]\d+)([eE][-+]?\d+)?\s*')
     for i, (name, column) in enumerate(zip(names, columns)):
         written = known.get(name)
         kind = written.kind if written else options.kinds.get(name)
@@ -527,10 +536,9 @@ def _column(
     else:
         codes, different = pd.factorize(series)
     texts = [as_text(value).strip() for value in different]
-    merged = dict.fromkeys(texts)
+    merged = {text: i for i, text in enumerate(dict.fromkeys(texts))}
     if len(merged) < len(texts):
-        place = {text: i for i, text in enumerate(merged)}
-        codes = np.append([place[text] for text in texts], -1)[codes]
+        codes = np.append([merged[text] for text in texts], -1)[codes]
         texts = list(merged)
     if known is not None and known.kind != 'word':
         return _as_known(table, name, codes, texts, options, known)
@@ -542,9 +550,11 @@ def _column(
     found = notation.infer(texts, counts, options, kind, comma)
     doubt = ''
     if found.wrong:
-        at = min(found.wrong, key=lambda i: int(np.argmax(codes == i)))
-        place = table.where(int(np.argmax(codes == at)))
-        wrong, given = int(counts[list(found.wrong)].sum()), _given(counts, texts, options, found)
+        row = int(np.argmax(np.isin(codes, found.wrong)))
+        at, place = codes[row], table.where(row)
+        wrong = int(counts[list(found.wrong)].sum())
+        marks = options.number_marks
+        given = sum(c for c, text in zip(counts.tolist(), texts) if text not in marks)
         what, mark = repr(texts[at]), f'--missing {texts[at]!r}'
         doubt = (
             f'{given - wrong:,} of {given:,} are {found.almost}, but {what} in {place}; '
@@ -560,12 +570,6 @@ def _column(
     example = texts[int(np.argmax(np.isfinite(found.values)))]
     reading = _reading(found.notation, column, column)
     return column, dataclasses.replace(reading, example=example, doubt=doubt, guess=found.guess)
-
-
-def _given(counts: Array, texts: list[str], options: Options, found: Any) -> int:
-    """Rows that hold a value."""
-    marks = options.number_marks
-    return int(sum(c for c, text in zip(counts.tolist(), texts) if text not in marks))
 
 
 def _values(known: Notation, values: Array) -> pd.Series[Any]:
@@ -593,7 +597,7 @@ def _as_known(
         text, place = texts[rest[0]], table.where(int(np.argmax(codes == rest[0])))
         fault = (
             f'column {name!r}, {place}: expected a {known.kind} as in training, got {text!r}. '
-            f'Correct it, or say --missing {text!r}.'
+            f'Fix it, or say --missing {text!r}.'
         )
     return column, dataclasses.replace(reading, wrong=fault)
 
@@ -626,7 +630,8 @@ def _reading(known: Notation, column: pd.Series[Any], series: pd.Series[Any]) ->
     missing, first = int(np.count_nonzero(lacking)), int(np.argmin(lacking)) if len(values) else 0
     example = as_text(series.iloc[first]) if missing < len(values) else ''
     whole = values.dtype.kind == 'f' and all(
-        bool((values[:n][~lacking[:n]] % 1 == 0).all()) for n in (100, len(values))
+        bool((np.trunc(some) == some).all())
+        for some in (values[:100][~lacking[:100]], values[~lacking])
     )
     return Reading(known, missing, example, whole=whole)
 
@@ -649,8 +654,8 @@ def as_text(value: Any) -> str:
     >>> as_text(1.0), as_text(True), as_text('a')
     ('1', 'True', 'a')
     """
-    if isinstance(value, (float, np.floating)) and value == np.trunc(value) and abs(value) < 1e15:
-        return str(int(value))
+    if isinstance(value, (float, np.floating)) and abs(number := float(value)) < 1e15:
+        return str(int(number)) if number.is_integer() else str(value)
     return str(value)
 
 

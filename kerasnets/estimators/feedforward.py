@@ -101,8 +101,9 @@ class NetClassifier(Classifying, Tabular):
         return logits[:, 1] - logits[:, 0] if two else logits
 
     def _check(self, X: Data, y: Data, reset: bool) -> Any:
-        labels = getattr(y, 'ndim', np.ndim(y)) == 2 and np.shape(y)[1] > 1
         y = y.toarray() if hasattr(y, 'toarray') else y
+        shape = np.asarray(y).shape
+        labels = len(shape) == 2 and shape[1] > 1
         X, y = self._inputs(X, y, reset, multi_output=labels)
         check_classification_targets(y)
         if labels and type_of_target(y) != 'multilabel-indicator':

@@ -1,44 +1,232 @@
-"""Tables of texts as arrays, and back."""
+"""What columns mean, as arrays and back."""
 
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import kerasnets
-from kerasnets.data.columns import Columns, read
+from kerasnets.data import columns
+from kerasnets.data.columns import Columns, robust
+from kerasnets.data.tables import Table
 from kerasnets.errors import DataError, FileError
 
-DATA = {
-    'size': ['1', '2', '', '5'],
-    'colour': ['red', 'blue', 'red', ''],
-    'kind': ['x', 'y', 'x', 'y'],
-    'price': ['10', '20', '30', '40'],
-}
+FRAME = pd.DataFrame(
+    {
+        'size': [1.0, 2, np.nan, 5],
+        'colour': ['red', 'blue', 'red', None],
+        'kind': ['x', 'y', 'x', 'y'],
+        'price': [10.5, 20, 30, 40],
+    }
+)
+
+
+def of(frame, *arguments, **keywords):
+    return Columns.of(Table.of(frame), *arguments, **keywords)
 
 
 def test_numbers_are_scaled_and_words_spread():
-    table = Columns.of(DATA, 'kind', drop=['price'])
-    assert table.sizes == (4, 2)
-    x = table.inputs(DATA)
-    sizes = np.array([1, 2, 8 / 3, 5])
-    std = np.std([1, 2, 5])
-    np.testing.assert_allclose(x[:, 0], (sizes - 8 / 3) / std, atol=1e-6)
-    np.testing.assert_array_equal(x[:, 1:], [[0, 0, 1], [0, 1, 0], [0, 0, 1], [1, 0, 0]])
-    assert table.targets(DATA).tolist() == [0, 1, 0, 1]
-    assert table.readable([1, 0]) == ['y', 'x']
-    unknown = {'size': ['1'], 'colour': ['green']}
-    assert table.inputs(unknown)[0, 1:].tolist() == [0, 0, 0]
+    table = of(FRAME, 'kind', drop=['price'])
+    assert table.sizes == (5, 2)
+    x = table.inputs(FRAME)
+    center, scale = robust(np.array([1.0, 2, 5]))
+    z = (np.array([1, 2, center, 5]) - center) / scale
+    np.testing.assert_allclose(x[:, 0], z / np.sqrt(1 + (z / 3) ** 2), atol=1e-6)
+    assert x[:, 1].tolist() == [0, 0, 1, 0]
+    assert x[:, 2:].tolist() == [[0, 0, 1], [0, 1, 0], [0, 0, 1], [1, 0, 0]]
+    assert table.targets(FRAME).tolist() == [0, 1, 0, 1]
+    assert table.readable(np.array([1, 0])).tolist() == ['y', 'x']
+    unknown = pd.DataFrame({'size': [1.0], 'colour': ['green']})
+    assert table.inputs(unknown)[0, 2:].tolist() == [0, 0, 0]
+    assert table.unseen(unknown) == ["column 'colour': 1 values that training never saw: 'green'"]
+
+
+def test_quartiles_are_of_all_values():
+    values = np.random.default_rng(0).normal(size=1001)
+    center, scale = robust(values)
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    np.testing.assert_allclose([center, scale], [middle, high - low])
+    for hostile in (1e300, 1.797e308, np.inf):
+        center, scale = robust(np.array([1.0, 2, 3, 4, hostile]))
+        assert (center, scale) == (3, 2)
+    assert robust(np.array([0.0] * 9 + [1])) == (0, 1)
+    assert robust(np.array([])) == (0, 1)
+
+
+@pytest.mark.parametrize('value', [1e300, -1.797e308, np.inf])
+def test_a_value_far_from_all_others_is_named_and_clipped(value):
+    frame = pd.DataFrame({'a': [*range(1, 60), value], 'y': [0.5, 1.5] * 30})
+    table = of(frame, 'y')
+    assert any("column 'a'" in note and 'row 59' in note for note in table.notes)
+    x = table.inputs(frame)
+    assert np.isfinite(x).all()
+    assert np.ptp(x[:59, 0]) > 1
+    assert abs(x[59, 0]) == pytest.approx(3)
 
 
 def test_values_are_restored():
-    table = Columns.of(DATA, 'price')
-    np.testing.assert_allclose(table.readable(table.targets(DATA)), [10, 20, 30, 40], atol=1e-5)
-    assert Columns.of(DATA, 'price', classes=True).target.words == ('10', '20', '30', '40')
+    table = of(FRAME, 'price')
+    found = table.readable(table.targets(FRAME))
+    np.testing.assert_allclose(found, FRAME['price'], rtol=1e-6)
+    words = of(FRAME, 'price', classes=True).target.words
+    assert words == ('10.5', '20', '30', '40')
+
+
+def test_dates_come_back_as_dates():
+    days = pd.date_range('2020-01-01', periods=40)
+    frame = pd.DataFrame({'x': np.arange(40) % 7, 'when': days})
+    table = of(frame, 'when')
+    found = table.readable(table.targets(frame))
+    assert (np.abs(found - days.to_numpy()) < np.timedelta64(1, 'm')).all()
+    assert table.written(table.targets(frame))[:2] == ['2020-01-01', '2020-01-02']
+    frame['when'] = frame['when'] + pd.Timedelta('90min')
+    table = of(frame, 'when')
+    assert table.written(table.targets(frame))[0].startswith('2020-01-01T01:30:0')
+
+
+def test_cycles_of_dates():
+    days = pd.date_range('2020-01-01', periods=900)
+    frame = pd.DataFrame(
+        {'d': days, 'h': pd.date_range('2020-01-01', periods=900, freq='7h'), 'y': range(900)}
+    )
+    table = of(frame, 'y')
+    assert [column.cycles for column in table.columns] == [('year', 'week'), ('week', 'day')]
+    x = table.inputs(frame)
+    angle = 2 * np.pi * ((days - pd.Timestamp(0)).days / 365.2425)
+    np.testing.assert_allclose(x[:, 1:3], np.stack([np.sin(angle), np.cos(angle)], 1), atol=1e-4)
+    frame.loc[3, 'd'] = None
+    assert table.inputs(frame)[3, :5].tolist() == [0] * 5
+    monthly = pd.DataFrame(
+        {'d': pd.date_range('2010-01-01', periods=60, freq='MS'), 'y': range(60)}
+    )
+    assert of(monthly, 'y').columns[0].cycles == ('year',)
+
+
+def test_rare_words_share_an_input(monkeypatch):
+    monkeypatch.setattr(columns, 'WORDS', 3)
+    words = ['a'] * 9 + ['b'] * 8 + ['c'] * 7 + ['d', 'e'] * 3
+    frame = pd.DataFrame({'w': words, 'y': range(30)})
+    table = of(frame, 'y')
+    (column,) = table.columns
+    assert (column.words, column.shared, column.width) == (('a', 'b', 'c', 'd', 'e'), 2, 4)
+    np.testing.assert_array_equal(
+        table.inputs(frame).argmax(1), [0] * 9 + [1] * 8 + [2] * 7 + [3] * 6
+    )
+    assert 'one for 2 others' in column.becomes()
+    assert table.unseen(frame) == []
+    assert Columns.from_dict(json.loads(json.dumps(table.as_dict()))) == table
+
+
+def test_columns_that_cannot_help_are_left_out():
+    rows = 30
+    frame = pd.DataFrame(
+        {
+            'id': range(1, rows + 1),
+            'customer_id': np.random.default_rng(0).permutation(900)[:rows],
+            'name': [f'n{i}' for i in range(rows)],
+            'one': 'same',
+            'zero': 0,
+            'none': None,
+            'only gaps': [1.0, None] * 15,
+            'year': range(1990, 1990 + rows),
+            'time': np.arange(rows) / 2,
+            'y': [0.5, 1.5] * 15,
+        }
+    )
+    table = of(frame, 'y')
+    assert [column.name for column in table.columns] == ['only gaps', 'year', 'time']
+    why = dict(table.left_out)
+    assert why['id'] == why['customer_id'] == 'a number for each row'
+    assert why['name'] == 'a different word in each row'
+    assert why['zero'] == "one value: '0'"
+    assert why['none'] == 'no value'
+    assert of(frame, 'y', keep=['id']).columns[0].name == 'id'
+    assert of(frame[['id', 'y']], 'y').columns[0].name == 'id'  # nothing else is left
+    with pytest.raises(DataError, match="no column is left to predict from: 'one' has one value"):
+        of(frame[['one', 'y']], 'y')
+    with pytest.raises(DataError, match='Drop fewer columns'):
+        of(frame[['one', 'y']], 'y', drop=['one'])
+
+
+@pytest.mark.parametrize(
+    ('values', 'keywords', 'kind', 'note'),
+    [
+        (['a', 'b'], {}, 'word', ''),
+        ([0, 1], {}, 'word', '2 different whole numbers and is taken as classes; --regress'),
+        ([1.0, 2, 3, 4, 5], {}, 'word', '5 different whole numbers'),
+        ([0, 1], {'classes': False}, 'number', ''),
+        (range(40), {}, 'number', 'taken as numbers; --classes'),
+        (range(40), {'classes': True}, 'word', ''),
+        ([0.5, 1.5], {}, 'number', ''),
+        ([True, False], {}, 'word', ''),
+    ],
+)
+def test_the_target_is_of_classes_or_numbers(values, keywords, kind, note):
+    values = (list(values) * 40)[:40]
+    table = of(pd.DataFrame({'x': np.linspace(0, 1, 40), 'y': values}), 'y', **keywords)
+    assert table.target.notation.kind == kind
+    assert note in ''.join(table.notes)
+    assert bool(note) == bool(table.notes)
+
+
+def test_classes_of_numbers_are_in_order():
+    frame = pd.DataFrame({'x': np.linspace(0, 1, 40), 'y': [10, 9, 2, 1] * 10})
+    assert of(frame, 'y').target.words == ('1', '2', '9', '10')
+
+
+@pytest.mark.parametrize(
+    ('values', 'keywords', 'says'),
+    [
+        (['a'] * 40, {}, "one class only, 'a'"),
+        ([1] * 40, {}, "one class only, '1'"),
+        ([1.5] * 40, {}, 'one value, 1.5'),
+        ([None] * 40, {}, 'holds no value'),
+        (['a', 'b'] * 20, {'classes': False}, 'Numbers were expected. Say --as y=number'),
+        ([*np.arange(39) / 2, 1e300], {}, 'row 39: 1e\\+300 is too far'),
+        ([*np.arange(39) / 2, np.inf], {}, 'row 39: expected a finite number'),
+    ],
+)
+def test_targets_that_cannot_be_learnt(values, keywords, says):
+    with pytest.raises(DataError, match=says):
+        of(pd.DataFrame({'x': np.linspace(0, 1, 40), 'y': values}), 'y', **keywords)
+
+
+def test_a_target_of_many_words_names_the_options():
+    words = [f'{i}.5' for i in range(149)] + ['abc']
+    frame = pd.DataFrame({'x': np.linspace(0, 1, 150), 'y': words})
+    with pytest.raises(DataError, match=r"149 of 150 are numbers, but 'abc'.*--regress.*--classes"):
+        of(frame, 'y')
+    assert len(of(frame, 'y', classes=True).target.words) == 150
+
+
+def test_what_training_never_saw():
+    table = of(FRAME.dropna(), 'price')
+    with_gaps = FRAME.assign(kind=['x', 'z', 'z', 'y'])
+    assert table.unseen(with_gaps) == [
+        "column 'size': 1 missing values, of which training had none",
+        "column 'colour': 1 missing values, of which training had none",
+        "column 'kind': 2 values that training never saw: 'z'",
+    ]
+    with pytest.raises(DataError, match="no column 'size'"):
+        table.inputs(FRAME.drop(columns='size'))
+    with pytest.raises(DataError, match=r"column 'size', row 1: expected a number .* got 'big'"):
+        table.inputs(FRAME.assign(size=['1', 'big', '2', '3']))
+    with pytest.raises(DataError, match=r"column 'kind', row 1: expected one of \['x', 'y'\]"):
+        of(FRAME, 'kind').targets(FRAME.assign(kind=['x', 'new', 'x', 'y']))
+    with pytest.raises(DataError, match="column 'price', row 2: expected a value, got none"):
+        table.targets(FRAME.assign(price=[1.0, 2, None, 3]))
+
+
+def test_whole_numbers_with_new_gaps_are_the_same_words():
+    frame = pd.DataFrame({'c': pd.Categorical([1, 2, 3] * 9), 'y': np.arange(27) / 2})
+    table = of(frame, 'y')
+    other = pd.DataFrame({'c': [1.0, 2, np.nan]})
+    assert table.inputs(other).tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
 
 
 def test_it_is_saved_with_the_network(tmp_path):
-    table = Columns.of(DATA, 'kind')
+    table = of(FRAME, 'kind')
     net = kerasnets.Classifier([table.sizes[0], 3, 2])
     net.table = table
     for name in ('net.keras', 'net.h5'):
@@ -46,135 +234,78 @@ def test_it_is_saved_with_the_network(tmp_path):
         assert kerasnets.load(tmp_path / name).table == table
 
 
+def test_the_former_form_is_read():
+    about = {
+        'columns': [
+            {'name': 'a', 'words': None, 'mean': 1.0, 'std': 2.0, 'dates': False, 'gaps': True},
+            {
+                'name': 'd',
+                'words': None,
+                'mean': 18262.0,
+                'std': 10.0,
+                'dates': True,
+                'gaps': False,
+            },
+            {
+                'name': 'w',
+                'words': ['', 'q'],
+                'mean': 0.0,
+                'std': 1.0,
+                'dates': False,
+                'gaps': True,
+            },
+        ],
+        'target': {
+            'name': 't',
+            'words': ['u', 'v'],
+            'mean': 0.0,
+            'std': 1.0,
+            'dates': False,
+            'gaps': False,
+        },
+    }
+    table = Columns.from_dict(about)
+    frame = pd.DataFrame(
+        {'a': [1, None, 5], 'd': ['2020-01-11', '2020-01-01', ''], 'w': ['q', '', 'z']}
+    )
+    want = [[0, 1, 0, 1], [0, 0, 1, 0], [2, 0, 0, 0]]
+    assert table.inputs(frame).tolist() == want
+    assert table.readable(np.array([1, 0])).tolist() == ['v', 'u']
+    assert Columns.from_dict(table.as_dict()) == table
+
+
 @pytest.mark.parametrize(
     'change',
     [
         {'columns': 3},
+        {'columns': []},
         {'columns': [{'name': 'a', 'code': 'x'}]},
-        {'target': {'name': 'a', 'std': 0.0}},
-        {'target': {'name': 'a', 'words': [1]}},
-        {'target': None},
+        {'target': 3},
+        {'target': {'name': 'a'}},
+        *(
+            {'target': {'name': 't', 'notation': {'kind': kind, 'marks': []}, **fields}}
+            for kind, fields in [
+                ('number', {'scale': 0.0}),
+                ('number', {'scale': float('nan')}),
+                ('number', {'scale': '1'}),
+                ('number', {'clip': -1.0}),
+                ('number', {'gaps': 1}),
+                ('number', {'words': ['a']}),
+                ('number', {'cycles': ['century']}),
+                ('number', {'cycles': 'day'}),
+                ('word', {'words': [1]}),
+                ('word', {'words': ['a', 'a']}),
+                ('word', {'words': 'ab'}),
+                ('word', {'words': ['a', 'b'], 'shared': 2}),
+                ('word', {}),
+                ('ward', {}),
+            ]
+        ),
+        {'target': {'name': 't', 'notation': {'kind': 'number', 'decimal': 7, 'marks': []}}},
+        {'target': {'name': 't', 'notation': {'kind': 'number', 'marks': 7}}},
     ],
 )
 def test_invalid_descriptions_in_a_file(change):
-    about = json.loads(json.dumps(Columns.of(DATA, 'kind').as_dict()))
-    assert Columns.from_dict(about) == Columns.of(DATA, 'kind')
+    about = json.loads(json.dumps(of(FRAME, 'kind').as_dict()))
     with pytest.raises(FileError, match='description of the columns'):
         Columns.from_dict({**about, **change})
-
-
-@pytest.mark.parametrize(
-    ('data', 'target', 'says'),
-    [
-        (DATA, 'knid', "no column 'knid'. Did you mean 'kind'"),
-        ({'kind': ['a', 'b']}, 'kind', 'no column is left'),
-        ({**DATA, 'kind': [''] * 4}, 'kind', "'kind' holds no value"),
-    ],
-)
-def test_invalid_csv_files(data, target, says):
-    with pytest.raises(DataError, match=says):
-        Columns.of(data, target)
-
-
-def test_a_column_of_many_words_is_rejected():
-    data = {'id': [f'w{i}' for i in range(101)], 'kind': ['a', *'b' * 100]}
-    with pytest.raises(DataError, match="'id' holds 101 different words"):
-        Columns.of(data, 'id')
-    table = Columns.of({**data, 'x': ['1', '2'] * 50 + ['3']}, 'kind')
-    assert dict(table.left_out) == {'id': 'a different word in each row'}
-
-
-def test_new_data_that_does_not_fit():
-    table = Columns.of(DATA, 'kind')
-    with pytest.raises(DataError, match="column 'size': expected numbers as in training, got 'x'"):
-        table.inputs({**DATA, 'size': ['1', 'x', '2', '3']})
-    with pytest.raises(DataError, match=r"column 'kind', row 2: expected one of .* got 'z'"):
-        table.targets({'kind': ['x', 'y', 'z']})
-
-
-@pytest.mark.parametrize(
-    ('content', 'says'),
-    [
-        (b'a,b\n1\n', 'line 2: expected 2 values'),
-        (b'a,a\n1,2\n', 'different names'),
-        (b'a,b\n', 'lines of values'),
-        (b'\xff\xfe\x00', 'expected text in utf-8, got other bytes'),
-    ],
-)
-def test_files_of_other_kinds(content, says, tmp_path):
-    path = tmp_path / 'data.csv'
-    path.write_bytes(content)
-    with pytest.raises(DataError, match=says):
-        read(path)
-
-
-def test_quotes_blanks_and_a_mark_at_the_start(tmp_path):
-    path = tmp_path / 'data.csv'
-    path.write_bytes('\ufeffa,b\n"1, 2", x\n\n3,y \n'.encode())
-    assert read(path) == {'a': ['1, 2', '3'], 'b': ['x', 'y']}
-
-
-@pytest.mark.parametrize('separator', [',', ';', '\t', '|'])
-def test_the_separator_is_found(separator, tmp_path):
-    path = tmp_path / 'data.csv'
-    rows = [['size', 'a note', 'kind'], *([str(i), f'"x, {i}; y"', 'ab'[i % 2]] for i in range(9))]
-    path.write_text('\n'.join(separator.join(row) for row in rows), encoding='utf-8')
-    found = read(path)
-    assert list(found) == rows[0]
-    assert found['a note'][3] == 'x, 3; y'
-    assert read(path, separator=separator) == found
-
-
-def test_one_column_and_other_encodings(tmp_path):
-    path = tmp_path / 'data.csv'
-    path.write_text('kind\nrose\niris\n', encoding='utf-8')
-    assert read(path) == {'kind': ['rose', 'iris']}
-    path.write_bytes('größe;kind\n1;a\n'.encode('latin-1'))
-    with pytest.raises(
-        DataError, match=r'expected text in utf-8, got other bytes .*--encoding lat'
-    ):
-        read(path)
-    assert read(path, encoding='latin-1') == {'größe': ['1'], 'kind': ['a']}
-    with pytest.raises(DataError, match="there is no encoding 'latn'"):
-        read(path, encoding='latn')
-
-
-def test_dates_are_days_and_what_cannot_help_is_left_out():
-    rows = 12
-    data = {
-        'day': [f'2017-05-{i + 1:02}' for i in range(rows)],
-        'time': [f'2017-05-01T{i:02}:30:00' for i in range(rows)],
-        'id': [f'key{i}' for i in range(rows)],
-        'same': ['x'] * rows,
-        'number': [str(i) for i in range(rows)],
-        'price': [str(i * i) for i in range(rows)],
-    }
-    table = Columns.of(data, 'price')
-    assert [column.name for column in table.columns] == ['day', 'time', 'number']
-    want = (np.arange(rows) - 5.5) / np.std(np.arange(rows))
-    np.testing.assert_allclose(table.inputs(data), np.stack([want] * 3, axis=1), atol=1e-5)
-    about = table.about()
-    assert about['id'] == 'left out: it has a different word in each row'
-    assert about['same'] == "left out: it has one value: 'x'"
-    assert about['day'].startswith('dates around 2017-05-06')
-    assert about['price'].startswith('the target, numbers around 42.17')
-    assert Columns.from_dict(json.loads(json.dumps(table.as_dict()))) == table
-    with pytest.raises(DataError, match=r"no column is left .* 'same' has one value: 'x'"):
-        Columns.of({'same': data['same'], 'price': data['price']}, 'price')
-    with pytest.raises(DataError, match="column 'day': expected dates as in training, got 'May'"):
-        table.inputs({**data, 'day': ['May'] * rows})
-
-
-def test_what_training_never_saw():
-    table = Columns.of({**DATA, 'whole': ['1', '2', '3', '4']}, 'price')
-    new = {
-        'size': ['', '1'],
-        'colour': ['green', 'grey'],
-        'kind': ['x', 'y'],
-        'whole': ['', '3'],
-    }
-    assert table.strange(new) == [
-        "column 'colour': 2 values that training never saw: 'green', 'grey'",
-        "column 'whole': 1 missing values, of which training had none",
-    ]
-    assert table.strange({**DATA, 'whole': ['1'] * 4}) == []
