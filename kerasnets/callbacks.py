@@ -12,8 +12,9 @@ from typing import Any
 
 import keras
 from rich.console import Console
-from rich.progress import BarColumn, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, ProgressColumn, TextColumn
 from rich.progress import Progress as Bars
+from rich.table import Column
 from rich.text import Text
 
 from kerasnets.errors import ConfigurationError, check_known
@@ -67,19 +68,39 @@ class OnConsole(Shows):
         self.console = console or Console(stderr=True)
 
 
+class Left(ProgressColumn):
+    """Seconds that the whole training will take, or took."""
+
+    def render(self, task: Any) -> Any:
+        """Return the column for a task."""
+        left = task.fields['left']
+        return Text('' if left is None else f'{int(left) // 60}:{int(left) % 60:02d}')
+
+
 class Progress(OnConsole):
-    """A bar for each epoch on standard error, with its loss, accuracy, rate and time left."""
+    """A bar for each epoch on standard error, with its monitors and the time left.
+
+    A narrow terminal shows fewer columns and monitors, so that no line wraps.
+    """
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self.bars = Bars(
-            TextColumn('{task.description}'),
-            BarColumn(),
-            TextColumn('{task.completed}/{task.total}'),
-            Rate(),
-            TextColumn('{task.fields[monitors]}'),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            console=self.console,
-        )
+        width = self.console.width
+        once = Column(no_wrap=True)
+        bar = min(40, max(6, width - 120))
+        columns: list[ProgressColumn] = [
+            TextColumn('{task.description}', table_column=once),
+            BarColumn(bar_width=bar),
+        ]
+        self.room = width - bar - 28  # for the monitors
+        if width >= 100:
+            columns.append(TextColumn('{task.completed}/{task.total}', table_column=once))
+            self.room -= 14
+        if width >= 140:
+            columns.append(Rate())
+            self.room -= 18
+        columns += [TextColumn('{task.fields[monitors]}', table_column=once), Left()]
+        self.bars = Bars(*columns, console=self.console)
+        self.began = time.perf_counter()
         self.bars.start()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -87,24 +108,35 @@ class Progress(OnConsole):
             self.bars.remove_task(task)
         of = f'/{self.params["epochs"]}' if self.params.get('epochs') else ''
         self.task = self.bars.add_task(
-            f'epoch {epoch + 1}{of}', total=self.params.get('steps'), monitors='', seconds=0
+            f'epoch {epoch + 1}{of}',
+            total=self.params.get('steps'),
+            monitors='',
+            seconds=0,
+            left=None,
         )
-        self.start = time.perf_counter()
+        self.epoch, self.start = epoch, time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._show(batch + 1, logs)
+        steps = self.params.get('steps')
+        self._show(batch + 1, logs, self.epoch + ((batch + 1) / steps if steps else 0))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        # of an epoch that an engine ran with others, nothing was told before
+        # epochs that a program ran in one call had no batches
         done = self.bars.tasks[-1].completed or self.params.get('steps') or 0
-        self._show(done, logs, total=done)
+        self._show(done, logs, epoch + 1, total=done)
 
-    def _show(self, done: float, logs: Any, **more: Any) -> None:
-        seconds = (logs or {}).get('seconds', time.perf_counter() - self.start)
-        shown = {'monitors': _figures(logs), 'seconds': seconds}
+    def _show(self, done: float, logs: Any, epochs: float, **more: Any) -> None:
+        now, every = time.perf_counter(), self.params.get('epochs')
+        shown = {
+            'monitors': _figures(logs, self.room),
+            'seconds': (logs or {}).get('seconds', now - self.start),
+            'left': (now - self.began) * (every / epochs - 1) if every and epochs else None,
+        }
         self.bars.update(self.task, completed=done, **shown, **more)
 
     def on_train_end(self, logs: Any = None) -> None:
+        if self.bars.task_ids:
+            self.bars.update(self.bars.task_ids[-1], left=time.perf_counter() - self.began)
         self.bars.stop()
 
 
@@ -174,9 +206,14 @@ class Lines(OnConsole):
         )
 
 
-def _figures(logs: Any) -> str:
+def _figures(logs: Any, room: int = 100) -> str:
+    """Return the loss, the accuracy and those of the validation, as many as there is room for."""
     names = [name for name in ('loss', 'acc', 'val_loss', 'val_acc') if name in (logs or {})]
-    return '  '.join(f'{name} {float(logs[name]):.4f}' for name in names)
+    text = ''
+    for name in names:
+        longer = f'{text}{"  " if text else ""}{name} {float(logs[name]):.4f}'
+        text = longer if len(longer) <= room else text
+    return text
 
 
 class TensorBoard(keras.callbacks.Callback):

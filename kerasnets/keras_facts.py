@@ -16,7 +16,7 @@ import random
 import re
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import IO, Any
 
 import keras
 
@@ -96,6 +96,7 @@ def fit(model: Any, step: Callable[[], dict[str, float]], epochs: range) -> None
         def train(state: Any, iterator: Any) -> Any:
             for variable, value in zip(_flat(trainer_state(model)), _flat(state)):
                 variable.assign(value)
+            model._jax_state_synced = True  # so that callbacks do not assign earlier values
             logs = step()
             return logs, tuple([v.value for v in part] for part in trainer_state(model))
     else:
@@ -306,3 +307,13 @@ def expect_retracing() -> None:
 def _is_unexpected(record: logging.LogRecord) -> bool:
     text = record.getMessage()
     return not ('kerasnets' in text and 'triggered tf.function retracing' in text)
+
+
+def load_model(file: IO[bytes]) -> Any:
+    """Return the model of a .keras archive that is an open file.
+
+    `keras.saving.load_model` takes paths alone, but the function that it calls takes open files.
+    """
+    from keras.src.saving import saving_lib
+
+    return saving_lib.load_model(file)

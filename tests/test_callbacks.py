@@ -194,7 +194,7 @@ def test_monitors_are_logged_too(tmp_path):
 
 def test_the_progress_bar_shows_loss_accuracy_and_time():
     screen = io.StringIO()
-    console = rich.console.Console(file=screen, force_terminal=True, width=120)
+    console = rich.console.Console(file=screen, force_terminal=True, width=160)
     net = kerasnets.Classifier([4, 5, 3])
     monitors = net.train(
         [X, Y], [X, Y], epochs=2, validate_every=1, callbacks=[Progress(console)], verbose=0
@@ -206,7 +206,7 @@ def test_the_progress_bar_shows_loss_accuracy_and_time():
     for i, prefix in enumerate(('', 'val_')):
         for name in ('loss', 'acc'):
             assert f'{prefix}{name} {monitors[i][name]:.4f}' in shown
-    assert '0:00:0' in shown
+    assert '0:0' in shown
     assert 'batches/s' in shown
 
 
@@ -282,3 +282,27 @@ def test_callbacks_know_the_direction_of_a_monitor(monitor, tmp_path):
         assert callbacks[1].best == (min(best) if mode == 'min' else max(best))
         histories.append([row['loss'] for row in net.history])
     assert histories[0] == histories[1]
+
+
+@pytest.mark.parametrize('width', [60, 80, 100, 120, 140, 160])
+def test_the_bar_fits_the_terminal(width):
+    written = io.StringIO()
+    console = rich.console.Console(file=written, width=width, force_terminal=True)
+    bar = Progress(console)
+    bar.set_params({'epochs': 1000, 'steps': 200})
+    logs = dict.fromkeys(('loss', 'acc', 'val_loss', 'val_acc'), 0.123456)
+    bar.on_train_begin()
+    for epoch in (0, 998):
+        bar.on_epoch_begin(epoch)
+        bar.start -= 1
+        bar.on_train_batch_end(99, logs)
+        bar.on_epoch_end(epoch, logs)
+        bar.bars.refresh()
+        lines = console.render_lines(bar.bars.get_renderable(), pad=False)
+        assert len(lines) == 1
+        text = ''.join(segment.text for segment in lines[0])
+        assert 'loss 0.1235' in text
+        assert '…' not in text
+        assert ('val_acc' in text) == (width >= 120)
+    assert bar.bars.tasks[0].fields['left'] < 60  # of one more epoch of a thousand
+    bar.on_train_end()

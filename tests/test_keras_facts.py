@@ -4,6 +4,7 @@ A test that fails here names what a new release has changed.
 """
 
 import gc
+import io
 import itertools
 import logging
 import random
@@ -142,6 +143,45 @@ def test_a_train_function_that_is_there_stops_training():
     assert len(calls) == 2
 
 
+@not_torch
+def test_an_error_of_a_train_function_leaves_the_values_of_that_moment():
+    model, calls = small(), []
+    if BACKEND == 'jax':
+        keras_facts.build_loss(model, keras.KerasTensor((None, 2)))
+
+    def step():
+        calls.append(1)
+        kernel = model.trainable_variables[0]
+        kernel.assign(np.full((3, 2), len(calls), 'f'))
+        if len(calls) == 3:
+            raise RuntimeError
+        return {'loss': 1.0}
+
+    with pytest.raises(RuntimeError):
+        keras_facts.fit(model, step, range(9))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(model.trainable_variables[0]), 3)
+
+
+def test_losses_that_layers_add_are_forgotten_within_a_context():
+    class Again(keras.layers.Layer):
+        """Runs a model twice; the losses of one call count."""
+
+        def __init__(self, model):
+            super().__init__()
+            self.model = model
+
+        def call(self, x):
+            with keras_facts.without_losses(self.model):
+                self.model(x + 1)
+            return self.model(x)
+
+    inner = keras.Sequential([keras.Input((3,)), keras.layers.ActivityRegularization(l2=0.5)])
+    model = keras.Sequential([keras.Input((3,)), Again(inner)])
+    model(X)
+    (loss,) = model.losses
+    assert float(loss) == pytest.approx(0.5 * float((X**2).sum()) / len(X), rel=1e-5)
+
+
 def test_values_are_taken_out_of_variables_by_fit_on_jax_alone():
     model, taken = small(), []
     variables = model.trainable_variables
@@ -248,3 +288,10 @@ def test_a_concrete_function_can_be_called_with_flat_tensors():
     concrete = function.get_concrete_function(*(tf.TensorSpec((), 'float32') for _ in tensors))
     first, (second, third) = keras_facts.call(concrete, tensors)
     assert [float(first), float(second), float(third)] == [6, 4, 7]
+
+
+def test_an_archive_in_memory_is_loaded(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.save(tmp_path / 'model.keras')
+    loaded = keras_facts.load_model(io.BytesIO((tmp_path / 'model.keras').read_bytes()))
+    np.testing.assert_array_equal(loaded.layers[0].kernel, model.layers[0].kernel)

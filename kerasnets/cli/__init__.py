@@ -34,7 +34,7 @@ class _Group(click.Group):
             raise click.ClickException(str(error)) from error
 
 
-@click.group(cls=_Group)
+@click.group(cls=_Group, context_settings={'help_option_names': ['-h', '--help']})
 @click.version_option(kerasnets.__version__)
 def main() -> None:
     """Neural networks as lists of layers, on Keras."""

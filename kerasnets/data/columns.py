@@ -41,7 +41,7 @@ SAMPLE = 20_000
 FAR = 1e8
 
 #: Number of rows that are encoded at once.
-BLOCK = 4096
+BLOCK = 8192
 
 #: Name of a cycle -> its days.
 CYCLES = {'year': 365.2425, 'week': 7.0, 'day': 1.0}
@@ -72,6 +72,8 @@ class Column:
         Whether a value was missing in training.
     indicator : bool
         Whether one more input marks missing values.
+    fill : float
+        The input that replaces a missing number.
     cycles : tuple of str
         Cycles of a date or time. The sine and the cosine of each are inputs.
     """
@@ -86,6 +88,7 @@ class Column:
     gaps: bool = False
     indicator: bool = False
     cycles: tuple[str, ...] = ()
+    fill: float = 0.0
 
     @classmethod
     def of(cls, name: str, values: pd.Series[Any], written: Notation) -> Self:
@@ -137,19 +140,24 @@ class Column:
     def encode(self, plain: Array, out: Array) -> None:
         """Write the inputs of some rows to an array (rows, width) of zeros.
 
-        A missing number is the center, an unknown word all zeros.
+        A missing number becomes `fill`, the center; an unknown word all zeros.
         """
         if self.words is not None:
+            places = np.minimum(plain, self.width - 1) if self.shared else plain
             rows = np.flatnonzero(plain >= 0)
-            out[rows, np.minimum(plain[rows], self.width - 1)] = 1
+            out[rows, places if len(rows) == len(places) else places[rows]] = 1
             return
         missing = np.isnan(plain)
         with np.errstate(over='ignore'):
             scaled = (plain - self.center) / self.scale
         if self.clip:
-            scaled = np.clip(scaled, -1e100, 1e100)
-            scaled /= np.sqrt(1 + np.square(scaled / self.clip))
-        scaled[missing] = 0
+            np.clip(scaled, -1e100, 1e100, out=scaled)
+            bent = scaled / self.clip
+            np.square(bent, out=bent)
+            bent += 1
+            scaled /= np.sqrt(bent, out=bent)
+        if missing.any():
+            scaled[missing] = self.fill
         out[:, 0] = scaled
         if self.indicator:
             out[:, 1] = missing
@@ -386,6 +394,13 @@ class Columns:
         for column in columns:
             notes += _extremes(column, table)
         return cls(columns, aim, tuple(useless.items()), tuple(notes))
+
+    @classmethod
+    def of_numbers(cls, frame: pd.DataFrame) -> Self:
+        """Return the encoding of a data frame of numbers that leaves them as they are."""
+        plain = Notation('number')
+        medians = frame.median().tolist()
+        return cls(tuple(Column(str(n), plain, fill=float(m)) for n, m in zip(frame, medians)))
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -685,7 +700,10 @@ def _described(fields: Mapping[str, Any]) -> Column:
     texts += [
         getattr(column.notation, f) for f in ('kind', 'decimal', 'thousands', 'unit', 'dates')
     ]
-    flags, numbers = [column.gaps, column.indicator], [column.center, column.scale, column.clip]
+    flags, numbers = (
+        [column.gaps, column.indicator],
+        [column.center, column.scale, column.clip, column.fill],
+    )
     count = 0 if column.words is None else len(column.words)
     valid = (
         all(isinstance(text, str) for text in texts)

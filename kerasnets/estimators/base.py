@@ -55,7 +55,7 @@ def _signature(**defaults: Any) -> Any:
             inspect.Parameter('self', kinds[0]),
             *(
                 inspect.Parameter(name, kinds[name != 'layers'], default=default)
-                for name, default in {**OWN, **defaults, **_training()}.items()
+                for name, default in {**OWN, **_training(), **defaults}.items()
             ),
         ]
     )
@@ -126,19 +126,24 @@ class Estimator(Inputs, base.BaseEstimator):
         defaults = _training()
         chosen = {name: getattr(self, name) for name in defaults}
         given = {k: v for k, v in {**chosen, **changes}.items() if v is not None}
-        return {**given, 'algo': self.algo}
+        return given if self.algo is None else {**given, 'algo': self.algo}
 
     def _train(self, data: Data, stratify: Any = None, **changes: Any) -> Self:
         """Train `net_` on a list of arrays, some of them held out if that is asked for."""
-        at = number(self.validation_fraction, 'validation_fraction', lambda v: 0 <= v < 1, '[0, 1)')
+        asked = self.validation_fraction or 0.0
+        at = number(asked, 'validation_fraction', lambda v: 0 <= v < 1, '[0, 1)')
         valid = None
         if at:
             rows = np.arange(len(data[0]))
             seed = int(self.net_.rng.integers(2**31))
             rows, held = train_test_split(rows, test_size=at, random_state=seed, stratify=stratify)
             data, valid = ([_rows(part, some) for part in data] for some in (rows, held))
+        return self._run((data, valid), **changes)
+
+    def _run(self, data: Any, **changes: Any) -> Self:
+        """Train `net_` on training and validation data, and keep what it reports."""
         before = len(self.net_.history)
-        self.net_.train(data, valid, **self._keywords(**changes))
+        self.net_.train(*data, **self._keywords(**changes))
         self.loss_curve_ = [row['loss'] for row in self.net_.history]
         self.n_iter_ = len(self.net_.history) - before
         return self

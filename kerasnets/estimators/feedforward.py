@@ -13,16 +13,21 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kerasnets import feedforward
 from kerasnets.errors import ConfigurationError, DataError
+from kerasnets.estimators import defaults
 from kerasnets.estimators.base import Classifying, Estimator, constructor, weights_of
 from kerasnets.estimators.inputs import Scaling, class_column
+from kerasnets.estimators.tabular import CHOSEN, Tabular
 from kerasnets.typing import Array, Data, Found
 
 if TYPE_CHECKING:
     from typing import Self  # of Python 3.11
 
+#: Bounds probabilities whose logarithm is taken, from 0 and 1.
+TINY = 1e-7
 
-class NetClassifier(Classifying, Estimator):
-    """A `Classifier` as an estimator. Parameters are those of `base.Estimator`.
+
+class NetClassifier(Classifying, Tabular):
+    """A `Classifier` as an estimator. Parameters are those of `Tabular` and `Estimator`.
 
     X is an array, or a data frame of numbers, booleans, words, categories, dates and gaps. y holds
     a class for each row, or columns of 0 and 1 for each of several labels.
@@ -38,7 +43,7 @@ class NetClassifier(Classifying, Estimator):
     """
 
     KIND = feedforward.Classifier
-    __init__ = constructor()
+    __init__ = constructor(**CHOSEN)
     _multilabel = False
 
     def fit(self, X: Data, y: Data, sample_weight: Data = None) -> Self:
@@ -84,14 +89,21 @@ class NetClassifier(Classifying, Estimator):
     def decision_function(self, X: Data) -> Array:
         """Logits (examples, classes); of two classes the second's over the first's."""
         X = self._read(X)
-        if self._multilabel:
-            return self.net_.feed_forward(X)['out:pre']
-        logits = self.net_.predict_logit(X)
-        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+        if self._plan is not None:  # a mean of probabilities has no logits of its own
+            p = self.net_.predict(X) if self._multilabel else self.net_.predict_proba(X)
+            p = np.clip(p, TINY, 1 - TINY)
+            logits = np.log(p / (1 - p)) if self._multilabel else np.log(p)
+        elif self._multilabel:
+            logits = self.net_.feed_forward(X)['out:pre']
+        else:
+            logits = self.net_.predict_logit(X)
+        two = len(self.classes_) == 2 and not self._multilabel
+        return logits[:, 1] - logits[:, 0] if two else logits
 
     def _check(self, X: Data, y: Data, reset: bool) -> Any:
-        labels = getattr(y, 'ndim', np.ndim(y)) == 2 and np.shape(y)[1] > 1
         y = y.toarray() if hasattr(y, 'toarray') else y
+        shape = np.asarray(y).shape
+        labels = len(shape) == 2 and shape[1] > 1
         X, y = self._inputs(X, y, reset, multi_output=labels)
         check_classification_targets(y)
         if labels and type_of_target(y) != 'multilabel-indicator':
@@ -120,25 +132,35 @@ class NetClassifier(Classifying, Estimator):
         weights = weights_of(sample_weight, X)
         labels = y.astype('f') if self._multilabel else self._labels(y)
         if not again:
-            self._build((X.shape[1], len(self.classes_)), weights is not None)
+            self._make(X, len(self.classes_), weights is not None)
             target = None if self._multilabel else class_column(names, self.classes_)
             self.net_.table = self._table(target)
         else:
             changes = {'epochs': 1, 'continue_': True}
-            self.net_.set_loss(self._loss(), weighted=weights is not None)
-        data = [X, labels] if weights is None else [X, labels, weights]
+            self._weigh(self._loss(), weights)
         if self._multilabel:
-            return self._train(data, **changes)
+            return self._learn_rows(X, labels, weights, **changes)
         stratify = labels if np.bincount(labels).min() > 1 else None
-        return self._train(data, stratify, class_weight=self._balance(labels), **changes)
+        balance = self._balance(labels)
+        return self._learn_rows(X, labels, weights, stratify, class_weight=balance, **changes)
 
     def _build(self, sizes: Any, weighted: bool) -> None:
-        """The network that is to be trained: of several labels, one with sigmoid outputs."""
+        """Build the network that is to be trained: of several labels, with sigmoid outputs."""
         if not self._multilabel:
             return super()._build(sizes, weighted)
         entries = [sizes[0], *self._hidden(), (sizes[1], 'sigmoid')]
         self.net_ = feedforward.Regressor(
             entries, loss=self._loss(), weighted=weighted, rng=self._seed()
+        )
+        return None
+
+    def _average(self, x: Array, outputs: int) -> None:
+        if not self._multilabel:
+            return super()._average(x, outputs)
+        kind, rng = feedforward.Regressor, self._seed()
+        assert self._plan is not None
+        self.net_ = defaults.network(
+            kind, x, outputs, self._plan, loss=self._loss(), output='sigmoid', rng=rng
         )
         return None
 
@@ -153,8 +175,8 @@ class NetClassifier(Classifying, Estimator):
         return tags
 
 
-class NetRegressor(base.MultiOutputMixin, base.RegressorMixin, Estimator):
-    """A `Regressor` as an estimator. Parameters are those of `base.Estimator`.
+class NetRegressor(base.MultiOutputMixin, base.RegressorMixin, Tabular):
+    """A `Regressor` as an estimator. Parameters are those of `Tabular` and `Estimator`.
 
     X is an array, or a data frame as for `NetClassifier`. With the losses 'mse' and 'mae', targets
     are standardized inside: `net_` and `loss_curve_` are of standardized values.
@@ -166,7 +188,7 @@ class NetRegressor(base.MultiOutputMixin, base.RegressorMixin, Estimator):
     """
 
     KIND = feedforward.Regressor
-    __init__ = constructor()
+    __init__ = constructor(**CHOSEN)
 
     def fit(self, X: Data, y: Data, sample_weight: Data = None) -> Self:
         """Train on inputs (examples, variables) and values (examples,) or (examples, values)."""
@@ -201,13 +223,12 @@ class NetRegressor(base.MultiOutputMixin, base.RegressorMixin, Estimator):
             self._scaling = Scaling.of(y, weights, self.loss)
         y = self._scaling.encode(y)
         if not again:
-            self._build((X.shape[1], y.shape[1]), weights is not None)
+            self._make(X, y.shape[1], weights is not None)
             self.net_.table = self._table(self._scaling.column(names))
         else:
             changes['continue_'] = True
-            self.net_.set_loss(self.loss or 'mse', weighted=weights is not None)
-        data = [X, y] if weights is None else [X, y, np.broadcast_to(weights[:, None], y.shape)]
-        return self._train(data, **changes)
+            self._weigh(self.loss or 'mse', weights)
+        return self._learn_rows(X, y, weights, **changes)
 
 
 class NetAutoencoder(base.ClassNamePrefixFeaturesOutMixin, base.TransformerMixin, Estimator):

@@ -106,7 +106,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         known=None,
         missing='interpolate',
         lower='auto',
-        learning_rate=0.004,
+        learning_rate=0.008,
         epochs=60,
         batch_size=None,
     )
@@ -796,7 +796,7 @@ class Ensemble:
                     x[:, member], y[:, member, 0] = inputs[drawn], changes[drawn]
             parts.append([x, y])
         keywords = self.owner._keywords()
-        keywords.setdefault('batch_size', rows // 4)
+        keywords.setdefault('batch_size', rows // 2)
         keywords['validate_every'] = max(1, self.owner.epochs // 20) if held else self.owner.epochs
         if keywords.get('jit') == 'auto':  # compiling takes longer than training
             keywords['jit'] = False

@@ -20,6 +20,9 @@ from kerasnets.typing import Array, Data
 if TYPE_CHECKING:
     from typing import Self  # of Python 3.11
 
+#: In place of targets, where there are none to check.
+NO_TARGETS = 'no_validation'
+
 #: Losses of differences: those of standardized targets are the same up to a factor.
 SCALED = 'mse', 'mae', 'mean_squared_error', 'mean_absolute_error', 'huber'
 
@@ -34,15 +37,16 @@ class Inputs:
     """
 
     columns_: Columns | None = None
-    _names: list[Any]
+    _names: list[Any] | None = None
 
-    def _inputs(self, X: Data, y: Data = None, reset: bool = False, **checks: Any) -> Any:
-        """Return inputs as an array (rows, inputs), and `y` where it is there.
+    def _inputs(self, X: Data, y: Data = NO_TARGETS, reset: bool = False, **checks: Any) -> Any:
+        """Return inputs as an array (rows, inputs), and `y` if it is passed.
 
         Parameters
         ----------
         X : array, sparse array or data frame
-            A data frame may hold numbers, booleans, words, categories, dates and gaps.
+            A data frame may hold numbers, booleans, words, categories, dates and gaps. One of
+            numbers without gaps is taken as an array is.
         y : array, optional
         reset : bool
             Learn the encoding.
@@ -54,25 +58,25 @@ class Inputs:
         ValueError
             For data that does not fit: `DataError`, or scikit-learn's own.
         """
-        frame = _frame(X)
-        if frame is None and (reset or self.columns_ is None):
-            self.columns_ = None
-            targets = {} if y is None else {'y': y}
+        frame, alone = _frame(X), isinstance(y, str) and y == NO_TARGETS
+        numbers = reset and frame is not None and _of_numbers(frame)
+        if reset:
+            self.columns_ = Columns.of_numbers(frame) if numbers else None
+            self._names = None if frame is None else list(frame.columns)
+        if numbers or (self.columns_ is None and (frame is None or not reset)):
+            targets = {} if alone else {'y': y}
             return validate_data(self, X, **targets, accept_sparse='csr', reset=reset, **checks)
-        if not reset and self.columns_ is None:  # trained on an array
-            return validate_data(self, X, accept_sparse='csr', reset=False, **checks)
         validate_data(self, X if frame is None else frame, reset=reset, skip_check_array=True)
         if frame is None:
             rows = check_array(X, dtype=None, ensure_all_finite=False)
             frame = pd.DataFrame(rows, columns=self._names)
         if not len(frame):
             check_array(np.zeros((0, 1)))  # scikit-learn's error
-        if y is not None:
+        if not alone:
             checks = {k: v for k, v in checks.items() if k in ('multi_output', 'y_numeric')}
             _, y = check_X_y(np.zeros((len(frame), 1)), y, **checks)
         if reset:
             table = Table.of(frame)
-            self._names = list(frame.columns)
             self.columns_ = Columns.of(table)
             out = [f'{name!r} ({why})' for name, why in self.columns_.left_out]
             for note in [f'columns left out: {", ".join(out)}'] * bool(out) + [
@@ -86,7 +90,7 @@ class Inputs:
                 warnings.warn(line, stacklevel=4)
         assert self.columns_ is not None
         inputs = self.columns_.inputs(table)
-        return inputs if y is None else (inputs, y)
+        return inputs if alone else (inputs, y)
 
     def _table(self, target: Column | None) -> Columns | None:
         """Return the encoding for the file of a network, with what it predicts."""
@@ -102,6 +106,12 @@ def _frame(X: Data) -> pd.DataFrame | None:
     if isinstance(X, pd.DataFrame):
         return X
     return X.to_pandas() if hasattr(X, 'to_pandas') and hasattr(X, 'columns') else None
+
+
+def _of_numbers(frame: pd.DataFrame) -> bool:
+    """Return whether all columns are numbers without gaps."""
+    plain = all(isinstance(t, np.dtype) and t.kind in 'iuf' for t in frame.dtypes)
+    return plain and len(frame) > 0 and not frame.isna().any(axis=None)
 
 
 def class_column(y: Data, classes: Array) -> Column:

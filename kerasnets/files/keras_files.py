@@ -26,7 +26,7 @@ import h5py
 import keras
 import numpy as np
 
-from kerasnets import devices
+from kerasnets import devices, keras_facts
 from kerasnets.errors import FileError, positive, stacklevel
 from kerasnets.files import atomic, contents, keras_models, metadata, policy
 from kerasnets.files.theanets import network as theanets
@@ -35,6 +35,9 @@ from kerasnets.typing import Config, File, Json
 
 if TYPE_CHECKING:
     from kerasnets.typing import KerasModel, KerasOptimizer
+
+#: Members of a .keras archive that Keras reads, in addition to its folder of assets.
+KERAS_MEMBERS = ('metadata.json', 'config.json', 'model.weights.h5', 'model.weights.npz')
 
 #: Suffixes of the formats; a file with another name is a .keras archive.
 SUFFIXES = ('.weights.h5', '.keras', '.h5')
@@ -97,10 +100,14 @@ def load(
                 'the file holds only weights. Build the network and call its load_weights().'
             )
         objects = policy.check(found, max_params, max_values)
-        with _named(path, suffix) as link, keras.saving.custom_object_scope(objects):
-            model = keras.saving.load_model(link)
-            if suffix == '.h5' and found.optimizer:
-                _restore_optimizer(model, link)
+        with keras.saving.custom_object_scope(objects):
+            if suffix == '.keras':
+                model = keras_facts.load_model(_for_keras(path))
+            else:
+                with _named(path, suffix) as link:
+                    model = keras.saving.load_model(link)
+                    if found.optimizer:
+                        _restore_optimizer(model, link)
         if found.about is None:
             return _of(model, cls)
         return metadata.restore(found.about, model, cls)
@@ -119,6 +126,19 @@ def load_weights(net: Any, source: File) -> None:
             for weight, value in zip(net.model.weights, before):
                 weight.assign(value)
             raise
+
+
+def _for_keras(path: pathlib.Path) -> io.BytesIO:
+    """Return a .keras archive in memory, without our own members.
+
+    Keras unpacks an archive with more members than its own to the disk, which may be full.
+    """
+    memory = io.BytesIO()
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(memory, 'w') as target:
+        for name in source.namelist():
+            if name in KERAS_MEMBERS or name.startswith('assets/'):
+                target.writestr(name, source.read(name))
+    return memory
 
 
 @contextlib.contextmanager

@@ -12,10 +12,13 @@ from kerasnets.forecasting.methods import METHODS, factors, naive, regress
 from kerasnets.typing import Array
 
 #: Origins of the back test, and the share of the best error that a method may exceed.
-ORIGINS, WITHIN = 6, 1.5
+ORIGINS, WITHIN = 6, 2.0
+
+#: Factors of the weights: the network has fewer origins, drift repeats the errors of naive.
+RATES = {'smoothing': 2.0, 'ridge': 2.0, 'drift': 0.5, 'network': 0.5}
 
 #: Factor of the errors in the back test: the weights were chosen by them.
-WIDER = 1.15
+WIDER = 1.25
 
 #: Steps of a series up to which only the simplest forecast is made.
 FEW = 8
@@ -350,9 +353,7 @@ def errors(forecasts: Array, values: Array, backs: Sequence[int]) -> Array:
     return found
 
 
-def weights(
-    rated: dict[Candidate, float], rates: dict[str, float] | None = None
-) -> dict[Candidate, float]:
+def weights(rated: dict[Candidate, float]) -> dict[Candidate, float]:
     """Return the weights of candidates from their back-test errors.
 
     Of each method the best candidate stays, if its error is near that of the best method. The
@@ -374,7 +375,7 @@ def weights(
         )
         return {exact: 1.0}
     kept = {
-        one: (rates or {}).get(one.method, 1.0) / rated[one] ** 2
+        one: RATES.get(one.method, 1.0) / rated[one] ** 2
         for one in best.values()
         if rated[one] <= WITHIN * least
     }

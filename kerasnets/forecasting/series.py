@@ -126,6 +126,8 @@ def layout_of(
         frame = frame.reset_index(names=date)
     for name in filter(None, (date, group, *(targets or ()), *(known or ()))):
         find_column(frame, name)
+    for name in targets or ():
+        _check_numbers(frame, name)
     frame = _typed(frame, skip=[group] if group else [])
     if date is None:
         used = {group, *(targets or ()), *(known or ())}
@@ -159,7 +161,8 @@ def _typed(frame: pd.DataFrame, skip: Iterable[str] = ()) -> pd.DataFrame:
     texts = [n for n in frame.select_dtypes(include=list(kinds)).columns if n not in skip]
     if not texts:
         return frame
-    return frame.assign(**{n: Table.of(frame[[n]]).frame[n] for n in texts})
+    read = {n: Table.of(frame[[n]].reset_index(drop=True)).frame[n] for n in texts}
+    return frame.assign(**{n: column.set_axis(frame.index) for n, column in read.items()})
 
 
 def date_column(frame: pd.DataFrame, names: list[str], group: str | None) -> str | None:
@@ -205,9 +208,7 @@ def of_frame(
                 f'column {layout.date!r}: expected a date in {_rows(frame, lacking)}, got none.'
             )
         frequency = frequency or _frequency(frame, layout)
-    values = np.full((len(frame), len(layout.targets)), np.nan)
-    for i, name in enumerate(layout.targets):
-        values[:, i] = _numbers(frame, name)
+    values = frame[list(layout.targets)].to_numpy(float)
     groups = [(None, np.arange(len(frame)))]
     if layout.group is not None:
         lacking = np.flatnonzero(frame[layout.group].isna())
@@ -228,13 +229,15 @@ def _frequency(frame: pd.DataFrame, layout: Layout) -> Frequency:
     return Frequency.of(dates, f'column {layout.date!r}')
 
 
-def _numbers(frame: pd.DataFrame, name: str) -> Array:
-    try:
-        return frame[name].to_numpy(float)
-    except (TypeError, ValueError):
-        reading = Table.of(frame[[name]]).readings[name]
-        why = reading.doubt or f'such as {reading.example!r}'
-        raise DataError(f'column {name!r}: expected numbers: {why}. Correct it.') from None
+def _check_numbers(frame: pd.DataFrame, name: str) -> None:
+    """Refuse a column to forecast that holds other values than numbers."""
+    if pd.api.types.is_numeric_dtype(frame[name].dtype):
+        return
+    table = Table.of(frame[[name]].reset_index(drop=True))
+    reading = table.readings[name]
+    if reading.kind != 'number' or reading.doubt:
+        why = reading.doubt or f'got {reading.example!r}'
+        raise DataError(f'column {name!r}: expected numbers: {why}. Correct it.')
 
 
 def _series(

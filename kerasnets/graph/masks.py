@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from kerasnets.graph.nodes import Node
 from kerasnets.typing import Tensor, Tensors
 
 if TYPE_CHECKING:
+    from kerasnets.graph.nodes import Node
     from kerasnets.typing import KerasLayer
 
 #: Layers that treat each step by itself, but in Keras lose the mask.

@@ -40,6 +40,8 @@ FORMS = {
     'add': 'basic',
     'norm': 'basic',
     'dropout': 'basic',
+    'rescaled': 'ensemble',
+    'ensemble': 'ensemble',
 }
 
 #: Form -> class of a layer of the user's own; `kerasnets.register` fills it.

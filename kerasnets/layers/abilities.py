@@ -33,8 +33,8 @@ _BY_BATCH = ['ActivityRegularization', 'BatchNormalization']
 
 #: Layers of kerasnets that compute each row from that row alone, by the names that Keras saves.
 _OURS = """
-    BCRNNCell ClockworkCell LearnedActivation MRNNCell MUT1Cell PeepholeLSTMCell RRNNCell
-    RotaryAttention SCRNCell
+    BCRNNCell ClockworkCell Ensemble LearnedActivation MRNNCell MUT1Cell PeepholeLSTMCell RRNNCell
+    Rescaled RotaryAttention SCRNCell
 """.split()
 
 

@@ -58,7 +58,8 @@ def itertrain(
     """
     if not is_chain(net.nodes):
         raise ConfigurationError(
-            f'{algo!r}: expected a chain of layers, and this network branches. Use another algorithm.'
+            f'{algo!r}: expected a chain of layers, got a network with branches. Use another '
+            'algorithm.'
         )
     if unlabelled is not None and algo != 'pretrain':
         raise ConfigurationError(

@@ -47,7 +47,7 @@ class Settings:
         positive(self.validate_every, 'validate_every')
         if self.compat not in (None, 'theanets'):
             raise ConfigurationError(
-                f"expected compat as 'theanets' or None, got {self.compat!r}. Leave it out otherwise."
+                f"expected compat as 'theanets' or None, got {self.compat!r}. Leave it out."
             )
         if self.jit not in ('auto', True, False):
             raise ConfigurationError(

@@ -13,7 +13,7 @@ import numpy as np
 
 from kerasnets import devices, monitors, optimizers, regularizers
 from kerasnets.callbacks import TensorBoard, progress
-from kerasnets.data.batches import dataset
+from kerasnets.data.batches import Dataset, dataset
 from kerasnets.errors import ConfigurationError, FileError, number
 from kerasnets.graph.loss_graph import Asked
 from kerasnets.graph.nodes import find_output
@@ -63,12 +63,13 @@ def make_trainer(
     if train is None:
         raise ConfigurationError('expected data to train with, got None. Pass [inputs, labels].')
     fit, size = models.data_spec.fit, settings.batch_size
-    data = dataset(train, fit, what='train', batch_size=size, batches=settings.train_batches)
+    data: Dataset = dataset(
+        train, fit, what='train', batch_size=size, batches=settings.train_batches
+    )
     validation = None
     if valid is not None:
-        validation = dataset(
-            valid, fit, what='valid', batch_size=size, batches=settings.valid_batches
-        )
+        count = settings.valid_batches
+        validation = dataset(valid, fit, what='valid', batch_size=size, batches=count)
     factors = _class_weight(models, settings.class_weight)
     shown = _displays(net, settings, {'algo': algo, **options})
     rate = _rate(trainable, train, algo, settings, of_algo)

@@ -245,3 +245,20 @@ def test_rows_of_no_weight_change_nothing(model, x, y):
     np.testing.assert_allclose(found[0], found[1], atol=1e-6)
     equal = clone(model).fit(x, y).net_.params[0].get_value()
     assert not np.allclose(equal, found[0], atol=1e-7)
+
+
+def test_a_data_frame_of_numbers_is_taken_as_an_array_is():
+    x = np.random.default_rng(0).normal(10, 1, size=(60, 3)).astype('f')
+    y = (x[:, 0] > 10).astype(int)
+    frame = pd.DataFrame(x, columns=list('abc'))
+    model, other = (NetClassifier([4], **QUICK).fit(one, y) for one in (frame, x))
+    np.testing.assert_array_equal(model.predict_proba(frame), other.predict_proba(x))
+    gaps = frame.copy()
+    gaps.loc[5, 'b'] = np.nan
+    filled = frame.copy()
+    filled.loc[5, 'b'] = frame['b'].median()
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter('always', UserWarning)
+        p = model.predict_proba(gaps)
+    assert "column 'b': 1 missing values, of which training had none" in str(found[0].message)
+    np.testing.assert_allclose(p, model.predict_proba(filled), atol=1e-6)

@@ -3,6 +3,8 @@ import json
 import os
 import pathlib
 import stat
+import subprocess
+import sys
 import zipfile
 
 import h5py
@@ -270,3 +272,25 @@ def test_a_custom_class(tmp_path):
 
     Mine([4, 3]).save(pathlib.Path(tmp_path, 'net.keras'))
     assert type(kerasnets.load(tmp_path / 'net.keras')) is Mine
+
+
+FULL = """
+import resource, sys, tempfile
+import numpy as np, kerasnets
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+tempfile.tempdir = '/there/is/no/such/folder'
+print(kerasnets.load(sys.argv[1]).predict(np.eye(4, dtype='f')).tolist())
+"""
+
+
+def test_an_archive_opens_where_nothing_can_be_written(tmp_path):
+    net = kerasnets.Regressor([4, 5, 2])
+    net.save(tmp_path / 'net.keras')
+    code = f'exec({FULL!r})\nsys.stdout.flush()'
+    done = subprocess.run(
+        [sys.executable, '-c', code, str(tmp_path / 'net.keras')], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(
+        np.array(json.loads(done.stdout), 'f'), net.predict(np.eye(4, dtype='f'))
+    )

@@ -16,8 +16,13 @@ pytestmark = [
     ),
 ]
 
-#: No shrinking: an example takes seconds.
-PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
+#: Settings of both property tests. No shrinking: an example takes seconds.
+OPTIONS = dict(
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[*HealthCheck],
+)
 
 jits = st.sampled_from([False, False, False, True])
 algos = st.sampled_from(['sgd', 'adam', 'rmsprop'])
@@ -126,26 +131,13 @@ def test_known_sequences_end_as_if_each_network_were_alone(kinds, drawn, process
     [(0, None, TRAIN), (1, 0.5, TRAIN), (0, None, ('copy',)), (2, None, TRAIN)],
 )
 @given(structures, sequences)
-@settings(
-    max_examples=3,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=PHASES,
-    suppress_health_check=[*HealthCheck],
-)
+@settings(max_examples=3, derandomize=True, **OPTIONS)
 def test_any_sequence_ends_as_if_each_network_were_alone(processes, kinds, drawn):
     check(processes, kinds, drawn)
 
 
 @pytest.mark.slow
 @given(structures, sequences)
-@settings(
-    max_examples=30,
-    deadline=None,
-    database=None,
-    phases=PHASES,
-    suppress_health_check=[*HealthCheck],
-)
+@settings(max_examples=30, **OPTIONS)
 def test_many_sequences_end_as_if_each_network_were_alone(processes, kinds, drawn):
     check(processes, kinds, drawn)

@@ -74,6 +74,8 @@ def changed(layer):
     for name, value in config.items():
         if name in ('name', 'trainable', 'seed', 'stateful', 'return_state', 'rms_scaling'):
             continue
+        if name == 'synchronized' and plain.BACKEND != 'tensorflow':
+            continue
         if isinstance(value, bool):
             yield name, {**layer.get_config(), name: not value}
         elif isinstance(value, float):

@@ -274,7 +274,7 @@ def test_networks_of_one_structure_share_a_program(programs):
     assert kinds(programs) == ['train', 'evaluate', 'train']
 
 
-@not_torch
+@tensorflow_only
 def test_what_is_compiled_is_used_where_it_would_not_pay_to_compile(programs):
     for jit in ('auto', True, 'auto'):
         net, rows = dense()

@@ -1,0 +1,316 @@
+"""Networks for tables with default settings: several small ones, cross-fitted and averaged.
+
+Each member of an ensemble trains on all folds of the rows but one, so that together they use every
+row, and the loss of each on its own fold chooses the epoch that is kept. All members train at once,
+in one layer. `benchmarks/NOTES.md` has the measurements behind each choice.
+
+>>> x = np.random.default_rng(0).normal(size=(300, 3))
+>>> net = fit(feedforward.Regressor, x, x[:, :1] ** 2, Plan.of(x))
+>>> net.predict(x).shape
+(300, 1)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
+
+from kerasnets import feedforward
+from kerasnets.layers.ensemble import Rescaled
+from kerasnets.losses import Loss
+from kerasnets.network import Network
+from kerasnets.typing import Array, Layers
+
+#: Networks in an ensemble.
+MEMBERS = 4
+
+#: Name of the layer with the outputs of each member.
+EACH = 'each'
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is trained on a table, and how long.
+
+    Attributes
+    ----------
+    members : int
+        Networks that are averaged.
+    hidden : tuple of int
+        Units of the hidden layers of each.
+    activation : str
+        Of the hidden layers.
+    dropout : float
+        Of the hidden layers.
+    binned : tuple of int
+        Columns with a piecewise linear encoding: those with more than a few different values.
+    bins : int
+        Bins of that encoding; it grows with the number of rows.
+    scaled : bool
+        Whether the network scales its inputs. Sparse arrays are taken as they are.
+    held_out : float or None
+        Fraction of the rows to validate with. None: of each member the rows of its fold. 0: none.
+    batch_size : int
+    epochs : int
+    updates : int
+        Of all epochs together, over which the rate of learning falls.
+    validate_every : int
+        Epochs between validations.
+    patience : int
+        Validations without improvement before training stops.
+    learning_rate : float
+        The highest of a schedule that warms up, stays, and falls by a cosine from the middle on.
+    weight_decay_rate : float
+    """
+
+    members: int = MEMBERS
+    hidden: tuple[int, ...] = (64, 64)
+    activation: str = 'silu'
+    dropout: float = 0.1
+    binned: tuple[int, ...] = ()
+    bins: int = 1
+    scaled: bool = True
+    held_out: float | None = None
+    batch_size: int = 64
+    epochs: int = 100
+    updates: int = 1200
+    validate_every: int = 5
+    patience: int = 5
+    learning_rate: float = 3e-3
+    weight_decay_rate: float = 0.02
+
+    @classmethod
+    def of(cls, x: Array, **chosen: Any) -> Plan:
+        """Return the plan for inputs (examples, columns); `chosen` are some of its attributes."""
+        rows, dense = x.shape[0], isinstance(x, np.ndarray)
+        bins = min(BINS, rows // ROWS_OF_A_BIN) if dense else 1
+        columns = enumerate(x[:LOOKED_AT].T if bins > 1 else ())
+        varied = [i for i, column in columns if len(np.unique(column)) > FEW]
+        batch_size = int(chosen.get('batch_size', _batch_size(rows)))
+        steps = math.ceil(rows / batch_size)
+        updates = UPDATES if rows < LARGE else UPDATES_LARGE
+        epochs = int(chosen.get('epochs', max(1, round(updates / steps))))
+        usual = {
+            'binned': tuple(varied) if bins > 1 else (),
+            'bins': max(1, bins),
+            'scaled': dense,
+            'batch_size': batch_size,
+            'epochs': epochs,
+            'updates': epochs * steps,
+            'validate_every': max(1, epochs // CHECKS),
+        }
+        return cls(**{**usual, **chosen})
+
+
+#: At most so many bins, each of at least so many rows.
+BINS, ROWS_OF_A_BIN = 16, 100
+
+#: A column with at most so many different values in the first rows is not binned.
+FEW, LOOKED_AT = 4, 10_000
+
+#: Updates of a training, at most, and validations in it; a large table has more of them.
+UPDATES, UPDATES_LARGE, LARGE, CHECKS = 1200, 2400, 20_000, 20
+
+
+def _batch_size(rows: int) -> int:
+    """Return the size of a batch for so many rows."""
+    return 64 if rows < 2000 else 128 if rows < 8000 else 256 if rows < 20_000 else 512
+
+
+def entries(plan: Plan, columns: int, outputs: int, output: str) -> Layers:
+    """Return the list of layers of a network; `output` is its activation."""
+    scaled = {'form': 'rescaled', 'binned': list(plan.binned), 'bins': plan.bins}
+    ensemble = {
+        'form': 'ensemble',
+        'size': outputs,
+        'members': plan.members,
+        'hidden': list(plan.hidden),
+        'activation': plan.activation,
+        'dropout': plan.dropout,
+    }
+    softmax = output == 'softmax'
+    each = {'form': 'Softmax'} if softmax else {'form': 'Activation', 'activation': output}
+    mean = {'form': 'GlobalAveragePooling1D'}
+    return [columns, *[scaled] * plan.scaled, ensemble, {**each, 'name': EACH}, mean]
+
+
+@keras.saving.register_keras_serializable('kerasnets')
+class FlatCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that warms up, stays, and falls to 0 by a cosine from the middle on.
+
+    Parameters
+    ----------
+    learning_rate : float
+        The highest one.
+    updates : int
+        After which it is 0.
+
+    >>> [round(float(FlatCosine(1.0, 100)(i)), 2) for i in (0, 4, 50, 75, 100)]
+    [0.2, 1.0, 1.0, 0.5, 0.0]
+    """
+
+    def __init__(self, learning_rate: float, updates: int) -> None:
+        self.learning_rate = float(learning_rate)
+        self.updates = int(updates)
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate of an update."""
+        ops = keras.ops
+        done = ops.cast(step, 'float32') / self.updates
+        warm = ops.minimum((ops.cast(step, 'float32') + 1) / max(1.0, self.updates / 20), 1.0)
+        angle = math.pi * ops.minimum(ops.maximum(2 * done - 1, 0.0), 1.0)
+        return self.learning_rate * warm * (1 + ops.cos(angle)) / 2
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the settings."""
+        return {'learning_rate': self.learning_rate, 'updates': self.updates}
+
+
+def network(
+    kind: type[Network],
+    x: Array,
+    outputs: int,
+    plan: Plan,
+    loss: Any = None,
+    output: str | None = None,
+    rng: Any = 13,
+    **keywords: Any,
+) -> Network:
+    """Return a network for a table that is not trained yet, its scales set from the inputs.
+
+    Parameters
+    ----------
+    kind : class
+        `feedforward.Classifier` or `feedforward.Regressor`.
+    x : array (examples, columns)
+    outputs : int
+        Classes, or values.
+    plan : Plan
+    loss : str, optional
+    output : str, optional
+        Activation of the output. Default: softmax, or linear.
+    rng : int or numpy random generator
+    **keywords
+        Of `kind`.
+    """
+    classes = issubclass(kind, feedforward.Classifier)
+    named = ('xe' if classes else 'mse') if loss is None else loss
+    output = output or ('softmax' if classes else 'linear')
+    net = kind(entries(plan, x.shape[1], outputs, output), loss=of_each(named), rng=rng, **keywords)
+    if plan.scaled:
+        scaled = net.nodes[1].layer
+        assert isinstance(scaled, Rescaled)
+        scaled.adapt(x)
+    return net
+
+
+def of_each(loss: Any) -> Loss:
+    """Return a loss of the output of each member, with weights."""
+    if isinstance(loss, Loss):
+        return dataclasses.replace(loss, output_name=f'{EACH}:out', weighted=True)
+    return Loss.build(loss, output_name=f'{EACH}:out', weighted=True)
+
+
+def data(
+    net: Network, x: Array, y: Array, plan: Plan, sample_weight: Array | None = None
+) -> tuple[list[Array], list[Array] | None]:
+    """Return the training and the validation data of each member.
+
+    Parameters
+    ----------
+    net : Network
+        As `network` makes it. Its random generator draws the folds.
+    x : array (examples, columns)
+    y : array (examples,) of labels, or (examples, values)
+    plan : Plan
+    sample_weight : array (examples,), optional
+    """
+    rows, members = x.shape[0], plan.members
+    seed = int(net.rng.integers(2**31))
+    labels = y if y.ndim == 1 else None
+    weights = np.ones(rows) if sample_weight is None else np.asarray(sample_weight)
+    held = np.zeros((rows, members), bool)
+    if plan.held_out is None and members > 1:
+        rare = labels is None or np.bincount(labels)[np.unique(labels)].min() < members
+        folds: Any = (KFold if rare else StratifiedKFold)(members, shuffle=True, random_state=seed)
+        if rows >= members:
+            for member, (_, fold) in enumerate(folds.split(x, labels)):
+                held[fold, member] = True
+    elif plan.held_out != 0 and rows > 2:
+        part = 0.2 if plan.held_out is None else plan.held_out
+        few = labels is None or np.bincount(labels)[np.unique(labels)].min() < 2
+        some = train_test_split(
+            np.arange(rows), test_size=part, random_state=seed, stratify=None if few else labels
+        )[1]
+        held[some] = True
+    target = np.repeat(y[:, None], members, axis=1)
+
+    axes = len(net.losses[0].weights_shape(target.shape if labels is None else (*target.shape, 0)))
+
+    def weighed(counts: Array) -> list[Array]:
+        w = (counts * weights[:, None]).astype('float32')
+        return [x, target, w if axes == 2 else np.repeat(w[..., None], target.shape[2], axis=2)]
+
+    chosen, validated = ~held * weights[:, None], held * weights[:, None]
+    if not (chosen.sum(axis=0) > 0).all() or not validated.any():  # nothing to hold out
+        return weighed(np.ones_like(held)), None
+    return weighed(~held), weighed(held)
+
+
+def fit(
+    kind: type[Network],
+    x: Array,
+    y: Array,
+    plan: Plan | None = None,
+    outputs: int | None = None,
+    sample_weight: Array | None = None,
+    rng: Any = 13,
+    training: dict[str, Any] | None = None,
+    **keywords: Any,
+) -> Network:
+    """Return a network that is trained on a table.
+
+    Parameters
+    ----------
+    kind : class
+        `feedforward.Classifier` or `feedforward.Regressor`.
+    x : array (examples, columns)
+        Numbers without gaps, in any units; words one-hot encoded.
+    y : array (examples,) of labels, or (examples, values)
+        Values are best of mean 0 and deviation 1.
+    plan : Plan, optional
+        Default: ``Plan.of(x)``.
+    outputs : int, optional
+        Classes, or values. Default: as many as `y` has.
+    sample_weight : array (examples,), optional
+    rng : int or numpy random generator
+    training : dict, optional
+        Further keywords of `Network.train`.
+    **keywords
+        Of `network` and of `kind`, such as ``loss`` and ``class_names``.
+    """
+    plan = Plan.of(x) if plan is None else plan
+    outputs = outputs or (int(y.max()) + 1 if y.ndim == 1 else y.shape[1])
+    net = network(kind, x, outputs, plan, rng=rng, **keywords)
+    parts = data(net, x, y, plan, sample_weight)
+    net.train(*parts, **{**settings(plan), **(training or {})})
+    return net
+
+
+def settings(plan: Plan) -> dict[str, Any]:
+    """Return the keywords of `Network.train` for a plan."""
+    return {
+        'algo': 'adamw',
+        'weight_decay_rate': plan.weight_decay_rate,
+        'learning_rate': FlatCosine(plan.learning_rate, plan.updates),
+        'epochs': plan.epochs,
+        'batch_size': plan.batch_size,
+        'validate_every': plan.validate_every,
+        'patience': plan.patience,
+        'verbose': 0,
+    }

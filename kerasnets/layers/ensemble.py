@@ -1,0 +1,219 @@
+"""Several small networks side by side, and numbers prepared for them.
+
+    rescaled: z = s(x - c),   y = z/√(1 + (z/3)²),   t_j = min(max(a_j·x + b_j, 0), 1)
+    ensemble: y_m = v_m·h_m + d_m,   h_m = σ(w_m·x + b_m), …   for each member m
+
+c and s are the median and the inverse of the spread of the middle half of each column. The t_j are
+the piecewise linear encoding of a column: bin j is 0 below it, 1 above it and linear within it; the
+first and last bins go on beyond their ends, by as much as they are wide.
+
+D. Holzmüller, L. Grinsztajn, I. Steinwart (2024), "Better by default", NeurIPS; Y. Gorishniy, I.
+Rubachev, A. Babenko (2022), "On embeddings for numerical features in tabular deep learning",
+NeurIPS.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasnets import backend
+from kerasnets.layers.form import Anatomy, Form
+from kerasnets.typing import Array, Tensor
+
+#: Values beyond about so many spreads of the middle half are pulled in.
+CLIP = 3.0
+
+
+@keras.saving.register_keras_serializable('kerasnets')
+class Rescaled(keras.layers.Layer):
+    """Scale columns robustly, and encode some of them by bins.
+
+    `adapt` sets the weights, which are not trained. Maps (examples, columns) to (examples,
+    columns + len(binned) * bins).
+
+    Parameters
+    ----------
+    binned : sequence of int
+        Columns that get a piecewise linear encoding besides.
+    bins : int
+        Bins of each of them.
+
+    >>> layer = Rescaled(binned=[1], bins=2)
+    >>> layer.adapt(np.array([[0, 0], [1, 1], [2, 2], [3, 3], [4, 4]], 'f'))
+    >>> ops.convert_to_numpy(layer(np.array([[2, 3]], 'f'))).round(2).tolist()
+    [[0.0, 0.49, 1.0, 0.5]]
+    """
+
+    def __init__(self, binned: Sequence[int] = (), bins: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.binned = [int(i) for i in binned]
+        self.bins = int(bins)
+
+    def build(self, shape: Any) -> None:
+        """Add the weights; they leave the columns as they are until `adapt`."""
+        wide, (low, high) = (len(self.binned) * self.bins,), self._ends()
+        self.center = self._fixed('center', shape[-1:], 'zeros')
+        self.scale = self._fixed('scale', shape[-1:], 'ones')
+        if self.binned:
+            self.slope = self._fixed('slope', wide, 'zeros')
+            self.offset = self._fixed('offset', wide, 'zeros')
+            self.low, self.high = low, high
+
+    def _fixed(self, name: str, shape: Any, initial: str) -> Any:
+        return self.add_weight(name=name, shape=shape, initializer=initial, trainable=False)
+
+    def _ends(self) -> tuple[list[float], list[float]]:
+        """Return the least and greatest values of each bin of all binned columns."""
+        low, high = [-1.0, *[0.0] * (self.bins - 1)], [*[1.0] * (self.bins - 1), 2.0]
+        return low * len(self.binned), high * len(self.binned)
+
+    def adapt(self, x: Array) -> None:
+        """Set the weights from an array (examples, columns)."""
+        x = np.asarray(x, 'float64')
+        if not self.built:
+            self.build(x.shape)
+        low, center, high = np.quantile(x, (0.25, 0.5, 0.75), axis=0)
+        half, whole = high - low, np.ptp(x, axis=0) / 2
+        spread = np.where(half > 0, half, np.where(whole > 0, whole, 1.0))
+        few = np.array([len(np.unique(column)) < 3 for column in x.T], bool)  # such as one-hot
+        self.center.assign(np.where(few, 0.0, center))
+        self.scale.assign(1 / np.where(few, 1.0, spread))
+        if not self.binned:
+            return
+        edges = np.quantile(x[:, self.binned], np.linspace(0, 1, self.bins + 1), axis=0).T
+        widths = np.diff(edges, axis=1)
+        slope = np.divide(1.0, widths, out=np.zeros_like(widths), where=widths > 0)
+        self.slope.assign(slope.ravel())
+        self.offset.assign((-edges[:, :-1] * slope).ravel())
+
+    def call(self, x: Tensor) -> Any:
+        """Return the scaled columns, and the bins of some of them."""
+        z = (x - self.center) * self.scale
+        parts = [z / ops.sqrt(1 + ops.square(z / CLIP))]
+        if self.binned:
+            repeated = ops.take(x, np.repeat(self.binned, self.bins), axis=1)
+            t = repeated * self.slope + self.offset
+            low, high = (np.array(ends, 'float32') for ends in (self.low, self.high))
+            parts.append(ops.minimum(ops.maximum(t, low), high))
+        return ops.concatenate(parts, axis=-1) if parts[1:] else parts[0]
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        """Return the shape of the output for that of the input."""
+        return (*shape[:-1], shape[-1] + len(self.binned) * self.bins)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the settings."""
+        return {**super().get_config(), 'binned': self.binned, 'bins': self.bins}
+
+
+@keras.saving.register_keras_serializable('kerasnets')
+class Ensemble(keras.layers.Layer):
+    """Several dense networks over the same inputs, computed at once.
+
+    Maps (examples, columns) to (examples, members, units).
+
+    Parameters
+    ----------
+    units : int
+        Outputs of each member.
+    members : int
+    hidden : sequence of int
+        Units of the hidden layers of each member.
+    activation : str
+        Of the hidden layers.
+    dropout : float
+        Fraction of hidden values that training leaves out.
+
+    >>> tuple(Ensemble(2, members=5, hidden=[8])(np.zeros((3, 4), 'f')).shape)
+    (3, 5, 2)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        members: int = 4,
+        hidden: Sequence[int] = (64, 64),
+        activation: Any = 'silu',
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units, self.members, self.hidden = units, members, list(hidden)
+        self.function = keras.activations.get(activation)
+        self.dropout = float(dropout)
+        self.seed = seed
+        if self.dropout:
+            self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, shape: Any) -> None:
+        """Add one weight with all kernels and biases, a row for each member.
+
+        One variable, since an optimizer takes as long to compile for each as for this one.
+        """
+        sizes = [shape[-1], *self.hidden, self.units]
+        self.shapes = [s for i, j in itertools.pairwise(sizes) for s in ((i, j), (1, j))]
+        wide = self.members, sum(i * j for i, j in self.shapes)
+        self.kernel = self.add_weight(name='kernel', shape=wide, initializer=self._initial)
+
+    def _initial(self, shape: Any, dtype: Any = None) -> Any:
+        """Return normal kernels of a variance of 2/inputs, 1/inputs at the last; biases of 0."""
+        normal = keras.initializers.RandomNormal(stddev=1.0)(shape, dtype)
+        std = np.zeros(shape[1], 'float32')
+        for i, (rows, part) in enumerate(zip(self.shapes, self._slices())):
+            if not i % 2:
+                std[part] = ((2 if i < 2 * len(self.hidden) else 1) / rows[0]) ** 0.5
+        return normal * ops.convert_to_tensor(std, dtype)
+
+    def _slices(self) -> list[slice]:
+        """Return the place of each kernel and bias in a row of the weight."""
+        ends = np.cumsum([i * j for i, j in self.shapes]).tolist()
+        return [slice(start, end) for start, end in zip([0, *ends], ends)]
+
+    def arrays(self) -> list[Array]:
+        """Return the kernels (members, inputs, outputs) and biases (members, 1, outputs)."""
+        kernel = ops.convert_to_numpy(self.kernel)
+        parts = zip(self.shapes, self._slices())
+        return [kernel[:, part].reshape(-1, *shape) for shape, part in parts]
+
+    def set_arrays(self, arrays: list[Array]) -> None:
+        """Set the kernels and biases, of the shapes that `arrays` returns."""
+        rows = [np.asarray(array).reshape(self.members, -1) for array in arrays]
+        self.kernel.assign(np.concatenate(rows, axis=1))
+
+    def call(self, x: Tensor, training: Any = None) -> Any:
+        """Return the outputs of all members."""
+        y = ops.broadcast_to(x[None], (self.members, *ops.shape(x)))
+        ends = [part.stop for part in self._slices()[:-1]]
+        parts = ops.split(ops.convert_to_tensor(self.kernel), ends, axis=1)
+        parts = [ops.reshape(p, (-1, *shape)) for p, shape in zip(parts, self.shapes)]
+        for i, (kernel, bias) in enumerate(zip(parts[::2], parts[1::2])):
+            if i:
+                y = self.function(y)
+                if training and self.dropout:
+                    y = backend.omitted(y, self.dropout, self.seed_generator)
+            y = ops.matmul(y, kernel) + bias
+        return ops.transpose(y, (1, 0, 2))
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        """Return the shape of the output for that of the input."""
+        return (shape[0], self.members, self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the settings."""
+        own = {name: getattr(self, name) for name in ('units', 'members', 'hidden', 'dropout')}
+        activation = keras.activations.serialize(self.function)
+        return {**super().get_config(), **own, 'activation': activation, 'seed': self.seed}
+
+
+FORMS = {
+    'rescaled': Form(choose=lambda options: Rescaled, activation=None),
+    'ensemble': Form(choose=lambda options: Ensemble, activation=None),
+}
+ANATOMIES: dict[Any, Anatomy] = {}

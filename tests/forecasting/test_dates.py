@@ -1,0 +1,62 @@
+"""Frequencies, gaps and dates as pandas has them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kerasnets.errors import DataError
+from kerasnets.forecasting.dates import Frequency
+
+
+@pytest.mark.parametrize(
+    ('freq', 'words', 'seasons'),
+    [
+        ('MS', 'month', (12,)),
+        ('ME', 'month', (12,)),
+        ('QS', 'quarter', (4,)),
+        ('QE', 'quarter', (4,)),
+        ('YS', 'year', ()),
+        ('W', 'week', (52,)),
+        ('D', 'day', (7,)),
+        ('B', 'business day', (5,)),
+        ('h', 'hour', (24, 168)),
+        ('30min', '30 minutes', (48, 336)),
+        ('2h', '2 hours', (12, 84)),
+    ],
+)
+@pytest.mark.parametrize('zone', [None, 'America/New_York'])
+def test_the_dates_go_on_as_those_of_pandas(freq, words, seasons, zone, rng):
+    """Also in the night in which the clock changes, and from dates with gaps in any order."""
+    dates = pd.date_range('2024-01-31 00:00', periods=200, freq=freq, tz=zone)
+    some = dates[rng.permutation([*range(30), *range(34, 120)])]
+    found = Frequency.of(some)
+    assert str(found) == words
+    assert found.seasons == seasons
+    np.testing.assert_array_equal(found.steps(some[np.argsort(some)][-3:]), [117, 118, 119])
+    assert found.dates(range(120, 200)).tolist() == dates[120:200].tolist()
+
+
+@pytest.mark.parametrize('freq', ['M', 'Q', 'Y', 'D', 'h', 'W'])
+def test_periods(freq):
+    dates = pd.period_range('2020-01-01', periods=40, freq=freq)
+    found = Frequency.of(dates[:30]).dates(range(30, 40))
+    pd.testing.assert_index_equal(found, dates[30:])
+
+
+def test_numbers_as_dates():
+    years = Frequency.of(pd.Series(np.arange(1900, 1950)))
+    assert years.dates([50, 51]).tolist() == [1950, 1951]
+    assert years.seasons == ()
+    months = Frequency.of(pd.Series(np.round(1949 + np.arange(60) / 12, 6)))
+    assert months.seasons == (12,)
+    np.testing.assert_allclose(months.dates([600]), [1999], atol=1e-6)
+
+
+def test_uneven_dates():
+    with pytest.raises(DataError, match='not evenly spaced'):
+        Frequency.of(pd.DatetimeIndex(['2024-01-01', '2024-01-02', '2024-01-09T07:13']))
+    with pytest.raises(DataError, match='two different dates'):
+        Frequency.of(pd.to_datetime(['2024-01-01', '2024-01-01']))
+    month = Frequency.of(pd.date_range('2024-01-01', periods=5))
+    with pytest.raises(DataError, match='lies between two steps'):
+        month.steps(pd.to_datetime(['2024-02-03 05:00']))
