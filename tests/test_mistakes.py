@@ -295,5 +295,7 @@ def test_a_function_that_no_file_can_name_is_refused():
         return 2 * x
 
     net = kerasnets.Classifier([4, (5, twice), 3])
-    with pytest.raises(FileError, match=r'would not open again: .*register_keras_serializable'):
+    with pytest.raises(
+        FileError, match=r'could not be loaded again: .*register_keras_serializable'
+    ):
         net.save(io.BytesIO())

@@ -12,7 +12,7 @@ import os
 import pathlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO
 
 import click
@@ -238,16 +238,16 @@ def import_keras() -> None:
         os.close(nowhere)
 
 
-def check_output(path: Any) -> None:
+def check_output(path: str) -> None:
     """Refuse a path of a model file that cannot be written, before any work."""
-    path = pathlib.Path(path)
-    if path.suffix not in ('.keras', '.h5'):
+    target = pathlib.Path(path)
+    if target.suffix not in ('.keras', '.h5'):
         raise ConfigurationError(
-            f'expected a file ending in .keras or .h5, got {path.name!r}. Choose such a name.'
+            f'expected a file ending in .keras or .h5, got {target.name!r}. Choose such a name.'
         )
-    if not path.parent.is_dir():
+    if not target.parent.is_dir():
         raise ConfigurationError(
-            f'there is no folder {str(path.parent)!r} to write to. Create it first.'
+            f'there is no folder {str(target.parent)!r} to write to. Create it first.'
         )
 
 
@@ -277,7 +277,7 @@ def report_writer(path: str) -> Callable[[Any, Any], None]:
     return write
 
 
-def fit(net: Any, data: Any, valid: Any, options: Any, **more: Any) -> Any:
+def fit(net: Any, data: Any, valid: Any, options: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Train a network, save it, and return the results as a dict."""
     given = {
         'input_noise': options['noise'],
@@ -310,7 +310,7 @@ def fit(net: Any, data: Any, valid: Any, options: Any, **more: Any) -> Any:
     return found
 
 
-def tell(found: Any, as_json: Any, err: bool = False) -> None:
+def tell(found: dict[str, Any], as_json: bool, err: bool = False) -> None:
     """Print a dict as a table, or as JSON."""
     if as_json:
         click.echo(json.dumps(found), err=err)
@@ -352,7 +352,9 @@ def writing(path: str) -> Iterator[TextIO]:
         yield file
 
 
-def write_rows(names: Any, rows: Any, file: Any, as_json: Any) -> None:
+def write_rows(
+    names: Iterable[str], rows: Iterable[Iterable[Any]], file: TextIO, as_json: bool
+) -> None:
     """Write rows as CSV with a line of names, or as lines of JSON."""
     if as_json:
         for row in rows:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pathlib
 import warnings
-from typing import Any
 
 import click
 
@@ -16,7 +15,7 @@ from kerasnets.cli import common
 @click.command()
 @click.argument('file', type=click.Path())
 @click.option('--json', 'as_json', is_flag=True, help='Print the contents as JSON.')
-def inspect(file: Any, as_json: Any) -> None:
+def inspect(file: str, as_json: bool) -> None:
     """Print the contents of FILE without building the model.
 
     FILE is a model of kerasnets, of Keras (.keras, .h5, .weights.h5) or of theanets (a pickle).
@@ -36,7 +35,7 @@ def inspect(file: Any, as_json: Any) -> None:
     type=int,
     help='Maximum number of parameters of OLD. Default: as many as the file holds.',
 )
-def convert(old: Any, new: Any, max_params: Any) -> None:
+def convert(old: str, new: str, max_params: int | None) -> None:
     """Read the model in OLD and write it to NEW.
 
     OLD is a model file with layers, as for `inspect`. NEW ends in .keras, .h5 or .weights.h5, or in

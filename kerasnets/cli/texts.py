@@ -71,7 +71,7 @@ def text() -> None:
 @common.training(
     epochs=10, rate=None, batch=64, rates='Default: 0.02; 0.003 for attention and transformers.'
 )
-def train(corpus: Any, **options: Any) -> None:
+def train(corpus: tuple[str, ...], **options: Any) -> None:
     """Train a text model on CORPUS, text files, or - for standard input.
 
     Several files are several documents, and the model learns where each ends. Training stops after
@@ -111,21 +111,26 @@ def train(corpus: Any, **options: Any) -> None:
 )
 @click.option('--json', 'as_json', is_flag=True, help='Print a list of the texts as JSON.')
 def sample(
-    model: Any,
-    seed: Any,
-    length: Any,
-    temperature: Any,
-    top_k: Any,
-    top_p: Any,
-    stop: Any,
-    streams: Any,
-    rng: Any,
-    as_json: Any,
+    model: str,
+    seed: str,
+    length: int,
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+    stop: str | None,
+    streams: int,
+    rng: int | None,
+    as_json: bool,
 ) -> None:
     """Generate text with a MODEL from `kerasnets text train`."""
     net = _load(model)
     alphabet = net.text
-    settings = {'rng': rng, 'temperature': temperature, 'top_k': top_k, 'top_p': top_p}
+    settings: dict[str, Any] = {
+        'rng': rng,
+        'temperature': temperature,
+        'top_k': top_k,
+        'top_p': top_p,
+    }
     settings['stop'] = alphabet.end  # of a document
     drawn = net.predict_sequence(alphabet.encode(seed), length, streams=streams, **settings)
     if streams == 1 and not as_json:
@@ -149,7 +154,7 @@ def sample(
 @click.argument('corpus', nargs=-1, required=True, type=common.INPUT)
 @click.option('--encoding', default='utf-8', show_default=True)
 @click.option('--json', 'as_json', is_flag=True, help='Print a line of JSON for each file.')
-def score(model: Any, corpus: Any, encoding: Any, as_json: Any) -> None:
+def score(model: str, corpus: tuple[str, ...], encoding: str, as_json: bool) -> None:
     """Measure how well a MODEL predicts CORPUS, text files, or - for standard input.
 
     Prints the bits per character, which are comparable between models with different tokens, and
@@ -164,7 +169,7 @@ def score(model: Any, corpus: Any, encoding: Any, as_json: Any) -> None:
         common.tell({'file': str(path), **found}, as_json)
 
 
-def _load(model: Any) -> Any:
+def _load(model: str) -> Any:
     """Load a network and refuse one without an alphabet."""
     common.import_keras()
     net: Any = kerasnets.load(model)
@@ -197,7 +202,7 @@ def _until(stop: str | None, pieces: Iterable[str]) -> Iterator[str]:
     help='Write the model to this file.',
 )
 @click.option('--epochs', default=4, show_default=True, help='Number of epochs.')
-def demo(output: Any, epochs: Any) -> None:
+def demo(output: str, epochs: int) -> None:
     """Train on Python's language reference and generate text, in about a minute."""
     corpus = '\n'.join(pydoc_data.topics.topics.values())
     click.echo(f'Learning from {len(corpus):,} characters of the Python language reference.')
@@ -209,7 +214,7 @@ def demo(output: Any, epochs: Any) -> None:
     click.echo(f'Write more:  kerasnets text sample {output} --seed "Python is "')
 
 
-def _learn(corpus: Any, options: Any) -> Any:
+def _learn(corpus: str | list[str], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Train a network on a text; return the network and the results."""
     common.check_output(options['output'])
     common.import_keras()

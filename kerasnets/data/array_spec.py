@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import numbers
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,15 +26,15 @@ CHUNK = 2**22
 class Ragged:
     """Sequences of different lengths, each an array (time, …)."""
 
-    def __init__(self, sequences: Any) -> None:
+    def __init__(self, sequences: list[Array]) -> None:
         self.sequences = sequences
         self.lengths = np.array([len(s) for s in sequences], dtype=int)
 
-    def __len__(self) -> Any:
+    def __len__(self) -> int:
         """Return the number of sequences."""
         return len(self.sequences)
 
-    def padded(self, rows: Any, dtype: Any) -> Any:
+    def padded(self, rows: Array, dtype: str) -> Array:
         """Return some sequences as an array (rows, time, …), padded with zeros at the end."""
         mask = self.mask(rows)
         rest = self.sequences[0].shape[1:]
@@ -42,7 +42,7 @@ class Ragged:
         padded[mask] = np.concatenate([self.sequences[row] for row in rows])
         return padded
 
-    def mask(self, rows: Any) -> Any:
+    def mask(self, rows: Array) -> Array:
         """Return a mask of the steps that are not padding: bool (rows, time), at least one step."""
         lengths = self.lengths[rows]
         return np.arange(max(1, lengths.max())) < lengths[:, None]
@@ -74,10 +74,10 @@ class ArraySpec:
     """
 
     name: str
-    shape: tuple[Any, ...]
+    shape: tuple[int | None, ...]
     kind: str = 'values'
     classes: int | None = None
-    static: tuple[Any, ...] | None = None
+    static: tuple[int | None, ...] | None = None
     dtype: str = 'float32'
     ragged: bool = False
     masked: bool = False
@@ -110,7 +110,7 @@ class ArraySpec:
         self._check(array)
         return array
 
-    def _with_axes(self, array: Any) -> Any:
+    def _with_axes(self, array: Array) -> Array:
         """Return the array with a last axis of length 1 added or removed to match the spec."""
         more = array.ndim - len(self.shape)
         if self.kind == 'labels' and more == 1 and array.shape[-1] == 1:
@@ -119,13 +119,13 @@ class ArraySpec:
             return array[..., None]
         return array
 
-    def _fewer(self, array: Any) -> Any:
+    def _fewer(self, array: Array) -> Array:
         """Return weights of whole examples or steps, with axes of length 1 appended."""
         dataclasses.replace(self, shape=self.shape[: array.ndim])._check_shape(array.shape)
         self._check(array)
         return array.reshape(*array.shape, *(1,) * (len(self.shape) - array.ndim))
 
-    def batch(self, data: Any, rows: Any) -> Any:
+    def batch(self, data: Any, rows: Any) -> list[Array]:
         """Return some rows of checked data, dense and in this spec's dtype: a list of arrays."""
         if isinstance(data, Ragged):
             rows = np.arange(len(data))[rows]
@@ -135,7 +135,7 @@ class ArraySpec:
         part = part.toarray() if hasattr(part, 'tocsr') else part
         return [np.asarray(part, dtype=self.dtype)]
 
-    def copy(self, data: Any, rows: Any, room: Any) -> Any:
+    def copy(self, data: Any, rows: Array, room: Array) -> Array:
         """Copy rows of an array or a sparse matrix into an existing array."""
         room = room[: len(rows)]
         if isinstance(data, np.ndarray) and data.dtype == room.dtype:
@@ -143,12 +143,12 @@ class ArraySpec:
         room[...] = self.batch(data, rows)[0]
         return room
 
-    def signature(self) -> Any:
+    def signature(self) -> list[tuple[tuple[int | None, ...], str]]:
         """Return (shape, dtype) of each array that `batch` returns."""
         whole = (self.static or self.shape, self.dtype)
         return [whole, ((None, None), 'bool')] if self.masked else [whole]
 
-    def _sequence(self, i: Any, data: Any) -> Any:
+    def _sequence(self, i: int, data: Any) -> Array:
         """Check one sequence of a ragged spec."""
         one = dataclasses.replace(
             self, name=f'{self.name}, sequence {i}', shape=self.shape[1:], ragged=False
@@ -158,7 +158,7 @@ class ArraySpec:
         one._check(array, 'step')
         return array
 
-    def _as_array(self, data: Any) -> Any:
+    def _as_array(self, data: Any) -> Array:
         if hasattr(data, 'tocsr'):
             raise DataError(
                 f'{self.name}: expected an array, got a sparse matrix. Call its toarray().'
@@ -186,7 +186,7 @@ class ArraySpec:
             + (ENCODE if self.kind == 'labels' else 'Convert them to numbers first.')
         )
 
-    def _check_shape(self, shape: Any, first: Any = 1) -> None:
+    def _check_shape(self, shape: tuple[int, ...], first: int = 1) -> None:
         """Refuse another number of axes, or other lengths of the axes from `first` on."""
         pairs = zip(self.shape[first:], shape[first:])
         if len(shape) != len(self.shape) or any(w is not None and w != got for w, got in pairs):
@@ -201,7 +201,7 @@ class ArraySpec:
                 "with positions='rotary' or a larger context."
             )
 
-    def _hint(self, shape: Any) -> Any:
+    def _hint(self, shape: tuple[int, ...]) -> str:
         ndim, want = len(shape), self.shape[1:2]
         of_steps = len(self.shape) > 2 or (self.kind != 'values' and len(self.shape) == 2)
         same = ndim == len(self.shape) and want != (None,)
@@ -224,10 +224,10 @@ class ArraySpec:
             return ' For one example, add an axis: array[None].'
         return ' Reshape the array, or change the sizes of the layers.'
 
-    def _check(self, array: Any, row: Any = 'row') -> None:
+    def _check(self, array: Array, row: str = 'row') -> None:
         (self._check_labels if self.kind == 'labels' else self._check_values)(array, row)
 
-    def _check_values(self, array: Any, row: Any = 'row') -> None:
+    def _check_values(self, array: Array, row: str = 'row') -> None:
         if array.dtype.kind == 'f':
             limit = np.finfo(self.dtype).max if 'float' in self.dtype else np.inf
             for start, rows in _chunks(array):
@@ -246,7 +246,7 @@ class ArraySpec:
             for start, rows in _chunks(array):
                 self._refuse(start, rows, rows < 0, 'weights of 0 or more', row)
 
-    def _check_labels(self, array: Any, row: Any = 'row') -> None:
+    def _check_labels(self, array: Array, row: str = 'row') -> None:
         top = np.inf if self.classes is None else self.classes
         for start, rows in _chunks(array):
             if rows.dtype.kind == 'f':
@@ -260,7 +260,7 @@ class ArraySpec:
                 self._refuse(start, rows, wrong, what, row, _labels_remedy(array, top))
 
     def _refuse(
-        self, start: Any, rows: Any, wrong: Any, expected: str, row: str, remedy: str = ''
+        self, start: int, rows: Array, wrong: Array, expected: str, row: str, remedy: str = ''
     ) -> None:
         if wrong.any():
             first = np.argwhere(wrong)[0]
@@ -296,7 +296,7 @@ def _labels_remedy(array: Array, classes: float) -> str:
     return 'Fix or remove the rows with other labels.'
 
 
-def _numbers(array: Any) -> Any:
+def _numbers(array: Array) -> Array:
     """Convert an array of objects to numbers if all are; missing values become NaN."""
     items = array.ravel().tolist()
     if not all(item is None or str(item) == '<NA>' or _is_number(item) for item in items):
@@ -310,13 +310,13 @@ def _is_number(item: Any) -> bool:
     return isinstance(item, (numbers.Real, np.bool_))
 
 
-def _chunks(array: Any) -> Iterator[Any]:
+def _chunks(array: Array) -> Iterator[tuple[int, Array]]:
     rows = max(1, CHUNK // max(1, array[:1].size))
     for start in range(0, len(array), rows):
         yield start, array[start : start + rows]
 
 
-def _shape(shape: Any) -> Any:
+def _shape(shape: tuple[int | None, ...]) -> str:
     return (
         '('
         + ', '.join('any' if n is None else str(n) for n in shape)
@@ -324,7 +324,7 @@ def _shape(shape: Any) -> Any:
     )
 
 
-def is_ragged(data: Any, ndim: Any) -> Any:
+def is_ragged(data: Any, ndim: int) -> bool:
     """Return whether data is a list of sequences, each an array of `ndim - 1` axes.
 
     A list of arrays counts as sequences for any lengths, so that all batches have one form; a list
@@ -349,18 +349,18 @@ def turn(data: Any) -> Any:
     return np.swapaxes(data, 0, 1)
 
 
-def length(data: Any) -> Any:
+def length(data: Any) -> int:
     """Return the number of examples in checked data; a sparse matrix has no len()."""
     return data.shape[0] if hasattr(data, 'shape') else len(data)
 
 
-def end_to_end(data: Any) -> Any:
+def end_to_end(data: Any) -> Array:
     """Return an array unchanged; concatenate a list of sequences or a `Ragged`."""
     sequences = data.sequences if isinstance(data, Ragged) else data
     return np.concatenate(sequences) if isinstance(sequences, list) else sequences
 
 
-def fill(specs: Any, arrays: Any, what: Any = 'data') -> Any:
+def fill(specs: Sequence[ArraySpec], arrays: Any, what: str = 'data') -> list[Any]:
     """Check arrays against their specs and against each other, and return them.
 
     Raises
@@ -387,7 +387,7 @@ def fill(specs: Any, arrays: Any, what: Any = 'data') -> Any:
     return taken
 
 
-def _check_lengths(specs: Any, taken: Any) -> None:
+def _check_lengths(specs: Sequence[ArraySpec], taken: list[Any]) -> None:
     """Refuse targets and weights whose sequences are not as long as those of an input."""
     inputs = [a for spec, a in zip(specs, taken) if spec.masked]
     for spec, array in zip(specs, taken):

@@ -25,8 +25,8 @@ BLOCK = 2**24
 
 
 def dataset(
-    source: Any, fit: Any, *, what: Any = 'data', batch_size: Any = 32, batches: Any = None
-) -> Any:
+    source: Any, fit: Any, *, what: str = 'data', batch_size: int = 32, batches: int | None = None
+) -> Dataset:
     """Return the `Dataset` of a source: checked batches, an epoch at a time.
 
     Parameters

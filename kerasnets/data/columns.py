@@ -182,7 +182,8 @@ class Column:
             row = int(np.argmax(places < 0))
             raise DataError(
                 f'column {self.name!r}, {where(row)}: expected one of {list(self.words or ())}, '
-                f'got {"" if pd.isna(values.iloc[row]) else values.iloc[row]!r}.'
+                f'got {"" if pd.isna(values.iloc[row]) else values.iloc[row]!r}. '
+                'Fix it or remove the row.'
             )
         return places
 

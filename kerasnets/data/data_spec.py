@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -14,6 +14,14 @@ from kerasnets.data.array_spec import ArraySpec, Ragged, end_to_end, fill, is_ra
 from kerasnets.errors import DataError
 from kerasnets.graph.masks import Padded, check
 from kerasnets.graph.nodes import classes_of, find_output, full_name, inputs_of, reach_of
+
+if TYPE_CHECKING:
+    from kerasnets.graph.nodes import Node
+    from kerasnets.losses import Loss
+    from kerasnets.typing import Array, Data, Shape, Tensor
+
+#: For each input: the kind of its spec, and whether a mask comes with it.
+Layout = tuple[tuple[str, bool], ...]
 
 
 class DataSpec:
@@ -34,8 +42,8 @@ class DataSpec:
 
     def __init__(
         self,
-        nodes: Any,
-        losses: Any,
+        nodes: list[Node],
+        losses: list[Loss],
         model: Any,
         takes_labels: bool = False,
         time_major: bool = False,
@@ -52,9 +60,9 @@ class DataSpec:
             self._own(i) for i in range(len(losses))
         ]  # the loss, reduced to the data that no earlier loss reads
         self._shapes: Any = {}
-        self._tensors: Any = {}
+        self._tensors: dict[Layout, tuple[list[Tensor], dict[str, Tensor], list[Any]]] = {}
 
-    def arrays(self, x: Any) -> Any:
+    def arrays(self, x: Data) -> list[Any]:
         """Return the arrays for all inputs, in order, from one array, a list or a dict.
 
         Raises
@@ -79,7 +87,7 @@ class DataSpec:
             )
         return list(x)
 
-    def spread(self, data: Any) -> Any:
+    def spread(self, data: Data) -> list[Any]:
         """Return inputs, targets and weights as one flat list.
 
         The inputs may be separate items, or the first item as a dict or a list.
@@ -90,7 +98,7 @@ class DataSpec:
             return [*self.arrays(data[0]), *data[1:]]
         return data
 
-    def fit(self, data: Any) -> Any:
+    def fit(self, data: Data) -> tuple[list[ArraySpec], list[Any]]:
         """Return the specs of the training data, and the data as a flat list."""
         data = self.turned(self.spread(data))
         inputs = self.specs(data)
@@ -99,7 +107,7 @@ class DataSpec:
             specs += self.specs_of(loss, inputs, data, data[len(specs) :])
         return specs, data
 
-    def turned(self, data: Any) -> Any:
+    def turned(self, data: list[Any]) -> list[Any]:
         """Return a flat list of arrays, inputs first, with examples as their first axis."""
         if not self.time_major:
             return data
@@ -107,7 +115,7 @@ class DataSpec:
         rest = len(self.nodes[-1].output.shape) > 2
         return [turn(a) if (deep[i] if i < len(deep) else rest) else a for i, a in enumerate(data)]
 
-    def _lead(self, i: Any) -> Any:
+    def _lead(self, i: int) -> int:
         """Return the index of the first loss with the same output and kind of target."""
         key = self._key(self.losses[i])
         return next(j for j in range(i + 1) if j == i or key == self._key(self.losses[j]))
@@ -117,7 +125,7 @@ class DataSpec:
         name = full_name(self.nodes, loss.output_name) if self.nodes else None
         return (name, loss.of_labels) if loss.target is None else id(loss)
 
-    def _own(self, i: Any) -> Any:
+    def _own(self, i: int) -> Loss:
         """Return a loss, reduced to the data that no earlier loss reads."""
         loss, lead = self.losses[i], self.leads[i]
         if lead == i:
@@ -125,23 +133,25 @@ class DataSpec:
         weighted = loss.weighted and not self.losses[lead].weighted
         return dataclasses.replace(loss, target='that of another', weighted=weighted)
 
-    def specs(self, arrays: Any) -> Any:
+    def specs(self, arrays: list[Any]) -> list[ArraySpec]:
         """Return the specs of the inputs for some arrays: labels or values, ragged or not."""
         return [
             self._input(name, tensor, arrays[i] if i < len(arrays) else ())
             for i, (name, tensor) in enumerate(self.inputs.items())
         ]
 
-    def specs_of(self, loss: Any, inputs: Any, data: Any, rest: Any) -> Any:
+    def specs_of(
+        self, loss: Loss, inputs: list[ArraySpec], data: list[Any], rest: list[Any]
+    ) -> list[ArraySpec]:
         """Return the specs of the target and the weights of a loss."""
         output = find_output(self.nodes, loss.output_name)
         exact = self._exact(output, inputs, data)
         shapes = loss.target_shape(exact), loss.target_shape(output.shape)
         weights = loss.weights_shape(exact)
         padded = any(spec.masked for spec in inputs)
-        specs: Any = []
+        specs: list[ArraySpec] = []
 
-        def ragged(shape: Any) -> Any:  # the array for the next spec
+        def ragged(shape: Shape) -> bool:  # the array for the next spec
             given = rest[len(specs) : len(specs) + 1]
             axes = {len(shape), len(shape) + 1 if loss.of_labels else len(shape) - 1}
             return padded and any(is_ragged(array, n) for array in given for n in axes)
@@ -158,7 +168,7 @@ class DataSpec:
             specs.append(ArraySpec('weights', weights, 'weights', static=static, ragged=found))
         return specs
 
-    def to_score(self, loss: Any, x: Any, y: Any, w: Any = None) -> Any:
+    def to_score(self, loss: Loss, x: Data, y: Data, w: Data = None) -> tuple[Array, Array]:
         """Return checked targets and weights for a score, with sequences concatenated.
 
         Weights may have fewer axes than the targets. Without weights, return an array of one 1.
@@ -181,15 +191,15 @@ class DataSpec:
         return y, w[0] if w else np.ones(1)
 
     @staticmethod
-    def layout(specs: Any) -> Any:
+    def layout(specs: list[ArraySpec]) -> Layout:
         """Return (kind, masked) of each spec: a key for `entry` and `tensors`."""
         return tuple((spec.kind, spec.masked) for spec in specs)
 
-    def plain_layout(self) -> Any:
+    def plain_layout(self) -> Layout:
         """Return the layout of arrays of values."""
         return self.layout(self.specs([]))
 
-    def entry(self, layout: Any) -> Any:
+    def entry(self, layout: Layout) -> tuple[list[Tensor], dict[str, Tensor]]:
         """Return tensors for the inputs' batches, and the outputs of the input layers."""
         tensors, sources = [], {}
         for (kind, masked), (name, values) in zip(layout, self.inputs.items()):
@@ -204,11 +214,11 @@ class DataSpec:
             sources[name] = source
         return tensors, sources
 
-    def tensors(self, layout: Any) -> Any:
+    def tensors(self, layout: Layout) -> tuple[list[Tensor], dict[str, Tensor], list[Any]]:
         """Return the tensors of all data: (inputs, sources as in `entry`, targets)."""
         if layout not in self._tensors:
             inputs, sources = self.entry(layout)
-            targets: Any = []
+            targets: list[Any] = []
             for i, loss in enumerate(self.losses):
                 output = find_output(self.nodes, loss.output_name)
                 name = full_name(self.nodes, loss.output_name).replace(':', '_')
@@ -220,11 +230,11 @@ class DataSpec:
             self._tensors[layout] = inputs, sources, targets
         return self._tensors[layout]
 
-    def _spreads(self, values: Any) -> Any:
+    def _spreads(self, values: Tensor) -> bool:
         """Return whether labels for this input stand for one-hot rows."""
         return self.takes_labels and len(values.shape) > 2 and 'float' in values.dtype
 
-    def _input(self, name: str, values: Any, x: Any) -> Any:
+    def _input(self, name: str, values: Tensor, x: Any) -> ArraySpec:
         static = tuple(values.shape)
         called = f'inputs ({name!r})'
         classes = classes_of(self.nodes, name)
@@ -237,7 +247,7 @@ class DataSpec:
             return self._sized(spec, x)
         return self._sized(ArraySpec(called, static, static=static, dtype=values.dtype), x)
 
-    def _sized(self, spec: Any, x: Any) -> Any:
+    def _sized(self, spec: ArraySpec, x: Any) -> ArraySpec:
         """Return the spec, set to ragged if the data is sequences of different lengths."""
         free = len(spec.shape) > 1 and spec.shape[1] is None
         spec = dataclasses.replace(spec, longest=self.longest if free else None)
@@ -273,7 +283,7 @@ class DataSpec:
         return self._shapes[key]
 
 
-def _are_labels(x: Any, ndim: Any) -> Any:
+def _are_labels(x: Any, ndim: int) -> bool:
     """Return whether data holds integer labels with `ndim` axes."""
     if is_ragged(x, ndim):
         arrays = [np.asarray(sequence) for sequence in x]

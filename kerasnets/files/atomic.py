@@ -97,8 +97,8 @@ def _local_copy(source: File) -> Iterator[tuple[pathlib.Path, str]]:
                 shutil.copyfileobj(cast(IO[bytes], source), copy, BLOCK)
             yield path, 'the open file'
     except OSError as error:
-        if not isinstance(error, KerasnetsError) and (full := _temporary_fault()):
-            raise FileError(f'cannot read the open file: {full}') from error
+        if not isinstance(error, KerasnetsError) and (fault := _temporary_fault()):
+            raise FileError(f'cannot read the open file: {fault}') from error
         raise
 
 
@@ -110,8 +110,8 @@ def reading(source: File) -> Iterator[pathlib.Path]:
             yield path
         except Exception as error:  # a hostile file may cause any error
             ours = isinstance(error, KerasnetsError)
-            if not ours and (full := _temporary_fault()):
-                raise FileError(f'cannot read {name}: {full}') from error
+            if not ours and (fault := _temporary_fault()):
+                raise FileError(f'cannot read {name}: {fault}') from error
             text = ' '.join(str(error if ours else f'{type(error).__name__}: {error}').split())
             remedy = f'{"" if text.endswith(".") else "."} {RESTORE}'
             remedy = '' if ours and '. ' in text else remedy
@@ -126,7 +126,7 @@ def _temporary_fault() -> str | None:
             file.flush()
     except OSError as error:
         return (
-            f'Keras needs a temporary folder, and {tempfile.gettempdir()!r} takes no files '
+            f'Keras needs a temporary folder, and {tempfile.gettempdir()!r} is not writable '
             f'({error.strerror}). Make room there, or set TMPDIR to another folder.'
         )
     return None

@@ -57,7 +57,7 @@ def class_name(model: KerasModel) -> str:
     return f'{module}.{"Classifier" if softmax else "Regressor"}'
 
 
-def _functional(model: KerasModel) -> Any:
+def _functional(model: KerasModel) -> list[LayerSpec]:
     """Return the specs of a graph's layers, or of the whole graph if a layer is shared."""
     calls = {entry['name']: entry['inbound_nodes'] for entry in model.get_config()['layers']}
     inputs = [layer for layer in model.layers if _is_input(layer)]
@@ -91,7 +91,7 @@ def _is_plain(calls: Any) -> bool:
     return first and not any(value is not None for value in keywords.values())
 
 
-def _sources(value: Any) -> Iterator[Any]:
+def _sources(value: Any) -> Iterator[str]:
     """Yield the names of the outputs in the arguments of a layer's call."""
     if isinstance(value, dict):
         history = _history(value)
@@ -115,10 +115,10 @@ def _is_input(layer: KerasLayer) -> bool:
     return isinstance(layer, keras.layers.InputLayer)
 
 
-def _input(name: str, tensor: Tensor, place: Any) -> LayerSpec:
+def _input(name: str, tensor: Tensor, place: int) -> LayerSpec:
     shape = tuple(tensor.shape[1:])
     return LayerSpec('input', name, place, shape, shape=shape)
 
 
-def _spec(layer: KerasLayer, place: Any, inputs: Any) -> Any:
+def _spec(layer: KerasLayer, place: int, inputs: tuple[str, ...]) -> LayerSpec:
     return LayerSpec('keras', layer.name, place, layer, inputs=inputs, layer=layer)

@@ -112,14 +112,14 @@ def _loss_from(fields: dict[str, Any]) -> Any:
     return Loss.build(form, **{k: v for k, v in fields.items() if k != 'form'})
 
 
-def classes(cls: type) -> Any:
+def classes(cls: type) -> dict[str, type[Any]]:
     """Return a class of networks and its subclasses, by their names in files."""
     for load in PROVIDERS:
         load()
     return {class_name(c): c for c in _with_subclasses(cls)}
 
 
-def all_classes(cls: type) -> Any:
+def all_classes(cls: type) -> dict[str, type[Any]]:
     """Return all classes of networks by their names in files; `cls` is one of them."""
     return classes([base for base in cls.__mro__ if hasattr(base, 'from_keras')][-1])
 
@@ -130,7 +130,7 @@ def _with_subclasses(cls: Any) -> Iterator[type]:
         yield from _with_subclasses(derived)
 
 
-def _spec(spec: LayerSpec) -> Any:
+def _spec(spec: LayerSpec) -> dict[str, Any]:
     """Return a spec as plain data; the model keeps activations that JSON cannot hold."""
     fields = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)}
     del fields['layer'], fields['sizes']

@@ -131,7 +131,7 @@ def check(
     if made > (2 * held + FREE if max_params is None else max_params):
         raise FileError(
             f'the layers of the file have {made:,} parameters, and it holds {held:,}. If this is '
-            'intended, pass max_params=.'
+            'intended, pass a larger max_params=.'
         )
     compare(model, contents.weights)
     _check_outputs(model, WIDEST if max_values is None else max_values)

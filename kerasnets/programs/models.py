@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from kerasnets import keras_facts
-from kerasnets.data.data_spec import DataSpec
+from kerasnets.data.data_spec import DataSpec, Layout
 from kerasnets.errors import ConfigurationError
 from kerasnets.graph import loss_graph
 from kerasnets.graph.loss_graph import Asked, Graph
@@ -86,7 +86,7 @@ class Models:
         """The Keras tensors that the losses read: inputs, targets and weights."""
         return self.graph().variables
 
-    def graph(self, layout: Any = None, asked: Asked = PLAIN) -> Graph:
+    def graph(self, layout: Layout | None = None, asked: Asked = PLAIN) -> Graph:
         """Return the `loss_graph.Graph` of the losses for one form of the inputs."""
         layout = self.data_spec.plain_layout() if layout is None else layout
         key = layout, asked

@@ -256,7 +256,7 @@ def _different(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 def _damaged(name: str, expected: str, value: Any) -> FileError:
     return FileError(
         f'cannot resume: in the checkpoint, {name!r} is {str(value)[:80]}, expected {expected}. '
-        'The file may be damaged: restore it from a backup, or leave out resume.'
+        'Restore the file from a backup, or leave out resume.'
     )
 
 

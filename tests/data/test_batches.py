@@ -296,7 +296,7 @@ def test_a_callable_that_returns_no_list(net):
     def no_list():
         return {'x': X}
 
-    with pytest.raises(DataError, match=r'expected .*no_list to give a list of arrays, got dict'):
+    with pytest.raises(DataError, match=r'expected .*no_list to return a list of arrays, got dict'):
         net.train(no_list, epochs=1)
 
 
@@ -323,7 +323,7 @@ def test_a_generator_continues_over_epochs():
     source = batches.dataset(draws(), slots, what='train', batches=3)
     epochs = [[int(b[0][0, 0]) for b in source.epoch()] for _ in range(2)]
     assert epochs == [[0, 1, 2], [3, 4, 5]]
-    with pytest.raises(DataError, match='read once only, and ended after 7 batches'):
+    with pytest.raises(DataError, match='ended after 7 batches, expected more'):
         list(source.epoch())
 
 

@@ -145,7 +145,7 @@ def test_encodings_and_archives(tmp_path):
         read(path, Options(encoding='utf-9'))
     assert list(read(path, Options(encoding='latin-1')).readings) == ['é', 'b']
     assert len(read(file(tmp_path, gzip.compress(b'a,b\n1,2\n')))) == 1
-    with pytest.raises(DataError, match='expected a file that can be read'):
+    with pytest.raises(DataError, match='expected a readable file'):
         read(tmp_path)
 
 

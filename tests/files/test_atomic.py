@@ -158,7 +158,7 @@ def test_reading_where_nothing_can_be_written(tmp_path):
     said = run(NOWHERE, tmp_path).splitlines()
     assert len(said) == 4
     for line in said:
-        says = "Keras needs a temporary folder, and '/nowhere' takes no files"
+        says = "Keras needs a temporary folder, and '/nowhere' is not writable"
         assert line == 'read' or says in line, line
     assert said[1] == 'read'
 

@@ -302,7 +302,7 @@ def test_attributes_are_not_read_at_any_size(tmp_path, monkeypatch):
     (tmp_path / 'net.h5').write_bytes(
         hostile.hdf5(lambda file: file.attrs.create('model_config', b'{' + b' ' * 60_000 + b'}'))
     )
-    with pytest.raises(FileError, match='bytes beside its arrays'):
+    with pytest.raises(FileError, match='bytes outside of its arrays'):
         kerasnets.load(tmp_path / 'net.h5')
     assert not read
 

@@ -145,7 +145,7 @@ def test_models_that_cannot_be_networks():
         kerasnets.Regressor.from_keras(keras.Sequential([L.Dense(3)]))
     with pytest.raises(ConfigurationError, match='expected a built Sequential or functional'):
         kerasnets.Regressor.from_keras(3)
-    with pytest.raises(ConfigurationError, match='the model has 2 outputs, and its layers'):
+    with pytest.raises(ConfigurationError, match='the model has 2 outputs, and a layer'):
         kerasnets.Regressor.from_keras(keras.Model(a, [a + 1, L.Dense(3)(a)]))
 
 

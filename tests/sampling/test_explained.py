@@ -43,7 +43,7 @@ def test_colours_by_probability(net):
 
 
 def test_invalid_texts_to_explain(net):
-    with pytest.raises(DataError, match='two characters or more'):
+    with pytest.raises(DataError, match='two labels or more'):
         net.explain_text('a')
     with pytest.raises(DataError, match='has no alphabet'):
         kerasnets.recurrent.Classifier([4, (3, 'rnn'), 4]).explain_text('ab')

@@ -89,7 +89,7 @@ def test_columns_by_name(rng):
     np.testing.assert_allclose(net.predict_sequence(past, 6, future=ahead), want, atol=1e-4)
     with pytest.raises(DataError, match=r"expected the columns day, price, got \['price'\]"):
         net.predict_sequence(past, 6, future=ahead[['price']])
-    with pytest.raises(DataError, match="names the column 'sales', and the seed has no names"):
+    with pytest.raises(DataError, match="the seed has no column 'sales', it has no names"):
         net.predict_sequence(past.to_numpy(), 6, future=ahead)
 
 

@@ -254,7 +254,7 @@ def test_a_place_where_no_progress_can_be_saved_is_refused_before_training(tmp_p
     os.mkfifo(tmp_path / 'pipe.keras')
     net = fresh()
     for name in ('folder.keras', 'pipe.keras'):
-        with pytest.raises(FileError, match='it is no file, but a folder or a device'):
+        with pytest.raises(FileError, match='it is a folder or a device, not a file'):
             net.train([X, Y], epochs=1, save_progress=tmp_path / name)
     assert not net.history
 
