@@ -600,7 +600,7 @@ def _as_known(
         text, place = texts[rest[0]], table.where(int(np.argmax(codes == rest[0])))
         fault = (
             f'column {name!r}, {place}: expected a {known.kind} as in training, got {text!r}. '
-            f'Fix it, or say --missing {text!r}.'
+            f'Fix it, or set --missing {text!r}.'
         )
     return column, dataclasses.replace(reading, wrong=fault)
 

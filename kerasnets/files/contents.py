@@ -22,7 +22,7 @@ import numpy as np
 from kerasnets.errors import FileError
 from kerasnets.files import atomic
 from kerasnets.files.atomic import damaged
-from kerasnets.typing import Array, Json, Shape
+from kerasnets.typing import Array, Shape
 
 #: The member with our description of the network, and Keras' members.
 MEMBER = 'kerasnets.json'
@@ -69,8 +69,8 @@ class Contents:
     training: dict[str, Any] | None
     about: dict[str, Any] | None
     versions: dict[str, Any]
-    weights: dict[str, Any]
-    optimizer: dict[str, Any]
+    weights: dict[str, dict[str, Shape]]
+    optimizer: dict[str, Shape]
 
     @property
     def num_values(self) -> int:
@@ -241,12 +241,12 @@ def _text(file: h5py.File, name: str) -> str | None:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _attribute(file: h5py.File, name: str) -> Any:
+def _attribute(file: h5py.File, name: str) -> dict[str, Any] | None:
     text = _text(file, name)
     return None if text is None else _json(text, name)
 
 
-def _json(text: str | bytes, name: str) -> Json:
+def _json(text: str | bytes, name: str) -> dict[str, Any]:
     if len(text) > JSON_BYTES:
         raise damaged(f'{name!r} has {len(text):,} bytes, more than {JSON_BYTES:,}')
     found = json.loads(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 import rich.box
@@ -15,7 +15,7 @@ import rich.table
 from kerasnets.files import atomic, contents
 from kerasnets.files.theanets import records
 from kerasnets.language.listing import html_table
-from kerasnets.typing import Entry, File, Json
+from kerasnets.typing import Config, File, Json, Shape
 
 FORMATS = {'.keras': 'Keras', '.h5': 'Keras, HDF5', '.weights.h5': 'weights alone, HDF5'}
 
@@ -179,11 +179,13 @@ def _of_keras(found: Any) -> Inspection:
     )
 
 
-def _name(entry: Entry) -> Any:
+def _name(entry: Config) -> str | None:
     return entry.get('name') or (entry.get('config') or {}).get('name')
 
 
-def _layer(name: str, described: Any, entry: Entry, arrays: Any) -> Any:
+def _layer(
+    name: Any, described: Config | None, entry: Config | None, arrays: Mapping[str, Shape]
+) -> Layer:
     """Describe a layer from our metadata, or from Keras' config where ours is missing."""
     described, config = described or {}, (entry or {}).get('config') or {}
     form = described.get('form', 'keras')

@@ -1,7 +1,7 @@
 """The policy of what a Keras file may contain, checked before Keras reads it.
 
-A file names classes, functions and sizes. Here the classes are a closed list, whatever Keras'
-own settings say, and the sizes must be those of the arrays that the file holds.
+A file names classes, functions and sizes. The allowed classes are a closed list, independent of
+Keras' settings, and the sizes must be those of the arrays in the file.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def _named(module: Any, names: str) -> list[type]:
     return [getattr(module, name) for name in names.split()]
 
 
-#: Optimizers whose settings and variables say everything that they compute.
+#: Optimizers whose settings and variables determine everything that they compute.
 OPTIMIZERS: tuple[type, ...] = (
     *_named(
         keras.optimizers,

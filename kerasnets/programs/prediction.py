@@ -12,6 +12,7 @@ from keras import ops
 
 from kerasnets import backend, devices
 from kerasnets.data.array_spec import ArraySpec, Ragged, fill, length, turn
+from kerasnets.data.data_spec import Layout
 from kerasnets.graph import masks
 from kerasnets.graph.nodes import connect, find_output
 from kerasnets.graph.noise import Noises, seed
@@ -27,6 +28,9 @@ MASK = ':mask'
 #: Maximum number of values, and minimum number of rows, of a batch.
 BATCH_VALUES = 2**21
 BATCH_ROWS = 32
+
+#: A function of a batch -> 'outputs' and 'steps' by name.
+Batched = Callable[[list[Array]], dict[str, dict[str, Array]]]
 
 
 def compute(
@@ -63,7 +67,7 @@ def compute(
     noises = tuple(one for one in regularizers if isinstance(one, Noise))
     function = _function(programs, tuple(names), spec.layout(specs), start, noises, rng)
 
-    def run(batch: list[Array]) -> Any:
+    def run(batch: list[Array]) -> dict[str, dict[str, Array]]:
         return devices.run(function, batch)
 
     results = _in_batches(run, arrays, specs)
@@ -73,7 +77,12 @@ def compute(
 
 
 def _function(
-    programs: Programs, names: Any, layout: Any, start: Any, noises: tuple[Noise, ...], rng: Any
+    programs: Programs,
+    names: tuple[str, ...],
+    layout: Layout,
+    start: str | None,
+    noises: tuple[Noise, ...],
+    rng: Any,
 ) -> Callable[..., Any]:
     """Return a compiled function of a batch at the network's current values."""
     known = all(type(one) in key.PENALTIES for one in noises)
@@ -113,7 +122,12 @@ class Prediction(FunctionProgram):
     """
 
     def __init__(
-        self, models: Models, names: Any, layout: Any, start: Any, noises: tuple[Noise, ...]
+        self,
+        models: Models,
+        names: tuple[str, ...],
+        layout: Layout,
+        start: str | None,
+        noises: tuple[Noise, ...],
     ) -> None:
         nodes = models.nodes
         if start is None:
@@ -125,7 +139,7 @@ class Prediction(FunctionProgram):
         padded = any(masked for _, masked in layout)
         noise = Noises(nodes, noises, noisy=True)
 
-        def outputs(sources: Any) -> Any:
+        def outputs(sources: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
             wanted = [name.replace(MASK, ':out') for name in names]
             made = connect(nodes, sources, wanted, padded, noise.change, training=False)
             steps = {name: masks.Steps()(y) for name, y in made.items() if len(y.shape) > 2}
@@ -158,23 +172,25 @@ def _full(tensor: Tensor) -> Tensor:
     return ops.cast(tensor, 'float32') if half else tensor
 
 
-def _in_batches(function: Any, arrays: Any, specs: Any) -> Any:
+def _in_batches(function: Batched, arrays: list[Any], specs: list[ArraySpec]) -> dict[str, Any]:
     """Apply a function of a batch to all rows of some arrays."""
     if any(isinstance(array, Ragged) for array in arrays):
         return _in_ragged_batches(function, arrays, specs)
     count = length(arrays[0])
     rows = max(BATCH_ROWS, BATCH_VALUES // _width(specs, arrays))
-    results = None
+    results: dict[str, Array] = {}
     for start in range(0, max(1, count), rows):
         outputs, _ = _run(function, specs, arrays, slice(start, start + rows))
-        if results is None:
+        if not results:
             results = {k: np.empty((count, *v.shape[1:]), v.dtype) for k, v in outputs.items()}
         for name, value in outputs.items():
             results[name][start : start + rows] = value[:count]
     return results
 
 
-def _in_ragged_batches(function: Any, arrays: Any, specs: Any) -> Any:
+def _in_ragged_batches(
+    function: Batched, arrays: list[Any], specs: list[ArraySpec]
+) -> dict[str, Any]:
     """Compute outputs for sequences of different lengths, grouped by length."""
     longest = np.max([a.lengths for a in arrays if isinstance(a, Ragged)], axis=0)
     order = np.argsort(longest, kind='stable')
@@ -190,7 +206,7 @@ def _in_ragged_batches(function: Any, arrays: Any, specs: Any) -> Any:
     return {name: v if name in steps else np.stack(v) for name, v in found.items()}
 
 
-def _width(specs: Any, arrays: Any) -> Any:
+def _width(specs: list[ArraySpec], arrays: list[Any]) -> int:
     """Return the number of input values in a row, or in a step of ragged sequences."""
     shapes = [s.shape[1:] if isinstance(a, Ragged) else a.shape[1:] for s, a in zip(specs, arrays)]
     widths = [
@@ -199,7 +215,9 @@ def _width(specs: Any, arrays: Any) -> Any:
     return max(1, int(sum(widths)))
 
 
-def _run(function: Any, specs: Any, arrays: Any, rows: Any) -> Any:
+def _run(
+    function: Batched, specs: list[ArraySpec], arrays: list[Any], rows: slice | Array
+) -> tuple[dict[str, Array], dict[str, Array]]:
     """Return the outputs of some rows, and the masks of those with steps, as dicts of arrays."""
     if length(arrays[0]):
         batch = [part for s, a in zip(specs, arrays) for part in s.batch(a, rows)]

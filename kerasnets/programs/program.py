@@ -26,7 +26,7 @@ from kerasnets.graph.nodes import Node, assemble, find_output, run_layer
 from kerasnets.programs import key
 from kerasnets.programs.models import Models
 
-#: Bytes of the programs that are kept, at most.
+#: Maximum bytes of all kept programs.
 BYTES = 2**29
 
 #: Bytes of memory for each byte of a traced graph, measured: Python's objects and executables.

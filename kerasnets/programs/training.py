@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -19,8 +20,9 @@ from keras import ops
 from kerasnets import backend, devices, keras_facts
 from kerasnets.backend import for_xla
 from kerasnets.data.blocks import EPOCHS, Block
+from kerasnets.data.data_spec import Layout
 from kerasnets.devices import replicas, total
-from kerasnets.graph.loss_graph import Asked
+from kerasnets.graph.loss_graph import Asked, Graph
 from kerasnets.monitors import metric_of
 from kerasnets.programs.models import Models
 from kerasnets.programs.program import Program
@@ -70,7 +72,7 @@ class Objective(keras.Model):
         Whether the last of the graph's variables marks the rows that count.
     """
 
-    def __init__(self, graph: Any, metrics: Any = (), rows: bool = False) -> None:
+    def __init__(self, graph: Graph, metrics: tuple[Any, ...] = (), rows: bool = False) -> None:
         outputs = {
             'loss': graph.loss,
             'losses': [(mean, mass) for _, mean, mass in graph.losses],
@@ -112,17 +114,17 @@ class Objective(keras.Model):
     _used: Any = None
 
     @property
-    def seeds(self) -> Any:
+    def seeds(self) -> list[Any]:
         """Variables that random layers draw from."""
         return [layer.seed_generator.state for layer in self.noises]
 
     @property
-    def names(self) -> Any:
+    def names(self) -> list[str]:
         """Names of the monitors: 'loss', 'err', and 'acc' for a classifier."""
         return ['loss', 'err', *self.monitor_means, *(m.name for m in self.keras_metrics)]
 
     @property
-    def metrics(self) -> Any:
+    def metrics(self) -> list[Any]:
         """The metrics that Keras resets at the start of an epoch."""
         return [*self.means, self.penalty, *self.monitor_means.values(), *self.keras_metrics]
 
@@ -157,10 +159,12 @@ class Objective(keras.Model):
         parts.append((1.0, y_pred['penalty'] + y_pred['added'], rows))
         return sum(c * mean * mass / total(mass) for c, mean, mass in parts)
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Tensor]:
         """Update all metrics by a batch and return the monitors."""
 
-        def counted(mass: Any) -> Any:  # y is what rows count, where `devices.pipeline` says so
+        def counted(mass: Tensor) -> Tensor:  # y holds the weights of rows from `devices.pipeline`
             return mass if y is None else ops.cast(mass, 'float32') * y[0]
 
         for kept, (mean, mass) in zip(self.means, y_pred['losses']):
@@ -177,7 +181,7 @@ class Objective(keras.Model):
             further.update_state(target, output, *weights)
         return self.get_metrics_result()
 
-    def get_metrics_result(self) -> Any:
+    def get_metrics_result(self) -> dict[str, Tensor]:
         """Return the monitors from the state of the metrics."""
         results = [mean.result() for mean in self.means]
         err = sum(c * r for c, r in zip(self.coefficients, results))
@@ -221,10 +225,10 @@ class BlockProgram(Program):
     def __init__(
         self,
         models: Models,
-        layout: Any,
+        layout: Layout,
         asked: Asked,
         metrics: tuple[Any, ...],
-        optimizer: Any,
+        optimizer: keras.Optimizer | None,
         xla: bool,
     ) -> None:
         self.objective = objective = Objective(models.graph(layout, asked), metrics, asked.rows)
@@ -308,7 +312,7 @@ class BlockProgram(Program):
             self._fixed[shapes] = function.get_concrete_function(*specs)
         return self._fixed[shapes]
 
-    def _batch(self, parts: Any, i: Any, steps: int) -> Any:
+    def _batch(self, parts: tuple[Tensor, ...], i: Tensor, steps: int) -> tuple[tuple[Tensor, ...]]:
         """Return the i-th of `steps` batches of a block."""
         found = []
         for part in parts:
@@ -317,12 +321,14 @@ class BlockProgram(Program):
             found.append(ops.slice(part, (i * size, *[0 for _ in row]), (size, *row)))
         return (tuple(found),)
 
-    def _results(self) -> Any:
+    def _results(self) -> Tensor:
         """Return the current monitors as a vector."""
         results = self.objective.get_metrics_result()
         return ops.stack([ops.cast(results[name], 'float32') for name in self.names])
 
-    def _compute(self, values: Any, parts: Any, *args: Any, steps: int) -> Any:
+    def _compute(
+        self, values: list[Tensor], parts: tuple[Tensor, ...], *args: Any, steps: int
+    ) -> Any:
         """Trace the computation over a block."""
         raise NotImplementedError
 
@@ -336,7 +342,7 @@ class EvaluationProgram(BlockProgram):
     """A program that computes losses and monitors over blocks without an update."""
 
     def evaluate(
-        self, values: list[Tensor], blocks: Any, listeners: Any = None
+        self, values: list[Tensor], blocks: Iterable[Block], listeners: Any = None
     ) -> tuple[Monitors, list[Tensor]]:
         """Return the monitors over blocks and the final values of the further variables.
 
@@ -356,7 +362,7 @@ class EvaluationProgram(BlockProgram):
     def _compute(self, values: Any, parts: Any, *args: Any, steps: int) -> Any:
         held, further = values[: -len(self.further)], values[-len(self.further) :]
 
-        def step(i: Any, *further: Any) -> Any:
+        def step(i: Tensor, *further: Tensor) -> tuple[Tensor, ...]:
             """Update the metrics by a batch, as Keras' test step does."""
             (x,) = self._batch(parts, i, steps)
             mapping = list(zip(self.variables, [*held, *further]))
@@ -396,11 +402,11 @@ class TrainingProgram(BlockProgram):
         for variable, value in zip(self.variables, values):
             variable.value.assign(value)
 
-        def step(i: Any) -> Any:
+        def step(i: Tensor) -> tuple[Tensor]:
             self.objective.train_step(self._batch(parts, i, steps))
             return (i + 1,)
 
-        def epoch(e: Any, logs: Any, going: Any) -> Any:
+        def epoch(e: Tensor, logs: Tensor, going: Tensor) -> tuple[Tensor, ...]:
             tf.while_loop(lambda i: i < ends[e + 1], step, [ends[e]])
             ended = tf.logical_not(tf.logical_and(open, tf.equal(e, epochs - 1)))
             row = self._results()
@@ -424,7 +430,7 @@ class TrainingProgram(BlockProgram):
 
         groups = keras_facts.trainer_state(self.objective)
 
-        def step(i: Any, values: list[Any]) -> list[Any]:
+        def step(i: Tensor, values: list[Tensor]) -> list[Tensor]:
             found = {id(variable): value for variable, value in zip(self.variables, values)}
             state = tuple([found[id(v)] for v in group] for group in groups)
             _, state = self.objective.train_step(state, self._batch(parts, i, steps))
@@ -432,7 +438,7 @@ class TrainingProgram(BlockProgram):
                 found |= {id(variable): value for variable, value in zip(group, part)}
             return [ops.cast(found[id(v)], x.dtype) for v, x in zip(self.variables, values)]
 
-        def epoch(carry: Any) -> Any:
+        def epoch(carry: tuple[Any, ...]) -> tuple[Any, ...]:
             e, values, logs, _ = carry
             values = jax.lax.fori_loop(ends[e], ends[e + 1], step, values)
             ended = ~(open & (e == epochs - 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,9 +11,11 @@ from keras import ops
 
 from kerasnets.data.array_spec import Ragged, fill
 from kerasnets.errors import ConfigurationError, DataError, number, positive
+from kerasnets.graph.nodes import Node
 from kerasnets.initializers import generator
 from kerasnets.programs.program import Programs
 from kerasnets.sampling.sampler import StepNetwork, StepPrograms
+from kerasnets.typing import Array, Tensor, Tensors
 
 #: Maximum number of steps in one call of the compiled loop.
 CHUNK = 128
@@ -43,7 +46,7 @@ class Forecaster:
         self.data_spec = data_spec = programs.models.data_spec
         self.drawn = variance is not None
 
-        def make(nodes: Any) -> StepNetwork:
+        def make(nodes: Sequence[Node]) -> StepNetwork:
             return StepNetwork(nodes, outputs=outputs)
 
         self.network = make(data_spec.nodes)
@@ -60,8 +63,8 @@ class Forecaster:
     def predict(
         self,
         seed: Any,
-        steps: Any,
-        streams: Any = 1,
+        steps: int,
+        streams: int = 1,
         rng: Any = None,
         future: Any = None,
         temperature: float = 1.0,
@@ -85,8 +88,14 @@ class Forecaster:
         return np.moveaxis(found, -2, 0) if turned else found
 
     def _run(
-        self, seed: Any, future: Any, streams: int, noise: Any, fed: Any, temperature: Any
-    ) -> Any:
+        self,
+        seed: Array,
+        future: Array,
+        streams: int,
+        noise: np.random.Generator | None,
+        fed: list[int],
+        temperature: np.float32,
+    ) -> Array:
         """Return forecasts (series · streams, steps, values)."""
         count, length, steps = len(seed) * streams, seed.shape[1], future.shape[1]
         read, states = self.programs.begin(seed, streams)
@@ -132,7 +141,7 @@ class Forecaster:
             found.append(column)
         return found
 
-    def _seed(self, seed: Any, single: bool) -> Any:
+    def _seed(self, seed: Any, single: bool) -> Array:
         if hasattr(seed, 'columns'):
             seed = seed.to_numpy()
         seed = np.asarray(seed)[None] if single else seed
@@ -145,7 +154,9 @@ class Forecaster:
             )
         return np.asarray(seed, 'float32')
 
-    def _future(self, future: Any, series: int, steps: int, fed: Any, names: list[str]) -> Any:
+    def _future(
+        self, future: Any, series: int, steps: int, fed: list[int], names: list[str]
+    ) -> Array:
         """Return inputs of future steps (series, steps, columns), 0 if they are fed back."""
         rest = [i for i in range(self.columns) if i not in fed]
         rows = np.zeros((series, steps, self.columns), 'f')
@@ -179,14 +190,20 @@ class Forecaster:
 
 
 def _steps(
-    network: StepNetwork, y: Any, given: Any, draws: Any, times: Any, matrix: Any, states: Any
-) -> Any:
+    network: StepNetwork,
+    y: Tensor,
+    given: Tensor,
+    draws: Tensor,
+    times: Tensor,
+    matrix: Tensor,
+    states: Tensors,
+) -> tuple[Tensor, Tensor, Tensors]:
     """Run steps from an output; return the last output, all outputs and the states."""
     first, count, length = times[0], times[1], times[2]
     advance = network.prepare()
     record = ops.zeros((given.shape[0], *y.shape), 'float32')
 
-    def step(i: Any, y: Any, record: Any, *flat: Any) -> Any:
+    def step(i: Tensor, y: Tensor, record: Tensor, *flat: Any) -> tuple[Any, ...]:
         ours = ops.cast(first + i >= length, 'float32')  # 0 within the seed
         x = given[i] + ours * ops.matmul(y, matrix)
         own = keras.tree.pack_sequence_as(states, list(flat))
@@ -203,7 +220,7 @@ def _steps(
     return y, record, keras.tree.pack_sequence_as(states, list(flat))
 
 
-def _known(names: list[str], which: str, future: Any) -> Any:
+def _known(names: list[str], which: str, future: Any) -> Array:
     """Return future inputs as numbers; select the named columns of a DataFrame in order."""
     if hasattr(future, 'columns'):
         if not set(names) <= set(future.columns):

@@ -149,7 +149,7 @@ class StepNetwork:
 
         def run(name: str, given: Tensor) -> Any:
             read = self.steppers[name].read
-            assert read is not None  # as `padded_length` says
+            assert read is not None  # checked by `padded_length`
             y, own = read(given, length)
             after.append(own)
             return y

@@ -85,7 +85,7 @@ def uses_xla(
 def seconds(models: Models, source: Dataset, settings: Settings) -> float:
     """Estimate the seconds of training from sizes, as a lower bound."""
     epochs = settings.epochs
-    if epochs is None:  # so many at least, with a validation that never gets better
+    if epochs is None:  # the minimum: a validation that never improves
         epochs = settings.validate_every * (settings.patience + 1)
     return epochs * (source.batches or 1) * _update(models, source)
 

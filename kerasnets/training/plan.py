@@ -20,7 +20,7 @@ log = logging.getLogger('kerasnets')
 #: A loss that fell by more than this over the last fifth of the epochs is still falling steeply.
 STEEP = 0.05
 
-#: Fewer epochs say nothing about the course of a loss.
+#: Minimum number of epochs to judge the course of a loss.
 FEWEST = 5
 
 
@@ -154,7 +154,7 @@ def advise(rows: list[dict[str, Any]], algo: Any, asked: dict[str, Any]) -> None
         The history of the training.
     algo : str, keras.optimizers.Optimizer or None
     asked : dict
-        The keywords it was asked for with.
+        The keywords of the training.
     """
     algo = 'rmsprop' if algo is None else algo
     default = isinstance(algo, str) and asked.get('learning_rate') is None

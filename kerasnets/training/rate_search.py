@@ -20,7 +20,7 @@ from kerasnets.optimizers import Esgd
 from kerasnets.programs.training import Objective
 from kerasnets.typing import Array
 
-#: Where a search begins and ends, and its steps, unless it is told otherwise.
+#: Default range and number of steps of a search.
 RANGE, STEPS = (1e-7, 10.0), 100
 
 #: Weight of the past in the running mean of the losses.
@@ -30,7 +30,7 @@ SMOOTH = 0.9
 #: are tried too.
 DEFAULT, MARGINS = 1e-4, np.array([0.1, 0.3, 1.0])
 
-#: The search ends when the loss is so many times the smallest.
+#: The search ends when the loss is this many times the smallest one.
 BLOWN = 4.0
 
 

@@ -64,7 +64,7 @@ class ProgramSteps:
         asked: Asked,
         metrics: tuple[Any, ...],
         optimizer: Any = None,
-        xla: tuple[Any, Any] = ('auto', 'auto'),
+        xla: tuple[bool | str, bool | str] = ('auto', 'auto'),
     ) -> None:
         models = programs.models
         self.programs, self.source, self.optimizer = programs, source, optimizer
@@ -222,7 +222,7 @@ def _identity(optimizer: Any) -> Hashable:
 class Batches(Callback):
     """Forwards the batches of an evaluation to the callbacks of a training."""
 
-    def __init__(self, listeners: Any) -> None:
+    def __init__(self, listeners: Callback) -> None:
         super().__init__()
         self.listeners = listeners
 

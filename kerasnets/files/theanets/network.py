@@ -7,13 +7,13 @@ from typing import Any
 
 from kerasnets.errors import FileError
 from kerasnets.files.atomic import damaged
-from kerasnets.files.theanets.records import read
+from kerasnets.files.theanets.records import Records, read
 from kerasnets.initializers import restored
 from kerasnets.layers import parts
 from kerasnets.losses import Loss
 
 
-def load(content: Any, classes: Any, max_params: Any = None) -> Any:
+def load(content: bytes, classes: dict[str, type[Any]], max_params: int | None = None) -> Any:
     """Return the network that a pickle of theanets describes.
 
     Parameters
@@ -59,7 +59,7 @@ def load(content: Any, classes: Any, max_params: Any = None) -> Any:
     return net
 
 
-def make(cls: Any, records: Any) -> Any:
+def make(cls: type[Any], records: Records) -> Any:
     """Return a network of the class from its records."""
     net = cls(records.entries, loss=None)
     net.losses = [Loss(**fields) for fields in records.losses]
@@ -74,7 +74,7 @@ def make(cls: Any, records: Any) -> Any:
     return net
 
 
-def _check_sizes(records: Any, most: Any) -> None:
+def _check_sizes(records: Records, most: int | None) -> None:
     """Refuse layers that need more parameters than the file holds, before they are built."""
     held = records.num_values
     most = held if most is None else most

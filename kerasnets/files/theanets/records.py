@@ -81,11 +81,11 @@ class Records:
         The state of a numpy random generator.
     """
 
-    kind: tuple[Any, ...]
-    entries: list[Any]
-    values: list[Any]
-    rates: list[Any]
-    losses: list[Any]
+    kind: tuple[str, str]
+    entries: list[dict[str, Any]]
+    values: list[dict[str, Array]]
+    rates: list[Array | None]
+    losses: list[dict[str, Any]]
     rng: dict[str, Any] | None
 
     @property
@@ -126,7 +126,7 @@ def read(content: bytes) -> Records:
         raise damaged(f'the network of theanets cannot be read: {error}') from error
 
 
-def _parts(record: Any) -> Any:
+def _parts(record: Any) -> tuple[Any, list[dict[str, Any]]]:
     """Return the records of the layers and the fields of the losses, for any release."""
     if isinstance(record.state, dict):
         form = EARLY_LOSSES.get(record.name, 'mse')
@@ -135,7 +135,7 @@ def _parts(record: Any) -> Any:
     return layers, [_loss(loss, layers) for loss in losses]
 
 
-def _entry(layer: Any) -> Any:
+def _entry(layer: Any) -> dict[str, Any]:
     """Return the entry of the language of layers for the record of a layer."""
     form = layer.name.lower()
     if form == 'input':
@@ -168,7 +168,7 @@ def _entry(layer: Any) -> Any:
     return _recurrent(layer, entry)
 
 
-def _recurrent(layer: Any, entry: Any) -> Any:
+def _recurrent(layer: Any, entry: dict[str, Any]) -> dict[str, Any]:
     """Add the keywords of recurrent forms to an entry, from the layer or its halves."""
     kind = str(entry.get('worker') or layer.name).lower()
     inner = layer.get('forward') or layer
@@ -195,7 +195,7 @@ def _recurrent(layer: Any, entry: Any) -> Any:
     return entry
 
 
-def _said(layer: Any, key: Any) -> Any:
+def _said(layer: Any, key: str) -> Any:
     """Return an attribute of a layer, or a keyword it was built with."""
     found = layer.get(key)
     return (layer.get('kwargs') or {}).get(key) if found is None else found
