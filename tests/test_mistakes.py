@@ -97,7 +97,7 @@ MISTAKES = {
     ),
     'a generator for more than one pass': (
         lambda: classifier().train(iter([[X, Y]] * 2), train_batches=2, epochs=3),
-        'is a generator, which is read once only, and ended after 2 batches',
+        'ended after 2 batches, expected more: a generator can be read only once',
     ),
     'a metric of values for labels': (
         lambda: classifier().train([X, Y], monitors=['mse']),

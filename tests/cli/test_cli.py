@@ -267,7 +267,7 @@ def test_errors_are_one_line(tmp_path):
         (('train', data, '--target', 'kind', '--algorithm', 'admm', '-o', model), 1, "'adam'"),
         (('train', broken, '--target', 'b', '-o', model), 1, 'line 3: expected 2 values'),
         (('train', data, '--target', 'kind'), 2, "Missing option '-o'"),
-        (('predict', tmp_path / 'plain.keras', data), 1, 'has no columns'),
+        (('predict', tmp_path / 'plain.keras', data), 1, 'has no table'),
         (('text', 'sample', tmp_path / 'plain.keras'), 1, 'has no alphabet'),
         (('text', 'train', corpus, '-o', model), 1, 'no character occurs 10 times'),
     ]:

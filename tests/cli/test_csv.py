@@ -121,7 +121,7 @@ def test_rows_without_a_target_are_left_out_and_said(target, tmp_path):
             [],
             r"but 'abc' in line 121.*--regress.*--classes",
         ),
-        (['x', 'y', 'z'], ['--regress'], 'Numbers were expected'),
+        (['x', 'y', 'z'], ['--regress'], 'expected numbers'),
     ],
 )
 def test_targets_that_are_refused(values, options, says, tmp_path):

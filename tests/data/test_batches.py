@@ -55,7 +55,7 @@ FEEDFORWARD = [
     ([X[:, 0], Y], r'got \(70,\)'),
     ([X, np.eye(3)[Y]], r'got \(70, 3\). Labels are integers, not one-hot rows'),
     ([X], r'expected 2 arrays .*, got 1'),
-    ([X, Y, Y], 'got 3. For weights, make the network with weighted=True'),
+    ([X, Y, Y], 'got 3. For weights, build the network with weighted=True'),
     ([[[1, 2], [1]], [0, 1]], 'rows of one length'),
     ([X, scipy.sparse.csr_matrix(X)], 'expected an array, got a sparse matrix'),
     # row 5: nothing

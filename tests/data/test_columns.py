@@ -180,9 +180,9 @@ def test_classes_of_numbers_are_in_order():
     [
         (['a'] * 40, {}, "one class only, 'a'"),
         ([1] * 40, {}, "one class only, '1'"),
-        ([1.5] * 40, {}, 'one value, 1.5'),
+        ([1.5] * 40, {}, 'one value only, 1.5'),
         ([None] * 40, {}, 'holds no value'),
-        (['a', 'b'] * 20, {'classes': False}, 'Numbers were expected. Say --as y=number'),
+        (['a', 'b'] * 20, {'classes': False}, 'expected numbers. Use --as y=number'),
         ([*np.arange(39) / 2, 1e300], {}, 'row 39: 1e\\+300 is too far'),
         ([*np.arange(39) / 2, np.inf], {}, 'row 39: expected a finite number'),
     ],

@@ -76,7 +76,7 @@ def test_training_on_two_inputs_follows_both():
     [
         (X, r"list or dict of arrays for the inputs \['in', 'other'\], got ndarray"),
         ([X], 'got 1 of them'),
-        ({'in': X, 'othr': Z}, r"expected inputs called \['in', 'other'\]"),
+        ({'in': X, 'othr': Z}, r"expected a dict of inputs named \['in', 'other'\]"),
         ([X, Z[:5]], "as many inputs .'other'. as inputs .'in'., got 5 and 20"),
         ([X, X], r"inputs .'other'.: expected shape \(any, 2\), got \(20, 4\)"),
         ([X, Z * np.nan], "inputs .'other'.: expected finite numbers"),

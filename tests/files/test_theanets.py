@@ -232,7 +232,7 @@ def test_units_must_have_their_parameters(monkeypatch):
         (b'\x1f\x8b\x08', 'gzip file is'),
         (pickle.dumps([1, 2]), 'holds a list, not a network'),
         (pickle.dumps({'layers': 3}), 'holds a dict, not a network'),
-        (b'\x80\x02ctheanets.layers.base\nInput\n)\x81.', 'not a network of theanets'),
+        (b'\x80\x02ctheanets.layers.base\nInput\n)\x81.', 'expected a network of theanets'),
     ],
 )
 def test_files_that_are_not_networks(content, says):

@@ -203,7 +203,7 @@ def test_wrong_feedback(feedback, says):
         ([3, (5, 'gru'), 1], 'as many outputs as inputs, got 1 and 3'),
         ([3, (6, 'bidirectional'), 3], 'bidirectional layers read the whole sequence'),
         ([3, dict(form='conv1', size=4, filter_size=3, padding='same'), 3], 'not causal'),
-        ([5, (4, 'embedding'), 5], 'Labels are sampled by a Classifier'),
+        ([5, (4, 'embedding'), 5], 'For labels, use a Classifier'),
     ],
 )
 def test_networks_that_cannot_forecast(layers, says):
