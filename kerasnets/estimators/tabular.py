@@ -46,7 +46,7 @@ class Tabular(Estimator):
         Default: by the number of rows; where `layers` are given 200 epochs, and the rest as in
         `Network.itertrain`.
     algo, learning_rate : optional
-        Default: AdamW with a rate that warms up to 0.003, stays and falls to 0; where `layers`
+        Default: AdamW with a rate that warms up to 0.003, and falls to 0; where `layers`
         are given Adam with 0.001. A number is the rate of all epochs.
     """
 
