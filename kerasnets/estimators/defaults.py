@@ -105,7 +105,7 @@ class Plan:
             'updates': epochs * steps,
             'validate_every': max(1, epochs // CHECKS),
         }
-        return cls(**{**usual, **chosen})
+        return cls(**{**(OF_LARGE if rows >= LARGE else {}), **usual, **chosen})
 
 
 #: At most so many bins of a column, each of at least so many rows, and about so many in all.
@@ -114,8 +114,12 @@ BINS, ROWS_OF_A_BIN, BINNED = 16, 100, 256
 #: A column with at most so many different values in the first rows is not binned.
 FEW, LOOKED_AT = 4, 10_000
 
-#: Updates of a training, at most, and validations in it; a large table has more of them.
-UPDATES, UPDATES_LARGE, LARGE, CHECKS = 800, 1200, 20_000, 20
+#: Updates of a training, at most, the rows of a large table, and validations in a training.
+UPDATES, LARGE, CHECKS = 800, 20_000, 20
+
+#: A large table overfits less, and pays for each member. It has at most so many updates.
+OF_LARGE: dict[str, Any] = {'members': 2, 'held_out': 0.1, 'dropout': 0.0, 'learning_rate': 6e-3}
+UPDATES_LARGE = 2000
 
 
 #: The rate of learning warms up during one of so many parts of the updates.
@@ -124,7 +128,7 @@ WARM = 20
 
 def _batch_size(rows: int) -> int:
     """Return the size of a batch for so many rows."""
-    return 64 if rows < 2000 else 128 if rows < 8000 else 256 if rows < 20_000 else 512
+    return 64 if rows < 2000 else 128 if rows < 8000 else 256
 
 
 def entries(plan: Plan, columns: int, outputs: int, output: str) -> Layers:
