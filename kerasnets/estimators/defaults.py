@@ -64,7 +64,7 @@ class Plan:
     patience : int
         Validations without improvement before training stops.
     learning_rate : float
-        The highest of a schedule that warms up, stays, and falls by a cosine from the middle on.
+        The highest of a schedule that warms up, and falls to 0 by a cosine.
     weight_decay_rate : float
     """
 
@@ -91,6 +91,7 @@ class Plan:
         bins = min(BINS, rows // ROWS_OF_A_BIN) if dense else 1
         columns = enumerate(x[:LOOKED_AT].T if bins > 1 else ())
         varied = [i for i, column in columns if len(np.unique(column)) > FEW]
+        bins = min(bins, max(2, BINNED // max(1, len(varied))))
         batch_size = int(chosen.get('batch_size', _batch_size(rows)))
         steps = math.ceil(rows / batch_size)
         updates = UPDATES if rows < LARGE else UPDATES_LARGE
@@ -104,22 +105,30 @@ class Plan:
             'updates': epochs * steps,
             'validate_every': max(1, epochs // CHECKS),
         }
-        return cls(**{**usual, **chosen})
+        return cls(**{**(OF_LARGE if rows >= LARGE else {}), **usual, **chosen})
 
 
-#: At most so many bins, each of at least so many rows.
-BINS, ROWS_OF_A_BIN = 16, 100
+#: At most so many bins of a column, each of at least so many rows, and about so many in all.
+BINS, ROWS_OF_A_BIN, BINNED = 16, 100, 256
 
 #: A column with at most so many different values in the first rows is not binned.
 FEW, LOOKED_AT = 4, 10_000
 
-#: Updates of a training, at most, and validations in it; a large table has more of them.
-UPDATES, UPDATES_LARGE, LARGE, CHECKS = 1200, 2400, 20_000, 20
+#: Updates of a training, at most, the rows of a large table, and validations in a training.
+UPDATES, LARGE, CHECKS = 800, 20_000, 20
+
+#: A large table overfits less, and pays for each member. It has at most so many updates.
+OF_LARGE: dict[str, Any] = {'members': 2, 'held_out': 0.1, 'dropout': 0.0, 'learning_rate': 6e-3}
+UPDATES_LARGE = 2000
+
+
+#: The rate of learning warms up during one of so many parts of the updates.
+WARM = 20
 
 
 def _batch_size(rows: int) -> int:
     """Return the size of a batch for so many rows."""
-    return 64 if rows < 2000 else 128 if rows < 8000 else 256 if rows < 20_000 else 512
+    return 64 if rows < 2000 else 128 if rows < 8000 else 256
 
 
 def entries(plan: Plan, columns: int, outputs: int, output: str) -> Layers:
@@ -137,38 +146,6 @@ def entries(plan: Plan, columns: int, outputs: int, output: str) -> Layers:
     each = {'form': 'Softmax'} if softmax else {'form': 'Activation', 'activation': output}
     mean = {'form': 'GlobalAveragePooling1D'}
     return [columns, *[scaled] * plan.scaled, ensemble, {**each, 'name': EACH}, mean]
-
-
-@keras.saving.register_keras_serializable('kerasnets')
-class FlatCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that warms up, stays, and falls to 0 by a cosine from the middle on.
-
-    Parameters
-    ----------
-    learning_rate : float
-        The highest one.
-    updates : int
-        After which it is 0.
-
-    >>> [round(float(FlatCosine(1.0, 100)(i)), 2) for i in (0, 4, 50, 75, 100)]
-    [0.2, 1.0, 1.0, 0.5, 0.0]
-    """
-
-    def __init__(self, learning_rate: float, updates: int) -> None:
-        self.learning_rate = float(learning_rate)
-        self.updates = int(updates)
-
-    def __call__(self, step: Any) -> Any:
-        """Return the rate of an update."""
-        ops = keras.ops
-        done = ops.cast(step, 'float32') / self.updates
-        warm = ops.minimum((ops.cast(step, 'float32') + 1) / max(1.0, self.updates / 20), 1.0)
-        angle = math.pi * ops.minimum(ops.maximum(2 * done - 1, 0.0), 1.0)
-        return self.learning_rate * warm * (1 + ops.cos(angle)) / 2
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the settings."""
-        return {'learning_rate': self.learning_rate, 'updates': self.updates}
 
 
 def network(
@@ -304,10 +281,17 @@ def fit(
 
 def settings(plan: Plan) -> dict[str, Any]:
     """Return the keywords of `Network.train` for a plan."""
+    warm = max(1, plan.updates // WARM)
+    rate = keras.optimizers.schedules.CosineDecay(
+        plan.learning_rate / warm,
+        plan.updates - warm,
+        warmup_target=plan.learning_rate,
+        warmup_steps=warm,
+    )
     return {
         'algo': 'adamw',
         'weight_decay_rate': plan.weight_decay_rate,
-        'learning_rate': FlatCosine(plan.learning_rate, plan.updates),
+        'learning_rate': rate,
         'epochs': plan.epochs,
         'batch_size': plan.batch_size,
         'validate_every': plan.validate_every,

@@ -189,17 +189,22 @@ class Ensemble(keras.layers.Layer):
 
     def call(self, x: Tensor, training: Any = None) -> Any:
         """Return the outputs of all members."""
-        y = ops.broadcast_to(x[None], (self.members, *ops.shape(x)))
         ends = [part.stop for part in self._slices()[:-1]]
         parts = ops.split(ops.convert_to_tensor(self.kernel), ends, axis=1)
         parts = [ops.reshape(p, (-1, *shape)) for p, shape in zip(parts, self.shapes)]
-        for i, (kernel, bias) in enumerate(zip(parts[::2], parts[1::2])):
-            if i:
-                y = self.function(y)
-                if training and self.dropout:
-                    y = backend.omitted(y, self.dropout, self.seed_generator)
+        y = self._first(x, parts[0]) + parts[1]
+        for kernel, bias in zip(parts[2::2], parts[3::2]):
+            y = self.function(y)
+            if training and self.dropout:
+                y = backend.omitted(y, self.dropout, self.seed_generator)
             y = ops.matmul(y, kernel) + bias
         return ops.transpose(y, (1, 0, 2))
+
+    def _first(self, x: Tensor, kernel: Tensor) -> Any:
+        """Return the products of the same inputs and all members' kernels: one matrix product."""
+        inputs, units = self.shapes[0]
+        wide = ops.reshape(ops.transpose(kernel, (1, 0, 2)), (inputs, self.members * units))
+        return ops.transpose(ops.reshape(ops.matmul(x, wide), (-1, self.members, units)), (1, 0, 2))
 
     def compute_output_shape(self, shape: Any) -> Any:
         """Return the shape of the output for that of the input."""
