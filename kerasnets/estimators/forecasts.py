@@ -20,6 +20,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from kerasnets import feedforward, recurrent
+from kerasnets.deprecated import callers
 from kerasnets.errors import ConfigurationError, DataError, number, positive, suggest
 from kerasnets.estimators.base import Estimator, constructor
 from kerasnets.forecasting import combination, seasons, series
@@ -435,7 +436,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             warnings.warn(
                 f'{max(lengths)} steps are too few for a network. The forecast is of simple '
                 f'methods; a network needs {TRAINED} steps.',
-                stacklevel=3,
+                stacklevel=callers(),
             )
         shared = combination.share(tracks) if len(tracks) >= MANY else None
         for track in tracks:

@@ -195,7 +195,10 @@ class Track:
                 for e, each in found.items()
             }
             self.effect = min(means, key=means.__getitem__)
-        for candidate, forecasts in self._candidates(self.effect).items():
+        found = self._candidates(self.effect)
+        if self.effect != 'none':  # naive is what the others are compared with
+            found.update(self._candidates('none', ['naive']))
+        for candidate, forecasts in found.items():
             self.add(candidate, forecasts)
 
     def add(self, candidate: Candidate, forecasts: Array) -> None:
@@ -268,7 +271,8 @@ class Track:
             if candidate in more:
                 found += weight * more[candidate]
                 continue
-            rest, effect = self.without(known, len(self.values), self.effect, steps)
+            how = 'none' if candidate.method == 'naive' else self.effect
+            rest, effect = self.without(known, len(self.values), how, steps)
             found += weight * (_forecast(candidate, rest, [len(rest)], steps)[0] + effect)
         return found
 
