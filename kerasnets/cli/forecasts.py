@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pathlib
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -136,15 +137,22 @@ def forecast(
     )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always', UserWarning)
-        if backtest:
-            table = model.backtest(frame, folds=folds)
-        else:
-            model.fit(frame)
+        try:
+            table = model.backtest(frame, folds=folds) if backtest else None
+            if not backtest:
+                model.fit(frame)
+        except DataError as error:  # in words of the shell
+            text = re.sub(r"group='(.*?)'", r'--group \1', str(error)).replace('group=', '--group')
+            text = text.replace("or say missing='interpolate'", 'or leave out --strict')
+            raise DataError(
+                text.replace('Give a smaller horizon', 'Ask for fewer --steps')
+            ) from None
     for message in dict.fromkeys(str(one.message) for one in caught if one.category is UserWarning):
         click.echo(message, err=True)
-    if backtest:
+    if table is not None:
         common.write_rows(list(table), table.to_numpy(object).tolist(), output, as_json)
         return
+    _check_known(model, target, known, steps)
     if not as_json:
         _tell(model.report_)
     predicted = model.predict(steps)
@@ -165,7 +173,7 @@ def forecast(
 def _frame(
     table: Table, target: str, date: str | None, group: str | None, known: tuple[str, ...]
 ) -> tuple[pd.DataFrame, str | None]:
-    """Return the columns that are used, the lines of the file as index, and the dates' name."""
+    """Return the table with the lines of the file as index, and the name of the dates."""
     from kerasnets.data.tables import find_column
 
     for name in filter(None, (target, date, group, *known)):
@@ -187,12 +195,22 @@ def _frame(
 
         rest = [n for n in table.frame if n not in used]
         date = dates[0] if dates else date_column(table.frame, rest, group)
-    names = list(dict.fromkeys(n for n in (date, group, target, *known) if n))
-    frame = table.frame[names]
+    frame = table.frame
     if table.source is not None:
         frame = frame.set_axis([line for line, _ in table.source.records()], axis=0)
         frame.index.name = 'line'
     return frame, date
+
+
+def _check_known(model: Any, target: str, known: tuple[str, ...], steps: int | None) -> None:
+    """Refuse a forecast of more steps than there are rows with the known columns."""
+    rows = min(one.ahead for one in model.series_)
+    want = steps or max(rows, 1)
+    if known and rows < want:
+        raise DataError(
+            f'{", ".join(known)}: expected {want} rows after the last value of {target!r}, with '
+            f'what is known ahead, got {rows}. Add them, or ask for fewer --steps.'
+        )
 
 
 def _tell(report: pd.DataFrame) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,11 +20,12 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from kerasnets import feedforward, recurrent
+from kerasnets.deprecated import callers
 from kerasnets.errors import ConfigurationError, DataError, number, positive, suggest
 from kerasnets.estimators.base import Estimator, constructor
 from kerasnets.forecasting import combination, seasons, series
 from kerasnets.forecasting.combination import Candidate, Track
-from kerasnets.forecasting.methods import factors
+from kerasnets.forecasting.methods import factors, regress
 from kerasnets.forecasting.series import Layout, Series
 from kerasnets.typing import Array, Data
 
@@ -416,6 +418,9 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         self._center = known.mean(axis=0), np.where(spread > 0, spread, 1.0)
         self._tracks: list[list[Track]] = []
         self.seasons_ = [self._seasons(one) for one in whole]
+        usual = collections.Counter(season for found in self.seasons_ for season in found)
+        often = tuple(s for s, count in usual.items() if 2 * count >= len(whole) >= MANY)
+        self.seasons_ = [tuple(dict.fromkeys((*found, *often)))[:2] for found in self.seasons_]
         for one, found in zip(whole, self.seasons_):
             columns = one.values.T
             known = self._known(one)
@@ -424,14 +429,14 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         for track in _bar(tracks, self.verbose, 'back test'):
             track.rate()
         self.net_, self.n_iter_, self.loss_curve_ = None, 0, []
-        self._network = None
+        self._learners: dict[Candidate, Any] = {}
         if max(lengths) >= TRAINED:
             self._train_network(tracks, backs)
         else:
             warnings.warn(
                 f'{max(lengths)} steps are too few for a network. The forecast is of simple '
                 f'methods; a network needs {TRAINED} steps.',
-                stacklevel=3,
+                stacklevel=callers(),
             )
         shared = combination.share(tracks) if len(tracks) >= MANY else None
         for track in tracks:
@@ -466,29 +471,34 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         return np.concatenate(parts, axis=1)
 
     def _train_network(self, tracks: list[Track], backs: list[int]) -> None:
-        """Train the network, and add its forecasts to the candidates."""
+        """Train what learns from all series, and add its forecasts to the candidates."""
         kind = Ensemble if self.layers is None else Looped
-        self._network = kind(self, tracks)
-        used = [0, *backs[1:2], *backs[3:4]][: kind.ORIGINS]
-        views = {back: [View.of(t, back, self._network.lags) for t in tracks] for back in used}
-        views = {back: each for back, each in views.items() if back == 0 or any(each)}
-        self._network.train(views)
-        self.net_ = self._network.net
+        network = kind(self, tracks)
+        learners: dict[Candidate, Any] = {NETWORK: network}
+        if len(tracks) >= MANY:
+            learners[POOLED] = Pooled(network.lags, network.columns)
+        self._learners = learners
+        for candidate, learner in learners.items():
+            used = [0, *backs[1:2], *backs[3:4]][: kind.ORIGINS] if learner is network else backs
+            views = {back: [View.of(t, back, learner.lags) for t in tracks] for back in used}
+            views = {back: each for back, each in views.items() if any(each)}
+            learner.train(views)
+            rows = [np.full((len(t.backs) - 1, t.horizon), np.nan) for t in tracks]
+            for back, each in views.items():
+                some = [i for i, t in enumerate(tracks) if back and back in t.backs and each[i]]
+                if not some:
+                    continue
+                ends = [len(tracks[i].values) - back for i in some]
+                ahead = [tracks[i].known[e : e + tracks[i].horizon] for i, e in zip(some, ends)]
+                made = learner.forecast(back, [each[i] for i in some], ahead, tracks[0].horizon)
+                for i, row in zip(some, made):
+                    rows[i][tracks[i].backs.index(back) - 1] = row
+            for track, found in zip(tracks, rows):
+                if np.isfinite(found).any():
+                    track.add(candidate, found)
+        self.net_ = network.net
         self.loss_curve_ = [row['loss'] for row in self.net_.history]
         self.n_iter_ = len(self.loss_curve_)
-        for i, track in enumerate(tracks):
-            if len(track.backs) < 2:
-                continue
-            rows = {}
-            for back in track.backs[1:]:
-                rows[back] = np.full(track.horizon, np.nan)
-            for back, each in views.items():
-                if back and back in rows and each[i] is not None:
-                    end = len(track.values) - back
-                    ahead = track.known[end : end + track.horizon]
-                    rows[back] = self._network.forecast(back, [each[i]], [ahead], track.horizon)[0]
-            if any(np.isfinite(row).any() for row in rows.values()):
-                track.add(NETWORK, np.stack(list(rows.values())))
 
     def _report(self) -> pd.DataFrame:
         rows = []
@@ -528,16 +538,14 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         flat = [track for tracks in self._tracks for track in tracks]
         rows = [row for row, tracks in zip(ahead, self._tracks) for _ in tracks]
         made: list[dict[Candidate, Array]] = [{} for _ in flat]
-        need = [i for i, track in enumerate(flat) if NETWORK in track.weights]
-        if need and self._network is not None:
-            views = [View.of(flat[i], 0, self._network.lags) for i in need]
+        for candidate, learner in self._learners.items():
+            need = [i for i, track in enumerate(flat) if candidate in track.weights]
             for steps in sorted({len(rows[i]) for i in need}):
-                some = [j for j, i in enumerate(need) if len(rows[i]) == steps]
-                each = self._network.forecast(
-                    0, [views[j] for j in some], [rows[need[j]] for j in some], steps
-                )
-                for j, one in zip(some, each):
-                    made[need[j]][NETWORK] = one
+                some = [i for i in need if len(rows[i]) == steps]
+                views = [View.of(flat[i], 0, learner.lags) for i in some]
+                each = learner.forecast(0, views, [rows[i] for i in some], steps)
+                for i, one in zip(some, each):
+                    made[i][candidate] = one
         found, at = [], 0
         for one, tracks in zip(self.series_, self._tracks):
             parts = []
@@ -658,8 +666,8 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         return frame.set_index(index.rename(layout.date)) if layout.in_index else frame
 
 
-#: The candidate of the network.
-NETWORK = Candidate('network')
+#: The candidates that learn from all series.
+NETWORK, POOLED = Candidate('network'), Candidate('ridge of all series')
 
 
 @dataclasses.dataclass
@@ -674,6 +682,8 @@ class View:
         Steps before each step less the last one, 0 before the series; and the change of the step.
     last : array (lags,)
         The lags of the forecast.
+    first : int
+        The first lag that the series is long enough for.
     scale : float
     season : array
         Factors of the season, from the step after the values.
@@ -686,6 +696,7 @@ class View:
     lags: Array
     changes: Array
     last: Array
+    first: int
     scale: float
     factors: Array
     log: bool
@@ -716,6 +727,7 @@ class View:
             before[:-1] / scale,
             (rows[:, -1] - rows[:, -2]) / scale,
             before[-1] / scale,
+            lags - own,
             scale,
             np.roll(factor, -(end % best.season)),
             log,
@@ -808,22 +820,63 @@ class Ensemble:
         """Return the forecasts (steps,) of series from an origin: the mean of the members."""
         place = self.places[back] * self.members
         own = slice(place, place + self.members)
-        there = [view for view in views if view is not None]
-        state = np.repeat(np.stack([view.last for view in there])[:, None], self.members, axis=1)
-        known = np.stack(list(ahead))
-        total = np.zeros((len(there), self.members))
-        found = np.zeros((len(there), steps))
-        count = self.net.inputs[0].shape[1]
-        x = np.zeros((len(there), count, self.lags + self.columns), 'float32')
-        for i in range(steps):
-            x[:, own, : self.lags] = state
-            x[:, own, self.lags :] = known[:, None, i]
-            change = np.clip(np.asarray(self.net.predict(x))[:, own, 0], -20, 20)
-            total = np.clip(total + change, -100, 100)
-            found[:, i] = total.mean(axis=1)
-            state = np.concatenate([state[..., 1:], state[..., -1:] + change[..., None]], axis=-1)
-            state = state - state[..., -1:]
-        return [view.restore(f, a) for view, f, a in zip(there, found, ahead)]
+        x = np.zeros((1, self.net.inputs[0].shape[1], self.lags + self.columns), 'float32')
+
+        def change(state: Array, known: Array) -> Array:
+            """Return the change of the next step (series, members)."""
+            rows = np.repeat(x, len(state), axis=0)
+            rows[:, own, : self.lags], rows[:, own, self.lags :] = state, known[:, None]
+            return np.asarray(self.net.predict(rows))[:, own, 0]
+
+        return _step_by_step(change, self.members, views, ahead, steps)
+
+
+class Pooled:
+    """A ridge regression on the lags of all series together, from each origin."""
+
+    def __init__(self, lags: int, columns: int) -> None:
+        self.lags, self.columns = lags, columns
+        self.weights: dict[int, tuple[Array, float]] = {}
+
+    def train(self, views: dict[int, list[View | None]]) -> None:
+        """Estimate the weights from the views of all series, by their origins."""
+        for back, each in views.items():
+            inputs, changes, _ = _pool([view for view in each if view is not None])
+            self.weights[back] = regress(inputs, changes, rows=len(changes))
+
+    def forecast(
+        self, back: int, views: Sequence[View | None], ahead: Sequence[Array], steps: int
+    ) -> list[Array]:
+        """Return the forecasts (steps,) of series from an origin."""
+        weights, constant = self.weights[back]
+
+        def change(state: Array, known: Array) -> Array:
+            """Return the change of the next step (series, 1)."""
+            return np.concatenate([state[:, 0], known], axis=1) @ weights[:, None] + constant
+
+        return _step_by_step(change, 1, views, ahead, steps)
+
+
+def _step_by_step(
+    change: Callable[[Array, Array], Array],
+    members: int,
+    views: Sequence[View | None],
+    ahead: Sequence[Array],
+    steps: int,
+) -> list[Array]:
+    """Return forecasts (steps,) that read their own steps, as means over members."""
+    there = [view for view in views if view is not None]
+    state = np.repeat(np.stack([view.last for view in there])[:, None], members, axis=1)
+    seen = np.stack([np.arange(state.shape[-1]) >= view.first for view in there])[:, None]
+    known = np.stack(list(ahead))
+    total, found = np.zeros((len(there), members)), np.zeros((len(there), steps))
+    for i in range(steps):
+        moved = np.clip(change(state, known[:, i]), -20, 20)
+        total = np.clip(total + moved, -100, 100)
+        found[:, i] = total.mean(axis=1)
+        state = np.concatenate([state[..., 1:], state[..., -1:] + moved[..., None]], axis=-1)
+        state = (state - state[..., -1:]) * seen
+    return [view.restore(row, rows) for view, row, rows in zip(there, found, ahead)]
 
 
 class Looped:

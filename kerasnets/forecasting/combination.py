@@ -11,8 +11,9 @@ import numpy as np
 from kerasnets.forecasting.methods import METHODS, factors, naive, regress
 from kerasnets.typing import Array
 
-#: Origins of the back test, and the share of the best error that a method may exceed.
-ORIGINS, WITHIN = 6, 2.0
+#: Origins of the back test; the multiple of the least error up to which a method counts, for one
+#: series and for many; the share of the errors over many series in the error of one.
+ORIGINS, WITHIN, WITHIN_MANY, SHARED = 6, 2.0, 1.5, 0.8
 
 #: Factors of the weights: the network has fewer origins, drift repeats the errors of naive.
 RATES = {'smoothing': 2.0, 'ridge': 2.0, 'drift': 0.5, 'network': 0.5}
@@ -194,7 +195,10 @@ class Track:
                 for e, each in found.items()
             }
             self.effect = min(means, key=means.__getitem__)
-        for candidate, forecasts in self._candidates(self.effect).items():
+        found = self._candidates(self.effect)
+        if self.effect != 'none':  # naive is what the others are compared with
+            found.update(self._candidates('none', ['naive']))
+        for candidate, forecasts in found.items():
             self.add(candidate, forecasts)
 
     def add(self, candidate: Candidate, forecasts: Array) -> None:
@@ -234,13 +238,13 @@ class Track:
             self.band = Band.of(np.full((1, 1), np.nan), self.values)
             return
         if shared:
-            own = {c: e / (rated[self.naive] + 1e-300) for c, e in rated.items()}
+            base = rated[self.naive] or 1.0
             rated = {
-                c: np.sqrt(max(e, 1e-12) * shared[kind(c)])
-                for c, e in own.items()
+                c: max(e / base, 1e-6) ** (1 - SHARED) * shared[kind(c)] ** SHARED
+                for c, e in rated.items()
                 if kind(c) in shared
             }
-        self.weights = weights(rated)
+        self.weights = weights(rated, WITHIN_MANY if shared else WITHIN)
         total, sum_of_weights = np.zeros_like(self.past[self.naive]), 0.0
         for candidate, weight in self.weights.items():
             there = np.isfinite(self.past[candidate])
@@ -267,7 +271,8 @@ class Track:
             if candidate in more:
                 found += weight * more[candidate]
                 continue
-            rest, effect = self.without(known, len(self.values), self.effect, steps)
+            how = 'none' if candidate.method == 'naive' else self.effect
+            rest, effect = self.without(known, len(self.values), how, steps)
             found += weight * (_forecast(candidate, rest, [len(rest)], steps)[0] + effect)
         return found
 
@@ -353,7 +358,7 @@ def errors(forecasts: Array, values: Array, backs: Sequence[int]) -> Array:
     return found
 
 
-def weights(rated: dict[Candidate, float]) -> dict[Candidate, float]:
+def weights(rated: dict[Candidate, float], within: float = WITHIN) -> dict[Candidate, float]:
     """Return the weights of candidates from their back-test errors.
 
     Of each method the best candidate stays, if its error is near that of the best method. The
@@ -377,7 +382,7 @@ def weights(rated: dict[Candidate, float]) -> dict[Candidate, float]:
     kept = {
         one: RATES.get(one.method, 1.0) / rated[one] ** 2
         for one in best.values()
-        if rated[one] <= WITHIN * least
+        if rated[one] <= within * least
     }
     total = sum(kept.values())
     return {one: weight / total for one, weight in sorted(kept.items(), key=lambda kv: -kv[1])}

@@ -154,13 +154,14 @@ def theta(series: Array, ends: list[int], horizon: int, season: int) -> Array:
     return _in_season(series, ends, horizon, season, method)
 
 
-def regress(x: Array, y: Array, weight: float = 1.0) -> tuple[Array, float]:
+def regress(x: Array, y: Array, weight: float = 1.0, rows: int = ROWS) -> tuple[Array, float]:
     """Return the weights (columns,) and the constant of a ridge regression.
 
     The penalty is chosen by generalized cross-validation.
     """
-    x, y = x[-ROWS:], y[-ROWS:]
-    scale = np.sqrt((x**2).mean(axis=0)) + 1e-300
+    x, y = x[-rows:], y[-rows:]
+    scale = np.sqrt((x**2).mean(axis=0))
+    scale = np.where(scale > 0, scale, 1.0)
     x = x / scale
     middle, level = x.mean(axis=0), y.mean()
     u, s, vt = np.linalg.svd(x - middle, full_matrices=False)
