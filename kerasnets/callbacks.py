@@ -26,7 +26,8 @@ SEED, SAMPLE = 40, 200
 def progress(verbose: Any) -> list[Any]:
     """Return the callbacks that show progress.
 
-    1 is a bar, 2 a line per epoch, 'auto' a bar in a terminal or a notebook."""
+    1 is a bar, 2 a line per epoch, 'auto' a bar in a terminal or a notebook.
+    """
     if verbose not in ('auto', 0, 1, 2):
         raise ConfigurationError(f"expected verbose as 'auto', 0, 1 or 2, got {verbose!r}.")
     notebook = _in_notebook()
@@ -36,7 +37,7 @@ def progress(verbose: Any) -> list[Any]:
 
 
 def _in_notebook() -> bool:
-    """Whether the code runs in a kernel of Jupyter, which shows HTML."""
+    """Return whether the code runs in a Jupyter kernel, which shows HTML."""
     shell = sys.modules['IPython'].get_ipython() if 'IPython' in sys.modules else None
     return hasattr(shell, 'kernel')
 
@@ -45,7 +46,7 @@ class Rate(ProgressColumn):
     """Batches a second."""
 
     def render(self, task: Any) -> Any:
-        """The column for a task."""
+        """Return the column's text for a task."""
         seconds = task.fields['seconds']
         return Text(f'{task.completed / seconds:.0f} batches/s' if seconds else '')
 
@@ -71,6 +72,7 @@ class Progress(OnConsole):
     """A bar for each epoch on standard error, with its loss, accuracy, rate and time left."""
 
     def on_train_begin(self, logs: Any = None) -> None:
+        """Start the bars."""
         self.bars = Bars(
             TextColumn('{task.description}'),
             BarColumn(),
@@ -83,6 +85,7 @@ class Progress(OnConsole):
         self.bars.start()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Replace the bar by one for this epoch."""
         for task in self.bars.task_ids:
             self.bars.remove_task(task)
         of = f'/{self.params["epochs"]}' if self.params.get('epochs') else ''
@@ -92,10 +95,12 @@ class Progress(OnConsole):
         self.start = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Advance the bar."""
         self._show(batch + 1, logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         # of an epoch that an engine ran with others, nothing was told before
+        """Show the epoch's monitors."""
         done = self.bars.tasks[-1].completed or self.params.get('steps') or 0
         self._show(done, logs, total=done)
 
@@ -105,6 +110,7 @@ class Progress(OnConsole):
         self.bars.update(self.task, completed=done, **shown, **more)
 
     def on_train_end(self, logs: Any = None) -> None:
+        """Stop the bars."""
         self.bars.stop()
 
 
@@ -115,6 +121,7 @@ class NotebookProgress(Shows):
     EVERY = 0.1
 
     def on_train_begin(self, logs: Any = None) -> None:
+        """Display an empty bar."""
         from IPython.display import DisplayHandle
 
         self.start, self.drawn = time.perf_counter(), 0.0
@@ -124,17 +131,21 @@ class NotebookProgress(Shows):
         self.handle.display(self._content(), raw=True)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Reset the bar."""
         self.epoch, self.done = epoch, 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Advance the bar."""
         self.done = batch + 1
         self._show(logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Show the epoch's monitors."""
         self.epoch, self.done = epoch + 1, 0
         self._show(logs)
 
     def on_train_end(self, logs: Any = None) -> None:
+        """Show the final state of the bar."""
         self.handle.update(self._content(ended=True), raw=True)
 
     def _show(self, logs: Any) -> None:
@@ -144,7 +155,7 @@ class NotebookProgress(Shows):
             self.handle.update(self._content(), raw=True)
 
     def _content(self, ended: bool = False) -> dict[str, str]:
-        """The line as text and as HTML."""
+        """Return the line as text and as HTML."""
         epochs, steps = self.params.get('epochs'), self.params.get('steps')
         of = f'/{epochs}' if epochs else ''
         seconds = time.perf_counter() - self.start
@@ -164,9 +175,11 @@ class Lines(OnConsole):
     """A line on standard error for each epoch."""
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Start the clock."""
         self.start = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Print the epoch's monitors and seconds."""
         of = f'/{self.params["epochs"]}' if self.params.get('epochs') else ''
         seconds = (logs or {}).get('seconds', time.perf_counter() - self.start)
         self.console.print(
@@ -222,7 +235,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     @classmethod
     def build(cls, asked: Any, net: Any, hparams: Any = ()) -> TensorBoard:
-        """A TensorBoard from a path, a dict of keywords or a TensorBoard, for a network.
+        """Build a TensorBoard from a path, a dict of keywords or a TensorBoard, for a network.
 
         `hparams` are the keywords that it is trained with.
         """
@@ -247,6 +260,7 @@ class TensorBoard(keras.callbacks.Callback):
         return asked
 
     def on_train_begin(self, logs: Any = None) -> None:
+        """Open the log of this training."""
         import tensorflow as tf  # only here: TensorBoard's files are TensorFlow's
         from tensorboard.plugins.hparams import api
 
@@ -267,6 +281,7 @@ class TensorBoard(keras.callbacks.Callback):
                 tf.summary.graph(call.get_concrete_function(inputs).graph)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write the epoch's monitors and parameters."""
         with self.writer.as_default(step=epoch + 1):
             for name, value in (logs or {}).items():
                 part = 'valid' if name.startswith('val_') else 'train'
@@ -280,7 +295,7 @@ class TensorBoard(keras.callbacks.Callback):
         self.writer.flush()
 
     def _write(self, name: str, value: Any) -> None:
-        """A parameter as a histogram and as an image."""
+        """Write a parameter as a histogram and as an image."""
         if self.histograms:
             self.summary.histogram(f'{name}/histogram', value)
         if self.images and value.ndim == 2:
@@ -288,4 +303,5 @@ class TensorBoard(keras.callbacks.Callback):
             self.summary.image(f'{name}/image', grey[None, :, :, None])
 
     def on_train_end(self, logs: Any = None) -> None:
+        """Close the log."""
         self.writer.close()

@@ -98,7 +98,7 @@ def _who(address: str, **told: Any) -> dict[str, Any]:
 
 
 def replicas() -> int:
-    """Devices that share each batch, by a strategy of TensorFlow whose scope this is."""
+    """Return the number of devices that share each batch, by TensorFlow's current strategy."""
     if keras.backend.backend() != 'tensorflow':
         return 1
     import tensorflow as tf
@@ -107,7 +107,7 @@ def replicas() -> int:
 
 
 def shared() -> bool:
-    """Whether a strategy of TensorFlow or a distribution of Keras shares batches here."""
+    """Return whether a TensorFlow strategy or a Keras distribution shares the batches."""
     if keras.backend.backend() != 'tensorflow':
         return keras.distribution.distribution() is not None
     import tensorflow as tf
@@ -116,7 +116,7 @@ def shared() -> bool:
 
 
 def total(value: Any) -> Any:
-    """The sum of a value over the devices that share a batch, of which there are several."""
+    """Return the sum of a value over the devices that share a batch."""
     import tensorflow as tf
 
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
@@ -134,7 +134,7 @@ def processes() -> int:
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes files and logs."""
+    """Return whether this process writes files and logs."""
     return processes() == 1 or _jax().process_index() == 0
 
 
@@ -161,7 +161,7 @@ def whole(data: Any) -> Any:
 
 
 def pipeline(batches: Callable[[], Iterator[Any]], spec: tuple[Any, ...]) -> Any:
-    """The ``tf.data`` pipeline of batches, of which each device of a strategy has its part.
+    """Return a ``tf.data`` pipeline of batches, shared among the devices of a strategy.
 
     With a part goes what its rows count: 1, or less where they are too few to go round, and all
     devices have all of them. `spec` is of a batch.
@@ -227,7 +227,7 @@ def alone() -> Iterator[None]:
 
 
 def run(function: Callable[..., Any], batch: Sequence[Any]) -> Any:
-    """A compiled function of a batch of arrays, its rows shared among the devices.
+    """Run a compiled function of a batch of arrays, its rows shared among the devices.
 
     Returns its outputs, a nest of arrays, as numpy arrays.
     """

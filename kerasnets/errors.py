@@ -1,4 +1,4 @@
-"""The errors that kerasnets raises. Each says what was expected, what came and what to do."""
+"""The errors that kerasnets raises. Each says what is wrong, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class UnknownNameError(ConfigurationError, KeyError):
 
 
 class DataError(KerasnetsError, ValueError):
-    """Data that does not fit the network it was given to."""
+    """Data that does not fit the network."""
 
 
 class FileError(KerasnetsError, OSError):
@@ -41,7 +41,7 @@ class ProcessError(KerasnetsError, RuntimeError):
 
 
 def suggest(word: Any, known: Any) -> str:
-    """Sentence naming the known word nearest to `word`, or an empty string.
+    """Return a sentence with the known word nearest to `word`, or an empty string.
 
     >>> suggest('lstn', ['lstm', 'gru'])
     " Did you mean 'lstm'?"
@@ -54,7 +54,7 @@ def suggest(word: Any, known: Any) -> str:
 def check_known(
     given: Iterable[Any], known: Iterable[Any], what: str, words: Mapping[str, str] | None = None
 ) -> None:
-    """Refuse the first name of `given` that is not in `known`.
+    """Raise ConfigurationError for the first name of `given` that is not in `known`.
 
     Raises ConfigurationError. It says what `words` has for that name, which others use for
     something known; else the nearest known name.
@@ -85,7 +85,7 @@ def matching(pattern: str, names: Iterable[str], what: str) -> list[str]:
 
 
 def scalar(tensor: Tensor, what: str) -> Tensor:
-    """The tensor, if it has no axes; ConfigurationError for what is no single number."""
+    """Return the tensor if it has no axes; else raise ConfigurationError."""
     shape = getattr(tensor, 'shape', ())
     if len(shape):
         raise ConfigurationError(
@@ -95,7 +95,7 @@ def scalar(tensor: Tensor, what: str) -> Tensor:
 
 
 def positive(value: Any, name: str, least: int = 1) -> int:
-    """The value as an int of 1 (or `least`) or more; ConfigurationError for anything else."""
+    """Return the value as an int of 1 (or `least`) or more; else raise ConfigurationError."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < least:
         raise ConfigurationError(f'expected {name} as an int of {least} or more, got {value!r}.')
@@ -103,14 +103,14 @@ def positive(value: Any, name: str, least: int = 1) -> int:
 
 
 def number(value: Any, name: str, allowed: Callable[[Any], bool], when: str) -> float:
-    """The value as a float, if `allowed` of it; else ConfigurationError, saying `when` it is."""
+    """Return the value as a float if `allowed` accepts it; else raise ConfigurationError."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not allowed(value):
         raise ConfigurationError(f'expected {name} as a number {when}, got {value!r}.')
     return float(value)
 
 
 def pick(found: Any, key: Any, complaint: str) -> Any:
-    """An item of a dict by its name or by its place; UnknownNameError if there is none."""
+    """Return an item of a dict by name or index; raise UnknownNameError if it has none."""
     names = list(found)
     if isinstance(key, numbers.Integral) and -len(names) <= int(key) < len(names):
         return found[names[int(key)]]

@@ -42,11 +42,12 @@ class Below:
     level: Any
 
     def __call__(self, values: Any) -> Any:
+        """Return the fraction."""
         return ops.mean(ops.cast(values < self.level, 'float32'))
 
 
 def build(asked: Any) -> Any:
-    """Monitors and Keras metrics from what a user asks for.
+    """Build monitors and Keras metrics from a user's dict or list.
 
     Parameters
     ----------
@@ -85,13 +86,13 @@ def build(asked: Any) -> Any:
 
 
 def _is_pair(level: Any) -> Any:
-    """Whether it is a label and a function."""
+    """Return whether an item is a label and a function."""
     pair = isinstance(level, (tuple, list)) and len(level) == 2
     return pair and isinstance(level[0], str) and callable(level[1])
 
 
 def _levels(levels: Any) -> Iterator[Any]:
-    """(label, function) pairs."""
+    """Return (label, function) pairs."""
     if isinstance(levels, Mapping):
         levels = list(levels.items())
     if isinstance(levels, numbers.Real) or callable(levels) or _is_pair(levels):

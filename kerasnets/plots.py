@@ -42,7 +42,7 @@ class Shown(Figure):
 
 
 def learning_curves(net: Any, monitor: str = 'loss', axes: Any = None) -> Figure:
-    """A monitor over the epochs, in training and in validation.
+    """Plot a monitor over the epochs, in training and in validation.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def learning_curves(net: Any, monitor: str = 'loss', axes: Any = None) -> Figure
 def plot_weights(
     weights: Any, shape: tuple[int, ...] | None = None, columns: int | None = None, axes: Any = None
 ) -> Figure:
-    """The weights into each unit as an image, blue below 0 and red above, side by side.
+    """Plot the weights into each unit as images side by side, blue below 0 and red above.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def confusion(net: Any, x: Data, y: Data, names: Any = None, axes: Any = None) -
 
 
 def sequence(target: Any, predicted: Any, axes: Any = None) -> Figure:
-    """A sequence of values against what was predicted for it.
+    """Plot a sequence of values and its predictions.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def forecast(
     dates: Any = None,
     axes: Any = None,
 ) -> Figure:
-    """A series and its forecast, with a band between quantiles.
+    """Plot a series and its forecast, with a band between quantiles.
 
     Parameters
     ----------
@@ -415,7 +415,7 @@ def _section(title: str, says: str, content: str) -> str:
 
 
 def _picture(draw: Callable[..., Any], *values: Any) -> str:
-    """A drawing as SVG that takes the colours of the page."""
+    """Return a drawing as SVG in the colours of the page."""
     ink, line, first, second = _INKS
     settings = {
         'svg.fonttype': 'none',
@@ -482,7 +482,7 @@ def _residuals(wanted: Array, found: Array, axes: Any) -> None:
 
 
 def _matrix(y: Array, found: Array, words: list[Any]) -> str:
-    """The confusion matrix as a table: of the most frequent classes, if they are many."""
+    """Return the confusion matrix as a table: only the most frequent classes, if there are many."""
     order = np.argsort(-np.bincount(y, minlength=len(words)), kind='stable')[:12]
     order = np.sort(order)
     names = [html.escape(str(words[i])) for i in order]
@@ -503,7 +503,7 @@ def _matrix(y: Array, found: Array, words: list[Any]) -> str:
 def _importance(
     net: Any, x: Array, y: Array, blocks: dict[str, int], score: float, repeats: int
 ) -> dict[str, float]:
-    """The score that is lost where a column is shuffled, the largest first."""
+    """Plot the score lost when a column is shuffled, the largest first."""
     rng = np.random.default_rng(0)
     some = rng.permutation(len(x))[:2000]
     x, y = x[some], y[some]
@@ -519,7 +519,7 @@ def _importance(
 
 
 def _bars(drops: dict[str, float]) -> str:
-    """Bars of the largest values."""
+    """Plot bars of the largest values."""
     most = max([*drops.values(), 1e-12])
     rows = [
         f'<span>{html.escape(name)}</span><div><i style="width:{100 * max(0, drop) / most:.1f}%">'
@@ -531,7 +531,7 @@ def _bars(drops: dict[str, float]) -> str:
 
 
 def _readings(read: dict[str, dict[str, Any]]) -> str:
-    """How columns were read, as a table."""
+    """Return a table that says how each column was read."""
     keys = 'read as', 'missing', 'example', 'becomes'
     head = ''.join(f'<th>{key}</th>' for key in keys)
     rows = ''.join(
@@ -545,7 +545,7 @@ def _readings(read: dict[str, dict[str, Any]]) -> str:
 
 
 def _tiles(values: Array, shape: tuple[int, ...], columns: int | None) -> Array:
-    """Images (height, width) of each unit in a grid, with lines of NaN between."""
+    """Return images (height, width) of each unit in a grid, with lines of NaN between."""
     units = values.shape[1]
     columns = columns or math.ceil(math.sqrt(units))
     rows = math.ceil(units / columns)

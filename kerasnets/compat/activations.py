@@ -32,6 +32,7 @@ class Built:
     params: list[Any]
 
     def __call__(self, x: Data) -> Tensor:
+        """Apply the function."""
         return self.function(ops.convert_to_tensor(x))
 
 
@@ -43,7 +44,7 @@ class Learned:
     variable: Any
 
     def get_value(self) -> Any:
-        """The values, an array."""
+        """Return the values, an array."""
         return np.array(ops.convert_to_numpy(self.variable.value))
 
 

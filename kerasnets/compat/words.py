@@ -105,7 +105,7 @@ def warn(old: str, today: str) -> None:
 
 
 def renamed(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Keywords under the names of today.
+    """Return keywords under the names of today.
 
     Raises
     ------

@@ -51,7 +51,7 @@ class LayerSpec:
         return (*self.inputs, *(name for _, name in self.states))
 
     def error(self, cause: Any) -> ConfigurationError:
-        """A ConfigurationError that says where in the list of layers the cause lies."""
+        """Return a ConfigurationError that names the layer at fault."""
         return ConfigurationError(f'layer {self.place} ({self.name!r}), {self.entry!r}: {cause}')
 
 
@@ -103,7 +103,7 @@ def parse(
 
 
 def extend(entry: Entry, keywords: Any) -> Entry:
-    """An entry with keywords added to it, as `Network.add_layer` takes them.
+    """Return an entry with keywords added to it, as `Network.add_layer` takes them.
 
     >>> extend(20, {'form': 'rnn'}) == {'size': 20, 'form': 'rnn'}
     True
@@ -122,7 +122,7 @@ def extend(entry: Entry, keywords: Any) -> Entry:
 
 
 def check_names(specs: Any) -> None:
-    """Refuse two layers of one name, and inputs that name no earlier layer."""
+    """Raise ConfigurationError for duplicate names and inputs that name no earlier layer."""
     seen: dict[str, Any] = {}
     for spec in specs:
         for source in spec.sources:
@@ -142,7 +142,7 @@ def check_names(specs: Any) -> None:
 
 
 def _fields(entry: Entry, place: int) -> dict[str, Any]:
-    """Fields of the LayerSpec that the entry itself decides."""
+    """Return the fields of the LayerSpec that the entry itself decides."""
     default = 'input' if place == 0 else 'ff'
     if not _is_plain(entry):
         entry = translate('entry', entry, place)
@@ -221,7 +221,7 @@ def _from_dict(entry: Entry, default: Any) -> dict[str, Any]:
 
 
 def is_size(value: Any) -> bool:
-    """Whether an entry, or a part of one, is a size: an int of any kind."""
+    """Return whether an entry, or a part of one, is a size: an int of any type."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
@@ -248,7 +248,7 @@ def form_of(word: str) -> str | None:
 
 
 def known_form(word: str) -> str:
-    """The form that a word names; ConfigurationError if there is none."""
+    """Return the form that a word names; raise ConfigurationError if none has that name."""
     form = form_of(word)
     if form is not None:
         return form
@@ -269,7 +269,7 @@ def _name(typed: Any, default: Any) -> Any:
 
 
 def _sized_inputs(typed: Any, previous: Any) -> Any:
-    """Names of outputs, and their sizes: an int, or a dict of names, says those too."""
+    """Return names of outputs, and their sizes if an int or a dict of names sets them."""
     if is_size(typed):
         return _inputs(None, previous), (_size(typed),)
     if isinstance(typed, Mapping):
@@ -278,7 +278,7 @@ def _sized_inputs(typed: Any, previous: Any) -> Any:
 
 
 def _inputs(typed: Any, previous: Any) -> Any:
-    """Names of outputs, each with its part: 'hid1' reads 'hid1:out'."""
+    """Return full names of outputs: 'hid1:out' for 'hid1'."""
     previous = previous if isinstance(previous, tuple) else (previous,)
     names = (typed,) if isinstance(typed, str) else previous if typed is None else typed
     if not isinstance(names, (tuple, list)):

@@ -1,4 +1,4 @@
-"""Recurrent layers in modules, of which the fast read the slow and not the other way about.
+"""Recurrent layers in modules: fast modules read the slow ones, but not the reverse.
 
 `clockwork`: module i is updated at steps that are multiples of its period T_i,
 
@@ -38,9 +38,11 @@ class ModularCell(Cell):
 
     @property
     def state_size(self) -> int | list[int]:
+        """Widths of the states."""
         return [self.units, self.units]
 
     def build(self, shape: Shape) -> None:
+        """Create the weights."""
         n = self.units
         self.xh, self.hh = self.weight('xh', shape[-1], n), self.weight('hh', n, n)
         self.b = self.weight('b', n)
@@ -53,7 +55,7 @@ class ModularCell(Cell):
         return np.kron(among(np.ones((self.modules,) * 2)), np.ones((each, each)))
 
     def check_modules(self, count: int, what: str) -> None:
-        """Units must fall into modules of one size."""
+        """Raise ConfigurationError unless the units divide into modules of one size."""
         if self.units % count:
             raise ConfigurationError(
                 f'expected a size that is a multiple of {count}, the number of {what}, '
@@ -61,7 +63,7 @@ class ModularCell(Cell):
             )
 
     def candidate(self, x: Tensor, h: Tensor) -> Tensor:
-        """The sum at the units, were all of them updated."""
+        """Return the sum at the units, as if all of them were updated."""
         hh = self.hh * ops.cast(self.mask, self.compute_dtype)
         return project(x, self.xh, self.b) + project(h, hh)
 
@@ -103,6 +105,7 @@ class ClockworkCell(ModularCell):
 
     @property
     def state_size(self) -> int | list[int]:
+        """Widths of the states."""
         return [self.units, self.units, 1]
 
     @property
@@ -115,12 +118,14 @@ class ClockworkCell(ModularCell):
         return ops.equal(ops.mod(t, ops.cast(self.period, t.dtype)), 0)
 
     def call(self, x: Tensor, states: Tensors) -> Tensor:
+        """Compute the output."""
         h, p, t = states
         p = ops.where(self.due(t), self.candidate(x, h), p)
         h = self.activation(p)
         return h, [h, p, t + 1]
 
     def get_config(self) -> Config:
+        """Return the settings."""
         own = {'periods': self.periods, 'slow_first': self.slow_first}
         return {**super().get_config(), **own}
 
@@ -154,6 +159,7 @@ class BCRNNCell(ModularCell):
         return np.repeat(rates, self.units // self.modules).astype('float32')
 
     def call(self, x: Tensor, states: Tensors) -> Tensor:
+        """Compute the output."""
         h, p = states
         r = ops.cast(self.rates, self.compute_dtype)
         p = (1 - r) * self.candidate(x, h) + r * p
@@ -161,11 +167,12 @@ class BCRNNCell(ModularCell):
         return h, [h, p]
 
     def get_config(self) -> Config:
+        """Return the settings."""
         return {**super().get_config(), 'num_modules': self.modules}
 
 
 def _clockwork_pre(run: Pass) -> Tensor:
-    """p at all steps: each unit's newest candidate."""
+    """Return p at all steps: each unit's newest candidate."""
     cell = run.cell
     candidates = cell.candidate(run.x, run.before)
 
@@ -178,7 +185,7 @@ def _clockwork_pre(run: Pass) -> Tensor:
 
 
 def _bcrnn_pre(run: Pass) -> Tensor:
-    """p at all steps: a moving average of the candidates."""
+    """Return p at all steps: a moving average of the candidates."""
     cell = run.cell
     candidates = cell.candidate(run.x, run.before)
     r = ops.cast(cell.rates, cell.compute_dtype)
