@@ -118,7 +118,7 @@ class LearnedActivation(keras.layers.Layer):
         name = name if self.pieces else kind
         if name not in LEARNED or bool(self.pieces) != (name == 'maxout'):
             raise ConfigurationError(
-                f'unknown activation {kind!r}. With parameters there are: '
+                f'unknown activation {kind!r}. Choose one of: '
                 'prelu, lgrelu, elu and maxout:K with K pieces, such as maxout:3.'
             )
         self.parameters, self.function = LEARNED[name]
@@ -210,7 +210,7 @@ def _function(name: str, also: Iterable[str] = ()) -> Any:
     if name not in names():
         raise ConfigurationError(
             f'unknown activation {name!r}.{suggest(name, [*names(), *also])} '
-            f'Known: {", ".join(names())}.'
+            f'Choose one of: {", ".join(names())}.'
         )
     return keras.activations.get(STOCK.get(name, name))
 

@@ -29,7 +29,9 @@ def progress(verbose: Any) -> list[Any]:
     1 is a bar, 2 a line per epoch, 'auto' a bar in a terminal or a notebook.
     """
     if verbose not in ('auto', 0, 1, 2):
-        raise ConfigurationError(f"expected verbose as 'auto', 0, 1 or 2, got {verbose!r}.")
+        raise ConfigurationError(
+            f"expected verbose as 'auto', 0, 1 or 2, got {verbose!r}. Choose one of them."
+        )
     notebook = _in_notebook()
     if verbose == 'auto':
         verbose = int(notebook or sys.stderr.isatty())
@@ -244,14 +246,16 @@ class TensorBoard(keras.callbacks.Callback):
             check_known(asked, known, 'keyword of tensorboard')
             if 'path' not in asked:
                 raise ConfigurationError(
-                    f"tensorboard: expected a 'path' among the keywords, got {list(asked)}."
+                    f"tensorboard: expected a 'path' among the keywords, got {list(asked)}. "
+                    "Write for example tensorboard=dict(path='logs')."
                 )
             asked = cls(**asked)
         elif isinstance(asked, (str, os.PathLike)):
             asked = cls(asked)
         elif not isinstance(asked, cls):
             raise ConfigurationError(
-                f'expected tensorboard as a path, a dict or a TensorBoard, got {asked!r}.'
+                f'expected tensorboard as a path, a dict or a TensorBoard, got {asked!r}. '
+                "Write for example tensorboard='logs'."
             )
         asked.params_of = lambda: net.params
         asked.hparams = {'network': repr(net), **dict(hparams)}

@@ -92,7 +92,8 @@ def _who(address: str, **told: Any) -> dict[str, Any]:
     count = positive(told['num_processes'], 'processes')
     if positive(told['process_id'], 'process', least=0) >= count:
         raise ConfigurationError(
-            f'expected process as one of 0 to {count - 1}, got {told["process_id"]}.'
+            f'expected process as one of 0 to {count - 1}, got {told["process_id"]}. Number the '
+            'processes from 0.'
         )
     return {**told, 'coordinator_address': address.split(',')[0]}
 

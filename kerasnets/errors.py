@@ -66,7 +66,11 @@ def check_known(
         if name not in known:
             raise ConfigurationError(
                 f'unknown {what} {name!r}.{suggest(name, known)} '
-                f'Known: {", ".join(sorted(map(str, known))) or "none"}.'
+                + (
+                    f'Choose one of: {", ".join(sorted(map(str, known)))}.'
+                    if known
+                    else 'Leave it out.'
+                )
             )
 
 
@@ -79,7 +83,7 @@ def matching(pattern: str, names: Iterable[str], what: str) -> list[str]:
     if not found:
         raise ConfigurationError(
             f'{what} {pattern!r} matches nothing.{suggest(pattern, names)} '
-            f'There are: {", ".join(names)}.'
+            f'Choose one of: {", ".join(names)}.'
         )
     return found
 
@@ -98,14 +102,19 @@ def positive(value: Any, name: str, least: int = 1) -> int:
     """Return the value as an int of 1 (or `least`) or more; else raise ConfigurationError."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < least:
-        raise ConfigurationError(f'expected {name} as an int of {least} or more, got {value!r}.')
+        raise ConfigurationError(
+            f'expected {name} as an int of {least} or more, got {value!r}. '
+            f'Write for example {max(least, 10)}.'
+        )
     return int(value)
 
 
 def number(value: Any, name: str, allowed: Callable[[Any], bool], when: str) -> float:
     """Return the value as a float if `allowed` accepts it; else raise ConfigurationError."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not allowed(value):
-        raise ConfigurationError(f'expected {name} as a number {when}, got {value!r}.')
+        raise ConfigurationError(
+            f'expected {name} as a number {when}, got {value!r}. Change it to such a number.'
+        )
     return float(value)
 
 
@@ -116,7 +125,8 @@ def pick(found: Any, key: Any, complaint: str) -> Any:
         return found[names[int(key)]]
     if key not in found:
         raise UnknownNameError(
-            f'{complaint} {key!r}.{suggest(key, names)} It has: {", ".join(names) or "none"}.'
+            f'{complaint} {key!r}.{suggest(key, names)} '
+            + (f'Choose one of: {", ".join(names)}.' if names else 'It has none.')
         )
     return found[key]
 

@@ -249,7 +249,8 @@ class Classifier(Network):
         if class_names is not None and classes not in (None, len(class_names)):
             raise ConfigurationError(
                 f'expected class_names of {classes} classes, the size of the last layer, got '
-                f'{len(class_names)}: {self.class_names!r:.60}.'
+                f'{len(class_names)}: {self.class_names!r:.60}. '
+                'Pass one name for each class.'
             )
 
     def _warn_without_probabilities(self) -> None:

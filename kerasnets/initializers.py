@@ -114,7 +114,10 @@ def weights(
     """
     matrix = len(shape) == 2
     if not 0 <= sparsity < 1:
-        raise ConfigurationError(f'expected sparsity of at least 0 and under 1, got {sparsity!r}.')
+        raise ConfigurationError(
+            f'expected sparsity of at least 0 and under 1, got {sparsity!r}. '
+            'Write for example sparsity=0.9.'
+        )
     if (diagonal or sparsity) and not matrix:
         raise ConfigurationError(
             f'diagonal and sparsity: expected a matrix, got shape {shape}. Leave them out.'

@@ -103,7 +103,10 @@ class Loss:
         for key in ('output_name', 'target', 'covar_name'):
             name = getattr(self, key)
             if not (name is None or isinstance(name, str) or (key == 'target' and name is True)):
-                raise ConfigurationError(f'expected {key} as the name of an output, got {name!r}.')
+                raise ConfigurationError(
+                    f'expected {key} as the name of an output, got {name!r}. '
+                    f"Write for example {key}='hid1:out'."
+                )
         if self.weighted and self.whole:
             raise ConfigurationError(
                 f'{self.name!r} is computed over a whole batch and takes no '
@@ -169,7 +172,7 @@ class Loss:
             return Kind(lambda target, output, logits: Errors(form)(target, output))
         raise ConfigurationError(
             f'expected a loss by name, of Keras or a function, got {self.form!r}. '
-            f'Known: {", ".join(KINDS)}.'
+            f'Choose one of: {", ".join(KINDS)}.'
         )
 
     @property
@@ -306,7 +309,7 @@ def _of_keras(name: str) -> Kind:
     if found is None:
         raise ConfigurationError(
             f'unknown loss {name!r}.{suggest(name, [*KINDS, *ALIASES, *dir(keras.losses)])} '
-            f'Known: {", ".join(KINDS)}, and those of keras.losses.'
+            f'Choose one of: {", ".join(KINDS)}, or one of keras.losses.'
         )
     if isinstance(found, keras.losses.Loss):
         return _wrapped(found)

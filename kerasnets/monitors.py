@@ -106,7 +106,8 @@ def _levels(levels: Any) -> Iterator[Any]:
             yield f':{level.__name__}', level
         else:
             raise ConfigurationError(
-                f'expected a number or a (label, function) pair as a level, got {level!r}.'
+                f'expected a number or a (label, function) pair as a level, got {level!r}. '
+                'Write for example 0.1.'
             )
 
 
@@ -122,7 +123,7 @@ def metric(asked: Any) -> keras.metrics.Metric:
     except (ValueError, TypeError):
         raise ConfigurationError(
             f'unknown metric {asked!r}.{suggest(asked, dir(keras.metrics))} '
-            'Known: those of keras.metrics, by name or as they are.'
+            'Pass a metric of keras.metrics, by name or as an object.'
         ) from None
     if isinstance(chosen, keras.metrics.Metric):
         return chosen

@@ -290,7 +290,10 @@ def build(algo: Any = 'rmsprop', learning_rate: Any = None, **options: Any) -> A
         # TensorFlow keeps memory for each name of a variable that it has seen
         return _maker(algo)(learning_rate=rate, name=algo.lower(), **kwargs)
     except (TypeError, ValueError) as cause:
-        raise ConfigurationError(f'{algo!r}: {" ".join(str(cause).split())}') from cause
+        raise ConfigurationError(
+            f'{algo!r}: {" ".join(str(cause).split()).rstrip(".")}. '
+            'Change or leave out that setting.'
+        ) from cause
 
 
 def keywords(algo: Any) -> Any:
@@ -305,7 +308,8 @@ def _maker(algo: Any) -> Any:
     """Return the function that builds an optimizer, by name."""
     if not isinstance(algo, str):
         raise ConfigurationError(
-            f'unknown algorithm {algo!r}: expected a name, or an optimizer of Keras.'
+            f'unknown algorithm {algo!r}: expected a name, or an optimizer of Keras. '
+            "Write for example 'rmsprop'."
         )
     if algo.lower() in ALGORITHMS:
         return ALGORITHMS[algo.lower()]
@@ -317,6 +321,6 @@ def _maker(algo: Any) -> Any:
     known = [n for n in {**ALGORITHMS, **classes} if n not in ('optimizer', 'lossscaleoptimizer')]
     if algo.lower() not in known:
         raise ConfigurationError(
-            f'unknown algorithm {algo!r}.{suggest(algo, known)} Known: {", ".join(known)}.'
+            f'unknown algorithm {algo!r}.{suggest(algo, known)} Choose one of: {", ".join(known)}.'
         )
     return classes[algo.lower()]

@@ -113,7 +113,10 @@ def plot_weights(
     if shape is None and side > 1 and side * side == inputs:
         shape = side, side
     if shape is not None and math.prod(shape) != inputs:
-        raise DataError(f'expected a shape for {inputs} inputs, got {tuple(shape)}.')
+        raise DataError(
+            f'expected a shape for {inputs} inputs, got {tuple(shape)}. '
+            f'Pass a shape whose product is {inputs}.'
+        )
     axes = _axes(axes)
     image = values if shape is None else _tiles(values, shape, columns)
     limit = np.nanmax(np.abs(image)) or 1.0
@@ -175,7 +178,8 @@ def sequence(target: Any, predicted: Any, axes: Any = None) -> Figure:
     target, predicted = (np.asarray(part).reshape(len(part), -1) for part in (target, predicted))
     if target.shape != predicted.shape:
         raise DataError(
-            f'expected two sequences of the same shape, got {target.shape}, {predicted.shape}.'
+            f'expected two sequences of the same shape, got {target.shape}, {predicted.shape}. '
+            'Cut both to the same steps.'
         )
     axes = _axes(axes)
     for i, (want, got) in enumerate(zip(target.T, predicted.T)):
@@ -232,7 +236,8 @@ def forecast(
     places = np.arange(whole) if dates is None else np.asarray(dates)
     if len(places) != whole:
         raise DataError(
-            f'dates: expected {whole}, of the past and the forecast, got {len(places)}.'
+            f'dates: expected {whole}, of the past and the forecast, got {len(places)}. '
+            'Pass one date for each step.'
         )
     steps = places[len(past) :]
     axes = _axes(axes)
@@ -241,7 +246,10 @@ def forecast(
     for name, others, rows in (('quantiles', quantiles, 2), ('actual', actual, None)):
         shape = (len(predicted),) if rows is None else (rows, len(predicted))
         if others is not None and np.shape(others) != shape:
-            raise DataError(f'{name}: expected shape {shape}, got {np.shape(others)}.')
+            raise DataError(
+                f'{name}: expected shape {shape}, got {np.shape(others)}. '
+                'Pass one value for each of the forecast.'
+            )
     if quantiles is not None:
         axes.fill_between(steps, *quantiles, color='C1', alpha=0.25, linewidth=0)
     if actual is not None:

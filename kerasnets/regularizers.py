@@ -95,7 +95,7 @@ def check_pattern(pattern: object) -> None:
     patterns = pattern if isinstance(pattern, (tuple, list)) else [pattern]
     if not all(one is None or isinstance(one, str) for one in patterns):
         raise ConfigurationError(
-            f"expected a pattern of names, such as 'hid?:out', got {pattern!r}."
+            f"expected a pattern of names, such as 'hid?:out', got {pattern!r}. Write it as a str."
         )
 
 
@@ -270,7 +270,8 @@ def build(keywords: Any) -> tuple[Regularizer, ...]:
     for item in more if isinstance(more, (list, tuple)) else [more]:
         if not isinstance(item, Regularizer) and not callable(item):
             raise ConfigurationError(
-                f'expected regularizers as a list of Regularizer or functions, got {item!r}.'
+                f'expected regularizers as a list of Regularizer or functions, got {item!r}. '
+                "Build one with Regularizer.build('weight_l2', 0.1)."
             )
         built.append(item if isinstance(item, Regularizer) else Function(function=item))
     return tuple(r for r in built if r.weight)

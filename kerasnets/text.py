@@ -55,7 +55,10 @@ def batches(
     arrays = [np.asarray(array) for array in arrays]
     lengths = sorted({array.shape[0] if array.ndim else 0 for array in arrays})
     if len(lengths) > 1:
-        raise DataError(f'expected arrays with the same number of time steps, got {lengths}.')
+        raise DataError(
+            f'expected arrays with the same number of time steps, got {lengths}. '
+            'Cut them to the shortest.'
+        )
     if lengths[0] < steps:
         raise DataError(f'expected at least {steps} time steps, got {lengths[0]}. Use fewer steps.')
     rng = generator(rng)
@@ -126,7 +129,7 @@ class Text:
         if not isinstance(tokens, str) or tokens not in KINDS:
             raise ConfigurationError(
                 f'unknown tokens {tokens!r}.{suggest(str(tokens), KINDS)} '
-                f'Known: {", ".join(KINDS)}.'
+                f'Choose one of: {", ".join(KINDS)}.'
             )
         documents = list(text) if isinstance(text, (list, tuple)) else [text]
         if alpha is not None and tokens != 'char':
@@ -194,10 +197,16 @@ class Text:
         """
         labels = np.asarray(list(enc) if hasattr(enc, '__iter__') else enc)
         if labels.ndim != 1 or (labels.size and labels.dtype.kind not in 'iu'):
-            raise DataError(f'expected a list of int to decode, got {enc!r}.')
+            raise DataError(
+                f'expected a list of int to decode, got {enc!r}. '
+                'Pass labels, as encode() returns them.'
+            )
         wrong = labels[(labels < 0) | (labels >= self.classes)]
         if wrong.size:
-            raise DataError(f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}.')
+            raise DataError(
+                f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}. '
+                'Remove it, or decode with the Text that encoded it.'
+            )
         labels = labels.astype('int64')
         found: str = self.vocabulary.decode(
             labels if self.end is None else labels[labels != self.end]
@@ -256,7 +265,7 @@ class Text:
         return batch
 
     def split(self, fraction: float) -> tuple[Text, Text]:
-        """Split into two Texts of this vocabulary: the last `fraction` of the labels is the second."""
+        """Split into two Texts of this vocabulary; the second is the last `fraction` of labels."""
         at = round(len(self.labels) * (1 - fraction))
         parts = copy.copy(self), copy.copy(self)
         for part, some in zip(parts, (slice(at), slice(at, None))):

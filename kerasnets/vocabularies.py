@@ -120,7 +120,9 @@ class Words:
         check_unknown(unknown)
         listed = isinstance(words, list) and bool(words)
         if not listed or not all(isinstance(word, str) and word for word in words):
-            raise ConfigurationError(f'expected words, a list of str, got {words!r:.60}.')
+            raise ConfigurationError(
+                f'expected words, a list of str, got {words!r:.60}. Split the text into words.'
+            )
         self.words = list(words)
         self.unknown = unknown
         self._labels = {word: i + 1 for i, word in enumerate(words)}
@@ -191,7 +193,8 @@ class Pieces:
             model = tokenizers.models.BPE(vocab=vocabulary, merges=self.merges)
         except Exception as error:  # of a kind that the package does not name
             raise ConfigurationError(
-                f'expected pieces and merges of byte pair encoding, got others: {error}.'
+                f'expected pieces and merges of byte pair encoding, got others: {error}. '
+                'Use those of one trained tokenizer.'
             ) from None
         self._tokenizer = tokenizers.Tokenizer(model)
         self._tokenizer.pre_tokenizer = _bytes(tokenizers)
@@ -203,7 +206,8 @@ class Pieces:
         size = SIZE['bpe'] if size is None else positive(size, 'size')
         if size < BYTES:
             raise ConfigurationError(
-                f'expected size of {BYTES} or more for bpe, as many as there are bytes, got {size}.'
+                f'expected size of {BYTES} or more for bpe, the number of bytes, got {size}. '
+                'Write for example size=1000.'
             )
         tokenizers = _tokenizers()
         tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
@@ -288,7 +292,9 @@ def codes(text: str) -> Array:
 def check_unknown(unknown: str) -> None:
     """Raise ConfigurationError for anything but one character."""
     if len(codes(unknown)) != 1:
-        raise ConfigurationError(f'expected unknown as one character, got {unknown!r}.')
+        raise ConfigurationError(
+            f"expected unknown as one character, got {unknown!r}. Write for example unknown='?'."
+        )
 
 
 def _whole(text: str) -> str:
@@ -297,7 +303,9 @@ def _whole(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise DataError(f'expected a text of whole characters, got half of one: {error}.') from None
+        raise DataError(
+            f'expected a text of whole characters, got half of one: {error}. Remove that character.'
+        ) from None
     return text
 
 

@@ -74,7 +74,8 @@ def build(name: Any, layer: Any = None, **kwargs: Any) -> Built:
         return Built(called, keras.activations.get(function), [])
     if getattr(layer, 'size', None) is None:
         raise ConfigurationError(
-            f'{name!r} learns parameters: expected a layer with a size, got {layer!r}.'
+            f'{name!r} learns parameters: expected a layer with a size, got {layer!r}. '
+            'Set the size of the layer.'
         )
     function.build((None, layer.size))
     params = [Learned(f'{layer.name}.{key}', getattr(function, key)) for key in function.parameters]

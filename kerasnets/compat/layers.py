@@ -172,7 +172,8 @@ class Layer:
         names = self.inputs
         if len(names) != 1:
             raise ConfigurationError(
-                f'expected a layer with one input, got {len(names)}: {", ".join(names) or "none"}.'
+                f'expected a layer with one input, got {len(names)}: {", ".join(names) or "none"}. '
+                'Use `inputs`, which names them.'
             )
         return find_output(self._graph.nodes, names[0]).shape[-1]
 

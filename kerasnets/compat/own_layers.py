@@ -199,7 +199,8 @@ def _add_weights(
     if None in shape:
         raise ConfigurationError(
             f'add_weights({name!r}): expected nin and nout, as the layer has no one size of its '
-            f'inputs or none of its own; got {shape}.'
+            f'inputs or none of its own; got {shape}. '
+            'Pass both, or set the size of the layer.'
         )
     return _add(layer, name, weights(shape, layer.rng, **chosen))
 

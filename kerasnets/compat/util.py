@@ -70,7 +70,9 @@ def random_matrix(
     if rows == cols or not radius or diagonal:
         return weights((rows, cols), generator(rng), mean, std, sparsity, radius, diagonal)
     if radius < 0:
-        raise ConfigurationError(f'expected radius of 0 or more, got {radius!r}.')
+        raise ConfigurationError(
+            f'expected radius of 0 or more, got {radius!r}. Write for example radius=1.1.'
+        )
     found = weights((rows, cols), generator(rng), mean, std, sparsity)
     return (found * (radius / np.linalg.norm(found, 2))).astype(found.dtype)
 

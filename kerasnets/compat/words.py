@@ -122,7 +122,8 @@ def renamed(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any
         name = names[old]
         if name in found:
             raise ConfigurationError(
-                f'expected {name!r} or {old!r}, got both: {found[name]!r} and {value!r}.'
+                f'expected {name!r} or {old!r}, got both: {found[name]!r} and {value!r}. '
+                f'Leave out {old!r}.'
             )
         warn(repr(old), f'write {name!r}')
         found[name] = value

@@ -252,7 +252,8 @@ def _contraction(
 ) -> Tensor:
     if padded:
         raise ConfigurationError(
-            'contractive: expected sequences of equal length, got padded ones.'
+            'contractive: expected sequences of equal length, got padded ones. '
+            'Pass such sequences, or leave contractive out.'
         )
     fresh = {
         name: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype)

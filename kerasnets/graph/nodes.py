@@ -215,7 +215,7 @@ class Flow(Mapping[str, Any]):
             if name not in self.names:
                 raise ConfigurationError(
                     f'the network has no output {name!r}.{suggest(name, self.names)} '
-                    f'It has: {", ".join(self.names)}.'
+                    f'Choose one of: {", ".join(self.names)}.'
                 )
             self.made[name] = self._run(*name.split(':'))
             self.changed[name] = self.change(name, self.made[name])
@@ -355,7 +355,7 @@ def adopt(specs: Iterable[LayerSpec], model: KerasModel) -> list[Node]:
             nodes.append(Node(spec, layer, layer.output))
             continue
         if spec.name not in found:
-            raise spec.error(f'the model has no such layer. It has: {", ".join(found)}.')
+            raise spec.error(f'the model has no such layer. Choose one of: {", ".join(found)}.')
         layer = found[spec.name]
         output = run_layer(layer, spec, lambda name: find_output(nodes, name))
         nodes.append(Node(spec, layer, output))
@@ -422,7 +422,8 @@ def _check_sizes(nodes: Sequence[Node], spec: LayerSpec) -> None:
         found = find_output(nodes, name).shape[-1]
         if found != size:
             raise ConfigurationError(
-                f'expected an input {name!r} of size {size}, as inputs says, got {found}.'
+                f'expected an input {name!r} of size {size}, as inputs says, got {found}. '
+                f'Change the size in inputs to {found}.'
             )
 
 
@@ -470,7 +471,8 @@ def _input(spec: LayerSpec, ndim: int) -> KerasLayer:
     check_known(options, known, 'keyword of an input')
     if options.pop('sparse', None) not in (None, False, True, 'csr', 'csc'):
         raise ConfigurationError(
-            f"expected sparse as 'csr' or 'csc', got {spec.options['sparse']!r}."
+            f"expected sparse as 'csr' or 'csc', got {spec.options['sparse']!r}. "
+            'Choose one of them.'
         )
     ndim = positive(options.pop('ndim', ndim), 'ndim', least=2)
     axes = () if 'int' in options.get('dtype', '') else (spec.size,)
@@ -488,7 +490,7 @@ def _initialise(layer: KerasLayer, spec: LayerSpec, rng: np.random.Generator) ->
         if not params or (part and part not in params):
             raise ConfigurationError(
                 f'{setting!r} sets no parameter of this layer.{suggest(part, params)} '
-                f'It has: {", ".join(params) or "none of this kind"}.'
+                + (f'Choose one of: {", ".join(params)}.' if params else 'Leave it out.')
             )
     settings = {k: spec.options[k] for k in asked}
     for name, param in params.items():

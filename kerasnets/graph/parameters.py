@@ -55,10 +55,13 @@ class Parameter:
         try:
             array = np.asarray(array, dtype='float32')
         except (TypeError, ValueError):
-            raise DataError(f'{self.name}: expected numbers, got {array!r}.') from None
+            raise DataError(
+                f'{self.name}: expected numbers, got {array!r}. Pass an array of numbers.'
+            ) from None
         if array.shape != self.shape:
             raise DataError(
-                f'{self.name}: expected an array of shape {self.shape}, got {array.shape}.'
+                f'{self.name}: expected an array of shape {self.shape}, got {array.shape}. '
+                'Pass one of that shape.'
             )
         self.variable.assign(self.layout.write(_numpy(self.variable), array))
 

@@ -117,7 +117,8 @@ def extend(entry: Entry, keywords: Any) -> Entry:
     if isinstance(entry, str):
         return {'form': entry, **keywords}
     raise ConfigurationError(
-        f'expected keywords with an int, a str or a dict, got {entry!r} and {keywords!r}.'
+        f'expected keywords with an int, a str or a dict, got {entry!r} and {keywords!r}. '
+        'Put the keywords into the entry.'
     )
 
 
@@ -199,22 +200,32 @@ def _from_tuple(entry: Entry, default: Any) -> dict[str, Any]:
 def _from_dict(entry: Entry, default: Any) -> dict[str, Any]:
     for key in entry:
         if not isinstance(key, str):
-            raise ConfigurationError(f'expected words as keys, got {key!r}.')
+            raise ConfigurationError(
+                f"expected words as keys, got {key!r}. Write for example dict(form='rnn', size=20)."
+            )
     fields = {key: entry[key] for key in KEYS if entry.get(key) is not None}
     form = fields.get('form', default)
     if not isinstance(form, str):
-        raise ConfigurationError(f'expected the form as a str, got {form!r}.')
+        raise ConfigurationError(
+            f"expected the form as a str, got {form!r}. Write for example form='rnn'."
+        )
     fields['form'] = known_form(form)
     states = [(key, fields.pop(key)) for key in STATES if key in fields]
     for key, name in states:
         if not isinstance(name, str):
-            raise ConfigurationError(f'expected {key} as the name of an output, got {name!r}.')
+            raise ConfigurationError(
+                f'expected {key} as the name of an output, got {name!r}. '
+                f"Write for example {key}='hid1:out'."
+            )
     fields['states'] = tuple((key, *_inputs(name, None)) for key, name in states)
     if 'size' in fields:
         fields['size'] = _size(fields['size'])
     if 'shape' in fields:
         if not isinstance(fields['shape'], (tuple, list)):
-            raise ConfigurationError(f'expected the shape as a tuple, got {fields["shape"]!r}.')
+            raise ConfigurationError(
+                f'expected the shape as a tuple, got {fields["shape"]!r}. '
+                'Write for example shape=(28, 28, 1).'
+            )
         fields['shape'] = tuple(None if n is None else _size(n) for n in fields['shape'])
     fields['options'] = MappingProxyType({k: v for k, v in entry.items() if k not in KEYS})
     return fields
@@ -227,7 +238,9 @@ def is_size(value: Any) -> bool:
 
 def _size(value: Any) -> Any:
     if not is_size(value) or value < 1:
-        raise ConfigurationError(f'expected a size of 1 or more as an int, got {value!r}.')
+        raise ConfigurationError(
+            f'expected a size of 1 or more as an int, got {value!r}. Write for example 20.'
+        )
     return int(value)
 
 
@@ -254,8 +267,8 @@ def known_form(word: str) -> str:
         return form
     known = sorted([*registry.FORMS, *registry.OWN])
     raise ConfigurationError(
-        f'unknown layer form {word!r}.{suggest(word, known)} Known: {", ".join(known)}, '
-        'and every class of keras.layers by its name.'
+        f'unknown layer form {word!r}.{suggest(word, known)} Choose one of: {", ".join(known)}, '
+        'or a class of keras.layers by its name.'
     )
 
 
@@ -282,10 +295,15 @@ def _inputs(typed: Any, previous: Any) -> Any:
     previous = previous if isinstance(previous, tuple) else (previous,)
     names = (typed,) if isinstance(typed, str) else previous if typed is None else typed
     if not isinstance(names, (tuple, list)):
-        raise ConfigurationError(f'expected inputs as names of layers, got {names!r}.')
+        raise ConfigurationError(
+            f"expected inputs as names of layers, got {names!r}. Write for example inputs='hid1'."
+        )
     for name in names:
         if not isinstance(name, str) and name is not None:
-            raise ConfigurationError(f'expected inputs as names of layers, got {name!r}.')
+            raise ConfigurationError(
+                f'expected inputs as names of layers, got {name!r}. '
+                "Write for example inputs='hid1'."
+            )
     return tuple(name if ':' in name else f'{name}:out' for name in names if name is not None)
 
 

@@ -132,7 +132,7 @@ def _options(spec: LayerSpec, size: int) -> dict[str, Any]:
     if positions not in POSITIONS:
         raise ConfigurationError(
             f'unknown positions {positions!r}.{suggest(str(positions), POSITIONS[:2])} '
-            "Known: 'rotary', 'learned', None."
+            "Choose one of: 'rotary', 'learned', None."
         )
     width, rest = divmod(size, options['heads'])
     if rest or (positions == 'rotary' and width % 2):

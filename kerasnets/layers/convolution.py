@@ -65,7 +65,8 @@ def _pool(axes: int) -> Form:
         mode = options.pop('mode', 'max')
         if mode not in classes:
             raise ConfigurationError(
-                f'unknown mode of pooling {mode!r}.{suggest(mode, classes)} Known: max, avg.'
+                f'unknown mode of pooling {mode!r}.{suggest(mode, classes)} '
+                'Choose one of: max, avg.'
             )
         return classes[mode]
 

@@ -50,7 +50,8 @@ class Tied(keras.layers.Layer):
         self.units = partner.kernel.shape[0] if partner.built else units
         if units not in (None, self.units):
             raise ConfigurationError(
-                f'expected the size of what its partner reads, {self.units}, got {units}.'
+                f'expected the size of what its partner reads, {self.units}, got {units}. '
+                'Leave the size out.'
             )
         self.activation = keras.activations.get(activation)
 

@@ -130,7 +130,8 @@ def _backwards(direction: str | None) -> bool:
     """Return whether a recurrent layer runs against time, by theanets' keyword."""
     if direction not in (None, 'forward', 'forwards', 'back', 'backward', 'backwards'):
         raise ConfigurationError(
-            f"expected direction as 'forward' or 'backwards', got {direction!r}."
+            f"expected direction as 'forward' or 'backwards', got {direction!r}. "
+            'Leave it out to read forward.'
         )
     return str(direction).startswith('back')
 
@@ -337,7 +338,8 @@ def form(name: str) -> Form:
         classes = [n for n in dir(keras.layers) if n[0].isupper()]
         raise ConfigurationError(
             f'expected a class of keras.layers, got {name!r}.'
-            f'{suggest(name, [*classes, *registry.FORMS])}'
+            f'{suggest(name, [*classes, *registry.FORMS])} '
+            "Use the name of a class, such as 'Dense'."
         )
     if hasattr(cls, 'as_form'):
         return cls.as_form()

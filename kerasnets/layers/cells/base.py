@@ -82,7 +82,7 @@ def check_rate(rate: Tensor, known: Any) -> None:
     """Raise ConfigurationError for an unknown type of rate."""
     if rate not in known:
         raise ConfigurationError(
-            f'unknown rate {rate!r}.{suggest(rate, known)} Known: {", ".join(known)}.'
+            f'unknown rate {rate!r}.{suggest(rate, known)} Choose one of: {", ".join(known)}.'
         )
 
 

@@ -59,7 +59,7 @@ class ModularCell(Cell):
         if self.units % count:
             raise ConfigurationError(
                 f'expected a size that is a multiple of {count}, the number of {what}, '
-                f'got {self.units}.'
+                f'got {self.units}. Use {-(-self.units // count) * count}.'
             )
 
     def candidate(self, x: Tensor, h: Tensor) -> Tensor:
@@ -96,7 +96,10 @@ class ClockworkCell(ModularCell):
     ) -> None:
         super().__init__(units, activation, **kwargs)
         if not isinstance(periods, (tuple, list)) or not periods:
-            raise ConfigurationError(f'expected periods as a list of int, got {periods!r}.')
+            raise ConfigurationError(
+                f'expected periods as a list of int, got {periods!r}. '
+                'Write for example periods=[1, 2, 4].'
+            )
         periods = [positive(period, 'a period') for period in periods]
         self.periods = sorted(periods, reverse=slow_first)
         self.slow_first = slow_first
