@@ -101,8 +101,8 @@ class Progress(OnConsole):
         self._show(batch + 1, logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        # of an epoch that an engine ran with others, nothing was told before
         """Show the epoch's monitors."""
+        # of an epoch that an engine ran with others, no batch was reported
         done = self.bars.tasks[-1].completed or self.params.get('steps') or 0
         self._show(done, logs, total=done)
 
@@ -236,32 +236,32 @@ class TensorBoard(keras.callbacks.Callback):
         self.run: pathlib.Path | None = None
 
     @classmethod
-    def build(cls, asked: Any, net: Any, hparams: Any = ()) -> TensorBoard:
+    def build(cls, tensorboard: Any, net: Any, hparams: Any = ()) -> TensorBoard:
         """Build a TensorBoard from a path, a dict of keywords or a TensorBoard, for a network.
 
         `hparams` are the keywords that it is trained with.
         """
-        if isinstance(asked, dict):
+        if isinstance(tensorboard, dict):
             known = ('path', 'histograms', 'images', 'graph', 'sample')
-            check_known(asked, known, 'keyword of tensorboard')
-            if 'path' not in asked:
+            check_known(tensorboard, known, 'keyword of tensorboard')
+            if 'path' not in tensorboard:
                 raise ConfigurationError(
-                    f"tensorboard: expected a 'path' among the keywords, got {list(asked)}. "
+                    f"tensorboard: expected a 'path' among the keywords, got {list(tensorboard)}. "
                     "Write for example tensorboard=dict(path='logs')."
                 )
-            asked = cls(**asked)
-        elif isinstance(asked, (str, os.PathLike)):
-            asked = cls(asked)
-        elif not isinstance(asked, cls):
+            tensorboard = cls(**tensorboard)
+        elif isinstance(tensorboard, (str, os.PathLike)):
+            tensorboard = cls(tensorboard)
+        elif not isinstance(tensorboard, cls):
             raise ConfigurationError(
-                f'expected tensorboard as a path, a dict or a TensorBoard, got {asked!r}. '
+                f'expected tensorboard as a path, a dict or a TensorBoard, got {tensorboard!r}. '
                 "Write for example tensorboard='logs'."
             )
-        asked.params_of = lambda: net.params
-        asked.hparams = {'network': repr(net), **dict(hparams)}
-        if asked.sample is None and getattr(net, 'text', None) is not None:
-            asked.sample = lambda: net.text_sample(SEED, SAMPLE)
-        return asked
+        tensorboard.params_of = lambda: net.params
+        tensorboard.hparams = {'network': repr(net), **dict(hparams)}
+        if tensorboard.sample is None and getattr(net, 'text', None) is not None:
+            tensorboard.sample = lambda: net.text_sample(SEED, SAMPLE)
+        return tensorboard
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Open the log of this training."""

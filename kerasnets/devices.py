@@ -1,7 +1,7 @@
 """Training on several devices and in several processes.
 
 On TensorFlow a ``tf.distribute`` strategy shares batches among the devices of a machine, on JAX
-`distribute` does so among those of many. The batch that is shared is the one that was asked for:
+`distribute` does so among those of many. The batch that is shared is the one that was requested:
 losses are those of one device.
 """
 
@@ -75,27 +75,27 @@ def distribute(
         )
     address = address or os.environ.get(f'{LAUNCHER}JOB_ADDRESSES')
     if address:
-        told: dict[str, Any] = {'num_processes': processes, 'process_id': process}
+        options: dict[str, Any] = {'num_processes': processes, 'process_id': process}
         if address != 'auto':
-            told = _who(address, **told)
-        _jax().distributed.initialize(**told, heartbeat_timeout_seconds=timeout)
+            options = _who(address, **options)
+        _jax().distributed.initialize(**options, heartbeat_timeout_seconds=timeout)
         keras.utils.set_random_seed(SEED)
     shared = keras.distribution.DataParallel(auto_shard_dataset=False)
     keras.distribution.set_distribution(shared)
 
 
-def _who(address: str, **told: Any) -> dict[str, Any]:
+def _who(address: str, **options: Any) -> dict[str, Any]:
     """Return the addresses and numbers of the processes, from the call or the environment."""
-    for name, value in told.items():
+    for name, value in options.items():
         said = os.environ.get(f'{LAUNCHER}{name.upper()}', '')
-        told[name] = int(said) if value is None and said.isdigit() else value
-    count = positive(told['num_processes'], 'processes')
-    if positive(told['process_id'], 'process', least=0) >= count:
+        options[name] = int(said) if value is None and said.isdigit() else value
+    count = positive(options['num_processes'], 'processes')
+    if positive(options['process_id'], 'process', least=0) >= count:
         raise ConfigurationError(
-            f'expected process as one of 0 to {count - 1}, got {told["process_id"]}. Number the '
+            f'expected process as one of 0 to {count - 1}, got {options["process_id"]}. Number the '
             'processes from 0.'
         )
-    return {**told, 'coordinator_address': address.split(',')[0]}
+    return {**options, 'coordinator_address': address.split(',')[0]}
 
 
 def replicas() -> int:

@@ -272,7 +272,7 @@ class Classifier(Network):
         ----------
         x : array (examples, variables)
         names : bool
-            Give the names of the classes, in the place of their labels.
+            Give the names of the classes, instead of their labels.
 
         Returns
         -------

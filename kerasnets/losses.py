@@ -364,7 +364,7 @@ def hidden(mask: Tensor | None, weights: Tensor | None, ndim: int) -> Tensor | N
 def average(errors: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return (Σwe/Σw, Σw) over all elements; (0, 0) where all weights are zero.
 
-    Weights have the shape of the errors, or 1 in the place of some axes.
+    Weights have the shape of the errors, or 1 instead of some axes.
     """
     weights = ops.ones_like(errors) if weights is None else weights * ops.ones_like(errors)
     mass = ops.sum(weights)

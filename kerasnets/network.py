@@ -506,9 +506,9 @@ class Network:
         ConfigurationError, DataError, FileError
             Immediately, before any training.
         """
-        asked = settings.gathered(self.defaults, keywords, train=train, valid=valid, algo=algo)
-        train, valid = asked.pop('train', None), asked.pop('valid', None)
-        first, *others = settings.algorithms(asked.pop('algo', 'rmsprop'), asked)
+        options = settings.gathered(self.defaults, keywords, train=train, valid=valid, algo=algo)
+        train, valid = options.pop('train', None), options.pop('valid', None)
+        first, *others = settings.algorithms(options.pop('algo', 'rmsprop'), options)
         run = self._run(train, valid, *first)
         return run if not others else Sequence(run, (self._run(train, valid, *o) for o in others))
 
@@ -572,8 +572,8 @@ class Network:
         run.each = False
         for _ in run:
             pass
-        asked = {**self.defaults, **keywords}
-        advise(self.history[before:], algo or asked.get('algo'), asked)
+        options = {**self.defaults, **keywords}
+        advise(self.history[before:], algo or options.get('algo'), options)
         return run.kept
 
     # Symbols

@@ -214,7 +214,7 @@ ALGORITHMS = {
     'esgd': _esgd,
 }
 
-#: Learning rates where nobody says: theanets' own, but for what needs none.
+#: Default learning rates, theanets' own; 1 for algorithms that need none.
 RATES = {'adadelta': 1.0}
 RATE = 1e-4
 

@@ -192,7 +192,7 @@ class Contractive(Regularizer):
 class Noise(Regularizer):
     """Normal noise with the standard deviation `weight`, added to outputs."""
 
-    where: str | None = None  # 'input', 'hidden' or 'output', in the place of a pattern
+    where: str | None = None  # 'input', 'hidden' or 'output', instead of a pattern
 
     def layer(self, seed: int) -> KerasLayer:
         """Return the Keras layer that adds the noise."""

@@ -268,7 +268,7 @@ def _tied(entries: list[Entry]) -> list[Entry]:
 
 
 def _decoding(entries: list[Entry], count: int) -> Entry:
-    """Return the last entry, reading so many hidden layers."""
+    """Return the last entry, reading `count` hidden layers."""
     if count > len(entries) - 2:
         raise ConfigurationError(
             f'decode_from: expected at most {len(entries) - 2}, the number of hidden layers, '

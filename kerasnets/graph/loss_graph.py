@@ -53,7 +53,7 @@ class Graph:
     is Σwe/Σw over all of its data.
     """
 
-    # KerasTensors: inputs, then the target and weights of each loss; last, if it was asked for,
+    # KerasTensors: inputs, then the target and weights of each loss; last, if requested,
     # for each row a 1 if it counts or else a 0
     variables: list[Any]
     losses: list[Any]  # (coefficient, mean, mass) for each loss

@@ -98,8 +98,8 @@ class Probe(keras.layers.Layer):
         mask: Tensor | None = None,
         x_mask: Tensor | None = None,
     ) -> Tensor:
-        # Keras fills in the one mask or the other, by the number of tensors
         """Return the quantity."""
+        # Keras fills in the one mask or the other, by the number of tensors
         masks = [m for m in keras.tree.flatten([mask, x_mask]) if m is not None]
         run = Pass(self.layer, x, y, tuple(states), masks[0] if masks else None)
         return layers.anatomy(self.layer).outputs[self.part].read(run)
@@ -174,7 +174,7 @@ class Flow(Mapping[str, Any]):
     nodes : list of Node
     inputs : dict of str to KerasTensor
         Outputs that are given, by name: those of the input layers, or of layers further on.
-        Only the layers between them and the outputs asked for are run.
+        Only the layers between them and the requested outputs run.
     padded : bool
         Whether masks go along with the inputs.
     change : callable, optional
@@ -182,7 +182,7 @@ class Flow(Mapping[str, Any]):
     swift : bool
         Whether layers are run in the way that is faster to train.
     training : bool, optional
-        What layers are told of training. Default: what the model around them is told.
+        The `training` argument of layers. Default: that of the model around them.
 
     Asking for a name that is not there raises ConfigurationError.
     """
@@ -283,7 +283,7 @@ def run_layer(
     x, states = _read(layer, spec, tensor)
     kwargs = {'initial_state': states} if states else {}
     if training is not None and 'training' in inspect.signature(layer.call).parameters:
-        kwargs['training'] = training  # some layers of Keras train unless they are told otherwise
+        kwargs['training'] = training  # some layers of Keras train unless this is False
     return masks.run(layer, x, **kwargs) if padded else layer(x, **kwargs)
 
 
@@ -482,17 +482,17 @@ def _input(spec: LayerSpec, ndim: int) -> KerasLayer:
 
 def _initialise(layer: KerasLayer, spec: LayerSpec, rng: np.random.Generator) -> None:
     """Draw weights as theanets would: for its own forms, and wherever a setting asks for it."""
-    asked = initial_settings(spec.options, keywords(type(layer)))
+    keys = initial_settings(spec.options, keywords(type(layer)))
     anatomy = layers.anatomy(layer)
     params = parameters(layer, spec.name) if anatomy.params else {}
-    for setting in asked:
+    for setting in keys:
         part = setting.partition('_')[2]
         if not params or (part and part not in params):
             raise ConfigurationError(
                 f'{setting!r} sets no parameter of this layer.{suggest(part, params)} '
                 + (f'Choose one of: {", ".join(params)}.' if params else 'Leave it out.')
             )
-    settings = {k: spec.options[k] for k in asked}
+    settings = {k: spec.options[k] for k in keys}
     for name, param in params.items():
         blocks = initializers.squares(param.shape, layer.cell.units) if anatomy.states else 1
         chosen = _chosen(name, settings, name in anatomy.biases, blocks)

@@ -8,7 +8,7 @@
     h = x + attention(norm(x))
     y = h + σ(norm(h)·w1 + b1)·w2 + b2
 
-with x·w0 + b0 in the place of x where the size of the block is not that of its input.
+with x·w0 + b0 instead of x where the size of the block is not that of its input.
 
 Both are a Keras model of stock layers; rotary positions alone have a class of ours.
 

@@ -39,7 +39,7 @@ def _build(spec: LayerSpec) -> KerasLayer:
         )
     if spec.size is None or spec.size % 2:
         raise ConfigurationError(
-            f'expected an even size, for two halves, got {spec.size}. Use {spec.size + 1}.'
+            f'expected an even size, for two halves, got {spec.size}. Use {(spec.size or 19) + 1}.'
         )
     units = spec.size // 2
     if 'direction' in options or 'go_backwards' in options:

@@ -93,7 +93,7 @@ class Form:
                 f'it has no {name}. Write dict(form={spec.form!r}, {size}{name}={example}).'
             )
         if 'seed' in known and keras.backend.backend() == 'torch':
-            # on PyTorch Keras heeds the network's seed only where it is said, as the builder has it
+            # on PyTorch Keras uses the network's seed only if it is passed, as the builder does
             kwargs.setdefault('seed', random.randrange(2**31))
         return cls(name=spec.name, **kwargs)
 

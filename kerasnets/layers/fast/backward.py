@@ -2,8 +2,8 @@
 
 The input's product is made for all steps at once before the loop, the gradients of the weights
 after it, and the loops keep no more than the other needs. Gates are known from one tanh, by
-logistic(z) = ½ tanh(z/2) + ½. The weights are those of the stock layer, and so are the numbers,
-but for rounding.
+logistic(z) = ½ tanh(z/2) + ½. The weights are those of the stock layer, and the numbers differ
+by rounding only.
 
 P. J. Werbos (1990), "Backpropagation through time: what it does and how to do it", Proceedings of
 the IEEE 78(10).

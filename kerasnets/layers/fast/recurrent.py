@@ -91,7 +91,7 @@ def outputs(layer: KerasLayer, x: Tensor) -> Tensor:
     return ops.transpose(h, (1, 0, 2)) if layer.return_sequences else h[-1]
 
 
-#: Layers that XLA makes faster, beside those that are run by `backward`.
+#: Layers that XLA makes faster, next to those that `backward` runs.
 GAIN = {
     keras.layers.InputLayer,
     keras.layers.Dense,

@@ -46,11 +46,11 @@ class Stepper:
     Attributes
     ----------
     start : callable
-        (count) -> its states before the first step of so many sequences, arrays (count, …).
+        (count) -> its states before the first step of `count` sequences, arrays (count, …).
     prepare : callable
         (classes) -> a function (x, states, t) -> (y, states) of the input (count, …) at step t.
         What does not change from step to step is computed when it is made. With classes, x are
-        labels in the place of one-hot vectors.
+        labels instead of one-hot vectors.
     read : callable, optional
         (x, length) -> (y, states) of whole sequences (count, time, …), of which the first
         `length` steps count.
