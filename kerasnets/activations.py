@@ -33,7 +33,7 @@ def _mean(x: Tensor) -> Tensor:
 
 
 def _std(x: Tensor) -> Tensor:
-    """The deviation of each row; its gradient is 0, not NaN, where all values are equal."""
+    """Return the deviation of each row; its gradient is 0, not NaN, where all values are equal."""
     variance = ops.var(x, axis=-1, keepdims=True)
     varies = variance > 0
     root = ops.sqrt(ops.where(varies, variance, ops.ones_like(variance)))
@@ -41,7 +41,7 @@ def _std(x: Tensor) -> Tensor:
 
 
 def _largest(x: Tensor, slope: Tensor, intercept: Tensor) -> Tensor:
-    """The largest of some linear functions of each value, compared in pairs.
+    """Return the largest of several linear functions of each value, compared in pairs.
 
     The gradient of a maximum over an axis looks for the largest again, and may find none where a
     compiler rounds in another way there.
@@ -64,7 +64,7 @@ OWN = {
 
 
 def names() -> list[str]:
-    """All names that `get` knows, but for sums of them."""
+    """Return all names that `get` accepts, except sums of them."""
     stock = {n for n in dir(keras.activations) if not n.startswith('_')}
     return sorted((stock - {'get', 'serialize', 'deserialize'}) | {*STOCK, *OWN, *LEARNED})
 
@@ -118,12 +118,13 @@ class LearnedActivation(keras.layers.Layer):
         name = name if self.pieces else kind
         if name not in LEARNED or bool(self.pieces) != (name == 'maxout'):
             raise ConfigurationError(
-                f'unknown activation {kind!r}. With parameters there are: '
+                f'unknown activation {kind!r}. Choose one of: '
                 'prelu, lgrelu, elu and maxout:K with K pieces, such as maxout:3.'
             )
         self.parameters, self.function = LEARNED[name]
 
     def build(self, shape: Shape) -> None:
+        """Create the weights."""
         shape = (shape[-1], self.pieces) if self.pieces else (shape[-1],)
         for name, start in self.parameters.items():
             initializer = keras.initializers.Constant(start)
@@ -132,14 +133,16 @@ class LearnedActivation(keras.layers.Layer):
             setattr(self, name, self.add_weight(shape=shape, initializer=initializer, name=name))
 
     def call(self, x: Data) -> Tensor:
+        """Compute the output."""
         return self.function(x, *(getattr(self, name) for name in self.parameters))
 
     def get_config(self) -> dict[str, Any]:
+        """Return the settings."""
         return {**super().get_config(), 'kind': self.kind}
 
 
 def learned(layer: KerasLayer) -> dict[str, Any]:
-    """Name -> variable of the parameters that a layer's activation learns."""
+    """Return name -> variable of the parameters that a layer's activation learns."""
     activation = getattr(getattr(layer, 'cell', layer), 'activation', None)
     if not isinstance(activation, LearnedActivation):
         return {}
@@ -169,24 +172,30 @@ class Activation:
         self.steps = [_function(part) for part in name.split('+')]
 
     def __call__(self, x: Data) -> Tensor:
+        """Apply the steps in turn."""
         for step in self.steps:
             x = step(x)
         return x
 
     def __eq__(self, other: object) -> bool:
+        """Compare by name."""
         return isinstance(other, Activation) and self.name == other.name
 
     def __hash__(self) -> int:
+        """Hash by name."""
         return hash(self.name)
 
     def __repr__(self) -> str:
+        """Return a short description."""
         return f'Activation({self.name!r})'
 
     def get_config(self) -> dict[str, Any]:
+        """Return the settings."""
         return {'name': self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
+        """Build the activation from its settings."""
         return cls(**config)
 
 
@@ -201,7 +210,7 @@ def _function(name: str, also: Iterable[str] = ()) -> Any:
     if name not in names():
         raise ConfigurationError(
             f'unknown activation {name!r}.{suggest(name, [*names(), *also])} '
-            f'Known: {", ".join(names())}.'
+            f'Choose one of: {", ".join(names())}.'
         )
     return keras.activations.get(STOCK.get(name, name))
 

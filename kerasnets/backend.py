@@ -107,18 +107,18 @@ def compiled(
 
 
 def omitted(x: Tensor, rate: float | Tensor, seeds: Tensor) -> Tensor:
-    """A tensor with values left out at a rate, the others scaled up: drawn fast, see `_drawn`."""
+    """Return a tensor with dropout at a rate; the values that stay are scaled up. See `_drawn`."""
     drawn = _drawn('uniform', keras.ops.shape(x), seeds, x.dtype)
     return keras.ops.where(drawn >= rate, x / (1 - rate), keras.ops.zeros_like(x))
 
 
 def noisy(x: Tensor, deviation: float | Tensor, seeds: Tensor) -> Tensor:
-    """A tensor with normal noise added to it: drawn fast, see `_drawn`."""
+    """Return a tensor with normal noise added to it. See `_drawn`."""
     return x + deviation * _drawn('normal', keras.ops.shape(x), seeds, x.dtype)
 
 
 def _drawn(kind: str, shape: Shape, seeds: Tensor, dtype: Any) -> Tensor:
-    """Numbers as keras.random draws them, but by threefry where XLA compiles on TensorFlow.
+    """Draw numbers as keras.random does, but by threefry where XLA compiles on TensorFlow.
 
     There the default algorithm took 250 ns a number on a CPU, threefry takes 2.
     """
@@ -165,7 +165,7 @@ def gradients(function: Callable[..., Any], variables: Sequence[Variable]) -> li
 
 
 def squared_jacobian(function: Callable[..., Any], x: Tensor) -> Tensor:
-    """The mean over examples of the squared derivatives of a function of a batch, Σ (∂h/∂x)².
+    """Return the mean over examples of the squared derivatives of a function, Σ (∂h/∂x)².
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def squared_jacobian(function: Callable[..., Any], x: Tensor) -> Tensor:
 
 
 def values(variables: Sequence[Variable]) -> Any:
-    """The values of Keras variables as numpy arrays of their own."""
+    """Return copies of the values of Keras variables, as numpy arrays."""
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 

@@ -27,9 +27,12 @@ SEED, SAMPLE = 40, 200
 def progress(verbose: Any) -> list[Any]:
     """Return the callbacks that show progress.
 
-    1 is a bar, 2 a line per epoch, 'auto' a bar in a terminal or a notebook."""
+    1 is a bar, 2 a line per epoch, 'auto' a bar in a terminal or a notebook.
+    """
     if verbose not in ('auto', 0, 1, 2):
-        raise ConfigurationError(f"expected verbose as 'auto', 0, 1 or 2, got {verbose!r}.")
+        raise ConfigurationError(
+            f"expected verbose as 'auto', 0, 1 or 2, got {verbose!r}. Choose one of them."
+        )
     notebook = _in_notebook()
     if verbose == 'auto':
         verbose = int(notebook or sys.stderr.isatty())
@@ -37,7 +40,7 @@ def progress(verbose: Any) -> list[Any]:
 
 
 def _in_notebook() -> bool:
-    """Whether the code runs in a kernel of Jupyter, which shows HTML."""
+    """Return whether the code runs in a Jupyter kernel, which shows HTML."""
     shell = sys.modules['IPython'].get_ipython() if 'IPython' in sys.modules else None
     return hasattr(shell, 'kernel')
 
@@ -46,7 +49,7 @@ class Rate(ProgressColumn):
     """Batches a second."""
 
     def render(self, task: Any) -> Any:
-        """The column for a task."""
+        """Return the column's text for a task."""
         seconds = task.fields['seconds']
         return Text(f'{task.completed / seconds:.0f} batches/s' if seconds else '')
 
@@ -84,6 +87,7 @@ class Progress(OnConsole):
     """
 
     def on_train_begin(self, logs: Any = None) -> None:
+        """Start the bars."""
         width = self.console.width
         once = Column(no_wrap=True)
         bar = min(40, max(6, width - 120))
@@ -104,6 +108,7 @@ class Progress(OnConsole):
         self.bars.start()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Replace the bar by one for this epoch."""
         for task in self.bars.task_ids:
             self.bars.remove_task(task)
         of = f'/{self.params["epochs"]}' if self.params.get('epochs') else ''
@@ -117,10 +122,12 @@ class Progress(OnConsole):
         self.epoch, self.start = epoch, time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Advance the bar."""
         steps = self.params.get('steps')
         self._show(batch + 1, logs, self.epoch + ((batch + 1) / steps if steps else 0))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Show the epoch's monitors."""
         # epochs that a program ran in one call had no batches
         done = self.bars.tasks[-1].completed or self.params.get('steps') or 0
         self._show(done, logs, epoch + 1, total=done)
@@ -135,6 +142,7 @@ class Progress(OnConsole):
         self.bars.update(self.task, completed=done, **shown, **more)
 
     def on_train_end(self, logs: Any = None) -> None:
+        """Stop the bars."""
         if self.bars.task_ids:
             self.bars.update(self.bars.task_ids[-1], left=time.perf_counter() - self.began)
         self.bars.stop()
@@ -147,6 +155,7 @@ class NotebookProgress(Shows):
     EVERY = 0.1
 
     def on_train_begin(self, logs: Any = None) -> None:
+        """Display an empty bar."""
         from IPython.display import DisplayHandle
 
         self.start, self.drawn = time.perf_counter(), 0.0
@@ -156,17 +165,21 @@ class NotebookProgress(Shows):
         self.handle.display(self._content(), raw=True)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Reset the bar."""
         self.epoch, self.done = epoch, 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Advance the bar."""
         self.done = batch + 1
         self._show(logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Show the epoch's monitors."""
         self.epoch, self.done = epoch + 1, 0
         self._show(logs)
 
     def on_train_end(self, logs: Any = None) -> None:
+        """Show the final state of the bar."""
         self.handle.update(self._content(ended=True), raw=True)
 
     def _show(self, logs: Any) -> None:
@@ -176,7 +189,7 @@ class NotebookProgress(Shows):
             self.handle.update(self._content(), raw=True)
 
     def _content(self, ended: bool = False) -> dict[str, str]:
-        """The line as text and as HTML."""
+        """Return the line as text and as HTML."""
         epochs, steps = self.params.get('epochs'), self.params.get('steps')
         of = f'/{epochs}' if epochs else ''
         seconds = time.perf_counter() - self.start
@@ -196,9 +209,11 @@ class Lines(OnConsole):
     """A line on standard error for each epoch."""
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Start the clock."""
         self.start = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Print the epoch's monitors and seconds."""
         of = f'/{self.params["epochs"]}' if self.params.get('epochs') else ''
         seconds = (logs or {}).get('seconds', time.perf_counter() - self.start)
         self.console.print(
@@ -258,32 +273,35 @@ class TensorBoard(keras.callbacks.Callback):
         self.run: pathlib.Path | None = None
 
     @classmethod
-    def build(cls, asked: Any, net: Any, hparams: Any = ()) -> TensorBoard:
-        """A TensorBoard from a path, a dict of keywords or a TensorBoard, for a network.
+    def build(cls, tensorboard: Any, net: Any, hparams: Any = ()) -> TensorBoard:
+        """Build a TensorBoard from a path, a dict of keywords or a TensorBoard, for a network.
 
         `hparams` are the keywords that it is trained with.
         """
-        if isinstance(asked, dict):
+        if isinstance(tensorboard, dict):
             known = ('path', 'histograms', 'images', 'graph', 'sample')
-            check_known(asked, known, 'keyword of tensorboard')
-            if 'path' not in asked:
+            check_known(tensorboard, known, 'keyword of tensorboard')
+            if 'path' not in tensorboard:
                 raise ConfigurationError(
-                    f"tensorboard: expected a 'path' among the keywords, got {list(asked)}."
+                    f"tensorboard: expected a 'path' among the keywords, got {list(tensorboard)}. "
+                    "Write for example tensorboard=dict(path='logs')."
                 )
-            asked = cls(**asked)
-        elif isinstance(asked, (str, os.PathLike)):
-            asked = cls(asked)
-        elif not isinstance(asked, cls):
+            tensorboard = cls(**tensorboard)
+        elif isinstance(tensorboard, (str, os.PathLike)):
+            tensorboard = cls(tensorboard)
+        elif not isinstance(tensorboard, cls):
             raise ConfigurationError(
-                f'expected tensorboard as a path, a dict or a TensorBoard, got {asked!r}.'
+                f'expected tensorboard as a path, a dict or a TensorBoard, got {tensorboard!r}. '
+                "Write for example tensorboard='logs'."
             )
-        asked.params_of = lambda: net.params
-        asked.hparams = {'network': repr(net), **dict(hparams)}
-        if asked.sample is None and getattr(net, 'text', None) is not None:
-            asked.sample = lambda: net.text_sample(SEED, SAMPLE)
-        return asked
+        tensorboard.params_of = lambda: net.params
+        tensorboard.hparams = {'network': repr(net), **dict(hparams)}
+        if tensorboard.sample is None and getattr(net, 'text', None) is not None:
+            tensorboard.sample = lambda: net.text_sample(SEED, SAMPLE)
+        return tensorboard
 
     def on_train_begin(self, logs: Any = None) -> None:
+        """Open the log of this training."""
         import tensorflow as tf  # only here: TensorBoard's files are TensorFlow's
         from tensorboard.plugins.hparams import api
 
@@ -304,6 +322,7 @@ class TensorBoard(keras.callbacks.Callback):
                 tf.summary.graph(call.get_concrete_function(inputs).graph)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write the epoch's monitors and parameters."""
         with self.writer.as_default(step=epoch + 1):
             for name, value in (logs or {}).items():
                 part = 'valid' if name.startswith('val_') else 'train'
@@ -317,7 +336,7 @@ class TensorBoard(keras.callbacks.Callback):
         self.writer.flush()
 
     def _write(self, name: str, value: Any) -> None:
-        """A parameter as a histogram and as an image."""
+        """Write a parameter as a histogram and as an image."""
         if self.histograms:
             self.summary.histogram(f'{name}/histogram', value)
         if self.images and value.ndim == 2:
@@ -325,4 +344,5 @@ class TensorBoard(keras.callbacks.Callback):
             self.summary.image(f'{name}/image', grey[None, :, :, None])
 
     def on_train_end(self, logs: Any = None) -> None:
+        """Close the log."""
         self.writer.close()

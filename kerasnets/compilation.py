@@ -1,4 +1,4 @@
-"""A cache on disk of what XLA compiles, so that a second process compiles nothing again."""
+"""A cache on disk of what XLA compiles, so that later processes need not compile again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DIGESTS = 'digests.json'
 
 
 def enable_compilation_cache(path: Path | None = None, limit: int = LIMIT) -> pathlib.Path:
-    """Keep what XLA compiles in a folder, for this process and later ones.
+    """Cache what XLA compiles in a folder, for this process and later ones.
 
     Call it before anything imports TensorFlow, which reads its settings only then. An entry is
     native code, so the folder must belong to the user alone. An entry that is damaged, or was
@@ -160,7 +160,7 @@ def _remove_damaged(folder: pathlib.Path) -> dict[str, str]:
 
 
 def _remove_oldest(root: pathlib.Path, limit: int) -> None:
-    """Remove the oldest entries of all folders, down to some bytes."""
+    """Remove the oldest entries of all folders until they hold at most some bytes."""
     found = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in _entries(root))
     total = sum(size for _, size, _ in found)
     for _, size, path in found:

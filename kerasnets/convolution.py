@@ -6,7 +6,7 @@ __all__ = ['Classifier', 'Regressor']
 
 
 class Regressor(feedforward.Regressor):
-    """A network that gives values for each image.
+    """A network that predicts values for each image.
 
     Parameters are those of `feedforward.Regressor`; the first entry is the shape of an image.
 
@@ -19,7 +19,7 @@ class Regressor(feedforward.Regressor):
 
 
 class Classifier(feedforward.Classifier):
-    """A network that gives a distribution over labels for each image.
+    """A network that predicts a distribution over labels for each image.
 
     Parameters are those of `feedforward.Classifier`; the first entry is the shape of an image.
 

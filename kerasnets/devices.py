@@ -1,7 +1,7 @@
 """Training on several devices and in several processes.
 
 On TensorFlow a ``tf.distribute`` strategy shares batches among the devices of a machine, on JAX
-`distribute` does so among those of many. The batch that is shared is the one that was asked for:
+`distribute` does so among those of many. The batch that is shared is the one that was requested:
 losses are those of one device.
 """
 
@@ -75,30 +75,31 @@ def distribute(
         )
     address = address or os.environ.get(f'{LAUNCHER}JOB_ADDRESSES')
     if address:
-        told: dict[str, Any] = {'num_processes': processes, 'process_id': process}
+        options: dict[str, Any] = {'num_processes': processes, 'process_id': process}
         if address != 'auto':
-            told = _who(address, **told)
-        _jax().distributed.initialize(**told, heartbeat_timeout_seconds=timeout)
+            options = _who(address, **options)
+        _jax().distributed.initialize(**options, heartbeat_timeout_seconds=timeout)
         keras.utils.set_random_seed(SEED)
     shared = keras.distribution.DataParallel(auto_shard_dataset=False)
     keras.distribution.set_distribution(shared)
 
 
-def _who(address: str, **told: Any) -> dict[str, Any]:
+def _who(address: str, **options: Any) -> dict[str, Any]:
     """Return the addresses and numbers of the processes, from the call or the environment."""
-    for name, value in told.items():
+    for name, value in options.items():
         said = os.environ.get(f'{LAUNCHER}{name.upper()}', '')
-        told[name] = int(said) if value is None and said.isdigit() else value
-    count = positive(told['num_processes'], 'processes')
-    if positive(told['process_id'], 'process', least=0) >= count:
+        options[name] = int(said) if value is None and said.isdigit() else value
+    count = positive(options['num_processes'], 'processes')
+    if positive(options['process_id'], 'process', least=0) >= count:
         raise ConfigurationError(
-            f'expected process as one of 0 to {count - 1}, got {told["process_id"]}.'
+            f'expected process as one of 0 to {count - 1}, got {options["process_id"]}. Number the '
+            'processes from 0.'
         )
-    return {**told, 'coordinator_address': address.split(',')[0]}
+    return {**options, 'coordinator_address': address.split(',')[0]}
 
 
 def replicas() -> int:
-    """Devices that share each batch, by a strategy of TensorFlow whose scope this is."""
+    """Return the number of devices that share each batch, by TensorFlow's current strategy."""
     if keras.backend.backend() != 'tensorflow':
         return 1
     import tensorflow as tf
@@ -107,7 +108,7 @@ def replicas() -> int:
 
 
 def shared() -> bool:
-    """Whether a strategy of TensorFlow or a distribution of Keras shares batches here."""
+    """Return whether a TensorFlow strategy or a Keras distribution shares the batches."""
     if keras.backend.backend() != 'tensorflow':
         return keras.distribution.distribution() is not None
     import tensorflow as tf
@@ -116,7 +117,7 @@ def shared() -> bool:
 
 
 def total(value: Any) -> Any:
-    """The sum of a value over the devices that share a batch, of which there are several."""
+    """Return the sum of a value over the devices that share a batch."""
     import tensorflow as tf
 
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
@@ -134,7 +135,7 @@ def processes() -> int:
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes files and logs."""
+    """Return whether this process writes files and logs."""
     return processes() == 1 or _jax().process_index() == 0
 
 
@@ -161,7 +162,7 @@ def whole(data: Any) -> Any:
 
 
 def pipeline(batches: Callable[[], Iterator[Any]], spec: tuple[Any, ...]) -> Any:
-    """The ``tf.data`` pipeline of batches, of which each device of a strategy has its part.
+    """Return a ``tf.data`` pipeline of batches, shared among the devices of a strategy.
 
     With a part goes what its rows count: 1, or less where they are too few to go round, and all
     devices have all of them. `spec` is of a batch.
@@ -227,7 +228,7 @@ def alone() -> Iterator[None]:
 
 
 def run(function: Callable[..., Any], batch: Sequence[Any]) -> Any:
-    """A compiled function of a batch of arrays, its rows shared among the devices.
+    """Run a compiled function of a batch of arrays, its rows shared among the devices.
 
     Returns its outputs, a nest of arrays, as numpy arrays.
     """

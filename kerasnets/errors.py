@@ -1,4 +1,4 @@
-"""The errors that kerasnets raises. Each says what was expected, what came and what to do."""
+"""The errors that kerasnets raises. Each says what is wrong, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class UnknownNameError(ConfigurationError, KeyError):
 
 
 class DataError(KerasnetsError, ValueError):
-    """Data that does not fit the network it was given to."""
+    """Data that does not fit the network."""
 
 
 class FileError(KerasnetsError, OSError):
@@ -41,7 +41,7 @@ class ProcessError(KerasnetsError, RuntimeError):
 
 
 def suggest(word: Any, known: Any) -> str:
-    """Sentence naming the known word nearest to `word`, or an empty string.
+    """Return a sentence with the known word nearest to `word`, or an empty string.
 
     >>> suggest('lstn', ['lstm', 'gru'])
     " Did you mean 'lstm'?"
@@ -54,7 +54,7 @@ def suggest(word: Any, known: Any) -> str:
 def check_known(
     given: Iterable[Any], known: Iterable[Any], what: str, words: Mapping[str, str] | None = None
 ) -> None:
-    """Refuse the first name of `given` that is not in `known`.
+    """Raise ConfigurationError for the first name of `given` that is not in `known`.
 
     Raises ConfigurationError. It says what `words` has for that name, which others use for
     something known; else the nearest known name.
@@ -66,7 +66,11 @@ def check_known(
         if name not in known:
             raise ConfigurationError(
                 f'unknown {what} {name!r}.{suggest(name, known)} '
-                f'Known: {", ".join(sorted(map(str, known))) or "none"}.'
+                + (
+                    f'Choose one of: {", ".join(sorted(map(str, known)))}.'
+                    if known
+                    else 'Leave it out.'
+                )
             )
 
 
@@ -79,13 +83,13 @@ def matching(pattern: str, names: Iterable[str], what: str) -> list[str]:
     if not found:
         raise ConfigurationError(
             f'{what} {pattern!r} matches nothing.{suggest(pattern, names)} '
-            f'There are: {", ".join(names)}.'
+            f'Choose one of: {", ".join(names)}.'
         )
     return found
 
 
 def scalar(tensor: Tensor, what: str) -> Tensor:
-    """The tensor, if it has no axes; ConfigurationError for what is no single number."""
+    """Return the tensor if it has no axes; else raise ConfigurationError."""
     shape = getattr(tensor, 'shape', ())
     if len(shape):
         raise ConfigurationError(
@@ -95,28 +99,34 @@ def scalar(tensor: Tensor, what: str) -> Tensor:
 
 
 def positive(value: Any, name: str, least: int = 1) -> int:
-    """The value as an int of 1 (or `least`) or more; ConfigurationError for anything else."""
+    """Return the value as an int of 1 (or `least`) or more; else raise ConfigurationError."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < least:
-        raise ConfigurationError(f'expected {name} as an int of {least} or more, got {value!r}.')
+        raise ConfigurationError(
+            f'expected {name} as an int of {least} or more, got {value!r}. '
+            f'Write for example {max(least, 10)}.'
+        )
     return int(value)
 
 
 def number(value: Any, name: str, allowed: Callable[[Any], bool], when: str) -> float:
-    """The value as a float, if `allowed` of it; else ConfigurationError, saying `when` it is."""
+    """Return the value as a float if `allowed` accepts it; else raise ConfigurationError."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not allowed(value):
-        raise ConfigurationError(f'expected {name} as a number {when}, got {value!r}.')
+        raise ConfigurationError(
+            f'expected {name} as a number {when}, got {value!r}. Change it to such a number.'
+        )
     return float(value)
 
 
 def pick(found: Any, key: Any, complaint: str) -> Any:
-    """An item of a dict by its name or by its place; UnknownNameError if there is none."""
+    """Return an item of a dict by name or index; raise UnknownNameError if it has none."""
     names = list(found)
     if isinstance(key, numbers.Integral) and -len(names) <= int(key) < len(names):
         return found[names[int(key)]]
     if key not in found:
         raise UnknownNameError(
-            f'{complaint} {key!r}.{suggest(key, names)} It has: {", ".join(names) or "none"}.'
+            f'{complaint} {key!r}.{suggest(key, names)} '
+            + (f'Choose one of: {", ".join(names)}.' if names else 'It has none.')
         )
     return found[key]
 

@@ -41,7 +41,7 @@ __all__ = ['Autoencoder', 'Classifier', 'Regressor']
 
 
 class Regressor(Network):
-    """A network that gives values for each input.
+    """A network that predicts values for each input.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Regressor(Network):
         super().__init__(layers, loss=loss, weighted=weighted, rng=rng, **keywords)
 
     def score(self, x: Data, y: Data, w: Data | None = None, **regularizers: Any) -> float:
-        """The coefficient of determination, R², as scikit-learn has it.
+        """Return the coefficient of determination, R², as scikit-learn defines it.
 
         1 - Σw(y - p)²/Σw(y - ȳ)² of each output, then their mean. Steps of sequences count as
         examples. An output that never changes counts 1 if it is met exactly, else 0.
@@ -100,7 +100,7 @@ class Regressor(Network):
 
 
 class Autoencoder(Regressor):
-    """A network that gives its inputs back.
+    """A network that reproduces its inputs.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ class Autoencoder(Regressor):
     def encode(
         self, x: Data, layer: KerasLayer | None = None, sample: bool = False, **regularizers: Any
     ) -> Found:
-        """The output of a hidden layer for some inputs.
+        """Return the output of a hidden layer for some inputs.
 
         Parameters
         ----------
@@ -159,7 +159,7 @@ class Autoencoder(Regressor):
         return (self.rng.random(codes.shape) < codes).astype(codes.dtype) if sample else codes
 
     def decode(self, z: Data, layer: KerasLayer | None = None, **regularizers: Any) -> Found:
-        """The network's output for given outputs of a hidden layer.
+        """Return the network's output for the output of a hidden layer.
 
         Parameters
         ----------
@@ -177,7 +177,7 @@ class Autoencoder(Regressor):
     def score(  # type: ignore[override]  # the inputs are the target
         self, x: Data, w: Data | None = None, **regularizers: Any
     ) -> float:
-        """R² of the inputs that are given back; see `Regressor.score`."""
+        """Return R² of the reproduced inputs; see `Regressor.score`."""
         return super().score(x, x, w, **regularizers)
 
     def _layer_name(self, layer: KerasLayer) -> str:
@@ -190,7 +190,7 @@ class Autoencoder(Regressor):
 
 
 def _r2(y: Array, p: Array, w: Array) -> float:
-    """R² of each output, averaged."""
+    """Return R² of each output, averaged."""
     y, p, w = (a.reshape(-1, a.shape[-1]) for a in (y, p, w))
     if not (w.sum(0) > 0).all():
         raise DataError('weights add up to 0. Give at least one example a positive weight.')
@@ -201,7 +201,7 @@ def _r2(y: Array, p: Array, w: Array) -> float:
 
 
 class Classifier(Network):
-    """A network that gives a distribution over labels for each input.
+    """A network that predicts a distribution over labels for each input.
 
     Parameters
     ----------
@@ -249,7 +249,8 @@ class Classifier(Network):
         if class_names is not None and classes not in (None, len(class_names)):
             raise ConfigurationError(
                 f'expected class_names of {classes} classes, the size of the last layer, got '
-                f'{len(class_names)}: {self.class_names!r:.60}.'
+                f'{len(class_names)}: {self.class_names!r:.60}. '
+                'Pass one name for each class.'
             )
 
     def _warn_without_probabilities(self) -> None:
@@ -265,13 +266,13 @@ class Classifier(Network):
             )
 
     def predict(self, x: Data, names: bool = False, **regularizers: Any) -> Found:
-        """The most probable class of each example.
+        """Return the most probable class of each example.
 
         Parameters
         ----------
         x : array (examples, variables)
         names : bool
-            Give the names of the classes, in the place of their labels.
+            Give the names of the classes, instead of their labels.
 
         Returns
         -------
@@ -294,7 +295,7 @@ class Classifier(Network):
         return found if isinstance(p, list) else found[0]
 
     def predict_proba(self, x: Data, **regularizers: Any) -> Found:
-        """The probability of each class: array (examples, classes)."""
+        """Return the probability of each class: array (examples, classes)."""
         return super().predict(x, **regularizers)
 
     def predict_logit(self, x: Data, **regularizers: Any) -> Found:
@@ -308,7 +309,7 @@ class Classifier(Network):
         return self._output(x, 'pre', regularizers)
 
     def score(self, x: Data, y: Data, w: Data | None = None, **regularizers: Any) -> float:
-        """The fraction of examples whose label is predicted, weighted by `w` if given.
+        """Return the fraction of labels predicted correctly, weighted by `w` if passed.
 
         Parameters
         ----------

@@ -14,7 +14,7 @@ SETTINGS = ('mean', 'std', 'sparsity', 'radius', 'diagonal')
 
 
 def generator(rng: Seed) -> np.random.Generator:
-    """A numpy Generator from a seed, a Generator, a RandomState or None (a fresh seed)."""
+    """Return a numpy Generator from a seed, a Generator, a RandomState or None (a fresh seed)."""
     if isinstance(rng, np.random.RandomState):
         return np.random.default_rng(rng.randint(2**31))
     try:
@@ -26,7 +26,7 @@ def generator(rng: Seed) -> np.random.Generator:
 
 
 def restored(state: Any) -> np.random.Generator:
-    """A generator in a state, as ``rng.bit_generator.state`` gave it.
+    """Return a generator in a state saved from ``rng.bit_generator.state``.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def restored(state: Any) -> np.random.Generator:
 
 
 def settings(options: Any, param: str) -> dict[str, Any]:
-    """The settings for one parameter: its own ('std_hh') before the layer's ('std').
+    """Return the settings for one parameter: its own ('std_hh') before the layer's ('std').
 
     >>> settings({'std': 0.1, 'std_hh': 0.2}, 'hh'), settings({'std': 0.1}, 'w')
     ({'std': 0.2}, {'std': 0.1})
@@ -114,7 +114,10 @@ def weights(
     """
     matrix = len(shape) == 2
     if not 0 <= sparsity < 1:
-        raise ConfigurationError(f'expected sparsity of at least 0 and under 1, got {sparsity!r}.')
+        raise ConfigurationError(
+            f'expected sparsity of at least 0 and under 1, got {sparsity!r}. '
+            'Write for example sparsity=0.9.'
+        )
     if (diagonal or sparsity) and not matrix:
         raise ConfigurationError(
             f'diagonal and sparsity: expected a matrix, got shape {shape}. Leave them out.'

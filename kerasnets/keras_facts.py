@@ -43,7 +43,7 @@ _seeding = threading.RLock()
 
 @contextlib.contextmanager
 def seeded(seed: int | None = None) -> Iterator[None]:
-    """Let Keras draw its default seeds from `seed`, and leave Python's generator as it was.
+    """Let Keras draw its default seeds from `seed`, and leave Python's generator unchanged.
 
     Keras takes the seed of a layer or an initializer without one from the module `random`. One
     thread at a time uses it here.

@@ -1,4 +1,4 @@
-"""Losses as plain functions of a target and an output, giving an error for each element."""
+"""Losses as plain functions of a target and an output, with an error for each element."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SMALLEST = 1e-8
 
 
 def cross_entropy(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
-    """-log p(target), with p from the logits where there are any.
+    """Return -log p(target), with p from the logits if available.
 
     Shapes: `target` (…,) of int, `output` and `logits` (…, classes); returns (…,).
     """
@@ -36,17 +36,17 @@ def hinge(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tenso
 
 
 def squared_error(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
-    """(y - t)², of arrays of one shape."""
+    """Return (y - t)², of arrays of one shape."""
     return ops.square(output - target)
 
 
 def absolute_error(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
-    """|y - t|, of arrays of one shape."""
+    """Return |y - t|, of arrays of one shape."""
     return ops.abs(output - target)
 
 
 def discrepancy(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
-    """The maximum mean discrepancy of two samples, with the kernel exp(-|a - b|²): a scalar.
+    """Return the maximum mean discrepancy of two samples, a scalar; the kernel is exp(-|a - b|²).
 
     Steps of sequences count as examples.
 
@@ -62,7 +62,7 @@ def discrepancy(target: Tensor, output: Tensor, logits: Tensor | None = None) ->
 
 
 def divergence(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
-    """The Kullback-Leibler divergence Σ t log(t/y) of distributions (…, classes): (…,).
+    """Return the Kullback-Leibler divergence Σ t log(t/y) of (…, classes): (…,).
 
     S. Kullback, R. Leibler (1951), "On information and sufficiency".
     """
@@ -73,7 +73,7 @@ def divergence(target: Tensor, output: Tensor, logits: Tensor | None = None) -> 
 def gaussian(
     target: Tensor, output: Tensor, logits: Tensor | None = None, variance: Tensor | None = None
 ) -> Tensor:
-    """-log p(t) for independent normal values with a mean and a variance: (…, values) to (…,).
+    """Return -log p(t) of independent normal values with a mean and a variance: (…,).
 
     ½ Σ (log 2π + log σ² + (t - μ)²/σ²), of theanets' name `gll`; C. Bishop (2006), "Pattern
     recognition and machine learning", equation 2.43.

@@ -1,4 +1,4 @@
-"""Losses: what a network is trained to make small.
+"""Losses: the quantities that training minimizes.
 
 Those of labels (`cross_entropy`, `hinge`) compare a distribution over classes with a class;
 the others compare arrays of one shape.
@@ -88,11 +88,13 @@ class Loss:
     labels: bool | None = None  # whether targets are labels, where a user's class computes it
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Register a subclass as a form of loss."""
         super().__init_subclass__(**kwargs)
         names = cls.__name__, *vars(cls).get('__extra_registration_keys__', ())
         WRITTEN.update(dict.fromkeys((name.lower() for name in names), cls))
 
     def __post_init__(self, mean_name: Any) -> None:
+        """Check the settings."""
         if isinstance(self.target, int) and self.target is not True:  # theanets: number of its axes
             object.__setattr__(self, 'target', None)
         if mean_name is not None:
@@ -101,7 +103,10 @@ class Loss:
         for key in ('output_name', 'target', 'covar_name'):
             name = getattr(self, key)
             if not (name is None or isinstance(name, str) or (key == 'target' and name is True)):
-                raise ConfigurationError(f'expected {key} as the name of an output, got {name!r}.')
+                raise ConfigurationError(
+                    f'expected {key} as the name of an output, got {name!r}. '
+                    f"Write for example {key}='hid1:out'."
+                )
         if self.weighted and self.whole:
             raise ConfigurationError(
                 f'{self.name!r} is computed over a whole batch and takes no '
@@ -116,7 +121,7 @@ class Loss:
 
     @classmethod
     def build(cls, form: Any, **kwargs: Any) -> Loss:
-        """A Loss from a name, a dict with ``form``, a Keras loss, a function, or a Loss.
+        """Build a Loss from a name, a dict with ``form``, a Keras loss, a function, or a Loss.
 
         The name may be that of a class derived from Loss, or the class itself.
 
@@ -167,7 +172,7 @@ class Loss:
             return Kind(lambda target, output, logits: Errors(form)(target, output))
         raise ConfigurationError(
             f'expected a loss by name, of Keras or a function, got {self.form!r}. '
-            f'Known: {", ".join(KINDS)}.'
+            f'Choose one of: {", ".join(KINDS)}.'
         )
 
     @property
@@ -177,26 +182,26 @@ class Loss:
 
     @property
     def of_labels(self) -> bool:
-        """Whether targets are labels: one axis less than the output, and integers."""
+        """Whether targets are integer labels, with one axis less than the output."""
         return self.kind.labels if self.labels is None else self.labels
 
     @property
     def whole(self) -> bool:
-        """Whether it is of a batch as a whole, not of each element."""
+        """Whether the loss is one value of a whole batch, without an error for each element."""
         return self.kind.whole
 
     def target_shape(self, shape: Shape) -> tuple[Any, ...]:
-        """The shape of a target for an output of this shape."""
+        """Return the shape of a target for an output of this shape."""
         if self.kind.any_length:
             return (shape[0], None)
         return tuple(shape)[:-1] if self.of_labels else tuple(shape)
 
     def weights_shape(self, shape: Shape) -> tuple[Any, ...]:
-        """The shape of weights for an output of this shape: that of the errors."""
+        """Return the shape of weights for an output of this shape: that of the errors."""
         return tuple(shape)[:-1] if self.of_labels or self.kind.rows else tuple(shape)
 
     def data(self, name: str, output: Any) -> list[Tensor]:
-        """Input tensors for what the data must hold: a target and, if weighted, weights."""
+        """Return input tensors for the data: a target and, if weighted, weights."""
         shape = self.target_shape(output.shape)
         dtype = 'int32' if self.of_labels else 'float32'
         tensors = []
@@ -215,7 +220,7 @@ class Loss:
         weights: Tensor | None = None,
         variance: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """The loss of a batch and its mass: Σwe/Σw and Σw, or Σe/n and n."""
+        """Return the loss of a batch and its mass: Σwe/Σw and Σw, or Σe/n and n."""
         if self.written:
             return self._written_value(outputs, target, weights)
         more = {'variance': variance} if self.kind.variance else {}
@@ -235,7 +240,7 @@ class Loss:
         return type(self).__call__ is not Loss.__call__
 
     def __call__(self, outputs: Tensors) -> Any:
-        """The loss of a batch, of all outputs by name; the network has set the target."""
+        """Return the loss of a batch, of all outputs by name; the network has set the target."""
         name, own = self.output_name, vars(self)
         variance = outputs[self.covar_name] if self.covar_name else None
         kind = KINDS.get(str(self.form)) or self.kind
@@ -252,7 +257,7 @@ class Loss:
     def _written_value(
         self, outputs: Tensors, target: Tensor, weights: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """The value of a user's class, for all outputs by name, and the mass of the batch."""
+        """Return the value of a user's class, for all outputs by name, and the batch's mass."""
         name = self.output_name or next(reversed(list(outputs))).split(':')[0]
         bound = copy.copy(self)
         name = name if ':' in name else f'{name}:out'
@@ -262,13 +267,13 @@ class Loss:
         return value, ops.sum(ops.ones_like(outputs[name][..., 0]) if weights is None else weights)
 
     def diff(self, outputs: Tensors) -> Tensor:
-        """Of a user's class: the output less the target."""
+        """Return the output less the target, for a user's class."""
         return outputs[self.output_name] - ops.cast(vars(self)['_target'], 'float32')
 
     def accuracy(
         self, outputs: Tensors, target: Tensor, weights: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The fraction of targets whose output is the largest, the first of several, and its mass.
+        """Return the fraction of targets whose output is the largest, and its mass.
 
         Told without an argmax, which XLA is slow at on a CPU: it took a fifth of a small step.
         """
@@ -282,7 +287,7 @@ class Loss:
 
 
 class Errors(keras.layers.Layer):
-    """A loss that is not ours as a layer: not all of them take symbols by themselves."""
+    """A layer that computes a Keras or user's loss; not all take symbolic tensors themselves."""
 
     def __init__(self, function: Callable[..., Tensor]) -> None:
         super().__init__(autocast=False)
@@ -290,12 +295,13 @@ class Errors(keras.layers.Layer):
         self.function = function
 
     def call(self, target: Tensor, output: Tensor) -> Tensor:
+        """Return the errors."""
         return self.function(target, output)
 
 
 @functools.cache
 def _of_keras(name: str) -> Kind:
-    """The `Kind` of a Keras loss by its name."""
+    """Return the `Kind` of a Keras loss by name."""
     try:
         found = keras.losses.get(name)
     except (ValueError, TypeError):
@@ -303,7 +309,7 @@ def _of_keras(name: str) -> Kind:
     if found is None:
         raise ConfigurationError(
             f'unknown loss {name!r}.{suggest(name, [*KINDS, *ALIASES, *dir(keras.losses)])} '
-            f'Known: {", ".join(KINDS)}, and those of keras.losses.'
+            f'Choose one of: {", ".join(KINDS)}, or one of keras.losses.'
         )
     if isinstance(found, keras.losses.Loss):
         return _wrapped(found)
@@ -348,7 +354,7 @@ def _snake_case(name: str) -> str:
 
 
 def hidden(mask: Tensor | None, weights: Tensor | None, ndim: int) -> Tensor | None:
-    """Weights of so many axes that are 0 where the mask, of the first axes, is False."""
+    """Return weights that are 0 where the mask, over the first axes, is False."""
     mask = ops.cast(mask, 'float32')
     for _ in range(len(mask.shape), ndim):
         mask = ops.expand_dims(mask, -1)
@@ -356,9 +362,9 @@ def hidden(mask: Tensor | None, weights: Tensor | None, ndim: int) -> Tensor | N
 
 
 def average(errors: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """(Σwe/Σw, Σw) over all elements; (0, 0) where all weights are zero.
+    """Return (Σwe/Σw, Σw) over all elements; (0, 0) where all weights are zero.
 
-    Weights have the shape of the errors, or 1 in the place of some axes.
+    Weights have the shape of the errors, or 1 instead of some axes.
     """
     weights = ops.ones_like(errors) if weights is None else weights * ops.ones_like(errors)
     mass = ops.sum(weights)

@@ -42,15 +42,16 @@ class Below:
     level: Any
 
     def __call__(self, values: Any) -> Any:
+        """Return the fraction."""
         return ops.mean(ops.cast(values < self.level, 'float32'))
 
 
-def build(asked: Any) -> Any:
-    """Monitors and Keras metrics from what a user asks for.
+def build(monitors: Any) -> Any:
+    """Build monitors and Keras metrics from a user's dict or list.
 
     Parameters
     ----------
-    asked : dict, list or None
+    monitors : dict, list or None
         Patterns with their levels, as a dict or as pairs: numbers, of which the fraction of
         values below is watched, or (label, function) pairs, or a dict of them. In a list,
         Keras metrics too, or their names.
@@ -64,12 +65,12 @@ def build(asked: Any) -> Any:
     ['<0.1', ':max']
     """
     monitors, metrics = [], []
-    if asked is not None and not isinstance(asked, (Mapping, list, tuple)):
+    if monitors is not None and not isinstance(monitors, (Mapping, list, tuple)):
         raise ConfigurationError(
-            f'expected monitors as a dict of patterns, or a list, got {asked!r}. '
+            f'expected monitors as a dict of patterns, or a list, got {monitors!r}. '
             "Write monitors={'hid1:out': (0.1, 0.9)}."
         )
-    for item in asked.items() if isinstance(asked, Mapping) else asked or ():
+    for item in monitors.items() if isinstance(monitors, Mapping) else monitors or ():
         if isinstance(item, (str, keras.metrics.Metric)):
             if item not in ACCURACY:
                 metric(item)
@@ -85,13 +86,13 @@ def build(asked: Any) -> Any:
 
 
 def _is_pair(level: Any) -> Any:
-    """Whether it is a label and a function."""
+    """Return whether an item is a label and a function."""
     pair = isinstance(level, (tuple, list)) and len(level) == 2
     return pair and isinstance(level[0], str) and callable(level[1])
 
 
 def _levels(levels: Any) -> Iterator[Any]:
-    """(label, function) pairs."""
+    """Return (label, function) pairs."""
     if isinstance(levels, Mapping):
         levels = list(levels.items())
     if isinstance(levels, numbers.Real) or callable(levels) or _is_pair(levels):
@@ -105,37 +106,38 @@ def _levels(levels: Any) -> Iterator[Any]:
             yield f':{level.__name__}', level
         else:
             raise ConfigurationError(
-                f'expected a number or a (label, function) pair as a level, got {level!r}.'
+                f'expected a number or a (label, function) pair as a level, got {level!r}. '
+                'Write for example 0.1.'
             )
 
 
-def metric(asked: Any) -> keras.metrics.Metric:
+def metric(identifier: Any) -> keras.metrics.Metric:
     """Return a Keras metric from its name, or unchanged.
 
     Raises ConfigurationError for an unknown name.
     """
-    if isinstance(asked, keras.metrics.Metric):
-        return asked
+    if isinstance(identifier, keras.metrics.Metric):
+        return identifier
     try:
-        chosen = keras.metrics.get(asked)
+        chosen = keras.metrics.get(identifier)
     except (ValueError, TypeError):
         raise ConfigurationError(
-            f'unknown metric {asked!r}.{suggest(asked, dir(keras.metrics))} '
-            'Known: those of keras.metrics, by name or as they are.'
+            f'unknown metric {identifier!r}.{suggest(identifier, dir(keras.metrics))} '
+            'Pass a metric of keras.metrics, by name or as an object.'
         ) from None
     if isinstance(chosen, keras.metrics.Metric):
         return chosen
-    return keras.metrics.MeanMetricWrapper(chosen, name=asked)
+    return keras.metrics.MeanMetricWrapper(chosen, name=identifier)
 
 
-def metric_of(asked: Any, target: Any, output: Any) -> keras.metrics.Metric:
+def metric_of(identifier: Any, target: Any, output: Any) -> keras.metrics.Metric:
     """Return a Keras metric that compares these targets and outputs.
 
     As in Keras, 'accuracy' and 'acc' are the accuracy for the shapes of the two.
 
     Parameters
     ----------
-    asked : str or keras.metrics.Metric
+    identifier : str or keras.metrics.Metric
     target, output : KerasTensor
         Targets are labels if they have one axis less.
 
@@ -144,7 +146,7 @@ def metric_of(asked: Any, target: Any, output: Any) -> keras.metrics.Metric:
     ConfigurationError
         For an unknown name, or if the metric cannot compare tensors of these shapes.
     """
-    chosen = _accuracy(asked, target, output) if asked in ACCURACY else metric(asked)
+    chosen = _accuracy(identifier, target, output) if identifier in ACCURACY else metric(identifier)
     lengths = [_length_unlike(output.shape[1:], start) for start in (13, 29, 53)]
     zeros = [
         ops.zeros([n or lengths[min(i, 2)] for i, n in enumerate(t.shape)], t.dtype)

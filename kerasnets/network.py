@@ -86,7 +86,7 @@ METHODS = {
 
 
 class _OnBoth:
-    """A method of a class and of its objects: it gets the one or the other."""
+    """A method of both a class and its instances, bound to the one it is called on."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -206,12 +206,14 @@ class Network:
 
     @property
     def model(self) -> KerasModel:
+        """The network's Keras model."""
         if self._model is None:
             self._model = assemble(self._nodes)
         return self._model
 
     @property
     def specs(self) -> list[LayerSpec]:
+        """The specification of each layer."""
         return [node.spec for node in self._nodes]
 
     @property
@@ -245,6 +247,7 @@ class Network:
         return sum(int(np.prod(p.shape)) for p in self.params)
 
     def __repr__(self) -> str:
+        """Return a short description."""
         return listing.listed(self)
 
     def _repr_html_(self) -> str:
@@ -259,7 +262,7 @@ class Network:
         summary.show(self, self._nodes, file)
 
     def find(self, which: str | int, param: str | int) -> Parameter:
-        """A parameter of a layer.
+        """Return a parameter of a layer.
 
         Parameters
         ----------
@@ -366,7 +369,7 @@ class Network:
     def _compute(
         self, x: Data, names: list[str], regularizers: Any, start: str | None = None
     ) -> Any:
-        """Named outputs for `x`, with the noise and dropout among the regularizers."""
+        """Return named outputs for `x`, with the noise and dropout among the regularizers."""
         built = build_regularizers(regularizers)
         return compute(self._programs, x, names, start, built, self.rng)
 
@@ -503,14 +506,14 @@ class Network:
         ConfigurationError, DataError, FileError
             Immediately, before any training.
         """
-        asked = settings.gathered(self.defaults, keywords, train=train, valid=valid, algo=algo)
-        train, valid = asked.pop('train', None), asked.pop('valid', None)
-        first, *others = settings.algorithms(asked.pop('algo', 'rmsprop'), asked)
+        options = settings.gathered(self.defaults, keywords, train=train, valid=valid, algo=algo)
+        train, valid = options.pop('train', None), options.pop('valid', None)
+        first, *others = settings.algorithms(options.pop('algo', 'rmsprop'), options)
         run = self._run(train, valid, *first)
         return run if not others else Sequence(run, (self._run(train, valid, *o) for o in others))
 
     def _run(self, train: Data, valid: Data, algo: Any, keywords: dict[str, Any]) -> Run:
-        """A training with one algorithm."""
+        """Train with one algorithm."""
         if algo in settings.BY_PARTS:
             return pretraining.itertrain(self, self._over, algo, train, valid, **keywords)
         chosen, options = settings.split(keywords)
@@ -569,8 +572,8 @@ class Network:
         run.each = False
         for _ in run:
             pass
-        asked = {**self.defaults, **keywords}
-        advise(self.history[before:], algo or asked.get('algo'), asked)
+        options = {**self.defaults, **keywords}
+        advise(self.history[before:], algo or options.get('algo'), options)
         return run.kept
 
     # Symbols
@@ -602,7 +605,7 @@ class Network:
         return self._models.outputs(names, build_regularizers(regularizers)), self.updates()
 
     def loss(self, **regularizers: Any) -> Tensor:
-        """The loss as a symbolic scalar over `variables`.
+        """Return the loss as a symbolic scalar over `variables`.
 
         >>> net = kerasnets.Classifier([4, 3])
         >>> f = keras.Function(net.variables, net.loss())
@@ -652,7 +655,7 @@ class Network:
         keras_files.save(self, filename_or_handle)
 
     def export(self, path: Path) -> None:
-        """Write the network for inference where Keras is not: what `predict` computes.
+        """Write the network for inference without Keras: what `predict` computes.
 
         Parameters
         ----------
@@ -673,7 +676,7 @@ class Network:
 
     @classmethod
     def from_keras(cls, model: KerasModel, loss: LossLike = None, **kwargs: Any) -> Self:
-        """A network over the layers of a Keras model, which both then share.
+        """Build a network over the layers of a Keras model, which both then share.
 
         Parameters
         ----------
@@ -697,7 +700,7 @@ class Network:
         return net
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies and pickles are the network's own file, and what no file holds."""
+        """Pickle the network as the bytes of its file, with what no file holds."""
         handle = io.BytesIO()
         keras_files.save(self, handle)
         state = {'rng': copy.deepcopy(self.rng), 'history': copy.copy(self.history)}
@@ -838,7 +841,7 @@ def _named(params: Any) -> str:
 
 
 def _revived(cls: Any, content: bytes) -> Any:
-    """A network from the bytes of its file."""
+    """Return a network from the bytes of its file."""
     return cls.load(io.BytesIO(content))
 
 

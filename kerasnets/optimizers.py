@@ -144,14 +144,14 @@ def _sgd(momentum: float = 0.0, nesterov: bool = False, **common: Any) -> Any:
 
 
 def _nag(momentum: float = 0.9, **common: Any) -> Any:
-    """Y. Nesterov (1983); I. Sutskever et al. (2013), ICML."""
+    """Build NAG: Y. Nesterov (1983); I. Sutskever et al. (2013), ICML."""
     return keras.optimizers.SGD(momentum=momentum, nesterov=True, **common)
 
 
 def _rmsprop(
     momentum: float = 0.0, rms_halflife: Any = 14, rms_regularizer: float = 1e-8, **common: Any
 ) -> Any:
-    """Graves' centred form: A. Graves (2013), arXiv:1308.0850, equations 38 to 41."""
+    """Build Graves' centred form: A. Graves (2013), arXiv:1308.0850, equations 38 to 41."""
     return keras.optimizers.RMSprop(
         rho=_kept(rms_halflife),
         epsilon=rms_regularizer,
@@ -162,14 +162,14 @@ def _rmsprop(
 
 
 def _adagrad(rms_regularizer: float = 1e-8, **common: Any) -> Any:
-    """J. Duchi, E. Hazan, Y. Singer (2010), COLT."""
+    """Build Adagrad: J. Duchi, E. Hazan, Y. Singer (2010), COLT."""
     return keras.optimizers.Adagrad(
         initial_accumulator_value=0.0, epsilon=rms_regularizer, **common
     )
 
 
 def _adadelta(rms_halflife: Any = 14, rms_regularizer: float = 1e-8, **common: Any) -> Any:
-    """M. Zeiler (2012), arXiv:1212.5701, whose steps need no learning rate: it is 1."""
+    """Build Adadelta: M. Zeiler (2012), arXiv:1212.5701; it needs no learning rate: it is 1."""
     return keras.optimizers.Adadelta(rho=_kept(rms_halflife), epsilon=rms_regularizer, **common)
 
 
@@ -214,7 +214,7 @@ ALGORITHMS = {
     'esgd': _esgd,
 }
 
-#: Learning rates where nobody says: theanets' own, but for what needs none.
+#: Default learning rates, theanets' own; 1 for algorithms that need none.
 RATES = {'adadelta': 1.0}
 RATE = 1e-4
 
@@ -232,7 +232,7 @@ TAKEN = {'self', 'learning_rate', 'name', 'kwargs', 'weight_decay', *COMMON.valu
 
 
 def build(algo: Any = 'rmsprop', learning_rate: Any = None, **options: Any) -> Any:
-    """A Keras optimizer.
+    """Build a Keras optimizer.
 
     Parameters
     ----------
@@ -290,11 +290,14 @@ def build(algo: Any = 'rmsprop', learning_rate: Any = None, **options: Any) -> A
         # TensorFlow keeps memory for each name of a variable that it has seen
         return _maker(algo)(learning_rate=rate, name=algo.lower(), **kwargs)
     except (TypeError, ValueError) as cause:
-        raise ConfigurationError(f'{algo!r}: {" ".join(str(cause).split())}') from cause
+        raise ConfigurationError(
+            f'{algo!r}: {" ".join(str(cause).split()).rstrip(".")}. '
+            'Change or leave out that setting.'
+        ) from cause
 
 
 def keywords(algo: Any) -> Any:
-    """Names of the keywords that an algorithm takes, but for the learning rate."""
+    """Return the names of the keywords that an algorithm takes, without the learning rate."""
     if isinstance(algo, keras.optimizers.Optimizer):
         return []
     own = [k for k in inspect.signature(_maker(algo)).parameters if k not in (*TAKEN, 'common')]
@@ -305,7 +308,8 @@ def _maker(algo: Any) -> Any:
     """Return the function that builds an optimizer, by name."""
     if not isinstance(algo, str):
         raise ConfigurationError(
-            f'unknown algorithm {algo!r}: expected a name, or an optimizer of Keras.'
+            f'unknown algorithm {algo!r}: expected a name, or an optimizer of Keras. '
+            "Write for example 'rmsprop'."
         )
     if algo.lower() in ALGORITHMS:
         return ALGORITHMS[algo.lower()]
@@ -317,6 +321,6 @@ def _maker(algo: Any) -> Any:
     known = [n for n in {**ALGORITHMS, **classes} if n not in ('optimizer', 'lossscaleoptimizer')]
     if algo.lower() not in known:
         raise ConfigurationError(
-            f'unknown algorithm {algo!r}.{suggest(algo, known)} Known: {", ".join(known)}.'
+            f'unknown algorithm {algo!r}.{suggest(algo, known)} Choose one of: {", ".join(known)}.'
         )
     return classes[algo.lower()]

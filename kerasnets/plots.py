@@ -42,7 +42,7 @@ class Shown(Figure):
 
 
 def learning_curves(net: Any, monitor: str = 'loss', axes: Any = None) -> Figure:
-    """A monitor over the epochs, in training and in validation.
+    """Plot a monitor over the epochs, in training and in validation.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def learning_curves(net: Any, monitor: str = 'loss', axes: Any = None) -> Figure
 def plot_weights(
     weights: Any, shape: tuple[int, ...] | None = None, columns: int | None = None, axes: Any = None
 ) -> Figure:
-    """The weights into each unit as an image, blue below 0 and red above, side by side.
+    """Plot the weights into each unit as images side by side, blue below 0 and red above.
 
     Parameters
     ----------
@@ -113,7 +113,10 @@ def plot_weights(
     if shape is None and side > 1 and side * side == inputs:
         shape = side, side
     if shape is not None and math.prod(shape) != inputs:
-        raise DataError(f'expected a shape for {inputs} inputs, got {tuple(shape)}.')
+        raise DataError(
+            f'expected a shape for {inputs} inputs, got {tuple(shape)}. '
+            f'Pass a shape whose product is {inputs}.'
+        )
     axes = _axes(axes)
     image = values if shape is None else _tiles(values, shape, columns)
     limit = np.nanmax(np.abs(image)) or 1.0
@@ -160,7 +163,7 @@ def confusion(net: Any, x: Data, y: Data, names: Any = None, axes: Any = None) -
 
 
 def sequence(target: Any, predicted: Any, axes: Any = None) -> Figure:
-    """A sequence of values against what was predicted for it.
+    """Plot a sequence of values and its predictions.
 
     Parameters
     ----------
@@ -175,7 +178,8 @@ def sequence(target: Any, predicted: Any, axes: Any = None) -> Figure:
     target, predicted = (np.asarray(part).reshape(len(part), -1) for part in (target, predicted))
     if target.shape != predicted.shape:
         raise DataError(
-            f'expected two sequences of the same shape, got {target.shape}, {predicted.shape}.'
+            f'expected two sequences of the same shape, got {target.shape}, {predicted.shape}. '
+            'Cut both to the same steps.'
         )
     axes = _axes(axes)
     for i, (want, got) in enumerate(zip(target.T, predicted.T)):
@@ -196,7 +200,7 @@ def forecast(
     dates: Any = None,
     axes: Any = None,
 ) -> Figure:
-    """A series and its forecast, with a band between quantiles.
+    """Plot a series and its forecast, with a band between quantiles.
 
     Parameters
     ----------
@@ -232,7 +236,8 @@ def forecast(
     places = np.arange(whole) if dates is None else np.asarray(dates)
     if len(places) != whole:
         raise DataError(
-            f'dates: expected {whole}, of the past and the forecast, got {len(places)}.'
+            f'dates: expected {whole}, of the past and the forecast, got {len(places)}. '
+            'Pass one date for each step.'
         )
     steps = places[len(past) :]
     axes = _axes(axes)
@@ -241,7 +246,10 @@ def forecast(
     for name, others, rows in (('quantiles', quantiles, 2), ('actual', actual, None)):
         shape = (len(predicted),) if rows is None else (rows, len(predicted))
         if others is not None and np.shape(others) != shape:
-            raise DataError(f'{name}: expected shape {shape}, got {np.shape(others)}.')
+            raise DataError(
+                f'{name}: expected shape {shape}, got {np.shape(others)}. '
+                'Pass one value for each of the forecast.'
+            )
     if quantiles is not None:
         axes.fill_between(steps, *quantiles, color='C1', alpha=0.25, linewidth=0)
     if actual is not None:
@@ -415,7 +423,7 @@ def _section(title: str, says: str, content: str) -> str:
 
 
 def _picture(draw: Callable[..., Any], *values: Any) -> str:
-    """A drawing as SVG that takes the colours of the page."""
+    """Return a drawing as SVG in the colours of the page."""
     ink, line, first, second = _INKS
     settings = {
         'svg.fonttype': 'none',
@@ -482,7 +490,7 @@ def _residuals(wanted: Array, found: Array, axes: Any) -> None:
 
 
 def _matrix(y: Array, found: Array, words: list[Any]) -> str:
-    """The confusion matrix as a table: of the most frequent classes, if they are many."""
+    """Return the confusion matrix as a table: only the most frequent classes, if there are many."""
     order = np.argsort(-np.bincount(y, minlength=len(words)), kind='stable')[:12]
     order = np.sort(order)
     names = [html.escape(str(words[i])) for i in order]
@@ -503,7 +511,7 @@ def _matrix(y: Array, found: Array, words: list[Any]) -> str:
 def _importance(
     net: Any, x: Array, y: Array, blocks: dict[str, int], score: float, repeats: int
 ) -> dict[str, float]:
-    """The score that is lost where a column is shuffled, the largest first."""
+    """Plot the score lost when a column is shuffled, the largest first."""
     rng = np.random.default_rng(0)
     some = rng.permutation(len(x))[:2000]
     x, y = x[some], y[some]
@@ -519,7 +527,7 @@ def _importance(
 
 
 def _bars(drops: dict[str, float]) -> str:
-    """Bars of the largest values."""
+    """Plot bars of the largest values."""
     most = max([*drops.values(), 1e-12])
     rows = [
         f'<span>{html.escape(name)}</span><div><i style="width:{100 * max(0, drop) / most:.1f}%">'
@@ -531,7 +539,7 @@ def _bars(drops: dict[str, float]) -> str:
 
 
 def _readings(read: dict[str, dict[str, Any]]) -> str:
-    """How columns were read, as a table."""
+    """Return a table that says how each column was read."""
     keys = 'read as', 'missing', 'example', 'becomes'
     head = ''.join(f'<th>{key}</th>' for key in keys)
     rows = ''.join(
@@ -545,7 +553,7 @@ def _readings(read: dict[str, dict[str, Any]]) -> str:
 
 
 def _tiles(values: Array, shape: tuple[int, ...], columns: int | None) -> Array:
-    """Images (height, width) of each unit in a grid, with lines of NaN between."""
+    """Return images (height, width) of each unit in a grid, with lines of NaN between."""
     units = values.shape[1]
     columns = columns or math.ceil(math.sqrt(units))
     rows = math.ceil(units / columns)

@@ -23,7 +23,7 @@ __all__ = ['Autoencoder', 'Classifier', 'Regressor', 'Text', 'batches']
 
 
 class Regressor(feedforward.Regressor):
-    """A network that gives values at each step of a sequence.
+    """A network that predicts values at each step of a sequence.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class Regressor(feedforward.Regressor):
 
 
 class Autoencoder(feedforward.Autoencoder):
-    """A network that gives sequences back. Parameters are those of `feedforward.Autoencoder`.
+    """A network that reproduces sequences. Parameters are those of `feedforward.Autoencoder`.
 
     >>> net = Autoencoder([4, (2, 'rnn', 'tanh'), 4])
     >>> net.encode(np.random.randn(10, 7, 4)).shape
@@ -135,7 +135,7 @@ class Autoencoder(feedforward.Autoencoder):
 
 
 class Classifier(feedforward.Classifier):
-    """A network that gives a distribution over labels at each step of a sequence.
+    """A network that predicts a distribution over labels at each step of a sequence.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ class Classifier(feedforward.Classifier):
         repetition_penalty: float = 1.0,
         return_log_probs: bool = False,
     ) -> Iterator[Any]:
-        """Write a sequence on from a seed, reading what was written.
+        """Continue a sequence from a seed, reading each label that was drawn.
 
         The seed is read once; every further step takes the same time.
 
@@ -286,7 +286,7 @@ class Classifier(feedforward.Classifier):
         return explained.explain(self, text)
 
     def score_text(self, text: str | Text) -> dict[str, float]:
-        """How well a text is predicted, each label from several hundred before it.
+        """Measure how well a text is predicted, each label from several hundred before it.
 
         Parameters
         ----------
@@ -312,7 +312,7 @@ class Classifier(feedforward.Classifier):
         return explained.score(self, text if isinstance(text, Text) else self.text.like(text))
 
     def text_sample(self, seed: int, steps: int, rng: Seed = None) -> str:
-        """A sample of text: the first `seed` characters of the Text, and `steps` more."""
+        """Return a sample of text: the first `seed` characters of the Text, and `steps` more."""
         if self.text is None:
             raise ConfigurationError('the network has no alphabet. Make it with text=Text(...).')
         start = self.text.labels[:seed] if len(self.text.labels) else [0]

@@ -1,4 +1,4 @@
-"""Penalties and noise that train a network better, as keywords of `train` and its like.
+"""Penalties and noise that improve training, as keywords of `train` and similar methods.
 
 A penalty is added to the loss, averaged over what its pattern matches; noise changes outputs on
 their way to the layers that read them. Both are part of the graph of the losses only: the
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Regularizer:
-    """A penalty; the base of all of them, and of your own.
+    """A penalty; the base class of all of them, also of a user's.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Regularizer:
 
     @classmethod
     def build(cls, name: str, *args: Any, **kwargs: Any) -> Regularizer:
-        """A regularizer by its keyword, with its weight and pattern.
+        """Build a regularizer from its keyword, with its weight and pattern.
 
         >>> Regularizer.build('weight_l2', 0.01, pattern='hid1.w')
         WeightL2(weight=0.01, pattern='hid1.w')
@@ -65,12 +65,13 @@ class Regularizer:
         return known[name.lower()](*args, **kwargs)
 
     def __post_init__(self) -> None:
+        """Check the weight and the pattern."""
         name = f'the weight of {type(self).__name__}'
         number(self.weight, name, lambda w: 0 <= w < math.inf, 'of 0 or more')
         check_pattern(self.pattern)
 
     def penalty(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The penalty for one tensor, a scalar; `mask` marks the steps that are no padding."""
+        """Return the penalty for one tensor, a scalar; `mask` excludes padding steps."""
         raise NotImplementedError
 
     def select(self, names: Iterable[str], default: Any) -> list[str]:
@@ -90,16 +91,16 @@ class Regularizer:
 
 
 def check_pattern(pattern: object) -> None:
-    """Refuse what is neither a pattern, nor a tuple of them, nor None."""
+    """Raise ConfigurationError unless this is a pattern, a tuple of patterns or None."""
     patterns = pattern if isinstance(pattern, (tuple, list)) else [pattern]
     if not all(one is None or isinstance(one, str) for one in patterns):
         raise ConfigurationError(
-            f"expected a pattern of names, such as 'hid?:out', got {pattern!r}."
+            f"expected a pattern of names, such as 'hid?:out', got {pattern!r}. Write it as a str."
         )
 
 
 def mean(values: Tensor, mask: Tensor | None = None) -> Tensor:
-    """The mean of a tensor, over the steps (examples, time) that the mask leaves."""
+    """Return the mean of a tensor, over the steps (examples, time) that the mask keeps."""
     if mask is None:
         return ops.mean(values)
     return average(values, hidden(mask, None, len(values.shape)))[0]
@@ -111,6 +112,7 @@ class WeightL1(Regularizer):
     of = 'weights'
 
     def penalty(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the mean of the absolute values."""
         return mean(ops.abs(values), mask)
 
 
@@ -120,6 +122,7 @@ class WeightL2(Regularizer):
     of = 'weights'
 
     def penalty(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the mean of the squares."""
         return mean(ops.square(values), mask)
 
 
@@ -154,6 +157,7 @@ class RecurrentState(Regularizer):
     of = 'sequences'
 
     def penalty(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the mean squared change between steps."""
         return mean(ops.square(values - ops.roll(values, 1, axis=1)), _pairs(values, mask))
 
 
@@ -163,6 +167,7 @@ class RecurrentNorm(Regularizer):
     of = 'sequences'
 
     def penalty(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the mean change of the squared norm between steps."""
         norms = ops.sum(ops.square(values), axis=-1)
         return mean(ops.roll(norms, 1, axis=1) - norms, _pairs(values, mask))
 
@@ -178,6 +183,7 @@ class Contractive(Regularizer):
     wrt: str = '*'
 
     def __post_init__(self) -> None:
+        """Check the weight and both patterns."""
         super().__post_init__()
         check_pattern(self.wrt)
 
@@ -186,10 +192,10 @@ class Contractive(Regularizer):
 class Noise(Regularizer):
     """Normal noise with the standard deviation `weight`, added to outputs."""
 
-    where: str | None = None  # 'input', 'hidden' or 'output', in the place of a pattern
+    where: str | None = None  # 'input', 'hidden' or 'output', instead of a pattern
 
     def layer(self, seed: int) -> KerasLayer:
-        """The Keras layer that makes the noise."""
+        """Return the Keras layer that adds the noise."""
         return Gaussian(self.weight, seed)
 
 
@@ -200,10 +206,12 @@ class Dropout(Noise):
     """
 
     def __post_init__(self) -> None:
+        """Check the probability and the pattern."""
         number(self.weight, 'the probability of dropout', lambda w: 0 <= w < 1, 'of 0 to under 1')
         check_pattern(self.pattern)
 
     def layer(self, seed: int) -> KerasLayer:
+        """Return the Keras layer that drops values."""
         return Omitted(self.weight, seed)
 
 
@@ -233,13 +241,13 @@ PLACES = ('input', 'hidden', 'output')
 
 
 def names() -> list[str]:
-    """The keywords that `build` knows."""
+    """Return the keywords that `build` accepts."""
     places = [f'{place}_{change}' for place in PLACES for change in CHANGES]
     return [*KINDS, *ALIASES, *CHANGES, *places, 'regularizers']
 
 
 def build(keywords: Any) -> tuple[Regularizer, ...]:
-    """Regularizers from keywords.
+    """Build regularizers from keywords.
 
     A penalty has a number, its weight, or a dict that may hold a pattern too; 'input_noise'
     and its like have a number; 'dropout' and 'noise' have a dict of patterns and numbers;
@@ -262,14 +270,15 @@ def build(keywords: Any) -> tuple[Regularizer, ...]:
     for item in more if isinstance(more, (list, tuple)) else [more]:
         if not isinstance(item, Regularizer) and not callable(item):
             raise ConfigurationError(
-                f'expected regularizers as a list of Regularizer or functions, got {item!r}.'
+                f'expected regularizers as a list of Regularizer or functions, got {item!r}. '
+                "Build one with Regularizer.build('weight_l2', 0.1)."
             )
         built.append(item if isinstance(item, Regularizer) else Function(function=item))
     return tuple(r for r in built if r.weight)
 
 
 def _of_keyword(name: str, value: Any) -> list[Regularizer]:
-    """The regularizers that one keyword asks for."""
+    """Return the regularizers of one keyword."""
     place, _, change = name.rpartition('_')
     if name in CHANGES:
         if not isinstance(value, dict):
@@ -300,9 +309,11 @@ class Factor(keras.layers.Layer):
         self.factor.assign(value)
 
     def call(self, x: Tensor) -> Tensor:
+        """Compute the output."""
         return ops.cast(self.factor, x.dtype) * x
 
     def compute_output_spec(self, x: Tensor) -> Tensor:
+        """Return the shape and dtype of the output."""
         return keras.KerasTensor(x.shape, dtype=x.dtype)
 
 
@@ -315,6 +326,7 @@ class Random(Factor):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, x: Data, training: bool = False) -> Tensor:
+        """Change the data in training only."""
         return self.change(x, ops.cast(self.factor, x.dtype)) if training else x
 
     def change(self, x: Tensor, factor: Tensor) -> Tensor:
@@ -322,6 +334,7 @@ class Random(Factor):
         raise NotImplementedError
 
     def compute_output_spec(self, x: Data, training: bool = False) -> Tensor:
+        """Return the shape and dtype of the output."""
         return super().compute_output_spec(x)
 
 
@@ -329,6 +342,7 @@ class Omitted(Random):
     """Dropout whose rate is a variable; Keras' own layer has a fixed one."""
 
     def change(self, x: Tensor, factor: Tensor) -> Tensor:
+        """Return the tensor with dropout."""
         return backend.omitted(x, factor, self.seed_generator)
 
 
@@ -336,11 +350,12 @@ class Gaussian(Random):
     """Adds normal noise; Keras' own layer has it up to a deviation of 1 only."""
 
     def change(self, x: Tensor, factor: Tensor) -> Tensor:
+        """Return the tensor with noise."""
         return backend.noisy(x, factor, self.seed_generator)
 
 
 class Always(keras.layers.Layer):
-    """A layer that changes data in training, doing so at all times."""
+    """A wrapper that runs a layer as in training, in inference too."""
 
     def __init__(self, layer: KerasLayer) -> None:
         super().__init__()
@@ -358,11 +373,12 @@ class Always(keras.layers.Layer):
         return self.layer.factor
 
     def call(self, x: Data) -> Tensor:
+        """Compute the output."""
         return self.layer(x, training=True)
 
 
 class Contraction(keras.layers.Layer):
-    """The mean over examples of ‖∂h/∂x‖², averaged over the outputs h of a model, a dict.
+    """Computes the mean over examples of ‖∂h/∂x‖², averaged over the outputs h of a model.
 
     Called with the inputs of the model, a list.
     """
@@ -373,6 +389,7 @@ class Contraction(keras.layers.Layer):
         self.wrt = wrt
 
     def call(self, xs: list[Tensor]) -> Tensor:
+        """Compute the output."""
         total, model = 0.0, self.model()
         with keras_facts.without_losses(model):
             for name in model.output:
@@ -384,4 +401,5 @@ class Contraction(keras.layers.Layer):
         return total / len(model.outputs)
 
     def compute_output_spec(self, xs: list[Tensor]) -> Tensor:
+        """Return the shape and dtype of the output."""
         return keras.KerasTensor((), dtype='float32')

@@ -55,7 +55,10 @@ def batches(
     arrays = [np.asarray(array) for array in arrays]
     lengths = sorted({array.shape[0] if array.ndim else 0 for array in arrays})
     if len(lengths) > 1:
-        raise DataError(f'expected arrays with the same number of time steps, got {lengths}.')
+        raise DataError(
+            f'expected arrays with the same number of time steps, got {lengths}. '
+            'Cut them to the shortest.'
+        )
     if lengths[0] < steps:
         raise DataError(f'expected at least {steps} time steps, got {lengths[0]}. Use fewer steps.')
     rng = generator(rng)
@@ -69,7 +72,7 @@ def batches(
 
 
 class Text:
-    """A text as a sequence of labels: one for each character, word, or piece of a word.
+    r"""A text as a sequence of labels, one for each character, word, or piece of a word.
 
     Parameters
     ----------
@@ -108,7 +111,7 @@ class Text:
 
     >>> text = Text('hello, world', min_count=2)
     >>> text.alpha, text.encode('hold'), text.decode([2, 0, 1])
-    ('lo', [0, 2, 1, 0], 'o\\x00l')
+    ('lo', [0, 2, 1, 0], 'o\x00l')
     >>> Text('to be or not to be', min_count=1, tokens='word').encode('to be')
     [2, 1]
     """
@@ -126,7 +129,7 @@ class Text:
         if not isinstance(tokens, str) or tokens not in KINDS:
             raise ConfigurationError(
                 f'unknown tokens {tokens!r}.{suggest(str(tokens), KINDS)} '
-                f'Known: {", ".join(KINDS)}.'
+                f'Choose one of: {", ".join(KINDS)}.'
             )
         documents = list(text) if isinstance(text, (list, tuple)) else [text]
         if alpha is not None and tokens != 'char':
@@ -157,14 +160,14 @@ class Text:
 
     @classmethod
     def from_dict(cls, about: dict[str, Any]) -> Text:
-        """An empty text with the vocabulary that `about` gave."""
+        """Build an empty text with a vocabulary returned by `about`."""
         made = cls.__new__(cls)
         made._take(from_dict(about), bool(about.get('end')))
         made.labels, made.text = np.zeros(0, 'int32'), ''
         return made
 
     def about(self) -> dict[str, Any]:
-        """The vocabulary as plain data."""
+        """Return the vocabulary as plain data."""
         more = {} if self.tokens == 'char' else {'tokens': self.tokens}
         return {**self.vocabulary.about(), **more, **({'end': True} if self.end else {})}
 
@@ -180,12 +183,12 @@ class Text:
         return np.append(self.vocabulary.lengths, ends).astype(int)
 
     def encode(self, txt: str) -> list[int]:
-        """Labels of a text, as a list of int: 0 for a character or word without a label."""
+        """Return the labels of a text, as a list of int: 0 for an unknown character or word."""
         found: list[int] = self.vocabulary.encode(txt).tolist()
         return found
 
     def decode(self, enc: Iterable[int]) -> str:
-        """The text of a sequence of labels.
+        """Return the text of a sequence of labels.
 
         Raises
         ------
@@ -194,10 +197,16 @@ class Text:
         """
         labels = np.asarray(list(enc) if hasattr(enc, '__iter__') else enc)
         if labels.ndim != 1 or (labels.size and labels.dtype.kind not in 'iu'):
-            raise DataError(f'expected a list of int to decode, got {enc!r}.')
+            raise DataError(
+                f'expected a list of int to decode, got {enc!r}. '
+                'Pass labels, as encode() returns them.'
+            )
         wrong = labels[(labels < 0) | (labels >= self.classes)]
         if wrong.size:
-            raise DataError(f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}.')
+            raise DataError(
+                f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}. '
+                'Remove it, or decode with the Text that encoded it.'
+            )
         labels = labels.astype('int64')
         found: str = self.vocabulary.decode(
             labels if self.end is None else labels[labels != self.end]
@@ -256,7 +265,7 @@ class Text:
         return batch
 
     def split(self, fraction: float) -> tuple[Text, Text]:
-        """Two Texts of this vocabulary: all but the last `fraction` of the labels, and those."""
+        """Split into two Texts of this vocabulary; the second is the last `fraction` of labels."""
         at = round(len(self.labels) * (1 - fraction))
         parts = copy.copy(self), copy.copy(self)
         for part, some in zip(parts, (slice(at), slice(at, None))):
@@ -265,13 +274,13 @@ class Text:
         return parts
 
     def like(self, text: str | Sequence[str]) -> Text:
-        """Another text, or several documents, with this vocabulary."""
+        """Return another text, or several documents, with this vocabulary."""
         made = copy.copy(self)
         made._read(text)
         return made
 
     def sequences(self, steps: int) -> list[Array]:
-        """The whole text in sequences that follow each other: [inputs, targets], as of a batch.
+        """Return the whole text in consecutive sequences: [inputs, targets], as in a batch.
 
         >>> inputs, targets = Text('abcabc', min_count=1).sequences(2)
         >>> inputs.tolist(), targets.tolist()
@@ -286,6 +295,7 @@ class Text:
         return [self.labels[rows], self.labels[rows + 1]]
 
     def __repr__(self) -> str:
+        """Return a short description."""
         return f'<Text of {len(self.text)} characters, {self.classes} classes>'
 
 

@@ -66,7 +66,7 @@ class Characters:
 
     @classmethod
     def of(cls, text: str, min_count: int, unknown: str, size: int | None) -> Characters:
-        """The characters of a text that occur often enough, or the `size` most frequent."""
+        """Build an alphabet of the frequent characters, or of the `size` most frequent."""
         check_unknown(unknown)
         found, counts = np.unique(codes(text), return_counts=True)
         if size is not None:
@@ -82,6 +82,7 @@ class Characters:
 
     @property
     def classes(self) -> int:
+        """Number of labels."""
         return len(self._codes)
 
     @property
@@ -90,12 +91,15 @@ class Characters:
         return np.ones(self.classes, int)
 
     def encode(self, text: str) -> Array:
+        """Return the labels of a text."""
         return self._labels[codes(text)]
 
     def decode(self, labels: Array) -> str:
+        """Return the text of some labels."""
         return self._codes[labels].tobytes().decode('utf-32-le', 'surrogatepass')
 
     def about(self) -> dict[str, Any]:
+        """Return the vocabulary as plain data."""
         return {'alpha': self.alpha, 'unknown': self.unknown}
 
 
@@ -116,14 +120,16 @@ class Words:
         check_unknown(unknown)
         listed = isinstance(words, list) and bool(words)
         if not listed or not all(isinstance(word, str) and word for word in words):
-            raise ConfigurationError(f'expected words, a list of str, got {words!r:.60}.')
+            raise ConfigurationError(
+                f'expected words, a list of str, got {words!r:.60}. Split the text into words.'
+            )
         self.words = list(words)
         self.unknown = unknown
         self._labels = {word: i + 1 for i, word in enumerate(words)}
 
     @classmethod
     def of(cls, text: str, min_count: int, unknown: str, size: int | None) -> Words:
-        """The most frequent words of a text."""
+        """Build a vocabulary of the most frequent words of a text."""
         size = SIZE['word'] if size is None else positive(size, 'size')
         codes(text)  # which refuses what is no text
         counts = collections.Counter(WORD.findall(text)).most_common(size)
@@ -137,20 +143,25 @@ class Words:
 
     @property
     def classes(self) -> int:
+        """Number of labels."""
         return len(self.words) + 1
 
     @property
     def lengths(self) -> Array:
+        """Characters that each label stands for."""
         return np.array([1, *map(len, self.words)])
 
     def encode(self, text: str) -> Array:
+        """Return the labels of a text."""
         codes(text)
         return np.array([self._labels.get(w, 0) for w in WORD.findall(text)], 'int32')
 
     def decode(self, labels: Array) -> str:
+        """Return the text of some labels."""
         return ''.join([self.unknown, *self.words][label] for label in labels)
 
     def about(self) -> dict[str, Any]:
+        """Return the vocabulary as plain data."""
         return {'words': self.words, 'unknown': self.unknown}
 
 
@@ -182,7 +193,8 @@ class Pieces:
             model = tokenizers.models.BPE(vocab=vocabulary, merges=self.merges)
         except Exception as error:  # of a kind that the package does not name
             raise ConfigurationError(
-                f'expected pieces and merges of byte pair encoding, got others: {error}.'
+                f'expected pieces and merges of byte pair encoding, got others: {error}. '
+                'Use those of one trained tokenizer.'
             ) from None
         self._tokenizer = tokenizers.Tokenizer(model)
         self._tokenizer.pre_tokenizer = _bytes(tokenizers)
@@ -190,11 +202,12 @@ class Pieces:
 
     @classmethod
     def of(cls, text: str, min_count: int, unknown: str, size: int | None) -> Pieces:
-        """The pieces that a text teaches."""
+        """Train a vocabulary of pieces on a text."""
         size = SIZE['bpe'] if size is None else positive(size, 'size')
         if size < BYTES:
             raise ConfigurationError(
-                f'expected size of {BYTES} or more for bpe, as many as there are bytes, got {size}.'
+                f'expected size of {BYTES} or more for bpe, the number of bytes, got {size}. '
+                'Write for example size=1000.'
             )
         tokenizers = _tokenizers()
         tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
@@ -212,6 +225,7 @@ class Pieces:
 
     @property
     def classes(self) -> int:
+        """Number of labels."""
         return len(self.pieces)
 
     @property
@@ -222,13 +236,16 @@ class Pieces:
         return np.array([sum(byte & 0xC0 != 0x80 for byte in piece) for piece in held])
 
     def encode(self, text: str) -> Array:
+        """Return the labels of a text."""
         return np.array(self._tokenizer.encode(_whole(text)).ids, 'int32')
 
     def decode(self, labels: Array) -> str:
+        """Return the text of some labels."""
         found: str = self._tokenizer.decode([int(label) for label in labels])
         return found
 
     def about(self) -> dict[str, Any]:
+        """Return the vocabulary as plain data."""
         return {'pieces': self.pieces, 'merges': [list(pair) for pair in self.merges]}
 
 
@@ -236,7 +253,7 @@ KINDS: dict[str, Any] = {kind.KIND: kind for kind in (Characters, Words, Pieces)
 
 
 def from_dict(about: Any) -> Any:
-    """The vocabulary that `about` described, of a file.
+    """Build a vocabulary from the data that `about` returned, read from a file.
 
     Raises
     ------
@@ -266,25 +283,29 @@ def _is_pair(value: Any) -> bool:
 
 
 def codes(text: str) -> Array:
-    """Unicode code points of a text, as an array."""
+    """Return the Unicode code points of a text, as an array."""
     if not isinstance(text, str):
         raise DataError(f'expected a text as a str, got {type(text).__name__}. Decode it first.')
     return np.frombuffer(text.encode('utf-32-le', 'surrogatepass'), dtype='<u4')
 
 
 def check_unknown(unknown: str) -> None:
-    """Refuse what is not one character."""
+    """Raise ConfigurationError for anything but one character."""
     if len(codes(unknown)) != 1:
-        raise ConfigurationError(f'expected unknown as one character, got {unknown!r}.')
+        raise ConfigurationError(
+            f"expected unknown as one character, got {unknown!r}. Write for example unknown='?'."
+        )
 
 
 def _whole(text: str) -> str:
-    """A text, if UTF-8 can hold it."""
+    """Return the text; raise DataError if UTF-8 cannot hold it."""
     codes(text)
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise DataError(f'expected a text of whole characters, got half of one: {error}.') from None
+        raise DataError(
+            f'expected a text of whole characters, got half of one: {error}. Remove that character.'
+        ) from None
     return text
 
 
@@ -303,14 +324,14 @@ def _bytes(tokenizers: Any) -> Any:
 
 
 def _json(tokenizer: Any) -> Any:
-    """The model of a tokenizer as the package writes it: its vocabulary and its merges."""
+    """Return a tokenizer's model as its package writes it: its vocabulary and merges."""
     model = json.loads(tokenizer.to_str())['model']
     merges = [pair.split(' ') if isinstance(pair, str) else pair for pair in model['merges']]
     return {'vocab': model['vocab'], 'merges': merges}
 
 
 def _byte_table() -> dict[str, int]:
-    """Character -> byte that it stands for: printable ones themselves, the rest from 256 on."""
+    """Return character -> byte: printable bytes as themselves, the rest from 256 on."""
     plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     table = {chr(byte): byte for byte in plain}
     rest = [byte for byte in range(BYTES) if byte not in plain]

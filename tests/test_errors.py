@@ -19,7 +19,7 @@ def test_suggest():
 
 def test_check_known():
     check_known(['a'], ['a', 'b'], 'letter')
-    with pytest.raises(ConfigurationError, match=r"unknown letter 'c'.*Known: a, b"):
+    with pytest.raises(ConfigurationError, match=r"unknown letter 'c'.*Choose one of: a, b"):
         check_known(['a', 'c'], ['a', 'b'], 'letter')
 
 

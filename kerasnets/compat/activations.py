@@ -32,6 +32,7 @@ class Built:
     params: list[Any]
 
     def __call__(self, x: Data) -> Tensor:
+        """Apply the function."""
         return self.function(ops.convert_to_tensor(x))
 
 
@@ -43,7 +44,7 @@ class Learned:
     variable: Any
 
     def get_value(self) -> Any:
-        """The values, an array."""
+        """Return the values, an array."""
         return np.array(ops.convert_to_numpy(self.variable.value))
 
 
@@ -73,7 +74,8 @@ def build(name: Any, layer: Any = None, **kwargs: Any) -> Built:
         return Built(called, keras.activations.get(function), [])
     if getattr(layer, 'size', None) is None:
         raise ConfigurationError(
-            f'{name!r} learns parameters: expected a layer with a size, got {layer!r}.'
+            f'{name!r} learns parameters: expected a layer with a size, got {layer!r}. '
+            'Set the size of the layer.'
         )
     function.build((None, layer.size))
     params = [Learned(f'{layer.name}.{key}', getattr(function, key)) for key in function.parameters]

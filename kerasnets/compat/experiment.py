@@ -47,7 +47,8 @@ class Experiment:
             return
         if args:
             raise ConfigurationError(
-                f'expected no arguments for a network that is made, got {args!r}.'
+                f'expected no arguments for a network that is made, got {args!r}. '
+                'Leave the arguments out.'
             )
         defaults = settings.defaults(keywords)
         if isinstance(network, (str, os.PathLike)):

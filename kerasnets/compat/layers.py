@@ -76,6 +76,7 @@ class Layer:
         self.kwargs = kwargs
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Register a user's class as a form."""
         super().__init_subclass__(**kwargs)
         if 'FORM' not in vars(cls) and cls.transform is not Layer.transform:
             cls.FORM = own_layers.register(cls)
@@ -91,11 +92,11 @@ class Layer:
 
     @classmethod
     def is_registered(cls, form: str) -> bool:
-        """Whether there is a form of that name."""
+        """Return whether a form of that name exists."""
         return form.lower() in {**registry.FORMS, **registry.OWN}
 
     def as_entry(self) -> dict[str, Any]:
-        """The entry of the language of layers that it stands for."""
+        """Return this layer as an entry of the language of layers."""
         if self.FORM is None:
             raise ConfigurationError(
                 f'expected a layer with a form, got {self!r}. Use a class derived from Layer '
@@ -116,7 +117,7 @@ class Layer:
         self.bound(graph_nodes.add_node(graph.nodes, spec, graph.rng, graph.INPUT_NDIM), graph)
 
     def bound(self, node: Any, graph: Any) -> Layer:
-        """This layer for a node of a network; a copy, where it is one of another network."""
+        """Bind this layer to a node of a network; return a copy if it has another one."""
         found = copy.copy(self) if self._node not in (None, node) else self
         found._node, found._graph = node, graph
         activation = node.spec.activation or node.spec.default_activation
@@ -125,6 +126,7 @@ class Layer:
 
     @property
     def keras(self) -> Any:
+        """The Keras layer."""
         return self._bound.layer
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -140,16 +142,19 @@ class Layer:
         return self._node
 
     def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the Keras layer."""
         if name.startswith('_') or self._node is None:
             raise AttributeError(f'{type(self).__name__!r} object has no attribute {name!r}')
         return getattr(self.keras, name)
 
     @property
     def name(self) -> Any:
+        """The name of the layer."""
         return self._given.get('name') if self._node is None else self._node.name
 
     @property
     def size(self) -> Any:
+        """Number of units."""
         if self._node is None:
             return self._given.get('size')
         return self._node.spec.size or self._node.output.shape[-1]
@@ -158,25 +163,29 @@ class Layer:
 
     @property
     def inputs(self) -> tuple[str, ...]:
+        """Names of the outputs that the layer reads."""
         return self._bound.spec.inputs
 
     @property
     def input_size(self) -> Any:
+        """Number of values in the layer's only input."""
         names = self.inputs
         if len(names) != 1:
             raise ConfigurationError(
-                f'expected a layer with one input, got {len(names)}: {", ".join(names) or "none"}.'
+                f'expected a layer with one input, got {len(names)}: {", ".join(names) or "none"}. '
+                'Use `inputs`, which names them.'
             )
         return find_output(self._graph.nodes, names[0]).shape[-1]
 
     @property
     def partner(self) -> Any:
-        """Of a tied layer: the layer whose weights it shares."""
+        """The layer whose weights a tied layer shares."""
         partner = self.keras.partner
         return next(layer for layer in self._graph.layers if layer.keras is partner)
 
     @property
     def activation(self) -> Any:
+        """The name of the activation."""
         return self.kwargs.get('activation', 'relu' if self._node is None else None)
 
     @property
@@ -193,14 +202,16 @@ class Layer:
 
     @property
     def params(self) -> list[Any]:
+        """The parameters of the layer."""
         return self._bound.params()
 
     @property
     def num_params(self) -> int:
+        """Number of learnable values in the layer."""
         return sum(int(np.prod(param.shape)) for param in self.params)
 
     def find(self, key: Any) -> Any:
-        """A parameter by its name or its place; see `Network.find`.
+        """Return a parameter by name or index; see `Network.find`.
 
         Raises
         ------
@@ -212,21 +223,22 @@ class Layer:
         return pick(params, key, f'layer {self.name!r} has no parameter')
 
     def full_name(self, name: str) -> str:
-        """'hid1:out' for 'out'."""
+        """Return 'hid1:out' for 'out'."""
         return f'{self.name}:{name}'
 
     @property
     def output_name(self) -> str:
+        """The full name of the output."""
         return self.full_name('out')
 
     def connect(self, inputs: Any) -> tuple[dict[str, Any], list[Any]]:
-        """All outputs of the layer for tensors by their names, and an empty list of updates."""
+        """Return all outputs of the layer for tensors by name, and an empty list of updates."""
         nodes, node = self._graph.nodes, self._bound
         nodes = nodes if node in nodes else [*nodes, node]
         return connect(nodes, dict(inputs), output_names([node])), []
 
     def transform(self, inputs: Any) -> Any:
-        """The output for some inputs, tensors by their names, and an empty list of updates."""
+        """Return the output for some inputs, tensors by name, and an empty list of updates."""
         outputs, updates = self.connect(inputs)
         return outputs[self.output_name], updates
 
@@ -234,12 +246,12 @@ class Layer:
         """Add the parameters of the layer; for classes derived from `Layer`."""
 
     def _only_input(self, inputs: Any) -> Any:
-        """The one tensor among the inputs, within `transform`; theanets' helper."""
+        """Return the one tensor among the inputs, within `transform`; theanets' helper."""
         (tensor,) = inputs.values()
         return tensor
 
     def to_spec(self) -> dict[str, Any]:
-        """The layer as a dict entry of the language of layers."""
+        """Return the layer as a dict entry of the language of layers."""
         spec = self._bound.spec
         form = type(self).__name__.lower() if self.FORM in registry.FORMS else self.FORM
         found = {'form': form, 'name': self.name, 'size': self.size, 'inputs': self.inputs}
@@ -258,6 +270,7 @@ class Layer:
         )
 
     def __repr__(self) -> str:
+        """Return a short description."""
         given = ', '.join(f'{key}={value!r}' for key, value in self._given.items())
         return f'{type(self).__name__}({given})'
 
@@ -277,7 +290,7 @@ def class_of(form: str) -> type[Layer]:
 
 
 def _other(form: str) -> Any:
-    """A class for a form that theanets did not have."""
+    """Build a class for a form that theanets did not have."""
     return type(form if form.isidentifier() else 'Other', (Layer,), {'FORM': form})
 
 
@@ -296,7 +309,7 @@ def _input(self: Any, size: Any = None, name: Any = 'in', **kwargs: Any) -> None
 
 
 def _class(name: str, form: str) -> type[Layer]:
-    """theanets' class of a form."""
+    """Build theanets' class of a form."""
     more = {'__init__': _input} if form == 'input' else {}
     text = f"A layer of the form '{form}', with the keywords of `Layer` and of the form."
     return type(name, (Layer,), {'FORM': form, '__doc__': text, '__module__': __name__, **more})

@@ -8,7 +8,7 @@ from kerasnets.losses import Loss
 
 
 def _class(name: str, form: str) -> Any:
-    """theanets' class of a loss."""
+    """Build theanets' class of a loss."""
 
     def init(
         self: Any,

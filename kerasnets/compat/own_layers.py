@@ -18,28 +18,34 @@ from kerasnets.layers.form import Anatomy, Form, Output
 
 
 class Inputs(dict[str, Any]):
-    """Tensors by the names of the outputs they are; the one there is stands for itself too."""
+    """Input tensors by name. With one input, the dict behaves like that tensor."""
 
     @property
     def tensor(self) -> Any:
+        """The only tensor."""
         (tensor,) = self.values()
         return tensor
 
     def __getitem__(self, key: Any) -> Any:
+        """Return a tensor by name, or index the only tensor."""
         return super().__getitem__(key) if isinstance(key, str) else self.tensor[key]
 
     def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the only tensor."""
         if name.startswith('_'):
             raise AttributeError(name)
         return getattr(self.tensor, name)
 
     def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
+        """Return the tensor for TensorFlow."""
         return self.tensor
 
     def __jax_array__(self) -> Any:
+        """Return the tensor for JAX."""
         return self.tensor
 
     def __neg__(self) -> Any:
+        """Return the negated tensor."""
         return -self.tensor
 
 
@@ -57,7 +63,7 @@ _operators()
 
 
 class Written(keras.layers.Layer):
-    """The Keras layer of a user's class; its own class for each of them.
+    """The Keras layer of a user's class. Each user's class has a subclass.
 
     Parameters
     ----------
@@ -81,6 +87,7 @@ class Written(keras.layers.Layer):
         self.parts: list[str] = []  # other outputs than 'out'
 
     def build(self, input_shape: Any) -> None:
+        """Create the weights."""
         several = isinstance(input_shape[0], (tuple, list))
         shapes = input_shape if several else [input_shape]
         if isinstance(self.activation, keras.layers.Layer) and not self.activation.built:
@@ -91,12 +98,13 @@ class Written(keras.layers.Layer):
         self.built = True
 
     def call(self, x: Any) -> Any:
+        """Compute the output."""
         found = self.outputs_of(x)
         self.parts = [name for name in found if name != 'out']
         return found['out']
 
     def outputs_of(self, x: Any) -> dict[str, Any]:
-        """Everything that the user's `transform` gives, by name."""
+        """Return all outputs of the user's `transform`, by name."""
         tensors = x if isinstance(x, (list, tuple)) else [x]
         found = self.theirs.transform(Inputs(zip(self.names, tensors)))
         if isinstance(found, tuple) and len(found) == 2 and not isinstance(found[0], str):
@@ -128,13 +136,14 @@ class Written(keras.layers.Layer):
         return next(v for v in self.trainable_variables if v.name == 'w')
 
     def get_config(self) -> Any:
+        """Return the settings."""
         own = {'size': self.size, 'names': self.names, 'settings': self.settings}
         activation = keras.activations.serialize(self.activation)
         return {**super().get_config(), **own, 'activation': activation}
 
 
 def _instance(layer: Any, shapes: Any) -> Any:
-    """The user's object within a Keras layer, with theanets' helpers for `setup`."""
+    """Build the user's object within a Keras layer, with theanets' helpers for `setup`."""
     theirs = layer.kind(size=layer.size, name=layer.name, **layer.settings)
     first = shapes[0][-1] if len(shapes) == 1 else None
     sizes = {'input_size': first, 'output_size': layer.size, 'size': layer.size}
@@ -154,7 +163,7 @@ def _instance(layer: Any, shapes: Any) -> Any:
 
 
 def _find(layer: Any, key: Any) -> Any:
-    """The Keras variable of a parameter, by its name or place."""
+    """Return the Keras variable of a parameter, by name or index."""
     if isinstance(key, int):
         return layer.trainable_variables[key]
     for variable in layer.trainable_variables:
@@ -190,7 +199,8 @@ def _add_weights(
     if None in shape:
         raise ConfigurationError(
             f'add_weights({name!r}): expected nin and nout, as the layer has no one size of its '
-            f'inputs or none of its own; got {shape}.'
+            f'inputs or none of its own; got {shape}. '
+            'Pass both, or set the size of the layer.'
         )
     return _add(layer, name, weights(shape, layer.rng, **chosen))
 
@@ -215,7 +225,7 @@ def register(kind: Any) -> str:
 
 
 def make(spec: Any) -> Any:
-    """The Keras layer of a spec whose form is a user's class."""
+    """Build the Keras layer of a spec whose form is a user's class."""
     activation = activations.get(spec.activation or spec.default_activation)
     return registry.OWN[spec.form](
         spec.size, spec.inputs, activation, dict(spec.options), name=spec.name

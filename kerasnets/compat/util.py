@@ -54,7 +54,7 @@ def random_matrix(
     diagonal: float = 0.0,
     rng: Seed = None,
 ) -> Array:
-    """A matrix (rows, cols) of normal values, as a layer of such a shape would start with.
+    """Return a matrix (rows, cols) of normal values, as a new layer of that shape has.
 
     Parameters are those of `initializers.weights`; `rng` is an int or a numpy random generator.
     `radius` is the spectral radius of a square matrix, and of any other its largest singular value.
@@ -70,13 +70,15 @@ def random_matrix(
     if rows == cols or not radius or diagonal:
         return weights((rows, cols), generator(rng), mean, std, sparsity, radius, diagonal)
     if radius < 0:
-        raise ConfigurationError(f'expected radius of 0 or more, got {radius!r}.')
+        raise ConfigurationError(
+            f'expected radius of 0 or more, got {radius!r}. Write for example radius=1.1.'
+        )
     found = weights((rows, cols), generator(rng), mean, std, sparsity)
     return (found * (radius / np.linalg.norm(found, 2))).astype(found.dtype)
 
 
 def random_vector(size: int, mean: float = 0.0, std: float = 1.0, rng: Seed = None) -> Array:
-    """A vector (size,) of normal values.
+    """Return a vector (size,) of normal values.
 
     >>> random_vector(3, mean=1, std=0).tolist()
     [1.0, 1.0, 1.0]
@@ -85,7 +87,7 @@ def random_vector(size: int, mean: float = 0.0, std: float = 1.0, rng: Seed = No
 
 
 def encode_labels(labels: Any) -> tuple[Array, list[Any]]:
-    """Classes of any kind, or one-hot rows, as labels of 0, 1, …
+    """Encode classes of any type, or one-hot rows, as labels 0, 1, 2 and so on.
 
     Parameters
     ----------

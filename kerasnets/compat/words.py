@@ -105,7 +105,7 @@ def warn(old: str, today: str) -> None:
 
 
 def renamed(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Keywords under the names of today.
+    """Return keywords under the names of today.
 
     Raises
     ------
@@ -122,7 +122,8 @@ def renamed(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any
         name = names[old]
         if name in found:
             raise ConfigurationError(
-                f'expected {name!r} or {old!r}, got both: {found[name]!r} and {value!r}.'
+                f'expected {name!r} or {old!r}, got both: {found[name]!r} and {value!r}. '
+                f'Leave out {old!r}.'
             )
         warn(repr(old), f'write {name!r}')
         found[name] = value
@@ -267,7 +268,7 @@ def _tied(entries: list[Entry]) -> list[Entry]:
 
 
 def _decoding(entries: list[Entry], count: int) -> Entry:
-    """Return the last entry, reading so many hidden layers."""
+    """Return the last entry, reading `count` hidden layers."""
     if count > len(entries) - 2:
         raise ConfigurationError(
             f'decode_from: expected at most {len(entries) - 2}, the number of hidden layers, '

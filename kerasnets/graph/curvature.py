@@ -32,6 +32,7 @@ class Curvature(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(0)
 
     def call(self, data: list[Tensor]) -> Tensor:
+        """Return a product for each variable."""
         model = self.model()
         noise = [keras.random.normal(v.shape, seed=self.seed_generator) for v in self.by]
 
@@ -43,4 +44,5 @@ class Curvature(keras.layers.Layer):
             return gradients(along, self.by)
 
     def compute_output_spec(self, data: list[Tensor]) -> Tensor:
+        """Return the shape and dtype of the output."""
         return [keras.KerasTensor(v.shape, dtype='float32') for v in self.by]

@@ -53,7 +53,7 @@ class Graph:
     is Σwe/Σw over all of its data.
     """
 
-    # KerasTensors: inputs, then the target and weights of each loss; last, if it was asked for,
+    # KerasTensors: inputs, then the target and weights of each loss; last, if requested,
     # for each row a 1 if it counts or else a 0
     variables: list[Any]
     losses: list[Any]  # (coefficient, mean, mass) for each loss
@@ -68,12 +68,12 @@ class Graph:
 
     @property
     def err(self) -> Tensor:
-        """The losses added up."""
+        """The sum of the losses."""
         return sum(coefficient * mean for coefficient, mean, _ in self.losses)
 
     @property
     def loss(self) -> Tensor:
-        """The losses and the penalties added up: what training minimizes."""
+        """The sum of the losses and the penalties: what training minimizes."""
         return self.err + sum(self.penalties)
 
 
@@ -155,7 +155,7 @@ def build(
 
 
 def _gradients(nodes: Sequence[Node], graph: Graph) -> dict[str, tuple[Tensor, Tensor]]:
-    """Name -> (squared norm of the gradient, 1) for each parameter."""
+    """Return name -> (squared norm of the gradient, 1) for each parameter."""
     params = [param for node in nodes for param in node.params()]
     norms = GradientNorms(keras.Model(graph.variables, graph.loss), params)(graph.variables)
     return {f'grad({p.name})': (norm, ops.ones_like(norm)) for p, norm in zip(params, norms)}
@@ -169,7 +169,7 @@ def _weigh(
     target: Tensor,
     weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """The target and the weights of a loss.
+    """Return the target and the weights of a loss.
 
     Steps that a mask hides have a weight of 0; classes have their factors.
     """
@@ -201,7 +201,7 @@ def _penalty(
     padded: bool,
     counts: Tensor | None,
 ) -> Tensor:
-    """The value of a penalty, as a symbolic scalar."""
+    """Return the value of a penalty, as a symbolic scalar."""
     if isinstance(regularizer, Function):
         function: Any = regularizer.function
         return function(found)
@@ -224,7 +224,7 @@ def _penalty(
 
 
 def _counted(tensor: Tensor, padded: bool, counts: Tensor | None) -> Tensor | None:
-    """A mask of the rows or of the steps of an output that count; None if all do."""
+    """Return a mask that excludes padding from an output; None if there is no padding."""
     if counts is None:
         return masks.Steps()(tensor) if padded and len(tensor.shape) > 2 else None
     if len(tensor.shape) < 3:
@@ -252,7 +252,8 @@ def _contraction(
 ) -> Tensor:
     if padded:
         raise ConfigurationError(
-            'contractive: expected sequences of equal length, got padded ones.'
+            'contractive: expected sequences of equal length, got padded ones. '
+            'Pass such sequences, or leave contractive out.'
         )
     fresh = {
         name: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype)

@@ -1,4 +1,4 @@
-"""Padding of sequences: which steps of a batch count, told to layers as Keras tells them.
+"""Masks of padded sequences, passed to layers as Keras does.
 
 A mask is bool, (examples, time). Keras' layers hand it on to each other; `Padded` gives it to the
 first of them, and `Steps` reads it off any tensor.
@@ -30,23 +30,27 @@ class Padded(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, pair: list[Tensor]) -> Tensor:
+        """Return the tensor with the mask attached."""
         return ops.multiply(pair[0], 1)  # a tensor of its own: the mask is not the input's
 
     def compute_output_spec(self, pair: list[Tensor]) -> Tensor:
+        """Return the shape and dtype of the output."""
         return keras.KerasTensor(pair[0].shape, dtype=pair[0].dtype)
 
     def compute_mask(self, pair: list[Tensor], previous: Tensor | None) -> Tensor | None:
+        """Return the mask of the output."""
         return pair[1]
 
 
 class Steps(keras.layers.Layer):
-    """The mask of a tensor (examples, time, …); all True where it has none."""
+    """The mask of a tensor (examples, time, …); all True if it has no mask."""
 
     def __init__(self) -> None:
         super().__init__(dtype='float32', autocast=False)
         self.supports_masking = True
 
     def call(self, x: Tensors, mask: Tensor | None = None) -> Tensor:
+        """Return the mask."""
         x = x[0] if isinstance(x, (list, tuple)) else x
         masks = [m for m in keras.tree.flatten(mask) if m is not None]
         whole = ops.ones(ops.shape(x)[:2], 'bool')
@@ -55,15 +59,17 @@ class Steps(keras.layers.Layer):
         return whole
 
     def compute_output_spec(self, x: Tensors, mask: Tensor | None = None) -> Tensor:
+        """Return the shape and dtype of the output."""
         x = x[0] if isinstance(x, (list, tuple)) else x
         return keras.KerasTensor(x.shape[:2], dtype='bool')
 
     def compute_mask(self, x: Tensors, previous: Tensor | None) -> Tensor | None:
+        """Return None: a mask has no mask."""
         return None
 
 
 def run(layer: KerasLayer, x: Tensors, **kwargs: Any) -> Tensor:
-    """Call a layer on padded input, so that it passes over the padding and the mask goes on."""
+    """Call a layer on padded input, so that it skips the padding and passes the mask on."""
     if not _is_stepwise(layer):
         if 'initial_state' in kwargs:  # Keras fills in the mask only of a single tensor
             kwargs['mask'] = Steps()(x)
@@ -73,7 +79,7 @@ def run(layer: KerasLayer, x: Tensors, **kwargs: Any) -> Tensor:
 
 
 def check(nodes: Sequence[Node]) -> None:
-    """Refuse networks that would treat padding as data."""
+    """Raise ConfigurationError for networks that would treat padding as data."""
     for node in nodes:
         layer, reads = node.layer, [s for s in nodes if f'{s.name}:out' in node.spec.inputs]
         if not any(len(s.output.shape) > 2 or 'int' in s.output.dtype for s in reads):

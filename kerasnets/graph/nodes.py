@@ -34,7 +34,7 @@ SQUARE = ('radius', 'diagonal')
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """A layer of the network: what was asked for, what it is, what it gives."""
+    """A layer of the network: its specification, Keras layer and output."""
 
     spec: LayerSpec
     layer: keras.layers.Layer
@@ -42,10 +42,11 @@ class Node:
 
     @property
     def name(self) -> str:
+        """The name of the layer."""
         return self.spec.name
 
     def parts(self) -> dict[str, dict[str, Parameter]]:
-        """Name -> {name -> Parameter} of the layer, or of what it is made of."""
+        """Return name -> {name -> Parameter} of the layer, or of its parts."""
         if self.spec.form == 'input':
             return {self.name: {}}
         found = layers.parts(self.layer, self.name)
@@ -54,11 +55,11 @@ class Node:
         return {name: parameters(layer, name) for name, layer in found.items()}
 
     def params(self) -> list[Parameter]:
-        """All `Parameter`s of the layer."""
+        """Return all `Parameter`s of the layer."""
         return [param for part in self.parts().values() for param in part.values()]
 
     def outputs(self) -> dict[str, Output]:
-        """Name -> `Output` of what can be read inside the layer, beside its 'out'."""
+        """Return name -> `Output` of the quantities inside the layer, without its 'out'."""
         insides = layers.anatomy(self.layer).outputs
         whole = getattr(self.layer, 'return_sequences', True)
         return {name: o for name, o in insides.items() if whole or not o.after}
@@ -82,6 +83,7 @@ class Probe(keras.layers.Layer):
         self.part = part
 
     def compute_output_spec(self, x: Tensors, *after: Any, **kwargs: Any) -> Tensor:
+        """Return the shape and dtype of the output."""
         output = layers.anatomy(self.layer).outputs[self.part]
         if output.after:
             return super().compute_output_spec(x, *after, **kwargs)
@@ -96,29 +98,31 @@ class Probe(keras.layers.Layer):
         mask: Tensor | None = None,
         x_mask: Tensor | None = None,
     ) -> Tensor:
+        """Return the quantity."""
         # Keras fills in the one mask or the other, by the number of tensors
         masks = [m for m in keras.tree.flatten([mask, x_mask]) if m is not None]
         run = Pass(self.layer, x, y, tuple(states), masks[0] if masks else None)
         return layers.anatomy(self.layer).outputs[self.part].read(run)
 
     def get_config(self) -> Config:
+        """Return the settings."""
         layer = keras.saving.serialize_keras_object(self.layer)
         return {**super().get_config(), 'layer': layer, 'part': self.part}
 
     @classmethod
     def from_config(cls, config: Config) -> KerasLayer:
-        """The probe again; within one file Keras finds the layer that is there already."""
+        """Build the probe again; within one file Keras finds the existing layer."""
         layer = keras.saving.deserialize_keras_object(config['layer'])
         return cls(**{**config, 'layer': layer})
 
 
 def inputs_of(nodes: Sequence[Node]) -> dict[str, Tensor]:
-    """Name -> KerasTensor of what the network reads."""
+    """Return name -> KerasTensor of the inputs that the network reads."""
     return {node.name: node.output for node in nodes if node.spec.form == 'input'}
 
 
 def classes_of(nodes: Sequence[Node], name: str) -> int | None:
-    """Number of labels that an input of integers takes; None for an input of values."""
+    """Return the number of labels of an integer input; None for an input of values."""
     (source,) = (node for node in nodes if node.name == name)
     for node in nodes:
         if isinstance(node.layer, keras.layers.Embedding) and f'{name}:out' in node.spec.inputs:
@@ -127,13 +131,13 @@ def classes_of(nodes: Sequence[Node], name: str) -> int | None:
 
 
 def reach_of(nodes: Sequence[Node]) -> int | None:
-    """The number of steps that a network has learned positions for; None for any number."""
+    """Return the number of steps that a network has learned positions for; None if unlimited."""
     found = [layers.reach(node.layer) for node in nodes if isinstance(node.layer, keras.Model)]
     return min((steps for steps in found if steps is not None), default=None)
 
 
 def is_chain(nodes: Sequence[Node]) -> bool:
-    """Whether each layer reads the one before it, and nothing else."""
+    """Return whether each layer reads the one before it, and nothing else."""
     before = [(), *((f'{node.name}:out',) for node in nodes)]
     return all(
         node.spec.inputs == source and not node.spec.states for node, source in zip(nodes, before)
@@ -141,36 +145,36 @@ def is_chain(nodes: Sequence[Node]) -> bool:
 
 
 def shares_weights(model: KerasModel) -> bool:
-    """Whether a layer of the model uses the weights of another one."""
+    """Return whether a layer of the model uses the weights of another one."""
     return any(hasattr(layer, 'partner') or isinstance(layer, Probe) for layer in model.layers)
 
 
 def output_names(nodes: Iterable[Node]) -> list[str]:
-    """Every name that `connect` can be asked for: 'in:out', 'hid1:out', 'hid1:pre', …"""
+    """Return every output name that `connect` accepts: 'in:out', 'hid1:out', 'hid1:pre'."""
     return [f'{node.name}:{part}' for node in nodes for part in ('out', *node.outputs())]
 
 
 def full_name(nodes: Sequence[Node], name: Any = None) -> str:
-    """'hid1:out' for 'hid1'; for None the output of the last layer."""
+    """Return 'hid1:out' for 'hid1'; for None the output of the last layer."""
     name = nodes[-1].name if name is None else name
     return name if ':' in name else f'{name}:out'
 
 
 def find_output(nodes: Sequence[Node], name: Any = None) -> Tensor:
-    """The KerasTensor of an output by name, such as 'hid1:out' or 'hid1'; default the last."""
+    """Return the KerasTensor of an output by name ('hid1:out' or 'hid1'); default the last."""
     name = full_name(nodes, name)
     return connect(nodes, {node.name: node.output for node in nodes}, [name])[name]
 
 
 class Flow(Mapping[str, Any]):
-    """All outputs of a network over some inputs, by name, each computed when first asked for.
+    """All outputs of a network for some inputs, by name, each computed on first access.
 
     Parameters
     ----------
     nodes : list of Node
     inputs : dict of str to KerasTensor
         Outputs that are given, by name: those of the input layers, or of layers further on.
-        Only the layers between them and the outputs asked for are run.
+        Only the layers between them and the requested outputs run.
     padded : bool
         Whether masks go along with the inputs.
     change : callable, optional
@@ -178,7 +182,7 @@ class Flow(Mapping[str, Any]):
     swift : bool
         Whether layers are run in the way that is faster to train.
     training : bool, optional
-        What layers are told of training. Default: what the model around them is told.
+        The `training` argument of layers. Default: that of the model around them.
 
     Asking for a name that is not there raises ConfigurationError.
     """
@@ -202,27 +206,31 @@ class Flow(Mapping[str, Any]):
 
     @functools.cached_property
     def names(self) -> list[str]:
-        """Every name there is; what is found in the layers is looked up only when asked for."""
+        """Names of all outputs; those inside layers are looked up on first access."""
         return output_names(self.nodes.values())
 
     def __getitem__(self, name: str) -> Tensor:
+        """Return an output by name; compute it on first access."""
         if name not in self.changed:
             if name not in self.names:
                 raise ConfigurationError(
                     f'the network has no output {name!r}.{suggest(name, self.names)} '
-                    f'It has: {", ".join(self.names)}.'
+                    f'Choose one of: {", ".join(self.names)}.'
                 )
             self.made[name] = self._run(*name.split(':'))
             self.changed[name] = self.change(name, self.made[name])
         return self.changed[name]
 
     def __contains__(self, name: object) -> bool:
+        """Return whether the network has an output of that name."""
         return name in self.names
 
     def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
         return iter(self.names)
 
     def __len__(self) -> int:
+        """Return the number of outputs."""
         return len(self.names)
 
     def _run(self, name: str, part: str) -> Tensor:
@@ -247,7 +255,7 @@ def connect(
     change: Callable[[str, Tensor], Tensor] | None = None,
     training: bool | None = None,
 ) -> dict[str, Tensor]:
-    """The wanted outputs over some inputs, a dict by name; the rest is as for `Flow`."""
+    """Return the outputs named, a dict, for some inputs; other arguments are those of `Flow`."""
     flow = Flow(nodes, inputs, padded, change, training=training)
     return {name: flow[name] for name in wanted}
 
@@ -271,11 +279,11 @@ def run_layer(
     padded: bool = False,
     training: bool | None = None,
 ) -> Tensor:
-    """The output of a layer over the outputs that its spec names."""
+    """Return the output of a layer over the outputs that its spec names."""
     x, states = _read(layer, spec, tensor)
     kwargs = {'initial_state': states} if states else {}
     if training is not None and 'training' in inspect.signature(layer.call).parameters:
-        kwargs['training'] = training  # some layers of Keras train unless they are told otherwise
+        kwargs['training'] = training  # some layers of Keras train unless this is False
     return masks.run(layer, x, **kwargs) if padded else layer(x, **kwargs)
 
 
@@ -325,7 +333,7 @@ def add_node(
 
 
 def adopt(specs: Iterable[LayerSpec], model: KerasModel) -> list[Node]:
-    """Nodes over the layers of a model that Keras has loaded.
+    """Return nodes over the layers of a model that Keras has loaded.
 
     Raises
     ------
@@ -347,7 +355,7 @@ def adopt(specs: Iterable[LayerSpec], model: KerasModel) -> list[Node]:
             nodes.append(Node(spec, layer, layer.output))
             continue
         if spec.name not in found:
-            raise spec.error(f'the model has no such layer. It has: {", ".join(found)}.')
+            raise spec.error(f'the model has no such layer. Choose one of: {", ".join(found)}.')
         layer = found[spec.name]
         output = run_layer(layer, spec, lambda name: find_output(nodes, name))
         nodes.append(Node(spec, layer, output))
@@ -355,7 +363,7 @@ def adopt(specs: Iterable[LayerSpec], model: KerasModel) -> list[Node]:
 
 
 def assemble(nodes: Sequence[Node]) -> KerasModel:
-    """The network's own model: a ``keras.Sequential`` for a chain, else a ``keras.Model``.
+    """Build the network's model: a ``keras.Sequential`` for a chain, else a ``keras.Model``.
 
     Its first output is that of the last layer; layers that nothing else reads give others.
 
@@ -381,7 +389,7 @@ def assemble(nodes: Sequence[Node]) -> KerasModel:
 
 
 def reading_labels(nodes: list[Node], spec: LayerSpec, ndim: int) -> list[Node]:
-    """The nodes, with the input that an embedding reads, given by its size, one of integers."""
+    """Return the nodes, replacing the input of an embedding by an integer input."""
     (name, _), *_ = (source.split(':') for source in spec.inputs)
     found = next(node for node in nodes if node.name == name)
     values = found.spec.form == 'input' and found.spec.size and 'int' not in found.output.dtype
@@ -394,7 +402,7 @@ def reading_labels(nodes: list[Node], spec: LayerSpec, ndim: int) -> list[Node]:
 
 
 def _make(nodes: Sequence[Node], spec: LayerSpec) -> KerasLayer:
-    """A new layer for a spec, by its form."""
+    """Build a layer for a spec, by its form."""
     form = layers.form(spec.form)
     if form.follow is not None:
         return form.follow(spec, [find_output(nodes, name) for name in spec.inputs])
@@ -409,17 +417,18 @@ def _make(nodes: Sequence[Node], spec: LayerSpec) -> KerasLayer:
 
 
 def _check_sizes(nodes: Sequence[Node], spec: LayerSpec) -> None:
-    """Refuse inputs whose sizes are not those that the entry says."""
+    """Raise ConfigurationError if the inputs' sizes differ from those in the entry."""
     for name, size in zip(spec.inputs, spec.sizes):
         found = find_output(nodes, name).shape[-1]
         if found != size:
             raise ConfigurationError(
-                f'expected an input {name!r} of size {size}, as inputs says, got {found}.'
+                f'expected an input {name!r} of size {size}, as inputs says, got {found}. '
+                f'Change the size in inputs to {found}.'
             )
 
 
 def _check_size(spec: LayerSpec, output: Tensor) -> None:
-    """Refuse a size that the entry says of a layer whose size follows from its inputs."""
+    """Raise ConfigurationError if the entry's size differs from the one that follows."""
     follows = spec.layer is None and layers.form(spec.form).follow is not None
     if follows and spec.size is not None and output.shape[-1] != spec.size:
         raise ConfigurationError(
@@ -429,14 +438,14 @@ def _check_size(spec: LayerSpec, output: Tensor) -> None:
 
 
 def _labels_read(nodes: Sequence[Node], spec: LayerSpec) -> int:
-    """Number of labels in the input that an embedding reads."""
+    """Return the number of labels in the input of an embedding."""
     name = spec.inputs[0].split(':')[0]
     classes = classes_of(nodes, name) if name in inputs_of(nodes) else None
     return spec.options.get('input_dim', classes)
 
 
 def _partner(nodes: Sequence[Node], spec: LayerSpec) -> KerasLayer:
-    """The layer whose weights a tied one shares.
+    """Return the layer whose weights a tied one shares.
 
     The one that is named, or, going back, the one that is matched as brackets are: tied layers
     close what others opened.
@@ -462,7 +471,8 @@ def _input(spec: LayerSpec, ndim: int) -> KerasLayer:
     check_known(options, known, 'keyword of an input')
     if options.pop('sparse', None) not in (None, False, True, 'csr', 'csc'):
         raise ConfigurationError(
-            f"expected sparse as 'csr' or 'csc', got {spec.options['sparse']!r}."
+            f"expected sparse as 'csr' or 'csc', got {spec.options['sparse']!r}. "
+            'Choose one of them.'
         )
     ndim = positive(options.pop('ndim', ndim), 'ndim', least=2)
     axes = () if 'int' in options.get('dtype', '') else (spec.size,)
@@ -472,17 +482,17 @@ def _input(spec: LayerSpec, ndim: int) -> KerasLayer:
 
 def _initialise(layer: KerasLayer, spec: LayerSpec, rng: np.random.Generator) -> None:
     """Draw weights as theanets would: for its own forms, and wherever a setting asks for it."""
-    asked = initial_settings(spec.options, keywords(type(layer)))
+    keys = initial_settings(spec.options, keywords(type(layer)))
     anatomy = layers.anatomy(layer)
     params = parameters(layer, spec.name) if anatomy.params else {}
-    for setting in asked:
+    for setting in keys:
         part = setting.partition('_')[2]
         if not params or (part and part not in params):
             raise ConfigurationError(
                 f'{setting!r} sets no parameter of this layer.{suggest(part, params)} '
-                f'It has: {", ".join(params) or "none of this kind"}.'
+                + (f'Choose one of: {", ".join(params)}.' if params else 'Leave it out.')
             )
-    settings = {k: spec.options[k] for k in asked}
+    settings = {k: spec.options[k] for k in keys}
     for name, param in params.items():
         blocks = initializers.squares(param.shape, layer.cell.units) if anatomy.states else 1
         chosen = _chosen(name, settings, name in anatomy.biases, blocks)
@@ -493,7 +503,7 @@ def _initialise(layer: KerasLayer, spec: LayerSpec, rng: np.random.Generator) ->
 
 
 def _chosen(name: str, settings: dict[str, Any], bias: bool, squares: int) -> dict[str, Any]:
-    """The settings for one parameter.
+    """Return the settings for one parameter.
 
     What a layer says of all its weights is not about biases, nor, in theanets' recurrent
     layers, what it says of squares about matrices that are none.
@@ -515,7 +525,7 @@ def _reserve(name: str) -> None:
 
 
 def _plain(cause: Exception, nodes: Sequence[Node], spec: LayerSpec) -> str:
-    """Keras' complaint in a line, with the remedy for the commonest mistake."""
+    """Return Keras' error message in a line, with the remedy for the commonest mistake."""
     wanted = getattr(spec.layer, 'name', spec.form)
     source = next((n for n in nodes if f'{n.name}:out' in spec.inputs), None)
     if 'ndim' in str(cause) and source is not None:
@@ -529,7 +539,7 @@ def _plain(cause: Exception, nodes: Sequence[Node], spec: LayerSpec) -> str:
 
 
 def logits_of(nodes: Sequence[Node], name: str) -> str | None:
-    """Name of the logits behind a softmax output; None where the output has none."""
+    """Return the name of the logits behind a softmax output; None if it has none."""
     layer_name, part = name.split(':')
     node = next((n for n in nodes if n.name == layer_name), None)
     if node is None or part != 'out':
@@ -542,7 +552,7 @@ def logits_of(nodes: Sequence[Node], name: str) -> str | None:
 
 
 def logits_reader(nodes: Sequence[Node]) -> Probe | None:
-    """A layer from what the last layer reads to its logits; None where it has none."""
+    """Return a layer from the last layer's input to its logits; None if it has none."""
     node = nodes[-1]
     pre = node.outputs().get('pre') if logits_of(nodes, f'{node.name}:out') else None
     return Probe(node.layer, 'pre') if pre is not None and not pre.after else None

@@ -1,4 +1,4 @@
-"""Noise and dropout on the way from one layer to the next."""
+"""Noise and dropout between layers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Noises:
                     self.changed.setdefault(name, []).append((i, regularizer))
 
     def change(self, name: str, tensor: Callable[[str], Tensor]) -> Tensor:
-        """The output of that name as others are to read it."""
+        """Return an output, changed for the layers that read it."""
         for i, regularizer in self.changed.get(name, ()):
             self.indices.append(i)
             layer = regularizer.layer(seed=len(self.layers))
@@ -55,12 +55,12 @@ class Noises:
 
 
 def reseed(noises: list[KerasLayer], rng: np.random.Generator) -> None:
-    """Have layers that draw at random draw what a numpy generator decides."""
+    """Seed the layers that draw at random from a numpy generator."""
     for layer in noises:
         state = layer.seed_generator.state
         state.assign(seed(rng))
 
 
 def seed(rng: np.random.Generator) -> Array:
-    """The state of a Keras seed generator, as a numpy generator decides."""
+    """Return the state of a Keras seed generator, drawn from a numpy generator."""
     return rng.integers(2**32, size=2, dtype='uint32')

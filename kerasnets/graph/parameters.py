@@ -41,7 +41,7 @@ class Parameter:
         return self.layout.path.split('.')[-1]
 
     def get_value(self) -> Array:
-        """A numpy copy of the values, in theanets' layout."""
+        """Return a numpy copy of the values, in theanets' layout."""
         return np.array(keras.ops.convert_to_numpy(self.layout.read(_numpy(self.variable))))
 
     def set_value(self, array: Any) -> None:
@@ -55,14 +55,18 @@ class Parameter:
         try:
             array = np.asarray(array, dtype='float32')
         except (TypeError, ValueError):
-            raise DataError(f'{self.name}: expected numbers, got {array!r}.') from None
+            raise DataError(
+                f'{self.name}: expected numbers, got {array!r}. Pass an array of numbers.'
+            ) from None
         if array.shape != self.shape:
             raise DataError(
-                f'{self.name}: expected an array of shape {self.shape}, got {array.shape}.'
+                f'{self.name}: expected an array of shape {self.shape}, got {array.shape}. '
+                'Pass one of that shape.'
             )
         self.variable.assign(self.layout.write(_numpy(self.variable), array))
 
     def __repr__(self) -> str:
+        """Return a short description."""
         return f'<Parameter {self.name} {self.shape}>'
 
 
@@ -75,14 +79,16 @@ class Value(keras.layers.Layer):
         self.layers = layers  # so that their variables are those of the model
 
     def call(self, anchor: Tensor) -> Tensor:
+        """Return the value."""
         return keras.ops.multiply(self.param.layout.read(self.param.variable), 1)
 
     def compute_output_spec(self, anchor: Tensor) -> Tensor:
+        """Return the shape and dtype of the output."""
         return keras.KerasTensor(self.param.shape, dtype='float32')
 
 
 def parameters(layer: KerasLayer, prefix: str) -> dict[str, Parameter]:
-    """Name -> `Parameter` of a built Keras layer.
+    """Return name -> `Parameter` of a built Keras layer.
 
     A layer that theanets did not have goes by the names of its Keras variables.
     """

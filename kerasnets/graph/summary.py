@@ -25,7 +25,7 @@ BOX = 92, 34, 26
 
 
 def table(nodes: Sequence[Node]) -> rich.table.Table:
-    """Name, form, shape, activation and parameters of each layer, as a rich table."""
+    """Return name, form, shape, activation and parameters of each layer, as a rich table."""
     found = rich.table.Table(box=rich.box.SIMPLE_HEAD)
     for column in COLUMNS:
         found.add_column(column, overflow='fold')
@@ -48,13 +48,13 @@ def _rows(nodes: Sequence[Node]) -> list[tuple[str, ...]]:
 
 
 def as_html(net: Any, nodes: Sequence[Node]) -> str:
-    """The table and the picture of a network, for a notebook."""
+    """Return the table and the picture of a network, for a notebook."""
     count = f'{net.num_params:,} parameters'
     return f'{picture(nodes)}{html_table(COLUMNS, _rows(nodes))}<div>{count}</div>'
 
 
 def picture(nodes: Sequence[Node]) -> str:
-    """The graph of the layers in SVG: a box for each, in their order, and a line for each input."""
+    """Draw the graph of the layers in SVG: a box for each layer, a line for each input."""
     width, height, room = BOX
     places = {node.name: i * (width + room) for i, node in enumerate(nodes)}
     longest = max((_reach(node, places) for node in nodes), default=0)
@@ -85,7 +85,7 @@ def picture(nodes: Sequence[Node]) -> str:
 
 
 def _span(start: float, end: float) -> int:
-    """How many boxes further on a line ends."""
+    """Return how many boxes after its start a line ends."""
     width, _, room = BOX
     return round((end - start - room) / (width + room)) + 1
 

@@ -26,7 +26,7 @@ def computed(
     outputs: Mapping[str, Tensor],
     anchor: Tensor,
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Name -> (value, mass) of all that the monitors match, as symbolic scalars."""
+    """Return name -> (value, mass) of all that the monitors match, as symbolic scalars."""
     params = {param.name: param for node in nodes for param in node.params()}
     held = [node.layer for node in nodes]
     one = anchor[(slice(None), *(0,) * (len(anchor.shape) - 1))]
@@ -41,7 +41,7 @@ def computed(
 
 
 class GradientNorms(keras.layers.Layer):
-    """The squared norm of the gradient of a loss by each parameter.
+    """The squared norm of a loss's gradient with respect to each parameter.
 
     Parameters
     ----------
@@ -56,6 +56,7 @@ class GradientNorms(keras.layers.Layer):
         self.params = params
 
     def call(self, data: list[Tensor]) -> Tensor:
+        """Return the squared norms."""
         variables = list({id(p.variable): p.variable for p in self.params}.values())
         model = self.model()
         with keras_facts.without_losses(model):
@@ -66,4 +67,5 @@ class GradientNorms(keras.layers.Layer):
         ]
 
     def compute_output_spec(self, data: list[Tensor]) -> Tensor:
+        """Return the shape and dtype of the output."""
         return [keras.KerasTensor((), dtype='float32') for _ in self.params]

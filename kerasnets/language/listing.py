@@ -8,7 +8,7 @@ from typing import Any
 
 
 def listed(net: Any) -> str:
-    """The list of layers, as it was typed: ``recurrent.Classifier([10, (20, 'rnn'), 50])``."""
+    """Return the list of layers as typed: ``recurrent.Classifier([10, (20, 'rnn'), 50])``."""
     cls = type(net)
     entries = ', '.join(_entry(spec) for spec in net.specs)
     return f'{cls.__module__.rpartition(".")[2]}.{cls.__name__}([{entries}])'
@@ -23,7 +23,7 @@ def _entry(spec: Any) -> str:
 
 
 def html_table(names: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """A table in HTML, its texts escaped."""
+    """Return a table in HTML, with its texts escaped."""
     head = ''.join(f'<th>{html.escape(str(name))}</th>' for name in names)
     cells = [''.join(f'<td>{html.escape(str(value))}</td>' for value in row) for row in rows]
     body = ''.join(f'<tr>{row}</tr>' for row in cells)

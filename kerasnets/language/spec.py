@@ -51,7 +51,7 @@ class LayerSpec:
         return (*self.inputs, *(name for _, name in self.states))
 
     def error(self, cause: Any) -> ConfigurationError:
-        """A ConfigurationError that says where in the list of layers the cause lies."""
+        """Return a ConfigurationError that names the layer at fault."""
         return ConfigurationError(f'layer {self.place} ({self.name!r}), {self.entry!r}: {cause}')
 
 
@@ -103,7 +103,7 @@ def parse(
 
 
 def extend(entry: Entry, keywords: Any) -> Entry:
-    """An entry with keywords added to it, as `Network.add_layer` takes them.
+    """Return an entry with keywords added to it, as `Network.add_layer` takes them.
 
     >>> extend(20, {'form': 'rnn'}) == {'size': 20, 'form': 'rnn'}
     True
@@ -117,12 +117,13 @@ def extend(entry: Entry, keywords: Any) -> Entry:
     if isinstance(entry, str):
         return {'form': entry, **keywords}
     raise ConfigurationError(
-        f'expected keywords with an int, a str or a dict, got {entry!r} and {keywords!r}.'
+        f'expected keywords with an int, a str or a dict, got {entry!r} and {keywords!r}. '
+        'Put the keywords into the entry.'
     )
 
 
 def check_names(specs: Any) -> None:
-    """Refuse two layers of one name, and inputs that name no earlier layer."""
+    """Raise ConfigurationError for duplicate names and inputs that name no earlier layer."""
     seen: dict[str, Any] = {}
     for spec in specs:
         for source in spec.sources:
@@ -142,7 +143,7 @@ def check_names(specs: Any) -> None:
 
 
 def _fields(entry: Entry, place: int) -> dict[str, Any]:
-    """Fields of the LayerSpec that the entry itself decides."""
+    """Return the fields of the LayerSpec that the entry itself decides."""
     default = 'input' if place == 0 else 'ff'
     if not _is_plain(entry):
         entry = translate('entry', entry, place)
@@ -199,35 +200,47 @@ def _from_tuple(entry: Entry, default: Any) -> dict[str, Any]:
 def _from_dict(entry: Entry, default: Any) -> dict[str, Any]:
     for key in entry:
         if not isinstance(key, str):
-            raise ConfigurationError(f'expected words as keys, got {key!r}.')
+            raise ConfigurationError(
+                f"expected words as keys, got {key!r}. Write for example dict(form='rnn', size=20)."
+            )
     fields = {key: entry[key] for key in KEYS if entry.get(key) is not None}
     form = fields.get('form', default)
     if not isinstance(form, str):
-        raise ConfigurationError(f'expected the form as a str, got {form!r}.')
+        raise ConfigurationError(
+            f"expected the form as a str, got {form!r}. Write for example form='rnn'."
+        )
     fields['form'] = known_form(form)
     states = [(key, fields.pop(key)) for key in STATES if key in fields]
     for key, name in states:
         if not isinstance(name, str):
-            raise ConfigurationError(f'expected {key} as the name of an output, got {name!r}.')
+            raise ConfigurationError(
+                f'expected {key} as the name of an output, got {name!r}. '
+                f"Write for example {key}='hid1:out'."
+            )
     fields['states'] = tuple((key, *_inputs(name, None)) for key, name in states)
     if 'size' in fields:
         fields['size'] = _size(fields['size'])
     if 'shape' in fields:
         if not isinstance(fields['shape'], (tuple, list)):
-            raise ConfigurationError(f'expected the shape as a tuple, got {fields["shape"]!r}.')
+            raise ConfigurationError(
+                f'expected the shape as a tuple, got {fields["shape"]!r}. '
+                'Write for example shape=(28, 28, 1).'
+            )
         fields['shape'] = tuple(None if n is None else _size(n) for n in fields['shape'])
     fields['options'] = MappingProxyType({k: v for k, v in entry.items() if k not in KEYS})
     return fields
 
 
 def is_size(value: Any) -> bool:
-    """Whether an entry, or a part of one, is a size: an int of any kind."""
+    """Return whether an entry, or a part of one, is a size: an int of any type."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _size(value: Any) -> Any:
     if not is_size(value) or value < 1:
-        raise ConfigurationError(f'expected a size of 1 or more as an int, got {value!r}.')
+        raise ConfigurationError(
+            f'expected a size of 1 or more as an int, got {value!r}. Write for example 20.'
+        )
     return int(value)
 
 
@@ -248,14 +261,14 @@ def form_of(word: str) -> str | None:
 
 
 def known_form(word: str) -> str:
-    """The form that a word names; ConfigurationError if there is none."""
+    """Return the form that a word names; raise ConfigurationError if none has that name."""
     form = form_of(word)
     if form is not None:
         return form
     known = sorted([*registry.FORMS, *registry.OWN])
     raise ConfigurationError(
-        f'unknown layer form {word!r}.{suggest(word, known)} Known: {", ".join(known)}, '
-        'and every class of keras.layers by its name.'
+        f'unknown layer form {word!r}.{suggest(word, known)} Choose one of: {", ".join(known)}, '
+        'or a class of keras.layers by its name.'
     )
 
 
@@ -269,7 +282,7 @@ def _name(typed: Any, default: Any) -> Any:
 
 
 def _sized_inputs(typed: Any, previous: Any) -> Any:
-    """Names of outputs, and their sizes: an int, or a dict of names, says those too."""
+    """Return names of outputs, and their sizes if an int or a dict of names sets them."""
     if is_size(typed):
         return _inputs(None, previous), (_size(typed),)
     if isinstance(typed, Mapping):
@@ -278,14 +291,19 @@ def _sized_inputs(typed: Any, previous: Any) -> Any:
 
 
 def _inputs(typed: Any, previous: Any) -> Any:
-    """Names of outputs, each with its part: 'hid1' reads 'hid1:out'."""
+    """Return full names of outputs: 'hid1:out' for 'hid1'."""
     previous = previous if isinstance(previous, tuple) else (previous,)
     names = (typed,) if isinstance(typed, str) else previous if typed is None else typed
     if not isinstance(names, (tuple, list)):
-        raise ConfigurationError(f'expected inputs as names of layers, got {names!r}.')
+        raise ConfigurationError(
+            f"expected inputs as names of layers, got {names!r}. Write for example inputs='hid1'."
+        )
     for name in names:
         if not isinstance(name, str) and name is not None:
-            raise ConfigurationError(f'expected inputs as names of layers, got {name!r}.')
+            raise ConfigurationError(
+                f'expected inputs as names of layers, got {name!r}. '
+                "Write for example inputs='hid1'."
+            )
     return tuple(name if ':' in name else f'{name}:out' for name in names if name is not None)
 
 

@@ -49,11 +49,15 @@ def register(name: str) -> Callable[[type], type]:
     [[2.0, 2.0, 2.0]]
     """
     if not isinstance(name, str) or not name:
-        raise ConfigurationError(f'expected the name of a form, got {name!r}.')
+        raise ConfigurationError(
+            f"expected the name of a form, got {name!r}. Write for example @register('twice')."
+        )
 
     def decorate(cls: Any) -> type:
         if not (isinstance(cls, type) and issubclass(cls, keras.layers.Layer)):
-            raise ConfigurationError(f'expected a class of keras.layers.Layer, got {cls!r}.')
+            raise ConfigurationError(
+                f'expected a class of keras.layers.Layer, got {cls!r}. Derive the class from it.'
+            )
         same = registry.OWN.get(name)
         if name.lower() in registry.FORMS or (same and same.__qualname__ != cls.__qualname__):
             raise ConfigurationError(f'the form {name!r} is taken. Choose another name.')

@@ -8,7 +8,7 @@
     h = x + attention(norm(x))
     y = h + σ(norm(h)·w1 + b1)·w2 + b2
 
-with x·w0 + b0 in the place of x where the size of the block is not that of its input.
+with x·w0 + b0 instead of x where the size of the block is not that of its input.
 
 Both are a Keras model of stock layers; rotary positions alone have a class of ours.
 
@@ -84,13 +84,13 @@ class RotaryAttention(keras.layers.MultiHeadAttention):
     def _compute_attention(
         self, query: Tensor, key: Tensor, value: Tensor, *args: Any, **kw: Any
     ) -> Tensor:
-        """Attend, after the rotation: what Keras documents as the method to override."""
+        """Rotate queries and keys, then attend: the method that Keras documents to override."""
         query, key = (rotate(x, ops.arange(ops.shape(x)[1])) for x in (query, key))
         return super()._compute_attention(query, key, value, *args, **kw)
 
 
 def projected(layer: KerasLayer, x: Tensor, steps: Tensor) -> Tensors:
-    """Queries, keys and values (examples, time, heads, width) of an attention layer."""
+    """Return queries, keys and values (examples, time, heads, width) of an attention layer."""
     q, k, v = layer.query_dense(x), layer.key_dense(x), layer.value_dense(x)
     if isinstance(layer, RotaryAttention):
         q, k = rotate(q, steps), rotate(k, steps)
@@ -104,19 +104,22 @@ class Heads(Layout):
     axis: int = 1  # of the heads; the next axis is the width of each
 
     def read(self, value: Tensor) -> Tensor:
+        """Return theanets' matrix from Keras' array."""
         return ops.reshape(value, self.shape(value.shape))
 
     def write(self, value: Tensor, array: Tensor) -> Tensor:
+        """Copy theanets' matrix into Keras' array; return Keras'."""
         value[...] = array.reshape(value.shape)
         return value
 
     def shape(self, shape: Shape) -> Shape:
+        """Return the shape of theanets' matrix."""
         heads, width = shape[self.axis : self.axis + 2]
         return (*shape[: self.axis], heads * width, *shape[self.axis + 2 :])
 
 
 def _options(spec: LayerSpec, size: int) -> dict[str, Any]:
-    """What the entry says of attention, checked."""
+    """Return the entry's settings of attention, after checking them."""
     own = ('heads', 'dropout', 'positions', 'context', *(['hidden'] * (spec.form != PART)))
     options = {k: v for k, v in spec.options.items() if k not in initial_settings(spec.options, ())}
     check_known(options, own, f'keyword of {spec.form}')
@@ -129,7 +132,7 @@ def _options(spec: LayerSpec, size: int) -> dict[str, Any]:
     if positions not in POSITIONS:
         raise ConfigurationError(
             f'unknown positions {positions!r}.{suggest(str(positions), POSITIONS[:2])} '
-            "Known: 'rotary', 'learned', None."
+            "Choose one of: 'rotary', 'learned', None."
         )
     width, rest = divmod(size, options['heads'])
     if rest or (positions == 'rotary' and width % 2):
@@ -142,7 +145,7 @@ def _options(spec: LayerSpec, size: int) -> dict[str, Any]:
 
 
 def _read(spec: LayerSpec, inputs: Sequence[Tensor]) -> Any:
-    """The input of a form, as a tensor of its own model, and its size."""
+    """Return the input of a form, as a tensor of its own model, and its size."""
     (x,) = inputs if len(inputs) == 1 else (None,)
     if x is None or len(x.shape) != 3 or x.shape[-1] is None:
         shapes = ', '.join(str(tuple(t.shape)) for t in inputs)
@@ -154,7 +157,7 @@ def _read(spec: LayerSpec, inputs: Sequence[Tensor]) -> Any:
 
 
 def _located(x: Tensor, size: int, options: dict[str, Any]) -> Tensor:
-    """The sequence with a learned vector for each step added to it, if that is asked for."""
+    """Return the sequence with a learned vector added to each step, if positions are learned."""
     if options['positions'] != 'learned':
         return x
     steps = ops.cumsum(ops.ones_like(x[..., 0], dtype='int32'), axis=1) - 1
@@ -181,7 +184,7 @@ def _seed() -> Any:
 
 
 def _attention(spec: LayerSpec, inputs: Sequence[Tensor]) -> KerasModel:
-    """The model of the form `attention`."""
+    """Build the model of the form `attention`."""
     x, size = _read(spec, inputs)
     size = size if spec.size is None else spec.size
     options = _options(spec, size)
@@ -196,7 +199,7 @@ def _attention(spec: LayerSpec, inputs: Sequence[Tensor]) -> KerasModel:
 
 
 def _transformer(spec: LayerSpec, inputs: Sequence[Tensor]) -> KerasModel:
-    """The model of the form `transformer`."""
+    """Build the model of the form `transformer`."""
     x, reads = _read(spec, inputs)
     size = reads if spec.size is None else spec.size
     options = _options(spec, size)
@@ -245,13 +248,13 @@ _BLOCK = {
 
 
 def attention_of(model: KerasModel) -> Any:
-    """The attention layer in what one of the forms made; None for any other model."""
+    """Return the attention layer in a model of these forms; None for any other model."""
     found = [layer for layer in model.layers if layer.name == PART]
     return found[0] if found and isinstance(found[0], keras.layers.MultiHeadAttention) else None
 
 
 def of_model(model: KerasModel) -> Anatomy | None:
-    """The `Anatomy` of what one of the forms made; None for any other model."""
+    """Return the `Anatomy` of a model of these forms; None for any other model."""
     if attention_of(model) is None:
         return None
     names = {layer.name for layer in model.layers}
@@ -262,7 +265,7 @@ def of_model(model: KerasModel) -> Anatomy | None:
 
 
 def window(model: KerasModel) -> int:
-    """Steps that the attention of such a model reaches back, with learned positions all of them."""
+    """Return the number of steps that attention reaches back; all, with learned positions."""
     found: int | None = attention_of(model).get_config()['sliding_window']
     return found or reach(model) or CONTEXT
 
@@ -274,7 +277,7 @@ def around(
     attend: TensorFunction,
     change: TensorFunction = lambda name, y: y,
 ) -> Tensor:
-    """A block over a sequence, with the attention that is given.
+    """Compute a block over a sequence, with a function that attends.
 
     Parameters
     ----------
@@ -298,7 +301,7 @@ def around(
 
 
 def reach(layer: KerasLayer) -> int | None:
-    """The number of steps that a layer has learned positions for; None for any number."""
+    """Return the number of steps that a layer has learned positions for; None if unlimited."""
     if not isinstance(layer, keras.Model) or attention_of(layer) is None:
         return None
     found = [part.input_dim for part in layer.layers if part.name == 'positions']

@@ -22,7 +22,7 @@ def _stock(cls: Any) -> Form:
 
 
 def _following(cls: Any, **defaults: Any) -> Form:
-    """A form whose size follows from its inputs."""
+    """Return a form whose size follows from its inputs."""
     form = dataclasses.replace(_stock(cls), defaults=defaults)
 
     def follow(spec: LayerSpec, inputs: Sequence[Tensor]) -> Any:

@@ -34,10 +34,13 @@ def _build(spec: LayerSpec) -> KerasLayer:
     worker = options.pop('worker', 'rnn')
     if worker not in WORKERS:
         raise ConfigurationError(
-            f'unknown worker {worker!r}.{suggest(worker, WORKERS)} Known: {", ".join(WORKERS)}.'
+            f'unknown worker {worker!r}.{suggest(worker, WORKERS)} '
+            f'Choose one of: {", ".join(WORKERS)}.'
         )
     if spec.size is None or spec.size % 2:
-        raise ConfigurationError(f'expected an even size, for two halves, got {spec.size}.')
+        raise ConfigurationError(
+            f'expected an even size, for two halves, got {spec.size}. Use {(spec.size or 19) + 1}.'
+        )
     units = spec.size // 2
     if 'direction' in options or 'go_backwards' in options:
         raise ConfigurationError('it runs in both directions. Leave out the direction.')

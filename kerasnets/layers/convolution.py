@@ -27,17 +27,20 @@ class Filters(Layout):
     axes: int = 2
 
     def read(self, value: Tensor) -> Tensor:
+        """Return theanets' filters from Keras' array."""
         value = ops.flip(value, axis=tuple(range(self.axes)))
         value = ops.expand_dims(value, 0) if self.axes == 1 else value
         return ops.transpose(value, (3, 2, 0, 1))
 
     def write(self, value: Tensor, array: Tensor) -> Tensor:
+        """Copy theanets' filters into Keras' array; return Keras'."""
         array = array.transpose(2, 3, 1, 0)
         array = array[0, ::-1] if self.axes == 1 else array[::-1, ::-1]
         value[...] = array
         return value
 
     def shape(self, shape: Shape) -> Shape:
+        """Return the shape of theanets' filters."""
         *filters, inputs, outputs = shape
         return (outputs, inputs, *((1,) if self.axes == 1 else ()), *filters)
 
@@ -62,7 +65,8 @@ def _pool(axes: int) -> Form:
         mode = options.pop('mode', 'max')
         if mode not in classes:
             raise ConfigurationError(
-                f'unknown mode of pooling {mode!r}.{suggest(mode, classes)} Known: max, avg.'
+                f'unknown mode of pooling {mode!r}.{suggest(mode, classes)} '
+                'Choose one of: max, avg.'
             )
         return classes[mode]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @keras.saving.register_keras_serializable('kerasnets')
 class Tied(keras.layers.Layer):
-    """A dense layer with the weights of another, transposed; only the bias is its own.
+    """A dense layer with the transposed weights of another; only the bias is its own.
 
     Parameters
     ----------
@@ -50,27 +50,32 @@ class Tied(keras.layers.Layer):
         self.units = partner.kernel.shape[0] if partner.built else units
         if units not in (None, self.units):
             raise ConfigurationError(
-                f'expected the size of what its partner reads, {self.units}, got {units}.'
+                f'expected the size of what its partner reads, {self.units}, got {units}. '
+                'Leave the size out.'
             )
         self.activation = keras.activations.get(activation)
 
     def build(self, shape: Shape) -> None:
+        """Create the weights."""
         self.units = self.partner.kernel.shape[0]
         self.bias = self.add_weight(shape=(self.units,), initializer='zeros', name='bias')
         if isinstance(self.activation, keras.layers.Layer) and not self.activation.built:
             self.activation.build((None, self.units))
 
     def before(self, x: Tensor) -> Tensor:
-        """The sum at the units."""
+        """Return the sum at the units."""
         return project(x, ops.transpose(self.partner.kernel), self.bias)
 
     def call(self, x: Tensor) -> Tensor:
+        """Compute the output."""
         return self.activation(self.before(x))
 
     def compute_output_shape(self, shape: Shape) -> Shape:
+        """Return the shape of the output."""
         return (*shape[:-1], self.units)
 
     def get_config(self) -> Config:
+        """Return the settings."""
         return {
             **super().get_config(),
             'partner': keras.saving.serialize_keras_object(self.partner),
@@ -80,13 +85,13 @@ class Tied(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: Config) -> KerasLayer:
-        """The layer again; within one file Keras finds the partner that is there already."""
+        """Build the layer again; within one file Keras finds the existing partner."""
         config = dict(config, partner=keras.saving.deserialize_keras_object(config['partner']))
         return cls(**config)
 
 
 def _sum(spec: LayerSpec, inputs: Sequence[Tensor], activation: Activation) -> KerasModel:
-    """A model of stock layers: a Dense for each input, their sum, the activation."""
+    """Build a model of stock layers: a Dense for each input, their sum, the activation."""
     check_known(spec.options, (), 'keyword of a layer with several inputs')
     if spec.size is None:
         raise ConfigurationError('it has no size. Write dict(size=20, inputs=...).')
@@ -103,12 +108,12 @@ def _sum(spec: LayerSpec, inputs: Sequence[Tensor], activation: Activation) -> K
 
 
 def _part(source: str) -> str:
-    """Name of the Dense for an input: Keras takes no colon in a name, PyTorch no dot."""
+    """Return the name of the Dense for an input: Keras takes no colon, PyTorch no dot."""
     return f'w_{source}'.replace(':', '-')
 
 
 def of_model(model: KerasModel) -> Anatomy | None:
-    """The `Anatomy` of what `_sum` made; None for any other model."""
+    """Return the `Anatomy` of a model built by `_sum`; None for any other model."""
     parts = {n.name: n for n in model.layers if isinstance(n, keras.layers.Dense)}
     if not parts or not all(name.startswith('w_') for name in parts):
         return None

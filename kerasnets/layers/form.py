@@ -1,4 +1,4 @@
-"""`Form`: how a spec becomes a Keras layer. `Anatomy`: how the insides of one are read."""
+"""`Form` turns a spec into a Keras layer; `Anatomy` names the quantities inside a layer."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Form:
     follow: Callable[..., Any] | None = None
 
     def make(self, spec: LayerSpec, **given: Any) -> KerasLayer:
-        """The Keras layer for a spec, not yet built; `given` are further keywords.
+        """Build the Keras layer for a spec, without its weights; `given` are further keywords.
 
         Raises
         ------
@@ -93,7 +93,7 @@ class Form:
                 f'it has no {name}. Write dict(form={spec.form!r}, {size}{name}={example}).'
             )
         if 'seed' in known and keras.backend.backend() == 'torch':
-            # on PyTorch Keras heeds the network's seed only where it is said, as the builder has it
+            # on PyTorch Keras uses the network's seed only if it is passed, as the builder does
             kwargs.setdefault('seed', random.randrange(2**31))
         return cls(name=spec.name, **kwargs)
 
@@ -107,7 +107,7 @@ class Form:
 def _sized(
     spec: LayerSpec, cls: Any, known: Any, options: dict[str, Any], needed: bool
 ) -> dict[str, Any]:
-    """The spec's size or shape, under the name that the class has for it."""
+    """Return the spec's size or shape, under the class's keyword for it."""
     name = next((k for k in SIZES if k in known), None)
     if spec.shape is not None:
         if 'target_shape' not in known:
@@ -127,10 +127,11 @@ def _sized(
 
 
 def _backwards(direction: str | None) -> bool:
-    """Whether a recurrent layer runs against time, as theanets' keyword says it."""
+    """Return whether a recurrent layer runs against time, by theanets' keyword."""
     if direction not in (None, 'forward', 'forwards', 'back', 'backward', 'backwards'):
         raise ConfigurationError(
-            f"expected direction as 'forward' or 'backwards', got {direction!r}."
+            f"expected direction as 'forward' or 'backwards', got {direction!r}. "
+            'Leave it out to read forward.'
         )
     return str(direction).startswith('back')
 
@@ -141,7 +142,7 @@ def initial_settings(options: Mapping[str, Any], known: Any) -> list[str]:
 
 
 def keywords(cls: Any) -> list[str]:
-    """Names of the keywords that the constructor of a Keras layer takes."""
+    """Return the names of the keywords that the constructor of a Keras layer takes."""
     if isinstance(cls, OverCell):
         return [*keywords(cls.cell), *(k for k in keywords(keras.layers.RNN) if k != 'cell')]
     own = inspect.signature(cls.__init__).parameters.values()
@@ -150,7 +151,7 @@ def keywords(cls: Any) -> list[str]:
 
 
 def _required(cls: Any) -> list[str]:
-    """Return the keywords without which a Keras layer cannot be made."""
+    """Return the keywords that the constructor of a Keras layer requires."""
     if isinstance(cls, OverCell):
         return []
     own = list(inspect.signature(cls.__init__).parameters.values())[1:]
@@ -165,6 +166,7 @@ class OverCell:
         self.__name__ = cell.__name__
 
     def __call__(self, **kwargs: Any) -> Any:
+        """Build the layer."""
         loop = {k: kwargs.pop(k) for k in keywords(keras.layers.RNN) if k in kwargs}
         shared = {'dtype': loop['dtype']} if 'dtype' in loop else {}
         return keras.layers.RNN(self.cell(**kwargs, **shared), **loop)
@@ -185,7 +187,7 @@ class Layout:
     signs: tuple[Any, ...] = (1,)
 
     def variable(self, layer: KerasLayer) -> Variable | None:
-        """The Keras variable, or None where the layer has none (``use_bias=False``)."""
+        """Return the Keras variable, or None if the layer has none (``use_bias=False``)."""
         inside, _, attribute = self.path.rpartition('.')
         rest = inside.split('.') if inside else []
         if rest and isinstance(layer, keras.Model):
@@ -197,7 +199,7 @@ class Layout:
         return getattr(layer, attribute, None)
 
     def read(self, value: Tensor) -> Tensor:
-        """theanets' array from the variable's value: arrays of numpy or tensors."""
+        """Return theanets' array from the variable's value: arrays of numpy or tensors."""
         if self.of == 1:
             return value
         width = value.shape[-1] // self.of
@@ -205,7 +207,7 @@ class Layout:
         return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
 
     def write(self, value: Tensor, array: Tensor) -> Tensor:
-        """The variable's value, a numpy array changed in place, from theanets' array."""
+        """Copy theanets' array into the variable's value, a numpy array; return the value."""
         if self.of == 1:
             value[...] = array
             return value
@@ -215,7 +217,7 @@ class Layout:
         return value
 
     def shape(self, shape: Shape) -> Shape:
-        """theanets' shape from the variable's."""
+        """Return theanets' shape from the variable's."""
         if self.of == 1:
             return shape
         return (*shape[:-1], shape[-1] // self.of * len(self.blocks))
@@ -226,7 +228,7 @@ class Layout:
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """A quantity inside a layer, computed from its input and, if asked for, its output.
+    """A quantity inside a layer, computed from its input and, if needed, its output.
 
     After the fact, that is: what a recurrent layer did at each step is known from the states
     that it put out, and computed for all steps at once.
@@ -248,6 +250,7 @@ class Pass:
 
     @property
     def cell(self) -> Tensor:
+        """The cell of the layer."""
         return self.layer.cell
 
     @property
@@ -266,7 +269,7 @@ class Pass:
         return ops.concatenate([first, self.y[:, :-1]], axis=1)
 
     def scan(self, step: TensorFunction, states: Tensors, sequence: Tensor) -> Tensors:
-        """The states after every step of a sequence (examples, time, …).
+        """Return the states after every step of a sequence (examples, time, …).
 
         `step(states, values)` gives the next states, a tensor or a tuple of them; they stay as
         they are at steps that are masked.
@@ -287,7 +290,7 @@ class Pass:
         return keras.tree.map_structure(lambda t: ops.swapaxes(t, 0, 1), kept)
 
     def start(self, i: Tensor, like: Tensor) -> Tensors:
-        """The i-th state that the layer started from; without any, zeros like a tensor."""
+        """Return the i-th initial state; zeros like a tensor if there is none."""
         return ops.cast(self.states[i], like.dtype) if self.states else ops.zeros_like(like)
 
 
@@ -303,7 +306,7 @@ class Anatomy:
 
 
 def project(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x·kernel + bias over the last axis, for all examples and time steps at once."""
+    """Return x·kernel + bias over the last axis, for all examples and time steps at once."""
     y = ops.matmul(x, kernel)
     return y if bias is None else y + bias
 
@@ -321,7 +324,7 @@ def modules() -> list[ModuleType]:
 
 
 def form(name: str) -> Form:
-    """The `Form` called `name`: one of kerasnets, or made for a class of keras.layers.
+    """Return the `Form` called `name`: one of kerasnets, or built for a class of keras.layers.
 
     Raises
     ------
@@ -335,7 +338,8 @@ def form(name: str) -> Form:
         classes = [n for n in dir(keras.layers) if n[0].isupper()]
         raise ConfigurationError(
             f'expected a class of keras.layers, got {name!r}.'
-            f'{suggest(name, [*classes, *registry.FORMS])}'
+            f'{suggest(name, [*classes, *registry.FORMS])} '
+            "Use the name of a class, such as 'Dense'."
         )
     if hasattr(cls, 'as_form'):
         return cls.as_form()
@@ -359,7 +363,7 @@ def anatomy(layer: KerasLayer) -> Anatomy:
 
 
 def parts(layer: KerasLayer, name: str) -> dict[str, Any]:
-    """Name -> layer of what holds parameters: the layer itself, or what it is made of."""
+    """Return name -> layer of the parts that hold parameters; the layer itself if it has none."""
     if isinstance(layer, keras.layers.Bidirectional):
         return {f'{name}_fw': layer.forward_layer, f'{name}_bw': layer.backward_layer}
     if isinstance(layer, keras.Model) and not anatomy(layer).params:
@@ -372,7 +376,7 @@ def parts(layer: KerasLayer, name: str) -> dict[str, Any]:
 
 
 def start(layer: KerasLayer, given: Tensor) -> Tensors:
-    """States for a recurrent layer to start from, in the order in which it takes them.
+    """Return initial states for a recurrent layer, in the order in which it takes them.
 
     Parameters
     ----------
@@ -405,14 +409,14 @@ def start(layer: KerasLayer, given: Tensor) -> Tensors:
 
 
 def activation_of(layer: KerasLayer) -> TensorFunction | None:
-    """The activation of a layer, or of what a layer is made of; None if it has none."""
+    """Return the activation of a layer, or of its parts; None if it has none."""
     if isinstance(layer, keras.Model):
         layer = layer.layers[-1]
     return getattr(layer, 'activation', None)
 
 
 def _of_halves(layer: KerasLayer) -> Anatomy:
-    """The `Anatomy` of a bidirectional layer: its halves' outputs, aligned in time.
+    """Return the `Anatomy` of a bidirectional layer: its halves' outputs, aligned in time.
 
     'fw_pre' and 'bw_pre' are those of each half, 'pre' is both side by side.
     """

@@ -26,7 +26,7 @@ _ALL: dict[str, Any] = {'blocks': (2, 1, 0), 'of': 3, 'signs': (1, 1, -1)}
 
 
 def _sums(run: Pass) -> Tensors:
-    """Sums at the gates, as (h, r, Keras' z), with the reset gate applied to h."""
+    """Return the sums at the gates, as (h, r, Keras' z), with the reset gate applied to h."""
     cell, before = run.cell, run.before
     bias = cell.bias
     from_state = None

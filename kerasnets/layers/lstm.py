@@ -70,9 +70,11 @@ class PeepholeLSTMCell(Cell):
 
     @property
     def state_size(self) -> int | list[int]:
+        """Widths of the states."""
         return [self.units, self.units]
 
     def build(self, shape: Shape) -> None:
+        """Create the weights."""
         units = self.units
         self.kernel = self.add_weight(shape=(shape[-1], 4 * units), name='kernel')
         self.recurrent_kernel = self.add_weight(shape=(units, 4 * units), name='recurrent_kernel')
@@ -88,6 +90,7 @@ class PeepholeLSTMCell(Cell):
         )
 
     def call(self, x: Tensor, states: Tensors, training: bool = False) -> Tensor:
+        """Compute the output."""
         h, c = states
         sums = project(x, self.kernel, self.bias) + project(h, self.recurrent_kernel)
         c, output = advance(self, sums, c)
@@ -95,6 +98,7 @@ class PeepholeLSTMCell(Cell):
         return h, [h, c]
 
     def get_config(self) -> Config:
+        """Return the settings."""
         return {
             **super().get_config(),
             'recurrent_activation': keras.activations.serialize(self.recurrent_activation),
@@ -104,7 +108,7 @@ class PeepholeLSTMCell(Cell):
 
 
 def advance(cell: KerasLayer, sums: Tensor, c: Tensor) -> Tensors:
-    """The next cell and the output gate, from the sums at the gates and the cell before."""
+    """Return the next cell and the output gate, from the gates' sums and the previous cell."""
     i, f, g, o = ops.split(sums, 4, axis=-1)
     ci, cf, co = (getattr(cell, name, 0.0) for name in ('ci', 'cf', 'co'))
     gate = cell.recurrent_activation
@@ -113,7 +117,7 @@ def advance(cell: KerasLayer, sums: Tensor, c: Tensor) -> Tensors:
 
 
 def _cell(run: Pass) -> Tensor:
-    """All cells, (examples, time, units): the gates from the known states, then a scan in c."""
+    """Return all cells, (examples, time, units): gates from the known states, then a scan."""
     cell = run.cell
     sums = project(run.x, cell.kernel, cell.bias) + project(run.before, cell.recurrent_kernel)
 

@@ -67,8 +67,8 @@ def test_find_by_place_and_by_name():
     assert net.find(-1, -1).name == 'out.b'
     for which, param, says in [
         ('hid2', 'w', "no layer 'hid2'.*'hid1'"),
-        ('hid1', 'hx', "no parameter 'hx'.*It has: xh, hh, b"),
-        ('in', 'w', 'It has: none'),
+        ('hid1', 'hx', "no parameter 'hx'.*Choose one of: xh, hh, b"),
+        ('in', 'w', 'It has none'),
         (7, 0, 'no layer 7'),
     ]:
         with pytest.raises(ConfigurationError, match=says):

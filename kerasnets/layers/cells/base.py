@@ -45,12 +45,12 @@ class Cell(keras.layers.Layer):
         return [self.units]
 
     def weight(self, name: str, *shape: Any) -> Tensor:
-        """A learnable weight: a matrix, or a vector that starts at 0."""
+        """Add a learnable weight: a matrix, or a vector that starts at 0."""
         initializer = 'glorot_uniform' if len(shape) > 1 else 'zeros'
         return self.add_weight(shape=shape, initializer=initializer, name=name)
 
     def fixed_rates(self, kind: str) -> Tensor:
-        """Rates between 0 and 1 that are drawn and stay: evenly, or evenly in their logarithm."""
+        """Draw constant rates between 0 and 1, evenly or evenly in their logarithm."""
         low, high = (EPSILON, 1 - EPSILON) if kind == 'uniform' else (-6.0, -EPSILON)
         draw = keras.initializers.RandomUniform(low, high)
         return self.add_weight(
@@ -63,7 +63,7 @@ class Cell(keras.layers.Layer):
         )
 
     def get_initial_state(self, batch_size: int | None = None) -> Tensors:
-        """Zeros for each state."""
+        """Return zeros for each state."""
         return [
             ops.zeros((batch_size, size), self.compute_dtype)
             for size in keras.tree.flatten(self.state_size)
@@ -79,15 +79,15 @@ class Cell(keras.layers.Layer):
 
 
 def check_rate(rate: Tensor, known: Any) -> None:
-    """Refuse a kind of rate that is not known."""
+    """Raise ConfigurationError for an unknown type of rate."""
     if rate not in known:
         raise ConfigurationError(
-            f'unknown rate {rate!r}.{suggest(rate, known)} Known: {", ".join(known)}.'
+            f'unknown rate {rate!r}.{suggest(rate, known)} Choose one of: {", ".join(known)}.'
         )
 
 
 def form(cell: KerasLayer, activation: str | None = 'custom') -> Form:
-    """The `Form` of a layer over a cell."""
+    """Return the `Form` of a layer over a cell."""
     return Form(
         choose=OverCell(cell),
         activation=activation,

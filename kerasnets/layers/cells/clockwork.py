@@ -1,4 +1,4 @@
-"""Recurrent layers in modules, of which the fast read the slow and not the other way about.
+"""Recurrent layers in modules: fast modules read the slow ones, but not the reverse.
 
 `clockwork`: module i is updated at steps that are multiples of its period T_i,
 
@@ -38,9 +38,11 @@ class ModularCell(Cell):
 
     @property
     def state_size(self) -> int | list[int]:
+        """Widths of the states."""
         return [self.units, self.units]
 
     def build(self, shape: Shape) -> None:
+        """Create the weights."""
         n = self.units
         self.xh, self.hh = self.weight('xh', shape[-1], n), self.weight('hh', n, n)
         self.b = self.weight('b', n)
@@ -53,15 +55,15 @@ class ModularCell(Cell):
         return np.kron(among(np.ones((self.modules,) * 2)), np.ones((each, each)))
 
     def check_modules(self, count: int, what: str) -> None:
-        """Units must fall into modules of one size."""
+        """Raise ConfigurationError unless the units divide into modules of one size."""
         if self.units % count:
             raise ConfigurationError(
                 f'expected a size that is a multiple of {count}, the number of {what}, '
-                f'got {self.units}.'
+                f'got {self.units}. Use {-(-self.units // count) * count}.'
             )
 
     def candidate(self, x: Tensor, h: Tensor) -> Tensor:
-        """The sum at the units, were all of them updated."""
+        """Return the sum at the units, as if all of them were updated."""
         hh = self.hh * ops.cast(self.mask, self.compute_dtype)
         return project(x, self.xh, self.b) + project(h, hh)
 
@@ -94,7 +96,10 @@ class ClockworkCell(ModularCell):
     ) -> None:
         super().__init__(units, activation, **kwargs)
         if not isinstance(periods, (tuple, list)) or not periods:
-            raise ConfigurationError(f'expected periods as a list of int, got {periods!r}.')
+            raise ConfigurationError(
+                f'expected periods as a list of int, got {periods!r}. '
+                'Write for example periods=[1, 2, 4].'
+            )
         periods = [positive(period, 'a period') for period in periods]
         self.periods = sorted(periods, reverse=slow_first)
         self.slow_first = slow_first
@@ -103,6 +108,7 @@ class ClockworkCell(ModularCell):
 
     @property
     def state_size(self) -> int | list[int]:
+        """Widths of the states."""
         return [self.units, self.units, 1]
 
     @property
@@ -115,12 +121,14 @@ class ClockworkCell(ModularCell):
         return ops.equal(ops.mod(t, ops.cast(self.period, t.dtype)), 0)
 
     def call(self, x: Tensor, states: Tensors) -> Tensor:
+        """Compute the output."""
         h, p, t = states
         p = ops.where(self.due(t), self.candidate(x, h), p)
         h = self.activation(p)
         return h, [h, p, t + 1]
 
     def get_config(self) -> Config:
+        """Return the settings."""
         own = {'periods': self.periods, 'slow_first': self.slow_first}
         return {**super().get_config(), **own}
 
@@ -154,6 +162,7 @@ class BCRNNCell(ModularCell):
         return np.repeat(rates, self.units // self.modules).astype('float32')
 
     def call(self, x: Tensor, states: Tensors) -> Tensor:
+        """Compute the output."""
         h, p = states
         r = ops.cast(self.rates, self.compute_dtype)
         p = (1 - r) * self.candidate(x, h) + r * p
@@ -161,11 +170,12 @@ class BCRNNCell(ModularCell):
         return h, [h, p]
 
     def get_config(self) -> Config:
+        """Return the settings."""
         return {**super().get_config(), 'num_modules': self.modules}
 
 
 def _clockwork_pre(run: Pass) -> Tensor:
-    """p at all steps: each unit's newest candidate."""
+    """Return p at all steps: each unit's newest candidate."""
     cell = run.cell
     candidates = cell.candidate(run.x, run.before)
 
@@ -178,7 +188,7 @@ def _clockwork_pre(run: Pass) -> Tensor:
 
 
 def _bcrnn_pre(run: Pass) -> Tensor:
-    """p at all steps: a moving average of the candidates."""
+    """Return p at all steps: a moving average of the candidates."""
     cell = run.cell
     candidates = cell.candidate(run.x, run.before)
     r = ops.cast(cell.rates, cell.compute_dtype)

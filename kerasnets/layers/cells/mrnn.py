@@ -1,4 +1,4 @@
-"""The multiplicative recurrent layer: the input gates the way from state to state.
+"""The multiplicative recurrent layer: the input gates the recurrent weights.
 
     h_t = σ(((x_t·xf) (h_{t-1}·hf))·fh + x_t·xh + b)
 
@@ -42,21 +42,24 @@ class MRNNCell(Cell):
         positive(self.factors, 'factors')
 
     def build(self, shape: Shape) -> None:
+        """Create the weights."""
         n, f = self.units, self.factors
         self.xh, self.xf = self.weight('xh', shape[-1], n), self.weight('xf', shape[-1], f)
         self.hf, self.fh = self.weight('hf', n, f), self.weight('fh', f, n)
         self.b = self.weight('b', n)
 
     def before(self, x: Tensor, h: Tensor) -> Tensor:
-        """The sum at the units."""
+        """Return the sum at the units."""
         factors = project(x, self.xf) * project(h, self.hf)
         return project(factors, self.fh) + project(x, self.xh, self.b)
 
     def call(self, x: Tensor, states: Tensors) -> Tensor:
+        """Compute the output."""
         h = self.activation(self.before(x, states[0]))
         return h, [h]
 
     def get_config(self) -> Config:
+        """Return the settings."""
         return {**super().get_config(), 'factors': self.factors}
 
 

@@ -46,28 +46,31 @@ class MUT1Cell(Cell):
         self.outer_bias = outer_bias
 
     def build(self, shape: Shape) -> None:
+        """Create the weights."""
         n = self.units
         self.xh, self.xr, self.xz = (self.weight(k, shape[-1], n) for k in ('xh', 'xr', 'xz'))
         self.hh, self.hr = self.weight('hh', n, n), self.weight('hr', n, n)
         self.bh, self.br, self.bz = (self.weight(k, n) for k in ('bh', 'br', 'bz'))
 
     def before(self, x: Tensor, h: Tensor) -> Tensor:
-        """The sum at the units."""
+        """Return the sum at the units."""
         r = ops.sigmoid(project(x, self.xr, self.br) + project(h, self.hr))
         inner, outer = (0, self.bh) if self.outer_bias else (self.bh, 0)
         return self.activation(project(x, self.xh, inner)) + outer + project(r * h, self.hh)
 
     def rates_for(self, x: Tensor) -> Tensor:
-        """The update gate for some inputs."""
+        """Return the update gate for some inputs."""
         return ops.sigmoid(project(x, self.xz, self.bz))
 
     def call(self, x: Tensor, states: Tensors) -> Tensor:
+        """Compute the output."""
         (h,) = states
         z = self.rates_for(x)
         h = (1 - z) * h + z * self.activation(self.before(x, h))
         return h, [h]
 
     def get_config(self) -> Config:
+        """Return the settings."""
         return {**super().get_config(), 'outer_bias': self.outer_bias}
 
 

@@ -1,4 +1,4 @@
-"""A recurrent layer whose units have rates of their own.
+"""A recurrent layer with a rate for each unit.
 
     g_t = σ(x_t·xh + h_{t-1}·hh + b)
     h_t = (1 - r_t) h_{t-1} + r_t g_t
@@ -48,6 +48,7 @@ class RRNNCell(Cell):
         self.rate = rate
 
     def build(self, shape: Shape) -> None:
+        """Create the weights."""
         n = self.units
         self.xh, self.hh = self.weight('xh', shape[-1], n), self.weight('hh', n, n)
         self.b = self.weight('b', n)
@@ -59,18 +60,20 @@ class RRNNCell(Cell):
             self.rates = self.fixed_rates(self.rate)
 
     def rates_for(self, x: Tensor) -> Tensor:
-        """The rates for some inputs (…, variables): (…, units) or (units,)."""
+        """Return the rates for some inputs (…, variables): (…, units) or (units,)."""
         if self.rate == 'matrix':
             return ops.sigmoid(project(x, self.xr, self.r))
         return ops.sigmoid(self.r) if self.rate == 'vector' else self.rates
 
     def call(self, x: Tensor, states: Tensors) -> Tensor:
+        """Compute the output."""
         (h,) = states
         r = self.rates_for(x)
         h = (1 - r) * h + r * self.activation(project(x, self.xh, self.b) + project(h, self.hh))
         return h, [h]
 
     def get_config(self) -> Config:
+        """Return the settings."""
         return {**super().get_config(), 'rate': self.rate}
 
 

@@ -1,4 +1,4 @@
-"""The simple contextual recurrent layer: a slow context beside the hidden units.
+"""The simple contextual recurrent layer: a slow context next to the hidden units.
 
     s_t = (1 - r) s_{t-1} + r x_t·w_s
     h_t = σ(x_t·w_h + h_{t-1}·hh + s_t·sh)
@@ -60,9 +60,11 @@ class SCRNCell(Cell):
 
     @property
     def state_size(self) -> int | list[int]:
+        """Widths of the states."""
         return [self.units, self.units]
 
     def build(self, shape: Shape) -> None:
+        """Create the weights."""
         n = self.units
         self.w = self.weight('w', shape[-1], 2 * n)
         self.sh, self.hh, self.ho, self.so = (
@@ -75,31 +77,33 @@ class SCRNCell(Cell):
             self.rates = self.fixed_rates(self.rate)
 
     def current_rates(self) -> Tensor:
-        """The rates, (units,)."""
+        """Return the rates, (units,)."""
         return ops.sigmoid(self.r) if self.rate == 'vector' else self.rates
 
     def advance(self, x: Tensor, h: Tensor, s: Tensor) -> Tensors:
-        """The next states."""
+        """Return the next states."""
         xh, xs = ops.split(project(x, self.w), 2, axis=-1)
         r = self.current_rates()
         s = (1 - r) * s + r * xs
         return self.activation(xh + project(h, self.hh) + project(s, self.sh)), s
 
     def sum_of(self, h: Tensor, s: Tensor) -> Tensor:
-        """The sum at the output for some states."""
+        """Return the sum at the output for some states."""
         return project(h, self.ho, self.b) + project(s, self.so)
 
     def call(self, x: Tensor, states: Tensors) -> Tensor:
+        """Compute the output."""
         h, s = self.advance(x, *states)
         return self.output_activation(self.sum_of(h, s)), [h, s]
 
     def get_config(self) -> Config:
+        """Return the settings."""
         function = keras.activations.serialize(self.output_activation)
         return {**super().get_config(), 'rate': self.rate, 'output_activation': function}
 
 
 def _states(run: Pass) -> Tensors:
-    """h and s at all steps: the output does not tell them, so the steps are run again."""
+    """Return h and s at all steps. The output does not hold them, so the steps run again."""
     cell, x = run.cell, run.x
     like = project(x[:, 0], cell.w)[:, : cell.units]
 

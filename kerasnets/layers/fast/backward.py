@@ -1,9 +1,9 @@
-"""Recurrent layers whose way back through time is written out, for training under XLA.
+"""Recurrent layers with hand-written gradients through time, for training under XLA.
 
 The input's product is made for all steps at once before the loop, the gradients of the weights
 after it, and the loops keep no more than the other needs. Gates are known from one tanh, by
-logistic(z) = ½ tanh(z/2) + ½. The weights are those of the stock layer, and so are the numbers,
-but for rounding.
+logistic(z) = ½ tanh(z/2) + ½. The weights are those of the stock layer, and the numbers differ
+by rounding only.
 
 P. J. Werbos (1990), "Backpropagation through time: what it does and how to do it", Proceedings of
 the IEEE 78(10).
@@ -35,7 +35,7 @@ SLOPES = {
 
 
 def _at(sequence: Tensor, t: Tensor) -> Tensor:
-    """Step t of a sequence (time, examples, units)."""
+    """Return step t of a sequence (time, examples, units)."""
     return ops.slice(sequence, (t, 0, 0), (1, *sequence.shape[1:]))[0]
 
 
@@ -44,7 +44,7 @@ def _put(sequence: Tensor, t: Tensor, values: Tensor) -> Tensor:
 
 
 def _loop(steps: Tensor, step: TensorFunction, state: Tensors, at_once: int = 1) -> Tensors:
-    """The state after so many steps, each ``step(t, state)``, with some of them in each round.
+    """Return the state after a number of steps ``step(t, state)``, several in each round.
 
     Where steps are short, a round costs as much as they do.
     """
@@ -61,7 +61,7 @@ def _loop(steps: Tensor, step: TensorFunction, state: Tensors, at_once: int = 1)
 
 
 def _late(sequence: Tensor) -> Tensor:
-    """A sequence one step late, zeros first."""
+    """Return a sequence shifted one step later, with zeros first."""
     return ops.concatenate([ops.zeros_like(sequence[:1]), sequence[:-1]], axis=0)
 
 
@@ -70,17 +70,17 @@ def _rows(sequence: Tensor) -> Tensor:
 
 
 def _product(before: Tensor, after: Tensor) -> Tensor:
-    """The gradient of a matrix, from what it read and the gradient of what it put out."""
+    """Return the gradient of a matrix, from its input and the gradient of its output."""
     return ops.matmul(ops.transpose(_rows(before)), _rows(after))
 
 
 def _turned(kernel: Tensor, blocks: int) -> Tensors:
-    """The blocks of a recurrent kernel, each transposed."""
+    """Return the blocks of a recurrent kernel, each transposed."""
     return [ops.transpose(block) for block in ops.split(kernel, blocks, axis=-1)]
 
 
 def _by_hand(forward: TensorFunction, backward: TensorFunction) -> TensorFunction:
-    """A function of (sums, *weights), with a gradient that is written out.
+    """Return a function of (sums, *weights) with a hand-written gradient.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def _by_hand(forward: TensorFunction, backward: TensorFunction) -> TensorFunctio
 
 
 def _lstm(cell: KerasLayer, x: Tensor) -> Tensor:
-    """Outputs (time, examples, units) of an LSTM."""
+    """Return the outputs (time, examples, units) of an LSTM."""
     sums = project(x, cell.kernel, cell.bias)
     return _by_hand(_lstm_ahead, _lstm_back)(sums, ops.convert_to_tensor(cell.recurrent_kernel))
 
@@ -149,7 +149,7 @@ def _lstm_back(upstream: Tensor, hs: Tensor, kept: Tensors, kernel: Tensor) -> T
 
 
 def _gru(cell: KerasLayer, x: Tensor) -> Tensor:
-    """Outputs (time, examples, units) of a GRU."""
+    """Return the outputs (time, examples, units) of a GRU."""
     kernel = ops.convert_to_tensor(cell.recurrent_kernel)
     slope = SLOPES[cell.activation]
     if not cell.reset_after:
@@ -178,7 +178,7 @@ def _gru_ahead(activation: TensorFunction, sums: Tensor, kernel: Tensor) -> Tens
 
 
 def _gru_loop(step: TensorFunction, sums: Tensor, units: int) -> Tensors:
-    """Outputs, and the gates zr and g of each step; step(t, (h, zrs, gs, hs)) -> the same."""
+    """Return outputs and gates zr and g of each step; step(t, (h, zrs, gs, hs)) -> the same."""
     empty = ops.zeros((*sums.shape[:2], units))
     state = (empty[0], sums[:, :, : 2 * units] * 0.5, sums[:, :, 2 * units :], empty)
     _, *kept, hs = _loop(sums.shape[0], step, state, at_once=2)
@@ -254,7 +254,7 @@ def _reset_after_back(
 
 
 def _rnn(cell: KerasLayer, x: Tensor) -> Tensor:
-    """Outputs (time, examples, units) of a simple recurrent layer."""
+    """Return the outputs (time, examples, units) of a simple recurrent layer."""
     forward = functools.partial(_rnn_ahead, cell.activation)
     backward = functools.partial(_rnn_back, SLOPES[cell.activation])
     sums = project(x, cell.kernel, cell.bias)

@@ -1,4 +1,4 @@
-"""Blocks of attention as training runs them, where XLA compiles the step."""
+"""Blocks of attention in training, where XLA compiles the step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class FastBlock(keras.layers.Layer):
-    """Computes what one of the forms of attention made, faster where XLA compiles it.
+    """Computes a layer of the forms of attention, faster where XLA compiles it.
 
     Elsewhere, and for data with a mask, the model itself is called.
 
@@ -37,6 +37,7 @@ class FastBlock(keras.layers.Layer):
         self.built = True
 
     def call(self, x: Tensor, mask: Tensor | None = None, training: bool | None = None) -> Tensor:
+        """Compute the output."""
         if mask is not None or None in x.shape or not backend.under_xla():
             return self.model(x, mask=mask, training=training)
         steps = np.arange(x.shape[1])
@@ -59,11 +60,12 @@ class FastBlock(keras.layers.Layer):
     def compute_output_spec(
         self, x: Tensor, mask: Tensor | None = None, training: bool | None = None
     ) -> Tensor:
+        """Return the shape and dtype of the output."""
         return self.model.compute_output_spec(x)
 
 
 def knows(layer: KerasLayer) -> bool:
-    """Whether a layer is a block of attention in single precision."""
+    """Return whether a layer is a block of attention in single precision."""
     if not isinstance(layer, keras.Model):
         return False
     part = attention.attention_of(layer)

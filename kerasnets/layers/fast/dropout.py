@@ -1,4 +1,4 @@
-"""Dropout and noise of Keras as training runs them: drawn fast where XLA compiles the step."""
+"""Keras' dropout and noise in training: drawn fast where XLA compiles the step."""
 
 from __future__ import annotations
 
@@ -29,17 +29,19 @@ class FastNoise(keras.layers.Layer):
         self.built = True
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
+        """Compute the output."""
         slow = keras.backend.backend() == 'tensorflow' and backend.under_xla()
         if not training or not slow:
             return self.layer(x, training=training)
         return DRAWS[type(self.layer)](self.layer, x)
 
     def compute_output_spec(self, x: Tensor, training: bool | None = None) -> Tensor:
+        """Return the shape and dtype of the output."""
         return keras.KerasTensor(x.shape, dtype=x.dtype)
 
 
 def knows(layer: KerasLayer) -> bool:
-    """Whether a layer is one that `FastNoise` draws for."""
+    """Return whether `FastNoise` can draw for a layer."""
     return type(layer) in DRAWS and getattr(layer, 'noise_shape', None) is None
 
 

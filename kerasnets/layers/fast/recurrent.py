@@ -1,4 +1,4 @@
-"""Recurrent layers as training runs them: by `backward` where XLA compiles the step."""
+"""Recurrent layers in training: by `backward` where XLA compiles the step."""
 
 from __future__ import annotations
 
@@ -33,21 +33,24 @@ class FastRecurrent(keras.layers.Layer):
         self.built = True
 
     def call(self, x: Tensor, mask: Tensor | None = None, training: bool | None = None) -> Tensor:
+        """Compute the output."""
         if mask is not None or None in x.shape or not backend.under_xla():
             return self.layer(x, mask=mask, training=training)
         return outputs(self.layer, x)
 
     def compute_mask(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the mask of the output."""
         return self.layer.compute_mask(x, mask)
 
     def compute_output_spec(
         self, x: Tensor, mask: Tensor | None = None, training: bool | None = None
     ) -> Tensor:
+        """Return the shape and dtype of the output."""
         return self.layer.compute_output_spec(x)
 
 
 def knows(layer: KerasLayer) -> bool:
-    """Whether a layer is one of the stock ones, and used as `outputs` runs it."""
+    """Return whether a layer is a stock one with settings that `outputs` supports."""
     if layer.activity_regularizer is not None:
         return False
     if type(layer) is keras.layers.Bidirectional:
@@ -65,7 +68,7 @@ def knows(layer: KerasLayer) -> bool:
 
 
 def fused(layer: KerasLayer) -> bool:
-    """Whether Keras runs a recurrent layer by one kernel of cuDNN here, instead of a loop.
+    """Return whether Keras runs a recurrent layer by one cuDNN kernel here, without a loop.
 
     On TensorFlow it is then not for XLA; on JAX, Keras has the common LSTM so.
     """
@@ -88,7 +91,7 @@ def outputs(layer: KerasLayer, x: Tensor) -> Tensor:
     return ops.transpose(h, (1, 0, 2)) if layer.return_sequences else h[-1]
 
 
-#: Layers that XLA makes faster, beside those that are run by `backward`.
+#: Layers that XLA makes faster, next to those that `backward` runs.
 GAIN = {
     keras.layers.InputLayer,
     keras.layers.Dense,

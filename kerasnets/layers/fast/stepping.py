@@ -46,11 +46,11 @@ class Stepper:
     Attributes
     ----------
     start : callable
-        (count) -> its states before the first step of so many sequences, arrays (count, …).
+        (count) -> its states before the first step of `count` sequences, arrays (count, …).
     prepare : callable
         (classes) -> a function (x, states, t) -> (y, states) of the input (count, …) at step t.
         What does not change from step to step is computed when it is made. With classes, x are
-        labels in the place of one-hot vectors.
+        labels instead of one-hot vectors.
     read : callable, optional
         (x, length) -> (y, states) of whole sequences (count, time, …), of which the first
         `length` steps count.
@@ -63,7 +63,7 @@ class Stepper:
 
 
 def along(layer: KerasLayer, time: bool = True) -> Stepper | str:
-    """The `Stepper` of a built layer, or why it has none.
+    """Return the `Stepper` of a built layer, or the reason why it has none.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def along(layer: KerasLayer, time: bool = True) -> Stepper | str:
 
 
 def _alone(layer: KerasLayer, time: bool) -> Stepper:
-    """Of a layer that treats each step by itself."""
+    """Return the `Stepper` of a layer that treats each step by itself."""
 
     def step(x: Tensor, states: Tensors, t: Tensor) -> Tensors:
         if not time:
@@ -148,12 +148,12 @@ def _convolution(layer: KerasLayer) -> Stepper | str:
 
 
 def _last(length: Tensor, size: int) -> Tensor:
-    """The last of the first `length` steps in each slot of a ring; negative for none."""
+    """Return the last of the first `length` steps in each slot of a ring; negative for none."""
     return length - 1 - (length - 1 - ops.arange(size)) % size
 
 
 class _Block:
-    """A `Stepper`'s functions for what the forms `attention` and `transformer` made."""
+    """A `Stepper`'s functions for the forms `attention` and `transformer`."""
 
     def __init__(self, model: KerasModel) -> None:
         self.parts = {layer.name: layer for layer in model.layers}
@@ -198,7 +198,7 @@ class _Block:
 
 
 def stepper(layer: KerasLayer, classes: int | None = None) -> TensorFunction:
-    """A function (x, states) -> (output, states) that makes one step of a recurrent layer.
+    """Return a function (x, states) -> (output, states) for one step of a recurrent layer.
 
     Parameters
     ----------
@@ -228,14 +228,14 @@ def stepper(layer: KerasLayer, classes: int | None = None) -> TensorFunction:
 
 
 def _is_usual(cell: KerasLayer) -> bool:
-    """Whether a cell of Keras has the activations and the precision that it has by default."""
+    """Return whether a Keras cell has the default activations and precision."""
     gates = getattr(cell, 'recurrent_activation', keras.activations.sigmoid)
     usual = cell.activation is keras.activations.tanh and gates is keras.activations.sigmoid
     return usual and cell.compute_dtype == 'float32'
 
 
 def _reading(kernel: Tensor, bias: Tensor, classes: int | None) -> TensorFunction:
-    """The function x -> x·kernel + bias, of labels or of vectors."""
+    """Return the function x -> x·kernel + bias, of labels or of vectors."""
     if classes:
         table = kernel if bias is None else kernel + bias
         return lambda labels: ops.take(table, labels, axis=0)

@@ -1,4 +1,4 @@
-"""Layers as training runs them: in the way that is faster where XLA compiles the step."""
+"""Layers in training: in the variant that is faster where XLA compiles the step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WAYS: tuple[tuple[Any, Any], ...] = (
 
 
 def as_trained(layer: KerasLayer) -> KerasLayer:
-    """Return a layer that computes the same in training, or itself where there is none."""
+    """Return a faster equivalent of a layer for training, or the layer itself."""
     if layer.activity_regularizer is not None:  # which Keras applies when it calls the layer
         return layer
     made = next((made for kind, made in WAYS if kind.knows(layer)), None)
@@ -26,7 +26,7 @@ def as_trained(layer: KerasLayer) -> KerasLayer:
 
 
 def gains_by_xla(layer: KerasLayer) -> bool:
-    """Whether a layer trains faster under XLA on a CPU, as measured.
+    """Return whether a layer trains faster under XLA on a CPU, as measured.
 
     benchmarks/NOTES.md has the figures.
     """
