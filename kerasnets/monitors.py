@@ -64,7 +64,7 @@ def build(monitors: Any) -> Any:
     >>> [m.label for m in build({'hid1:out': (0.1, ('max', keras.ops.max))})[0]]
     ['<0.1', ':max']
     """
-    monitors, metrics = [], []
+    built, metrics = [], []
     if monitors is not None and not isinstance(monitors, (Mapping, list, tuple)):
         raise ConfigurationError(
             f'expected monitors as a dict of patterns, or a list, got {monitors!r}. '
@@ -76,13 +76,13 @@ def build(monitors: Any) -> Any:
                 metric(item)
             metrics.append(item)
         elif isinstance(item, (tuple, list)) and len(item) == 2 and isinstance(item[0], str):
-            monitors += [Monitor(item[0], *level) for level in _levels(item[1])]
+            built += [Monitor(item[0], *level) for level in _levels(item[1])]
         else:
             raise ConfigurationError(
                 f'expected a pattern with its levels, or a Keras metric, got {item!r}. '
                 "Write monitors={'hid1:out': (0.1, 0.9)}."
             )
-    return tuple(monitors), tuple(metrics)
+    return tuple(built), tuple(metrics)
 
 
 def _is_pair(level: Any) -> Any:

@@ -48,7 +48,7 @@ def _training() -> Any:
 
 
 def _signature(**defaults: Any) -> Any:
-    """A constructor's signature: scikit-learn reads the names of parameters from it."""
+    """Return a constructor's signature, from which scikit-learn reads the parameters."""
     kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     return inspect.Signature(
         [
@@ -62,7 +62,7 @@ def _signature(**defaults: Any) -> Any:
 
 
 def constructor(**defaults: Any) -> Callable[..., None]:
-    """An ``__init__`` that keeps each parameter as it is, as scikit-learn wants it."""
+    """Return an ``__init__`` that keeps each parameter as it is, as scikit-learn wants it."""
     signature = _signature(**defaults)
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -103,7 +103,7 @@ class Estimator(Inputs, base.BaseEstimator):
     KIND: Any = None  # of Network
 
     def _build(self, sizes: Any, weighted: bool) -> None:
-        """The network that is to be trained."""
+        """Build the network."""
         loss = {} if self.loss is None else {'loss': self.loss}
         entries = [sizes[0], *self._hidden(), sizes[1]]
         self.net_ = self.KIND(entries, weighted=weighted, rng=self._seed(), **loss)
@@ -157,7 +157,7 @@ class Estimator(Inputs, base.BaseEstimator):
         return tags
 
     def _read(self, x: Data) -> Any:
-        """Checked inputs for a network that is trained."""
+        """Return checked inputs for a fitted estimator."""
         check_is_fitted(self)
         return self._inputs(x)
 
@@ -196,7 +196,7 @@ class Classifying(base.ClassifierMixin):
         return dict(enumerate(map(float, weights)))
 
     def _labels(self, y: Data) -> Any:
-        """The labels of classes that were seen in training."""
+        """Return the labels of classes that were seen in training."""
         labels = np.searchsorted(self.classes_, y)
         labels = np.minimum(labels, len(self.classes_) - 1)
         unknown = np.asarray(y)[self.classes_[labels] != y]

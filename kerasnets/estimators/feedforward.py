@@ -77,12 +77,12 @@ class NetClassifier(Classifying, Tabular):
         return self._learn(X, y, sample_weight, epochs=1)
 
     def predict(self, X: Data) -> Found:
-        """The most probable class of each example."""
+        """Return the most probable class of each example."""
         p = self.predict_proba(X)
         return (p > 0.5).astype(int) if self._multilabel else self.classes_[p.argmax(axis=-1)]
 
     def predict_proba(self, X: Data) -> Found:
-        """The probability of each class: array (examples, classes)."""
+        """Return the probability of each class: array (examples, classes)."""
         X = self._read(X)
         return self.net_.predict(X) if self._multilabel else self.net_.predict_proba(X)
 
@@ -257,7 +257,7 @@ class NetAutoencoder(base.ClassNamePrefixFeaturesOutMixin, base.TransformerMixin
         return self._learn(X, sample_weight, again, epochs=1)
 
     def transform(self, X: Data) -> Array:
-        """The code of each example: array (examples, units)."""
+        """Return the code of each example: array (examples, units)."""
         X = self._read(X)
         return self.net_.encode(X, self.code).astype(np.result_type(X.dtype, 'float32'))
 

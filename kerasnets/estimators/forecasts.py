@@ -20,11 +20,11 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from kerasnets import feedforward, recurrent
-from kerasnets.deprecated import callers
-from kerasnets.errors import ConfigurationError, DataError, number, positive, suggest
+from kerasnets.errors import ConfigurationError, DataError, number, positive, stacklevel, suggest
 from kerasnets.estimators.base import Estimator, constructor
 from kerasnets.forecasting import combination, seasons, series
 from kerasnets.forecasting.combination import Candidate, Track
+from kerasnets.forecasting.dates import is_dates
 from kerasnets.forecasting.methods import factors, regress
 from kerasnets.forecasting.series import Layout, Series
 from kerasnets.typing import Array, Data
@@ -303,7 +303,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         if y is not None:
             return self._with_known(X, y, fresh)
         if isinstance(X, pd.Series):
-            dated = series.is_dates(X.index)
+            dated = is_dates(X.index)
             mode = 'dated' if dated else 'flat'
             if dated:
                 name = str(X.name if X.name is not None else 'value')
@@ -338,12 +338,13 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         known = _names(self.known)
         if known is None:
             drop = {self.date, self.group, *names}
-            known = [str(n) for n in X.columns if n not in drop and not series.is_dates(X[n])]
+            known = [str(n) for n in X.columns if n not in drop and not is_dates(X[n])]
         return self._of_frame(frame, fresh, mode, names, known)
 
     def _arrays(self, parts: list[Series], mode: str, fresh: bool) -> list[Series]:
         if fresh:
-            self._mode, self._layout = mode, None
+            self._mode = mode
+            self._layout: Layout | None = None
             self.n_features_in_ = parts[0].known.shape[1]
             if hasattr(self, 'feature_names_in_'):
                 del self.feature_names_in_
@@ -436,7 +437,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             warnings.warn(
                 f'{max(lengths)} steps are too few for a network. The forecast is of simple '
                 f'methods; a network needs {TRAINED} steps.',
-                stacklevel=callers(),
+                stacklevel=stacklevel(),
             )
         shared = combination.share(tracks) if len(tracks) >= MANY else None
         for track in tracks:
@@ -596,7 +597,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
                     f'X: there is no column {column.name!r}.{suggest(column.name, frame)} '
                     f'Expected {", ".join(c.name for c in layout.known)}.'
                 )
-        if layout.in_index and series.is_dates(frame.index):
+        if layout.in_index and is_dates(frame.index):
             frame = frame.reset_index(names=layout.date)
         known = layout.encode(frame)
         if not np.isfinite(known).all():
@@ -649,7 +650,8 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         """Return forecasts as the data came: with dates and groups where it had them."""
         if self._mode not in ('dated', 'frame'):
             return self._plain(parts)
-        layout: Layout = self._layout
+        layout = self._layout
+        assert layout is not None  # of data with dates
         dates = [one.dates(len(part)) for one, part in zip(self.series_, parts)]
         index = dates[0].append(dates[1:]) if len(dates) > 1 else dates[0]
         if self._mode == 'dated':

@@ -102,7 +102,7 @@ class Inputs:
 
 
 def _frame(X: Data) -> pd.DataFrame | None:
-    """The data frame that the inputs are, or None."""
+    """Return the inputs if they are a data frame, else None."""
     if isinstance(X, pd.DataFrame):
         return X
     return X.to_pandas() if hasattr(X, 'to_pandas') and hasattr(X, 'columns') else None

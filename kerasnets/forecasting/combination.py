@@ -189,10 +189,10 @@ class Track:
         if len(self.backs) == 1:
             return
         if self.known.shape[1]:
-            found = {e: self._candidates(e, ['ridge']) for e in ('none', 'levels', 'changes')}
+            ridges = {e: self._candidates(e, ['ridge']) for e in ('none', 'levels', 'changes')}
             means = {
                 e: min(_size(errors(f, self.values, self.backs[1:])) for f in each.values())
-                for e, each in found.items()
+                for e, each in ridges.items()
             }
             self.effect = min(means, key=means.__getitem__)
         found = self._candidates(self.effect)
@@ -245,7 +245,8 @@ class Track:
                 if kind(c) in shared
             }
         self.weights = weights(rated, WITHIN_MANY if shared else WITHIN)
-        total, sum_of_weights = np.zeros_like(self.past[self.naive]), 0.0
+        total = np.zeros_like(self.past[self.naive])
+        sum_of_weights = np.zeros_like(total)
         for candidate, weight in self.weights.items():
             there = np.isfinite(self.past[candidate])
             total = total + np.where(there, weight * np.nan_to_num(self.past[candidate]), 0.0)
@@ -277,8 +278,10 @@ class Track:
         return found
 
     def without(self, known: Array, end: int, effect: str, steps: int) -> tuple[Array, Array]:
-        """Return the values up to an end without the effect of the known columns, and the effect
-        on the steps after it."""
+        """Return the values up to an end without the effect of the known columns.
+
+        And that effect on the steps after it.
+        """
         past = self.values[:end]
         if effect == 'none' or not known.shape[1]:
             return past, np.zeros(steps)

@@ -71,7 +71,7 @@ class Frequency:
         if unique.dtype.kind != 'M':
             return cls('number', _even(np.diff(unique.astype(float)), name), float(unique[0]))
         stamps = pd.DatetimeIndex(unique)
-        made = dict(period=period, zone=zone)
+        made: dict[str, Any] = {'period': period, 'zone': zone}
         months = stamps.year * 12 + stamps.month - 1
         distinct = months.nunique() == len(months)
         ends = bool(stamps.is_month_end.all())
@@ -165,7 +165,7 @@ class Frequency:
         return steps if self.unit in ('time', 'business') and self.size <= _DAY else 0.0
 
     def __str__(self) -> str:
-        """The distance in words.
+        """Return the distance in words.
 
         >>> str(Frequency.of(pd.to_datetime(['2024-01-01', '2024-02-01', '2024-04-01'])))
         'month'

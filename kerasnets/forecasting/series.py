@@ -13,8 +13,7 @@ import pandas as pd
 from kerasnets.data.columns import Column
 from kerasnets.data.notation import Notation
 from kerasnets.data.tables import Table, find_column
-from kerasnets.deprecated import callers
-from kerasnets.errors import ConfigurationError, DataError
+from kerasnets.errors import ConfigurationError, DataError, stacklevel
 from kerasnets.forecasting.dates import NAMES, Frequency, is_dates
 from kerasnets.forecasting.methods import factors
 from kerasnets.forecasting.seasons import find
@@ -324,7 +323,7 @@ def _series(
     if problems:
         filled_in = ' Missing values are interpolated.' if np.isnan(values).any() else ''
         warnings.warn(
-            f'the series{of_group}: {"; ".join(problems)}.{filled_in}', stacklevel=callers()
+            f'the series{of_group}: {"; ".join(problems)}.{filled_in}', stacklevel=stacklevel()
         )
         values = np.stack([interpolate(column) for column in values.T], axis=1)
     if np.isnan(known).any():
