@@ -8,7 +8,7 @@ import pathlib
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from rich.console import Console
@@ -18,6 +18,9 @@ from rich.text import Text
 
 from kerasnets.errors import ConfigurationError, check_known
 from kerasnets.typing import Path
+
+if TYPE_CHECKING:
+    from kerasnets.typing import Logs
 
 #: Seeds of text samples in TensorBoard are this long, and the samples this.
 SEED, SAMPLE = 40, 200
@@ -73,7 +76,7 @@ class OnConsole(Shows):
 class Progress(OnConsole):
     """A bar for each epoch on standard error, with its loss, accuracy, rate and time left."""
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs = None) -> None:
         """Start the bars."""
         self.bars = Bars(
             TextColumn('{task.description}'),
@@ -86,7 +89,7 @@ class Progress(OnConsole):
         )
         self.bars.start()
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Replace the bar by one for this epoch."""
         for task in self.bars.task_ids:
             self.bars.remove_task(task)
@@ -96,22 +99,22 @@ class Progress(OnConsole):
         )
         self.start = time.perf_counter()
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Advance the bar."""
         self._show(batch + 1, logs)
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Show the epoch's monitors."""
         # of an epoch that an engine ran with others, no batch was reported
         done = self.bars.tasks[-1].completed or self.params.get('steps') or 0
         self._show(done, logs, total=done)
 
-    def _show(self, done: float, logs: Any, **more: Any) -> None:
+    def _show(self, done: float, logs: Logs, **more: Any) -> None:
         seconds = (logs or {}).get('seconds', time.perf_counter() - self.start)
         shown = {'monitors': _figures(logs), 'seconds': seconds}
         self.bars.update(self.task, completed=done, **shown, **more)
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Logs = None) -> None:
         """Stop the bars."""
         self.bars.stop()
 
@@ -122,7 +125,7 @@ class NotebookProgress(Shows):
     #: Seconds between two updates.
     EVERY = 0.1
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs = None) -> None:
         """Display an empty bar."""
         from IPython.display import DisplayHandle
 
@@ -132,25 +135,25 @@ class NotebookProgress(Shows):
         self.epoch = self.done = 0
         self.handle.display(self._content(), raw=True)
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Reset the bar."""
         self.epoch, self.done = epoch, 0
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Advance the bar."""
         self.done = batch + 1
         self._show(logs)
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Show the epoch's monitors."""
         self.epoch, self.done = epoch + 1, 0
         self._show(logs)
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Logs = None) -> None:
         """Show the final state of the bar."""
         self.handle.update(self._content(ended=True), raw=True)
 
-    def _show(self, logs: Any) -> None:
+    def _show(self, logs: Logs) -> None:
         self.logs, now = {**self.logs, **(logs or {})}, time.perf_counter()
         if now - self.drawn >= self.EVERY:
             self.drawn = now
@@ -176,11 +179,11 @@ class NotebookProgress(Shows):
 class Lines(OnConsole):
     """A line on standard error for each epoch."""
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Start the clock."""
         self.start = time.perf_counter()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Print the epoch's monitors and seconds."""
         of = f'/{self.params["epochs"]}' if self.params.get('epochs') else ''
         seconds = (logs or {}).get('seconds', time.perf_counter() - self.start)
@@ -263,7 +266,7 @@ class TensorBoard(keras.callbacks.Callback):
             tensorboard.sample = lambda: net.text_sample(SEED, SAMPLE)
         return tensorboard
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs = None) -> None:
         """Open the log of this training."""
         import tensorflow as tf  # only here: TensorBoard's files are TensorFlow's
         from tensorboard.plugins.hparams import api
@@ -284,7 +287,7 @@ class TensorBoard(keras.callbacks.Callback):
                 inputs = specs if specs[1:] else specs[0]
                 tf.summary.graph(call.get_concrete_function(inputs).graph)
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the epoch's monitors and parameters."""
         with self.writer.as_default(step=epoch + 1):
             for name, value in (logs or {}).items():
@@ -306,6 +309,6 @@ class TensorBoard(keras.callbacks.Callback):
             grey = 0.5 + value / (2 * (abs(value).max() or 1.0))
             self.summary.image(f'{name}/image', grey[None, :, :, None])
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Logs = None) -> None:
         """Close the log."""
         self.writer.close()
