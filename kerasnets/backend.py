@@ -15,7 +15,7 @@ from kerasnets.errors import ConfigurationError
 from kerasnets.typing import Shape, Tensor, Tensors
 
 if TYPE_CHECKING:
-    from kerasnets.typing import Variable
+    from kerasnets.typing import Array, Variable
 
 _under_xla = contextvars.ContextVar('under_xla', default=False)
 
@@ -117,7 +117,7 @@ def noisy(x: Tensor, deviation: float | Tensor, seeds: Tensor) -> Tensor:
     return x + deviation * _drawn('normal', keras.ops.shape(x), seeds, x.dtype)
 
 
-def _drawn(kind: str, shape: Shape, seeds: Tensor, dtype: Any) -> Tensor:
+def _drawn(kind: str, shape: Shape, seeds: Tensor, dtype: str) -> Tensor:
     """Draw numbers as keras.random does, but by threefry where XLA compiles on TensorFlow.
 
     There the default algorithm took 250 ns a number on a CPU, threefry takes 2.
@@ -198,7 +198,7 @@ def squared_jacobian(function: Callable[..., Any], x: Tensor) -> Tensor:
     return total / keras.ops.cast(keras.ops.shape(x)[0], total.dtype)
 
 
-def values(variables: Sequence[Variable]) -> Any:
+def values(variables: Sequence[Variable]) -> list[Array]:
     """Return copies of the values of Keras variables, as numpy arrays."""
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 

@@ -8,7 +8,7 @@ import pathlib
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from rich.console import Console
@@ -19,6 +19,9 @@ from rich.text import Text
 
 from kerasnets.errors import ConfigurationError, check_known
 from kerasnets.typing import Path
+
+if TYPE_CHECKING:
+    from kerasnets.typing import Logs
 
 #: Seeds of text samples in TensorBoard are this long, and the samples this.
 SEED, SAMPLE = 40, 200
@@ -86,7 +89,7 @@ class Progress(OnConsole):
     A narrow terminal shows fewer columns and monitors, so that no line wraps.
     """
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs = None) -> None:
         """Start the bars."""
         width = self.console.width
         once = Column(no_wrap=True)
@@ -107,7 +110,7 @@ class Progress(OnConsole):
         self.began = time.perf_counter()
         self.bars.start()
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Replace the bar by one for this epoch."""
         for task in self.bars.task_ids:
             self.bars.remove_task(task)
@@ -121,18 +124,18 @@ class Progress(OnConsole):
         )
         self.epoch, self.start = epoch, time.perf_counter()
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Advance the bar."""
         steps = self.params.get('steps')
         self._show(batch + 1, logs, self.epoch + ((batch + 1) / steps if steps else 0))
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Show the epoch's monitors."""
         # epochs that a program ran in one call had no batches
         done = self.bars.tasks[-1].completed or self.params.get('steps') or 0
         self._show(done, logs, epoch + 1, total=done)
 
-    def _show(self, done: float, logs: Any, epochs: float, **more: Any) -> None:
+    def _show(self, done: float, logs: Logs, epochs: float, **more: Any) -> None:
         now, every = time.perf_counter(), self.params.get('epochs')
         shown = {
             'monitors': _figures(logs, self.room),
@@ -141,7 +144,7 @@ class Progress(OnConsole):
         }
         self.bars.update(self.task, completed=done, **shown, **more)
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Logs = None) -> None:
         """Stop the bars."""
         if self.bars.task_ids:
             self.bars.update(self.bars.task_ids[-1], left=time.perf_counter() - self.began)
@@ -154,7 +157,7 @@ class NotebookProgress(Shows):
     #: Seconds between two updates.
     EVERY = 0.1
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs = None) -> None:
         """Display an empty bar."""
         from IPython.display import DisplayHandle
 
@@ -164,25 +167,25 @@ class NotebookProgress(Shows):
         self.epoch = self.done = 0
         self.handle.display(self._content(), raw=True)
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Reset the bar."""
         self.epoch, self.done = epoch, 0
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Advance the bar."""
         self.done = batch + 1
         self._show(logs)
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Show the epoch's monitors."""
         self.epoch, self.done = epoch + 1, 0
         self._show(logs)
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Logs = None) -> None:
         """Show the final state of the bar."""
         self.handle.update(self._content(ended=True), raw=True)
 
-    def _show(self, logs: Any) -> None:
+    def _show(self, logs: Logs) -> None:
         self.logs, now = {**self.logs, **(logs or {})}, time.perf_counter()
         if now - self.drawn >= self.EVERY:
             self.drawn = now
@@ -208,11 +211,11 @@ class NotebookProgress(Shows):
 class Lines(OnConsole):
     """A line on standard error for each epoch."""
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Start the clock."""
         self.start = time.perf_counter()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Print the epoch's monitors and seconds."""
         of = f'/{self.params["epochs"]}' if self.params.get('epochs') else ''
         seconds = (logs or {}).get('seconds', time.perf_counter() - self.start)
@@ -300,7 +303,7 @@ class TensorBoard(keras.callbacks.Callback):
             tensorboard.sample = lambda: net.text_sample(SEED, SAMPLE)
         return tensorboard
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs = None) -> None:
         """Open the log of this training."""
         import tensorflow as tf  # only here: TensorBoard's files are TensorFlow's
         from tensorboard.plugins.hparams import api
@@ -321,7 +324,7 @@ class TensorBoard(keras.callbacks.Callback):
                 inputs = specs if specs[1:] else specs[0]
                 tf.summary.graph(call.get_concrete_function(inputs).graph)
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the epoch's monitors and parameters."""
         with self.writer.as_default(step=epoch + 1):
             for name, value in (logs or {}).items():
@@ -343,6 +346,6 @@ class TensorBoard(keras.callbacks.Callback):
             grey = 0.5 + value / (2 * (abs(value).max() or 1.0))
             self.summary.image(f'{name}/image', grey[None, :, :, None])
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Logs = None) -> None:
         """Close the log."""
         self.writer.close()

@@ -10,13 +10,18 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from kerasnets.errors import ConfigurationError, KerasnetsError, ProcessError, positive
 from kerasnets.typing import Array
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kerasnets.typing import Data, Tensor
 
 #: How the variables begin that a launcher sets for each process, those that Keras reads too.
 LAUNCHER = 'KERAS_DISTRIBUTION_'
@@ -116,7 +121,7 @@ def shared() -> bool:
     return tf.distribute.has_strategy()
 
 
-def total(value: Any) -> Any:
+def total(value: Tensor) -> Tensor:
     """Return the sum of a value over the devices that share a batch."""
     import tensorflow as tf
 
@@ -161,7 +166,7 @@ def whole(data: Any) -> Any:
     return (keras.tree.map_structure(lambda part: part[: rows.shape[1]], batch),)
 
 
-def pipeline(batches: Callable[[], Iterator[Any]], spec: tuple[Any, ...]) -> Any:
+def pipeline(batches: Callable[[], Iterator[Any]], spec: tuple[Any, ...]) -> Iterable[Data]:
     """Return a ``tf.data`` pipeline of batches, shared among the devices of a strategy.
 
     With a part goes what its rows count: 1, or less where they are too few to go round, and all
@@ -252,7 +257,7 @@ def _by_tensorflow(function: Callable[..., Any], batch: list[Array]) -> Any:
     )
     found = strategy.run(tf.function(lambda args: function(*args), autograph=False), args=(given,))
 
-    def whole(value: Any) -> Array:
+    def whole(value: Tensor) -> Array:
         return np.concatenate([np.asarray(v) for v in strategy.experimental_local_results(value)])
 
     return {
@@ -270,7 +275,7 @@ def _by_jax(function: Callable[..., Any], batch: list[Array]) -> Any:
         layout = shared.get_data_layout(part.shape).backend_layout
         return jax.make_array_from_callback(part.shape, layout, lambda rows: part[rows])
 
-    def whole(value: Any) -> Array:
+    def whole(value: Tensor) -> Array:
         if value.is_fully_addressable:
             return np.asarray(value)
         from jax.experimental import multihost_utils

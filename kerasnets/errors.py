@@ -40,7 +40,7 @@ class ProcessError(KerasnetsError, RuntimeError):
     """Another process that shares the work is lost."""
 
 
-def suggest(word: Any, known: Any) -> str:
+def suggest(word: object, known: Iterable[object]) -> str:
     """Return a sentence with the known word nearest to `word`, or an empty string.
 
     >>> suggest('lstn', ['lstm', 'gru'])

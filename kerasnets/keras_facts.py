@@ -16,9 +16,20 @@ import random
 import re
 import threading
 from collections.abc import Callable, Iterator
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import keras
+
+if TYPE_CHECKING:
+    from kerasnets.typing import (
+        KerasLayer,
+        KerasModel,
+        KerasOptimizer,
+        Tensor,
+        TensorFunction,
+        Tensors,
+        Variable,
+    )
 
 #: Attributes of layers, variables and optimizers that Keras keeps for itself. No layer computes
 #: anything with them: names, trackers, shapes of the first call, initial values.
@@ -76,7 +87,7 @@ def share_names() -> None:
         global_state.set_global_attribute('object_name_uids', _names)
 
 
-def fit(model: Any, step: Callable[[], dict[str, float]], epochs: range) -> None:
+def fit(model: KerasModel, step: Callable[[], dict[str, float]], epochs: range) -> None:
     """Run ``model.fit``, with `step` doing the work of each epoch.
 
     Keras calls `train_function` if the model has one, instead of making it; on JAX with the
@@ -118,7 +129,7 @@ def fit(model: Any, step: Callable[[], dict[str, float]], epochs: range) -> None
         model.train_function = None
 
 
-def trainer_state(model: Any) -> Any:
+def trainer_state(model: KerasModel) -> Tensors:
     """Return the variables whose values JAX's trainer passes around, in its order."""
     return (
         model.trainable_variables,
@@ -156,36 +167,36 @@ def are_taken(variables: list[Any]) -> bool:
     return any(variable._value is None for variable in variables)
 
 
-def build_loss(model: Any, target: Any) -> None:
+def build_loss(model: KerasModel, target: Tensor) -> None:
     """Build the loss of a compiled model from a symbolic target.
 
     ``fit`` on JAX and PyTorch builds a loss that is not built from its data, of which we give none.
     """
 
     class Loss(keras.layers.Layer):
-        def call(self, y: Any, y_pred: Any) -> Any:
+        def call(self, y: Tensor, y_pred: Tensor) -> Tensors:
             return model.compute_loss(y=y, y_pred=y_pred)
 
     Loss().compute_output_spec(target, model.outputs[0])
 
 
-def parts(layer: Any) -> list[Any]:
+def parts(layer: KerasLayer) -> list[Any]:
     """Return a layer and all layers that it is made of, cells and wrapped layers included."""
     return list(layer._flatten_layers())
 
 
-def outputs_of_calls(layer: Any) -> list[Any]:
+def outputs_of_calls(layer: KerasLayer) -> list[Any]:
     """Return the symbolic outputs of all calls of a layer."""
     return [t for node in getattr(layer, '_inbound_nodes', ()) for t in node.output_tensors]
 
 
-def clear_losses(model: Any) -> None:
+def clear_losses(model: KerasModel) -> None:
     """Forget the losses that layers added in the last call, which keep the graph of it alive."""
     model._clear_losses()
 
 
 @contextlib.contextmanager
-def without_losses(model: Any) -> Iterator[None]:
+def without_losses(model: KerasModel) -> Iterator[None]:
     """Forget the losses that the layers of a model add within the context.
 
     A layer that runs a model again, as for its gradient, would add them once more.
@@ -204,17 +215,17 @@ def without_losses(model: Any) -> Iterator[None]:
             del losses[count:]
 
 
-def trained_by(optimizer: Any) -> list[Any]:
+def trained_by(optimizer: KerasOptimizer) -> list[Any]:
     """Return the variables that an optimizer was built for, in the order of its own state."""
     return list(optimizer._trainable_variables)
 
 
-def state_index(optimizer: Any, variable: Any) -> int:
+def state_index(optimizer: KerasOptimizer, variable: Variable) -> int:
     """Return the place of a model's variable among those of an optimizer."""
     return optimizer._get_variable_index(variable)
 
 
-def assign(variable: Any, value: Any) -> None:
+def assign(variable: Variable, value: Tensor) -> None:
     """Set a variable to a tensor of its shape and dtype, without checks on TensorFlow."""
     if keras.backend.backend() == 'tensorflow':
         variable.value.assign(value, read_value=False)
@@ -222,7 +233,7 @@ def assign(variable: Any, value: Any) -> None:
         variable.assign(value)
 
 
-def call(function: Any, tensors: list[Any]) -> Any:
+def call(function: Any, tensors: list[Any]) -> Tensors:
     """Call a concrete function of TensorFlow whose arguments are tensors, one after the other.
 
     This leaves out the binding of arguments, which takes as long as a small function.
@@ -230,7 +241,7 @@ def call(function: Any, tensors: list[Any]) -> Any:
     return function._call_flat(tensors, function.captured_inputs)
 
 
-def tensor(variable: Any) -> Any:
+def tensor(variable: Variable) -> Tensor:
     """Return the value of a variable as a tensor that later assignments do not change."""
     value = variable.value
     return value.read_value() if keras.backend.backend() == 'tensorflow' else value
@@ -246,7 +257,7 @@ _traced_gradients: contextvars.ContextVar[list[str] | None] = contextvars.Contex
 class _Gradients(dict[str, Any]):
     """TensorFlow's registry of gradients; notes what is added in `releasing_gradients`."""
 
-    def __setitem__(self, name: str, gradient: Any) -> None:
+    def __setitem__(self, name: str, gradient: TensorFunction) -> None:
         super().__setitem__(name, gradient)
         names = _traced_gradients.get()
         if names is not None and name.startswith('CustomGradient-'):

@@ -54,7 +54,7 @@ def discrepancy(target: Tensor, output: Tensor, logits: Tensor | None = None) ->
     """
     output, target = (ops.reshape(a, (-1, a.shape[-1])) for a in (output, target))
 
-    def kernel(a: Any, b: Any) -> Tensor:
+    def kernel(a: Tensor, b: Tensor) -> Tensor:
         gaps = ops.expand_dims(a, 1) - ops.expand_dims(b, 0)
         return ops.mean(ops.exp(-ops.sum(ops.square(gaps), axis=-1)))
 

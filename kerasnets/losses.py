@@ -200,7 +200,7 @@ class Loss:
         """Return the shape of weights for an output of this shape: that of the errors."""
         return tuple(shape)[:-1] if self.of_labels or self.kind.rows else tuple(shape)
 
-    def data(self, name: str, output: Any) -> list[Tensor]:
+    def data(self, name: str, output: Tensor) -> list[Tensor]:
         """Return input tensors for the data: a target and, if weighted, weights."""
         shape = self.target_shape(output.shape)
         dtype = 'int32' if self.of_labels else 'float32'
@@ -239,7 +239,7 @@ class Loss:
         """Whether a user's class computes it, in ``__call__(outputs)``."""
         return type(self).__call__ is not Loss.__call__
 
-    def __call__(self, outputs: Tensors) -> Any:
+    def __call__(self, outputs: Tensors) -> Tensor:
         """Return the loss of a batch, of all outputs by name; the network has set the target."""
         name, own = self.output_name, vars(self)
         variance = outputs[self.covar_name] if self.covar_name else None

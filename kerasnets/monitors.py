@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import numbers
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
 from kerasnets.errors import ConfigurationError, suggest
+
+if TYPE_CHECKING:
+    from kerasnets.typing import Tensor
 
 #: Names of the accuracy that fits the shapes of targets and outputs.
 ACCURACY = ('accuracy', 'acc')
@@ -41,17 +44,17 @@ class Below:
 
     level: Any
 
-    def __call__(self, values: Any) -> Any:
+    def __call__(self, values: Tensor) -> Tensor:
         """Return the fraction."""
         return ops.mean(ops.cast(values < self.level, 'float32'))
 
 
-def build(monitors: Any) -> Any:
+def build(setting: Any) -> Any:
     """Build monitors and Keras metrics from a user's dict or list.
 
     Parameters
     ----------
-    monitors : dict, list or None
+    setting : dict, list or None
         Patterns with their levels, as a dict or as pairs: numbers, of which the fraction of
         values below is watched, or (label, function) pairs, or a dict of them. In a list,
         Keras metrics too, or their names.
@@ -64,28 +67,28 @@ def build(monitors: Any) -> Any:
     >>> [m.label for m in build({'hid1:out': (0.1, ('max', keras.ops.max))})[0]]
     ['<0.1', ':max']
     """
-    built, metrics = [], []
-    if monitors is not None and not isinstance(monitors, (Mapping, list, tuple)):
+    monitors, metrics = [], []
+    if setting is not None and not isinstance(setting, (Mapping, list, tuple)):
         raise ConfigurationError(
-            f'expected monitors as a dict of patterns, or a list, got {monitors!r}. '
+            f'expected monitors as a dict of patterns, or a list, got {setting!r}. '
             "Write monitors={'hid1:out': (0.1, 0.9)}."
         )
-    for item in monitors.items() if isinstance(monitors, Mapping) else monitors or ():
+    for item in setting.items() if isinstance(setting, Mapping) else setting or ():
         if isinstance(item, (str, keras.metrics.Metric)):
             if item not in ACCURACY:
                 metric(item)
             metrics.append(item)
         elif isinstance(item, (tuple, list)) and len(item) == 2 and isinstance(item[0], str):
-            built += [Monitor(item[0], *level) for level in _levels(item[1])]
+            monitors += [Monitor(item[0], *level) for level in _levels(item[1])]
         else:
             raise ConfigurationError(
                 f'expected a pattern with its levels, or a Keras metric, got {item!r}. '
                 "Write monitors={'hid1:out': (0.1, 0.9)}."
             )
-    return tuple(built), tuple(metrics)
+    return tuple(monitors), tuple(metrics)
 
 
-def _is_pair(level: Any) -> Any:
+def _is_pair(level: Any) -> bool:
     """Return whether an item is a label and a function."""
     pair = isinstance(level, (tuple, list)) and len(level) == 2
     return pair and isinstance(level[0], str) and callable(level[1])
@@ -130,7 +133,7 @@ def metric(identifier: Any) -> keras.metrics.Metric:
     return keras.metrics.MeanMetricWrapper(chosen, name=identifier)
 
 
-def metric_of(identifier: Any, target: Any, output: Any) -> keras.metrics.Metric:
+def metric_of(identifier: Any, target: Tensor, output: Tensor) -> keras.metrics.Metric:
     """Return a Keras metric that compares these targets and outputs.
 
     As in Keras, 'accuracy' and 'acc' are the accuracy for the shapes of the two.
@@ -170,7 +173,7 @@ def metric_of(identifier: Any, target: Any, output: Any) -> keras.metrics.Metric
     return chosen
 
 
-def _accuracy(name: str, target: Any, output: Any) -> keras.metrics.Metric:
+def _accuracy(name: str, target: Tensor, output: Tensor) -> keras.metrics.Metric:
     if output.shape[-1] == 1:
         return keras.metrics.BinaryAccuracy(name=name)
     if len(target.shape) < len(output.shape):

@@ -47,7 +47,6 @@ from kerasnets.training.plan import advise
 from kerasnets.training.trainable import Trainable
 from kerasnets.training.trainer import Run, Sequence
 from kerasnets.typing import (
-    Activation,
     Data,
     Entry,
     File,
@@ -157,8 +156,8 @@ class Network:
         loss: LossLike = None,
         weighted: bool = False,
         rng: Seed = 13,
-        hidden_activation: Activation = None,
-        output_activation: Activation = None,
+        hidden_activation: Any = None,
+        output_activation: Any = None,
         time_major: bool = False,
         **keywords: Any,
     ) -> None:

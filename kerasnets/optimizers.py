@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import inspect
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
 from kerasnets import keras_facts
 from kerasnets.errors import ConfigurationError, check_known, number, suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kerasnets.typing import Config, KerasOptimizer, Tensor, Variable
 
 schedules = keras.optimizers.schedules
 
@@ -43,14 +48,14 @@ class Rprop(keras.optimizers.Optimizer):
         decrease: float = 0.99,
         min_step: float = 0.0,
         max_step: float = 100.0,
-        name: Any = 'rprop',
+        name: str = 'rprop',
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.increase, self.decrease = increase, decrease
         self.min_step, self.max_step = min_step, max_step
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: list[Variable]) -> None:
         """Make the last gradient and the step of each variable."""
         if self.built:
             return
@@ -58,7 +63,7 @@ class Rprop(keras.optimizers.Optimizer):
         self.gradients = self.add_optimizer_variables(variables, 'gradient')
         self.steps = self.add_optimizer_variables(variables, 'step')
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
         """Move one variable."""
         i = keras_facts.state_index(self, variable)
         last, step = self.gradients[i], self.steps[i]
@@ -72,7 +77,7 @@ class Rprop(keras.optimizers.Optimizer):
         self.assign(last, gradient)
         self.assign_sub(variable, ops.sign(gradient) * moved)
 
-    def get_config(self) -> Any:
+    def get_config(self) -> Config:
         """Return the settings of the optimizer."""
         own = {k: getattr(self, k) for k in ('increase', 'decrease', 'min_step', 'max_step')}
         return {**super().get_config(), **own}
@@ -109,48 +114,48 @@ class Esgd(keras.optimizers.Optimizer):
         learning_rate: float = 1e-4,
         rho: float = 0.95,
         epsilon: float = 1e-8,
-        name: Any = 'esgd',
+        name: str = 'esgd',
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.rho, self.epsilon = rho, epsilon
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: list[Variable]) -> None:
         """Make the running means."""
         if self.built:
             return
         super().build(variables)
         self.diagonals = self.add_optimizer_variables(variables, 'diagonal')
 
-    def notice(self, variables: Any, products: Any) -> None:
+    def notice(self, variables: list[Variable], products: list[Tensor]) -> None:
         """Take H r, a tensor for each variable, into the running means."""
         for variable, product in zip(variables, products):
             diagonal = self.diagonals[keras_facts.state_index(self, variable)]
             square = ops.cast(ops.square(product), diagonal.dtype)
             diagonal.assign(self.rho * diagonal + (1 - self.rho) * square)
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
         """Move one variable."""
         scale = ops.sqrt(self.diagonals[keras_facts.state_index(self, variable)]) + self.epsilon
         self.assign_sub(variable, ops.cast(learning_rate, gradient.dtype) * gradient / scale)
 
-    def get_config(self) -> Any:
+    def get_config(self) -> Config:
         """Return the settings of the optimizer."""
         return {**super().get_config(), 'rho': self.rho, 'epsilon': self.epsilon}
 
 
-def _sgd(momentum: float = 0.0, nesterov: bool = False, **common: Any) -> Any:
+def _sgd(momentum: float = 0.0, nesterov: bool = False, **common: Any) -> KerasOptimizer:
     return keras.optimizers.SGD(momentum=momentum, nesterov=nesterov, **common)
 
 
-def _nag(momentum: float = 0.9, **common: Any) -> Any:
+def _nag(momentum: float = 0.9, **common: Any) -> KerasOptimizer:
     """Build NAG: Y. Nesterov (1983); I. Sutskever et al. (2013), ICML."""
     return keras.optimizers.SGD(momentum=momentum, nesterov=True, **common)
 
 
 def _rmsprop(
-    momentum: float = 0.0, rms_halflife: Any = 14, rms_regularizer: float = 1e-8, **common: Any
-) -> Any:
+    momentum: float = 0.0, rms_halflife: float = 14, rms_regularizer: float = 1e-8, **common: Any
+) -> KerasOptimizer:
     """Build Graves' centred form: A. Graves (2013), arXiv:1308.0850, equations 38 to 41."""
     return keras.optimizers.RMSprop(
         rho=_kept(rms_halflife),
@@ -161,14 +166,16 @@ def _rmsprop(
     )
 
 
-def _adagrad(rms_regularizer: float = 1e-8, **common: Any) -> Any:
+def _adagrad(rms_regularizer: float = 1e-8, **common: Any) -> KerasOptimizer:
     """Build Adagrad: J. Duchi, E. Hazan, Y. Singer (2010), COLT."""
     return keras.optimizers.Adagrad(
         initial_accumulator_value=0.0, epsilon=rms_regularizer, **common
     )
 
 
-def _adadelta(rms_halflife: Any = 14, rms_regularizer: float = 1e-8, **common: Any) -> Any:
+def _adadelta(
+    rms_halflife: float = 14, rms_regularizer: float = 1e-8, **common: Any
+) -> KerasOptimizer:
     """Build Adadelta: M. Zeiler (2012), arXiv:1212.5701; it needs no learning rate: it is 1."""
     return keras.optimizers.Adadelta(rho=_kept(rms_halflife), epsilon=rms_regularizer, **common)
 
@@ -179,7 +186,7 @@ def _rprop(
     rprop_min_step: float = 0.0,
     rprop_max_step: float = 100.0,
     **common: Any,
-) -> Any:
+) -> KerasOptimizer:
     return Rprop(
         increase=rprop_increase,
         decrease=rprop_decrease,
@@ -189,7 +196,7 @@ def _rprop(
     )
 
 
-def _esgd(rms_halflife: Any = 14, rms_regularizer: float = 1e-8, **common: Any) -> Any:
+def _esgd(rms_halflife: float = 14, rms_regularizer: float = 1e-8, **common: Any) -> KerasOptimizer:
     if keras.backend.backend() != 'tensorflow':
         raise ConfigurationError(
             "'esgd' needs second derivatives, which only TensorFlow provides. Use 'rmsprop'."
@@ -197,7 +204,7 @@ def _esgd(rms_halflife: Any = 14, rms_regularizer: float = 1e-8, **common: Any) 
     return Esgd(rho=_kept(rms_halflife), epsilon=rms_regularizer, **common)
 
 
-def _kept(halflife: Any) -> Any:
+def _kept(halflife: float) -> float:
     """Return the decay of a running average from its half-life in steps."""
     number(halflife, 'rms_halflife', lambda h: h > 0, 'above 0')
     return math.exp(-math.log(2) / halflife)
@@ -231,7 +238,7 @@ COMMON = {
 TAKEN = {'self', 'learning_rate', 'name', 'kwargs', 'weight_decay', *COMMON.values()}
 
 
-def build(algo: Any = 'rmsprop', learning_rate: Any = None, **options: Any) -> Any:
+def build(algo: Any = 'rmsprop', learning_rate: Any = None, **options: Any) -> KerasOptimizer:
     """Build a Keras optimizer.
 
     Parameters
@@ -296,7 +303,7 @@ def build(algo: Any = 'rmsprop', learning_rate: Any = None, **options: Any) -> A
         ) from cause
 
 
-def keywords(algo: Any) -> Any:
+def keywords(algo: Any) -> list[str]:
     """Return the names of the keywords that an algorithm takes, without the learning rate."""
     if isinstance(algo, keras.optimizers.Optimizer):
         return []
@@ -304,7 +311,7 @@ def keywords(algo: Any) -> Any:
     return [*own, *COMMON]
 
 
-def _maker(algo: Any) -> Any:
+def _maker(algo: Any) -> Callable[..., KerasOptimizer]:
     """Return the function that builds an optimizer, by name."""
     if not isinstance(algo, str):
         raise ConfigurationError(

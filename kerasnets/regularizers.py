@@ -246,7 +246,7 @@ def names() -> list[str]:
     return [*KINDS, *ALIASES, *CHANGES, *places, 'regularizers']
 
 
-def build(keywords: Any) -> tuple[Regularizer, ...]:
+def build(keywords: dict[str, Any]) -> tuple[Regularizer, ...]:
     """Build regularizers from keywords.
 
     A penalty has a number, its weight, or a dict that may hold a pattern too; 'input_noise'

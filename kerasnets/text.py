@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,9 +13,12 @@ from kerasnets.initializers import generator
 from kerasnets.typing import Array, Seed
 from kerasnets.vocabularies import KINDS, Characters, codes, from_dict
 
+if TYPE_CHECKING:
+    from kerasnets.typing import Data
+
 
 def batches(
-    arrays: Any,
+    arrays: Data,
     steps: int = 100,
     batch_size: int = 64,
     rng: Seed = None,

@@ -45,6 +45,9 @@ Tensors: TypeAlias = Any
 #: Data that JSON holds: dicts, lists, texts, numbers.
 Json: TypeAlias = Any
 
+#: What Keras passes to a callback.
+Logs: TypeAlias = dict[str, Any] | None
+
 #: An activation by name, or a callable; None for the default.
 Activation: TypeAlias = str | TensorFunction | None
 

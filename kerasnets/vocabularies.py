@@ -278,7 +278,7 @@ def from_dict(about: Any) -> Any:
         ) from None
 
 
-def _is_pair(value: Any) -> bool:
+def _is_pair(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(isinstance(x, str) for x in value)
 
 

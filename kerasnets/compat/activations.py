@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -12,6 +12,9 @@ from keras import ops
 from kerasnets.activations import get
 from kerasnets.errors import ConfigurationError
 from kerasnets.typing import Data, Tensor
+
+if TYPE_CHECKING:
+    from kerasnets.typing import Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,12 +46,12 @@ class Learned:
     name: str
     variable: Any
 
-    def get_value(self) -> Any:
+    def get_value(self) -> Array:
         """Return the values, an array."""
         return np.array(ops.convert_to_numpy(self.variable.value))
 
 
-def build(name: Any, layer: Any = None, **kwargs: Any) -> Built:
+def build(name: str, layer: Any = None, **kwargs: Any) -> Built:
     """Make an activation by theanets' name, for a layer with a `size` and a `name`.
 
     Parameters

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,10 @@ from kerasnets.graph import nodes as graph_nodes
 from kerasnets.graph.nodes import connect, find_output, output_names
 from kerasnets.language import registry
 from kerasnets.language.spec import form_of, known_form, parse
+
+if TYPE_CHECKING:
+    from kerasnets.network import Network
+    from kerasnets.typing import KerasLayer, Tensor, TensorFunction
 
 log = logging.getLogger('kerasnets')
 
@@ -107,7 +111,7 @@ class Layer:
 
     # In a network
 
-    def bind(self, graph: Any, reset: bool = True, initialize: bool = True) -> None:
+    def bind(self, graph: Network, reset: bool = True, initialize: bool = True) -> None:
         """Make the layer, reading layers of a network, without adding it to the network."""
         if not graph.nodes:
             raise ConfigurationError(
@@ -125,11 +129,11 @@ class Layer:
         return found
 
     @property
-    def keras(self) -> Any:
+    def keras(self) -> KerasLayer:
         """The Keras layer."""
         return self._bound.layer
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
         """Call the Keras layer."""
         return self.keras(*args, **kwargs)
 
@@ -167,7 +171,7 @@ class Layer:
         return self._bound.spec.inputs
 
     @property
-    def input_size(self) -> Any:
+    def input_size(self) -> int:
         """Number of values in the layer's only input."""
         names = self.inputs
         if len(names) != 1:
@@ -196,7 +200,7 @@ class Layer:
         return () if self.size is None else (self.size,)
 
     @property
-    def activate(self) -> Any:
+    def activate(self) -> TensorFunction:
         """The activation: a callable with a `name` and `params`."""
         return activations.build(self.kwargs.get('activation') or 'relu', self)
 
@@ -210,7 +214,7 @@ class Layer:
         """Number of learnable values in the layer."""
         return sum(int(np.prod(param.shape)) for param in self.params)
 
-    def find(self, key: Any) -> Any:
+    def find(self, key: str | int) -> Any:
         """Return a parameter by name or index; see `Network.find`.
 
         Raises
@@ -231,13 +235,13 @@ class Layer:
         """The full name of the output."""
         return self.full_name('out')
 
-    def connect(self, inputs: Any) -> tuple[dict[str, Any], list[Any]]:
+    def connect(self, inputs: dict[str, Tensor]) -> tuple[dict[str, Any], list[Any]]:
         """Return all outputs of the layer for tensors by name, and an empty list of updates."""
         nodes, node = self._graph.nodes, self._bound
         nodes = nodes if node in nodes else [*nodes, node]
         return connect(nodes, dict(inputs), output_names([node])), []
 
-    def transform(self, inputs: Any) -> Any:
+    def transform(self, inputs: dict[str, Tensor]) -> Any:
         """Return the output for some inputs, tensors by name, and an empty list of updates."""
         outputs, updates = self.connect(inputs)
         return outputs[self.output_name], updates
@@ -245,7 +249,7 @@ class Layer:
     def setup(self) -> None:
         """Add the parameters of the layer; for classes derived from `Layer`."""
 
-    def _only_input(self, inputs: Any) -> Any:
+    def _only_input(self, inputs: Any) -> Tensor:
         """Return the one tensor among the inputs, within `transform`; theanets' helper."""
         (tensor,) = inputs.values()
         return tensor
@@ -322,7 +326,7 @@ build = Layer.build
 __all__ = ['Layer', *CLASSES]
 
 
-def objects(net: Any) -> list[Layer]:
+def objects(net: Network) -> list[Layer]:
     """Return the layers of a network as theanets' objects, the same ones each time."""
     known: dict[str, Layer] = vars(net).setdefault('_layer_objects', {})
     for node in net.nodes:

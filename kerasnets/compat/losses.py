@@ -7,7 +7,7 @@ from typing import Any
 from kerasnets.losses import Loss
 
 
-def _class(name: str, form: str) -> Any:
+def _class(name: str, form: str) -> type:
     """Build theanets' class of a loss."""
 
     def init(

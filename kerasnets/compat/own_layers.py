@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -16,17 +16,21 @@ from kerasnets.initializers import generator, settings, weights
 from kerasnets.language import registry
 from kerasnets.layers.form import Anatomy, Form, Output
 
+if TYPE_CHECKING:
+    from kerasnets.language.spec import LayerSpec
+    from kerasnets.typing import Array, Config, KerasLayer, Shape, Tensor, Tensors, Variable
+
 
 class Inputs(dict[str, Any]):
     """Input tensors by name. With one input, the dict behaves like that tensor."""
 
     @property
-    def tensor(self) -> Any:
+    def tensor(self) -> Tensor:
         """The only tensor."""
         (tensor,) = self.values()
         return tensor
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: object) -> Tensor:
         """Return a tensor by name, or index the only tensor."""
         return super().__getitem__(key) if isinstance(key, str) else self.tensor[key]
 
@@ -36,15 +40,15 @@ class Inputs(dict[str, Any]):
             raise AttributeError(name)
         return getattr(self.tensor, name)
 
-    def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
+    def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Tensor:
         """Return the tensor for TensorFlow."""
         return self.tensor
 
-    def __jax_array__(self) -> Any:
+    def __jax_array__(self) -> Tensor:
         """Return the tensor for JAX."""
         return self.tensor
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Tensor:
         """Return the negated tensor."""
         return -self.tensor
 
@@ -86,7 +90,7 @@ class Written(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.parts: list[str] = []  # other outputs than 'out'
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create the weights."""
         several = isinstance(input_shape[0], (tuple, list))
         shapes = input_shape if several else [input_shape]
@@ -97,13 +101,13 @@ class Written(keras.layers.Layer):
         theirs.setup()
         self.built = True
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensors) -> Tensor:
         """Compute the output."""
         found = self.outputs_of(x)
         self.parts = [name for name in found if name != 'out']
         return found['out']
 
-    def outputs_of(self, x: Any) -> dict[str, Any]:
+    def outputs_of(self, x: Tensors) -> dict[str, Any]:
         """Return all outputs of the user's `transform`, by name."""
         tensors = x if isinstance(x, (list, tuple)) else [x]
         found = self.theirs.transform(Inputs(zip(self.names, tensors)))
@@ -131,18 +135,18 @@ class Written(keras.layers.Layer):
         )
 
     @property
-    def kernel(self) -> Any:
+    def kernel(self) -> Variable:
         """The weights that a tied layer shares."""
         return next(v for v in self.trainable_variables if v.name == 'w')
 
-    def get_config(self) -> Any:
+    def get_config(self) -> Config:
         """Return the settings."""
         own = {'size': self.size, 'names': self.names, 'settings': self.settings}
         activation = keras.activations.serialize(self.activation)
         return {**super().get_config(), **own, 'activation': activation}
 
 
-def _instance(layer: Any, shapes: Any) -> Any:
+def _instance(layer: KerasLayer, shapes: Any) -> Any:
     """Build the user's object within a Keras layer, with theanets' helpers for `setup`."""
     theirs = layer.kind(size=layer.size, name=layer.name, **layer.settings)
     first = shapes[0][-1] if len(shapes) == 1 else None
@@ -162,7 +166,7 @@ def _instance(layer: Any, shapes: Any) -> Any:
     return theirs
 
 
-def _find(layer: Any, key: Any) -> Any:
+def _find(layer: KerasLayer, key: str | int) -> Variable:
     """Return the Keras variable of a parameter, by name or index."""
     if isinstance(key, int):
         return layer.trainable_variables[key]
@@ -172,7 +176,7 @@ def _find(layer: Any, key: Any) -> Any:
     raise KeyError(key)
 
 
-def _add(layer: Any, name: str, values: Any) -> Any:
+def _add(layer: KerasLayer, name: str, values: Array) -> Any:
     return layer.add_weight(
         shape=values.shape,
         initializer=lambda shape, dtype=None: keras.ops.convert_to_tensor(values, dtype),
@@ -181,7 +185,7 @@ def _add(layer: Any, name: str, values: Any) -> Any:
 
 
 def _add_weights(
-    layer: Any,
+    layer: KerasLayer,
     input_size: Any,
     name: str,
     nin: Any = None,
@@ -206,7 +210,7 @@ def _add_weights(
 
 
 def _add_bias(
-    layer: Any, name: str = 'b', size: Any = None, mean: float = 0, std: float = 1
+    layer: KerasLayer, name: str = 'b', size: int | None = None, mean: float = 0, std: float = 1
 ) -> Any:
     """Add a vector of normal values; by default of the size of the layer."""
     chosen = {
@@ -224,7 +228,7 @@ def register(kind: Any) -> str:
     return form
 
 
-def make(spec: Any) -> Any:
+def make(spec: LayerSpec) -> KerasLayer:
     """Build the Keras layer of a spec whose form is a user's class."""
     activation = activations.get(spec.activation or spec.default_activation)
     return registry.OWN[spec.form](

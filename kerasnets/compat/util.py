@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from kerasnets.errors import ConfigurationError as ConfigurationError
 from kerasnets.graph.parameters import Parameter, parameters
 from kerasnets.initializers import generator, weights
 from kerasnets.typing import Array, Layers, Seed
+
+if TYPE_CHECKING:
+    from kerasnets.typing import Data
 
 __all__ = [
     'enable_default_logging', 'encode_labels', 'log', 'outputs_matching', 'params_matching',
@@ -86,7 +89,7 @@ def random_vector(size: int, mean: float = 0.0, std: float = 1.0, rng: Seed = No
     return weights((size,), generator(rng), mean, std)
 
 
-def encode_labels(labels: Any) -> tuple[Array, list[Any]]:
+def encode_labels(labels: Data) -> tuple[Array, list[Any]]:
     """Encode classes of any type, or one-hot rows, as labels 0, 1, 2 and so on.
 
     Parameters

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerasnets.errors import ConfigurationError, positive, stacklevel
 from kerasnets.language.spec import extend, is_size, parse
 from kerasnets.spellings import translates
 from kerasnets.typing import Entry
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasOptimizer
 
 #: Keyword of training -> its name of today.
 TRAINING = {
@@ -168,7 +171,7 @@ def options(keywords: Mapping[str, Any], known: Iterable[Iterable[str]]) -> dict
 
 
 @translates('algorithm')
-def algorithm(algo: Any) -> Any:
+def algorithm(algo: str | KerasOptimizer) -> Any:
     """Return an algorithm by today's name: 'layerwise' and 'pretrain' had several."""
     if not isinstance(algo, str):
         return algo

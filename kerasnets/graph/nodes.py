@@ -154,13 +154,13 @@ def output_names(nodes: Iterable[Node]) -> list[str]:
     return [f'{node.name}:{part}' for node in nodes for part in ('out', *node.outputs())]
 
 
-def full_name(nodes: Sequence[Node], name: Any = None) -> str:
+def full_name(nodes: Sequence[Node], name: str | None = None) -> str:
     """Return 'hid1:out' for 'hid1'; for None the output of the last layer."""
     name = nodes[-1].name if name is None else name
     return name if ':' in name else f'{name}:out'
 
 
-def find_output(nodes: Sequence[Node], name: Any = None) -> Tensor:
+def find_output(nodes: Sequence[Node], name: str | None = None) -> Tensor:
     """Return the KerasTensor of an output by name ('hid1:out' or 'hid1'); default the last."""
     name = full_name(nodes, name)
     return connect(nodes, {node.name: node.output for node in nodes}, [name])[name]

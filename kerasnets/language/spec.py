@@ -11,12 +11,15 @@ import functools
 import numbers
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerasnets.errors import ConfigurationError, suggest
 from kerasnets.language import registry
 from kerasnets.spellings import translate
 from kerasnets.typing import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: Keys of a dict entry that name the outputs from which a recurrent layer starts.
 STATES = ('h_0', 'c_0', 's_0')
@@ -50,7 +53,7 @@ class LayerSpec:
         """Names of all outputs that the layer depends on."""
         return (*self.inputs, *(name for _, name in self.states))
 
-    def error(self, cause: Any) -> ConfigurationError:
+    def error(self, cause: object) -> ConfigurationError:
         """Return a ConfigurationError that names the layer at fault."""
         return ConfigurationError(f'layer {self.place} ({self.name!r}), {self.entry!r}: {cause}')
 
@@ -102,7 +105,7 @@ def parse(
     return LayerSpec(place=place, entry=entry, default_activation=default_activation, **fields)
 
 
-def extend(entry: Entry, keywords: Any) -> Entry:
+def extend(entry: Entry, keywords: dict[str, Any]) -> Entry:
     """Return an entry with keywords added to it, as `Network.add_layer` takes them.
 
     >>> extend(20, {'form': 'rnn'}) == {'size': 20, 'form': 'rnn'}
@@ -122,7 +125,7 @@ def extend(entry: Entry, keywords: Any) -> Entry:
     )
 
 
-def check_names(specs: Any) -> None:
+def check_names(specs: Iterable[LayerSpec]) -> None:
     """Raise ConfigurationError for duplicate names and inputs that name no earlier layer."""
     seen: dict[str, Any] = {}
     for spec in specs:
@@ -231,12 +234,12 @@ def _from_dict(entry: Entry, default: Any) -> dict[str, Any]:
     return fields
 
 
-def is_size(value: Any) -> bool:
+def is_size(value: object) -> bool:
     """Return whether an entry, or a part of one, is a size: an int of any type."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def _size(value: Any) -> Any:
+def _size(value: Any) -> int:
     if not is_size(value) or value < 1:
         raise ConfigurationError(
             f'expected a size of 1 or more as an int, got {value!r}. Write for example 20.'
@@ -272,7 +275,7 @@ def known_form(word: str) -> str:
     )
 
 
-def _name(typed: Any, default: Any) -> Any:
+def _name(typed: object, default: Any) -> Any:
     name = default if typed is None else typed
     if not isinstance(name, str) or not name or set(name) & set(':./'):
         raise ConfigurationError(
@@ -307,7 +310,7 @@ def _inputs(typed: Any, previous: Any) -> Any:
     return tuple(name if ':' in name else f'{name}:out' for name in names if name is not None)
 
 
-def _check_input(fields: Any) -> None:
+def _check_input(fields: dict[str, Any]) -> None:
     if ('size' in fields) == ('shape' in fields):
         raise ConfigurationError(
             'expected an input with either a size or a shape, got '

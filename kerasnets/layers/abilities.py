@@ -7,12 +7,15 @@ both of each class. A class that is not here is run in a program of the network'
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from kerasnets import keras_facts
 from kerasnets.layers.form import modules
+
+if TYPE_CHECKING:
+    from kerasnets.typing import KerasLayer, KerasModel
 
 #: Stock layers that compute each row of a batch from that row alone.
 _BY_ROWS = """
@@ -69,7 +72,7 @@ def is_complete(cls: type) -> bool:
     return cls in table()
 
 
-def works_by_rows(layer: Any) -> bool:
+def works_by_rows(layer: KerasLayer) -> bool:
     """Return whether a layer, and all that it is made of, treats each row by itself."""
     return all(
         table().get(type(one), False)
@@ -80,7 +83,7 @@ def works_by_rows(layer: Any) -> bool:
     )
 
 
-def _has_axis_of_rows(layer: Any) -> bool:
+def _has_axis_of_rows(layer: KerasLayer) -> bool:
     """Return whether a layer may work along the axis of the rows, as ``Softmax(axis=0)`` does."""
     axes: list[Any] = []
     for name in ('axis', 'axes', '_attention_axes'):
@@ -91,7 +94,7 @@ def _has_axis_of_rows(layer: Any) -> bool:
     return not known and any(a is not None and a != -1 and a < 1 for a in axes)
 
 
-def may_mask(layer: Any) -> bool:
+def may_mask(layer: KerasLayer) -> bool:
     """Return whether a layer may mask time steps."""
     return any(
         getattr(one, 'mask_zero', False)
@@ -101,13 +104,13 @@ def may_mask(layer: Any) -> bool:
     )
 
 
-def is_of_layers(layer: Any) -> bool:
+def is_of_layers(layer: KerasModel) -> bool:
     """Return whether a model consists of layers alone, without operations of `keras.ops`."""
     operations = getattr(layer, 'operations', ())
     return all(isinstance(one, keras.layers.Layer) for one in operations)
 
 
-def may_add_losses(layer: Any) -> bool:
+def may_add_losses(layer: KerasLayer) -> bool:
     """Return whether a layer may add a loss when it is called."""
     return any(
         one.activity_regularizer is not None

@@ -144,7 +144,7 @@ def _options(spec: LayerSpec, size: int) -> dict[str, Any]:
     return options
 
 
-def _read(spec: LayerSpec, inputs: Sequence[Tensor]) -> Any:
+def _read(spec: LayerSpec, inputs: Sequence[Tensor]) -> tuple[Tensor, int]:
     """Return the input of a form, as a tensor of its own model, and its size."""
     (x,) = inputs if len(inputs) == 1 else (None,)
     if x is None or len(x.shape) != 3 or x.shape[-1] is None:
@@ -247,7 +247,7 @@ _BLOCK = {
 }
 
 
-def attention_of(model: KerasModel) -> Any:
+def attention_of(model: KerasModel) -> KerasLayer:
     """Return the attention layer in a model of these forms; None for any other model."""
     found = [layer for layer in model.layers if layer.name == PART]
     return found[0] if found and isinstance(found[0], keras.layers.MultiHeadAttention) else None

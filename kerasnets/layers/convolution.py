@@ -61,7 +61,7 @@ def _pool(axes: int) -> Form:
     }
     classes.update(average=classes['avg'], mean=classes['avg'])
 
-    def choose(options: dict[str, Any]) -> Any:
+    def choose(options: dict[str, Any]) -> type:
         mode = options.pop('mode', 'max')
         if mode not in classes:
             raise ConfigurationError(

@@ -165,7 +165,7 @@ class OverCell:
         self.cell = cell
         self.__name__ = cell.__name__
 
-    def __call__(self, **kwargs: Any) -> Any:
+    def __call__(self, **kwargs: Any) -> KerasLayer:
         """Build the layer."""
         loop = {k: kwargs.pop(k) for k in keywords(keras.layers.RNN) if k in kwargs}
         shared = {'dtype': loop['dtype']} if 'dtype' in loop else {}

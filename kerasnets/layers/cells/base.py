@@ -15,6 +15,8 @@ from kerasnets.layers.form import Form, OverCell
 from kerasnets.typing import Activation, Config, Tensor, Tensors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kerasnets.typing import KerasLayer
 
 #: Fixed rates stay this far from 0 and 1.
@@ -78,7 +80,7 @@ class Cell(keras.layers.Layer):
         }
 
 
-def check_rate(rate: Tensor, known: Any) -> None:
+def check_rate(rate: Tensor, known: Iterable[str]) -> None:
     """Raise ConfigurationError for an unknown type of rate."""
     if rate not in known:
         raise ConfigurationError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -42,7 +42,7 @@ class FastBlock(keras.layers.Layer):
             return self.model(x, mask=mask, training=training)
         steps = np.arange(x.shape[1])
 
-        def change(name: str, y: Tensor) -> Any:
+        def change(name: str, y: Tensor) -> Tensor:
             return self.noises[name](y, training=training) if name in self.noises else y
 
         return attention.around(self.parts, x, steps, lambda x: self._attend(x, steps), change)
