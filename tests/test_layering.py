@@ -17,7 +17,7 @@ PICTURE = """
     models experiment util spec persistence
     feedforward recurrent convolution
     network
-    files/ training/ sampling/
+    files/ training/ sampling/ forecasting/
     programs/
     graph/ data/
     layers/

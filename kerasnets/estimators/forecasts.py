@@ -25,6 +25,7 @@ from kerasnets.errors import ConfigurationError, DataError, number, positive, su
 from kerasnets.estimators.base import Estimator, constructor
 from kerasnets.forecasting import combination, seasons, series
 from kerasnets.forecasting.combination import Candidate, Track
+from kerasnets.forecasting.dates import is_dates
 from kerasnets.forecasting.methods import factors, regress
 from kerasnets.forecasting.series import Layout, Series
 from kerasnets.typing import Array, Data
@@ -303,7 +304,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         if y is not None:
             return self._with_known(X, y, fresh)
         if isinstance(X, pd.Series):
-            dated = series.is_dates(X.index)
+            dated = is_dates(X.index)
             mode = 'dated' if dated else 'flat'
             if dated:
                 name = str(X.name if X.name is not None else 'value')
@@ -338,12 +339,13 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         known = _names(self.known)
         if known is None:
             drop = {self.date, self.group, *names}
-            known = [str(n) for n in X.columns if n not in drop and not series.is_dates(X[n])]
+            known = [str(n) for n in X.columns if n not in drop and not is_dates(X[n])]
         return self._of_frame(frame, fresh, mode, names, known)
 
     def _arrays(self, parts: list[Series], mode: str, fresh: bool) -> list[Series]:
         if fresh:
-            self._mode, self._layout = mode, None
+            self._mode: str = mode
+            self._layout: Layout | None = None
             self.n_features_in_ = parts[0].known.shape[1]
             if hasattr(self, 'feature_names_in_'):
                 del self.feature_names_in_
@@ -359,7 +361,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
     ) -> list[Series]:
         known = _names(self.known) if known is None else known
         if not fresh and self._layout is not None:
-            layout: Layout = self._layout
+            layout = self._layout
             targets, known = list(layout.targets), [column.name for column in layout.known]
             date = None if layout.in_index else layout.date
             _, frame = series.layout_of(frame, date, layout.group, targets, known)
@@ -596,7 +598,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
                     f'X: there is no column {column.name!r}.{suggest(column.name, frame)} '
                     f'Expected {", ".join(c.name for c in layout.known)}.'
                 )
-        if layout.in_index and series.is_dates(frame.index):
+        if layout.in_index and is_dates(frame.index):
             frame = frame.reset_index(names=layout.date)
         known = layout.encode(frame)
         if not np.isfinite(known).all():
@@ -647,9 +649,9 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
 
     def _shaped(self, parts: list[Array]) -> Data:
         """Return forecasts as the data came: with dates and groups where it had them."""
-        if self._mode not in ('dated', 'frame'):
+        layout = self._layout
+        if layout is None or self._mode not in ('dated', 'frame'):
             return self._plain(parts)
-        layout: Layout = self._layout
         dates = [one.dates(len(part)) for one, part in zip(self.series_, parts)]
         index = dates[0].append(dates[1:]) if len(dates) > 1 else dates[0]
         if self._mode == 'dated':

@@ -323,7 +323,9 @@ def _series(
         )
     if problems:
         filled_in = ' Missing values are interpolated.' if np.isnan(values).any() else ''
-        warnings.warn(f'the series{of_group}: {"; ".join(problems)}.{filled_in}', stacklevel=callers())
+        warnings.warn(
+            f'the series{of_group}: {"; ".join(problems)}.{filled_in}', stacklevel=callers()
+        )
         values = np.stack([interpolate(column) for column in values.T], axis=1)
     if np.isnan(known).any():
         known = pd.DataFrame(known).ffill().bfill().fillna(0.0).to_numpy()
