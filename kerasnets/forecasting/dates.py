@@ -71,14 +71,14 @@ class Frequency:
         if unique.dtype.kind != 'M':
             return cls('number', _even(np.diff(unique.astype(float)), name), float(unique[0]))
         stamps = pd.DatetimeIndex(unique)
-        made: dict[str, Any] = {'period': period, 'zone': zone}
+        made: dict[str, Any] = dict(period=period, zone=zone)
         months = stamps.year * 12 + stamps.month - 1
         distinct = months.nunique() == len(months)
         ends = bool(stamps.is_month_end.all())
         same_day = ends or stamps.day.nunique() == 1
         if distinct and same_day and bool((stamps == stamps.normalize()).all()):
             return cls(
-                'month', int(np.gcd.reduce(np.diff(months))), stamps[0], month_end=ends, **made
+                'month', float(np.gcd.reduce(np.diff(months))), stamps[0], month_end=ends, **made
             )
         seconds = np.diff(unique.astype('datetime64[us]').astype('int64')) / 1e6
         size = _even(seconds, name)
