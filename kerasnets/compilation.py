@@ -58,7 +58,7 @@ def enable_compilation_cache(path: Path | None = None, limit: int = LIMIT) -> pa
         )
     if name == 'tensorflow' and 'tensorflow' in sys.modules:
         raise ConfigurationError(
-            'TensorFlow is imported already, and reads its settings only then. Call '
+            'the module tensorflow is imported already, and reads its settings only then. Call '
             'kerasnets.enable_compilation_cache() first, before `import keras`.'
         )
     root = pathlib.Path(path or platformdirs.user_cache_path('kerasnets') / 'xla')

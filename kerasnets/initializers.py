@@ -52,7 +52,9 @@ def restored(state: Any) -> np.random.Generator:
         inner = {k: np.asarray(v) if isinstance(v, list) else v for k, v in state['state'].items()}
         bits.state = {**state, 'state': inner}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FileError(f'the file has no state of a random generator: {error!r}.') from None
+        raise FileError(
+            f'the file has no state of a random generator: {error!r}. Restore it from a backup.'
+        ) from None
     return np.random.Generator(bits)
 
 

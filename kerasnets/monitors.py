@@ -159,16 +159,15 @@ def metric_of(identifier: Any, target: Tensor, output: Tensor) -> keras.metrics.
         with keras.StatelessScope():
             chosen.update_state(*zeros)
     except Exception:
-        labels = len(target.shape) < len(output.shape)
+        remedy = 'Choose another metric.'
+        if len(target.shape) < len(output.shape):
+            remedy = (
+                "Write 'accuracy' for labels, or one that begins with 'sparse_', such as "
+                "'sparse_top_k_categorical_accuracy'."
+            )
         raise ConfigurationError(
             f'the metric {chosen.name!r} cannot compare targets of shape {tuple(target.shape)} '
-            f'with outputs of shape {tuple(output.shape)}. '
-            + (
-                "For labels, write 'accuracy', or one that begins with 'sparse_', such as "
-                "'sparse_top_k_categorical_accuracy'."
-                if labels
-                else 'Choose another metric.'
-            )
+            f'with outputs of shape {tuple(output.shape)}. {remedy}'
         ) from None
     return chosen
 

@@ -229,7 +229,7 @@ def forecast(
         predicted = np.median(predicted, axis=0)
     if past.ndim != 1 or predicted.ndim != 1:
         raise DataError(
-            f'expected series of one value, got {past.shape} and {predicted.shape}. Draw one '
+            f'expected series of one value, got {past.shape} and {predicted.shape}. Pass one '
             'column at a time.'
         )
     whole = len(past) + len(predicted)
@@ -349,7 +349,7 @@ def report(
     y = np.asarray(target)
     classes = hasattr(net, 'predict_proba')
     if not classes and (y := y.reshape(len(y), -1)).shape[1] > 1:
-        raise DataError(f'expected one value for each row, got {y.shape[1]}. Report one at a time.')
+        raise DataError(f'expected one value for each row, got {y.shape[1]}. Pass one at a time.')
     score = net.score(x, y)
     tiles = {'accuracy' if classes else 'R²': f'{score:.4g}'}
     if classes:

@@ -263,7 +263,10 @@ def from_dict(about: Any) -> Any:
     fields = {k: v for k, v in about.items() if k not in ('tokens', 'end')}
     kind = about.get('tokens', 'char')
     if kind not in KINDS:
-        raise FileError(f'expected tokens of {", ".join(KINDS)}, got {kind!r} in the file.')
+        raise FileError(
+            f'expected tokens of {", ".join(KINDS)}, got {kind!r} in the file. '
+            'Restore it from a backup.'
+        )
     lists = [value for value in fields.values() if isinstance(value, list)]
     whole = all(isinstance(x, str) or _is_pair(x) for items in lists for x in items)
     if kind == Pieces.KIND:
@@ -274,7 +277,8 @@ def from_dict(about: Any) -> Any:
         return KINDS[kind](**fields)
     except (ConfigurationError, DataError, TypeError, ValueError) as error:
         raise FileError(
-            f'expected a vocabulary of {kind!r} in the file, got another: {error}'
+            f'expected a vocabulary of {kind!r} in the file, got another: {error} '
+            'Restore it from a backup.'
         ) from None
 
 
@@ -314,8 +318,8 @@ def _tokenizers() -> Any:
         return importlib.import_module('tokenizers')
     except ModuleNotFoundError:
         raise ConfigurationError(
-            "tokens='bpe' needs the package tokenizers, and there is none: "
-            "pip install 'kerasnets[tokens]'."
+            "tokens='bpe' needs the package tokenizers, and there is none. "
+            "Install it: pip install 'kerasnets[tokens]'."
         ) from None
 
 

@@ -23,7 +23,7 @@ PICTURE = """
     language/
     losses regularizers optimizers monitors callbacks activations initializers vocabularies text
     loss_functions
-    errors typing keras_facts backend devices spellings
+    typing errors keras_facts backend devices spellings compilation
 """
 ROWS = [line.replace('/', '').split() for line in PICTURE.strip().splitlines()]
 PLACE = {

@@ -26,10 +26,10 @@ ERRORS = {
 
 #: Verbs that begin a remedy.
 VERBS = (
-    'Add Ask Build Call Change Check Choose Close Convert Create Cut Decode Decorate '
+    'Add Ask Build Call Change Check Choose Close Convert Create Cut Decode Decorate Derive '
     'Download Drop Encode Export Fill Fix Give Import Install Join Keep Leave Make Move '
-    'Name Number Open Pad Pass Point Put Quote Remove Rename Reorder Reshape Restart '
-    'Restore Return Run Save Set Sort Split Start Swap Take Train Try Upgrade Use Write'
+    'Lower Name Number Open Pad Pass Point Put Quote Remove Rename Reorder Resample Reshape '
+    'Restart Restore Return Run Save Set Sort Split Start Swap Take Train Try Upgrade Use Write'
 ).split()
 
 #: A sentence that begins with such a verb, perhaps after a condition.
@@ -40,6 +40,7 @@ REMEDY = re.compile(
 
 #: What a message may end with instead, and where its remedy is.
 REMEDY_ELSEWHERE = {
+    'Choose one of: ': 'the choices, or a remedy where there are none',
     '{cause}': 'an error of ours that is raised again with its own remedy',
     '{remedy}': 'a remedy chosen by the case, from the literals of that function',
     '{remedy or ': 'the same, or one that is written beside it',
@@ -54,6 +55,9 @@ REMEDY_ELSEWHERE = {
 
 #: Messages that are not written where they are raised -> where they are.
 WRITTEN_ELSEWHERE = {
+    ('cli/forecasts', "text.replace('Give a smaller horizon', 'Ask for fewer --steps')"): (
+        'a message of the estimator, with the name of the option'
+    ),
     ('data/tables', 'self.readings[name].wrong'): 'a message of `_as_known`, with its remedy',
 }
 

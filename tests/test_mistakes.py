@@ -101,7 +101,7 @@ MISTAKES = {
     ),
     'a metric of values for labels': (
         lambda: classifier().train([X, Y], monitors=['mse']),
-        "the metric 'mean_squared_error' cannot compare targets of shape .* write 'accuracy'",
+        "the metric 'mean_squared_error' cannot compare targets of shape .* Write 'accuracy'",
     ),
     'an activation that learns without a layer': (
         lambda: activations.build('prelu'),

@@ -117,7 +117,7 @@ def forecast(
         estimators = importlib.import_module('kerasnets.estimators')
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"forecasts need scikit-learn ({error}). pip install 'kerasnets[sklearn]'."
+            f"forecasts need scikit-learn ({error}). Install it: pip install 'kerasnets[sklearn]'."
         ) from None
     model = estimators.SequenceForecaster(
         None if layers is None else [(size, form, 'tanh') for size in layers],
@@ -181,7 +181,7 @@ def _frame(
     reading = table.readings[target]
     if reading.kind != 'number' or not table.frame[target].notna().any():
         why = reading.doubt or f'got {reading.example!r}'
-        raise DataError(f'column {target!r}: expected numbers, {why}.')
+        raise DataError(f'column {target!r}: expected numbers, {why}. Fix that value.')
     if reading.doubt:
         click.echo(f'column {target!r}: {reading.doubt}', err=True)
     used = {target, group, *known}
@@ -189,7 +189,7 @@ def _frame(
         dates = [n for n, r in table.readings.items() if r.kind == 'date' and n not in used]
         if len(dates) > 1:
             raise DataError(
-                f'the columns {", ".join(dates)} hold dates. Say which: --date {dates[0]}.'
+                f'the columns {", ".join(dates)} hold dates. Choose one: --date {dates[0]}.'
             )
         from kerasnets.forecasting.series import date_column
 
@@ -269,13 +269,13 @@ def _plots(path: str) -> Any:
         plots = importlib.import_module('kerasnets.plots')
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"a picture needs matplotlib ({error}). pip install 'kerasnets[plots]'."
+            f"a picture needs matplotlib ({error}). Install it: pip install 'kerasnets[plots]'."
         ) from None
     known = plots.Figure().canvas.get_supported_filetypes()
     suffix = pathlib.Path(path).suffix.removeprefix('.')
     if suffix not in known or not pathlib.Path(path).parent.is_dir():
         raise ConfigurationError(
             f'--plot: expected a file in a folder that is there, ending in {", ".join(known)}, '
-            f'got {path!r}.'
+            f'got {path!r}. Change the path.'
         )
     return plots

@@ -115,7 +115,7 @@ class Layer:
         """Make the layer, reading layers of a network, without adding it to the network."""
         if not graph.nodes:
             raise ConfigurationError(
-                f'expected a network with layers that {self!r} reads, got an empty one.'
+                f'expected a network with layers that {self!r} reads, got an empty one. Add them.'
             )
         spec = parse(self, len(graph.nodes), previous=graph.nodes[-1].name)
         self.bound(graph_nodes.add_node(graph.nodes, spec, graph.rng, graph.INPUT_NDIM), graph)

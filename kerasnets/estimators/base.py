@@ -175,7 +175,9 @@ def weights_of(sample_weight: Data, x: Data) -> Any:
     sample_weight = check_array(sample_weight, ensure_2d=False, dtype='float64')
     check_consistent_length(sample_weight, x)
     if sample_weight.ndim != 1:
-        raise DataError(f'expected sample_weight of one axis, got {sample_weight.shape}.')
+        raise DataError(
+            f'expected sample_weight of one axis, got {sample_weight.shape}. Reshape it.'
+        )
     if not sample_weight.any():
         raise DataError(
             'sample_weight is zero for all rows. Give at least one row a positive weight.'

@@ -61,7 +61,8 @@ class NetClassifier(Classifying, Tabular):
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise DataError(
-                f'expected two classes or more, got one class, {self.classes_.tolist()[0]!r}.'
+                f'expected two classes or more, got one class, {self.classes_.tolist()[0]!r}. '
+                'Add examples of another.'
             )
         return self._learn(X, y, sample_weight, names=names)
 

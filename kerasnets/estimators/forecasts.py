@@ -169,7 +169,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
                 if gap:
                     raise DataError(
                         f'expected new steps from {before.dates(1)[0]} on, got them from '
-                        f'{one.frequency.dates([one.first])[0]} on.'
+                        f'{one.frequency.dates([one.first])[0]} on. Pass the missing steps too.'
                     )
             steps = len(before.values)
             before.known = np.concatenate([before.known[:steps], one.known])
@@ -331,7 +331,8 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         values = series.numbers(y, 'y', nan=True)
         if len(values) != len(X):
             raise DataError(
-                f'expected as many rows of X as steps of y, got {len(X)} and {len(values)}.'
+                f'expected as many rows of X as steps of y, got {len(X)} and {len(values)}. '
+                'Give a row for each.'
             )
         names = [f'y{i}' if f'y{i}' not in X else f' y{i}' for i in range(values.shape[1])]
         frame = X.assign(**dict(zip(names, values.T)))
@@ -409,7 +410,9 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         whole: list[Series] = self.series_
         lengths = [len(one.values) for one in whole]
         if min(lengths) < 2:
-            raise DataError(f'expected a series of two steps or more, got {min(lengths)}.')
+            raise DataError(
+                f'expected a series of two steps or more, got {min(lengths)}. Leave it out.'
+            )
         horizon = max(one.ahead for one in whole) or positive(self.horizon, 'horizon')
         backs = combination.offsets(horizon, max(lengths))
         frequency = whole[0].frequency
@@ -453,7 +456,8 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             return tuple(s for s in (positive(s, 'season') for s in listed) if s > 1)
         if self.season != 'auto':
             raise ConfigurationError(
-                f"expected season as 'auto', a number of steps or None, got {self.season!r}."
+                f"expected season as 'auto', a number of steps or None, got {self.season!r}. "
+                'Choose one.'
             )
         usual = seasons.USUAL if one.frequency is None else one.frequency.seasons
         found: dict[int, int] = {}
@@ -572,7 +576,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
                 names = '' if self._layout is None else f' ({", ".join(self.feature_names_in_)})'
                 raise DataError(
                     f'expected X, the {self.n_features_in_} columns that are known ahead{names}, '
-                    f'a row for each of {lack[0]} steps to forecast, got None.'
+                    f'a row for each of {lack[0]} steps to forecast, got None. Pass it to predict.'
                 )
             if not width:
                 rows = [np.zeros((n, 0)) for n in counts]
@@ -594,15 +598,15 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         for column in layout.known:
             if column.name not in frame:
                 raise DataError(
-                    f'X: there is no column {column.name!r}.{suggest(column.name, frame)} '
-                    f'Expected {", ".join(c.name for c in layout.known)}.'
+                    f'there is no column {column.name!r}.{suggest(column.name, frame)} '
+                    f'Give {", ".join(c.name for c in layout.known)}.'
                 )
         if layout.in_index and is_dates(frame.index):
             frame = frame.reset_index(names=layout.date)
         known = layout.encode(frame)
         if not np.isfinite(known).all():
             row = int(np.argwhere(~np.isfinite(known))[0][0])
-            raise DataError(f'X: expected finite numbers, got none in row {row}. Fill it in.')
+            raise DataError(f'inputs: expected finite numbers, got none in row {row}. Fill it in.')
         found = []
         for one in self.series_:
             rows = np.arange(len(frame))
@@ -616,8 +620,9 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
                 want = one.first + len(one.values) + np.arange(len(rows))
                 if not np.array_equal(steps, want):
                     raise DataError(
-                        f'X: expected the dates after {_date(one, len(one.values) - 1)}, one each '
-                        f'{one.frequency}, got {dates.iloc[order[0]]} to {dates.iloc[order[-1]]}.'
+                        f'inputs: expected the dates after {_date(one, len(one.values) - 1)}, '
+                        f'one each {one.frequency}, got {dates.iloc[order[0]]} to {dates.iloc[order[-1]]}. '
+                        'Fix them.'
                     )
             found.append(known[rows])
         return found
@@ -629,7 +634,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         if isinstance(self.lower, str):
             if self.lower != 'auto':
                 raise ConfigurationError(
-                    f"expected lower as 'auto', a number or None, got {self.lower!r}."
+                    f"expected lower as 'auto', a number or None, got {self.lower!r}. Choose one."
                 )
             limit = np.where(one.values.min(axis=0) >= 0, 0.0, -np.inf)
             return np.maximum(rows, limit)

@@ -65,8 +65,8 @@ class Frequency:
         unique = np.unique(plain)
         if len(unique) < 2:
             raise DataError(
-                f'{name}: expected two different dates or more, got {len(unique)}. A series needs '
-                'a row for each step.'
+                f'{name}: expected two different dates or more, got {len(unique)}. Give a row '
+                'for each step.'
             )
         if unique.dtype.kind != 'M':
             return cls('number', _even(np.diff(unique.astype(float)), name), float(unique[0]))

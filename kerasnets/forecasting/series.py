@@ -138,7 +138,8 @@ def layout_of(
         targets = [n for n in rest if n not in (known or ()) and numeric(frame[n].dtype)]
         if not targets:
             raise DataError(
-                f'expected a column of numbers to forecast, got {", ".join(rest) or "none"}.'
+                f'expected a column of numbers to forecast, got {", ".join(rest) or "none"}. '
+                'Name it.'
             )
     if known is None:
         known = [] if targets else rest
@@ -169,9 +170,7 @@ def date_column(frame: pd.DataFrame, names: list[str], group: str | None) -> str
     """Return the only column of dates, or a column of even numbers with the name of a date."""
     found = [name for name in names if is_dates(frame[name])]
     if len(found) > 1:
-        raise DataError(
-            f'the columns {", ".join(found)} hold dates. Say which one: date={found[0]!r}.'
-        )
+        raise DataError(f'the columns {", ".join(found)} hold dates. Name it: date={found[0]!r}.')
     if not found:
         for name in names:
             if name.lower() in NAMES and pd.api.types.is_numeric_dtype(frame[name].dtype):
@@ -205,7 +204,8 @@ def of_frame(
         lacking = np.flatnonzero(frame[layout.date].isna())
         if len(lacking):
             raise DataError(
-                f'column {layout.date!r}: expected a date in {_rows(frame, lacking)}, got none.'
+                f'column {layout.date!r}: expected a date in {_rows(frame, lacking)}, got none. '
+                'Fill it in.'
             )
         frequency = frequency or _frequency(frame, layout)
     values = frame[list(layout.targets)].to_numpy(float)
@@ -214,7 +214,8 @@ def of_frame(
         lacking = np.flatnonzero(frame[layout.group].isna())
         if len(lacking):
             raise DataError(
-                f'column {layout.group!r}: expected a group in {_rows(frame, lacking)}, got none.'
+                f'column {layout.group!r}: expected a group in {_rows(frame, lacking)}, got none. '
+                'Fill it in.'
             )
         order = frame.groupby(layout.group, sort=False, observed=True).indices
         groups = [(name, np.asarray(rows)) for name, rows in order.items()]
@@ -237,7 +238,7 @@ def _check_numbers(frame: pd.DataFrame, name: str) -> None:
     reading = table.readings[name]
     if reading.kind != 'number' or reading.doubt:
         why = reading.doubt or f'got {reading.example!r}'
-        raise DataError(f'column {name!r}: expected numbers: {why}. Correct it.')
+        raise DataError(f'column {name!r}: expected numbers: {why}. Fix it.')
 
 
 def _series(
@@ -298,11 +299,12 @@ def _series(
     infinite = np.argwhere(np.isinf(values))
     if len(infinite):
         raise DataError(
-            f'expected finite numbers, got an infinite one in {_rows(frame, rows[infinite[0]])}.'
+            f'expected finite numbers, got an infinite one in {_rows(frame, rows[infinite[0]])}. '
+            'Fix it.'
         )
     given = np.flatnonzero(np.isfinite(values).any(axis=1))
     if not len(given):
-        raise DataError(f'the series{of_group} has no value.')
+        raise DataError(f'the series{of_group} has no value. Leave it out.')
     start, end = int(given[0]), int(given[-1]) + 1
     values, known, first = values[start:end], known[start:], first + start
     lacking = np.isnan(values).any(axis=1)
@@ -376,7 +378,8 @@ def of_array(values: Data, known: Data, missing: str, name: str) -> Series:
     known = np.zeros((len(values), 0)) if known is None else numbers(known, 'X')
     if len(known) != len(values):
         raise DataError(
-            f'expected as many rows of X as steps of y, got {len(known)} and {len(values)}.'
+            f'expected as many rows of X as steps of y, got {len(known)} and {len(values)}. '
+            'Give a row for each.'
         )
     frame = pd.DataFrame(values)
     layout = Layout(None, None, False, (), ())
@@ -395,11 +398,12 @@ def numbers(array: Data, name: str, columns: int | None = None, nan: bool = Fals
     try:
         array = np.asarray(array, float)
     except (TypeError, ValueError):
-        raise DataError(f'{name}: expected numbers, got {array!r:.60}.') from None
+        raise DataError(f'{name}: expected numbers, got {array!r:.60}. Convert them.') from None
     array = array[:, None] if array.ndim == 1 else array
     if array.ndim != 2 or columns not in (None, array.shape[1]):
         raise DataError(
-            f'{name}: expected (time, {columns or "columns"}), got an array of shape {array.shape}.'
+            f'{name}: expected (time, {columns or "columns"}), got an array of shape '
+            f'{array.shape}. Reshape it.'
         )
     wrong = np.isinf(array) if nan else ~np.isfinite(array)
     if wrong.any():
@@ -411,5 +415,7 @@ def numbers(array: Data, name: str, columns: int | None = None, nan: bool = Fals
 def check_missing(missing: Any) -> str:
     """Return the parameter `missing`, if it is known."""
     if missing not in ('interpolate', 'error'):
-        raise ConfigurationError(f"expected missing as 'interpolate' or 'error', got {missing!r}.")
+        raise ConfigurationError(
+            f"expected missing as 'interpolate' or 'error', got {missing!r}. Choose one."
+        )
     return str(missing)

@@ -164,7 +164,7 @@ def _fields(entry: Entry, place: int) -> dict[str, Any]:
         return {'form': 'keras', 'layer': entry, 'name': entry.name}
     raise ConfigurationError(
         'expected an int, a str, a tuple, a dict or a Keras layer, '
-        f'got {type(entry).__name__}. A layer of 20 units is written 20.'
+        f'got {type(entry).__name__}. Write 20 for a layer of 20 units.'
     )
 
 
@@ -195,7 +195,7 @@ def _from_tuple(entry: Entry, default: Any) -> dict[str, Any]:
         else:
             raise ConfigurationError(
                 f'expected a size (int), a form or an activation (str), got {part!r}. '
-                'Other settings go into a dict: dict(form=..., size=..., ...).'
+                'Write other settings as a dict: dict(form=..., size=..., ...).'
             )
     return {'form': default, **fields}
 

@@ -151,7 +151,7 @@ def _read(spec: LayerSpec, inputs: Sequence[Tensor]) -> tuple[Tensor, int]:
         shapes = ', '.join(str(tuple(t.shape)) for t in inputs)
         raise ConfigurationError(
             f'expected one input of sequences of vectors, (examples, time, variables), got '
-            f'{shapes}. Labels are for an embedding first: (128, "embedding").'
+            f'{shapes}. Put an embedding before it for labels: (128, "embedding").'
         )
     return keras.Input(x.shape[1:], dtype=x.dtype, name='read'), x.shape[-1]
 
