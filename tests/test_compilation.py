@@ -108,7 +108,7 @@ def test_entries_of_a_process_that_crashed_are_removed(tmp_path):
 
 @pytest.mark.skipif(keras.backend.backend() != 'tensorflow', reason='JAX reads settings later')
 def test_after_tensorflow_is_imported_it_is_too_late(tmp_path):
-    with pytest.raises(ConfigurationError, match='TensorFlow is imported already'):
+    with pytest.raises(ConfigurationError, match='tensorflow is imported already'):
         compilation.enable_compilation_cache(tmp_path)
 
 

@@ -199,7 +199,7 @@ def entry(value: Any, place: int = 1) -> Any:
     A layer object becomes the dict that it stands for, a class of layers its form.
 
     >>> entry(('Feedforward', 5)), entry('LSTM')
-    (('feedforward', 5), 'LSTM')
+    (('feedforward', 5), 'lstm')
     """
     value = value.as_entry() if hasattr(value, 'as_entry') else _form(value)
     if isinstance(value, (tuple, list)):

@@ -621,8 +621,8 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
                 if not np.array_equal(steps, want):
                     raise DataError(
                         f'inputs: expected the dates after {_date(one, len(one.values) - 1)}, '
-                        f'one each {one.frequency}, got {dates.iloc[order[0]]} to {dates.iloc[order[-1]]}. '
-                        'Fix them.'
+                        f'one each {one.frequency}, got {dates.iloc[order[0]]} to '
+                        f'{dates.iloc[order[-1]]}. Fix them.'
                     )
             found.append(known[rows])
         return found

@@ -267,7 +267,7 @@ def test_a_report_is_one_page(tmp_path):
     assert 'Permutation importance' in text
     for wrong, says in [
         (tmp_path / 'r.pdf', 'ending in .html'),
-        (tmp_path / 'a/r.html', 'a folder'),
+        (tmp_path / 'a/r.html', 'an existing folder'),
     ]:
         done = call('train', path, '--target', 'kind', '-o', model, '--report', wrong)
         assert done.exit_code == 1
