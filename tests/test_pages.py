@@ -61,6 +61,8 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, folder):
     if page in NEEDS:
         pytest.importorskip(NEEDS[page], reason='pip install .[tracking]')
         warnings.simplefilter('ignore')  # of libraries that are not ours, about each other
+    # as the guide says, of gaps in its series
+    warnings.filterwarnings('ignore', 'the series of')
     names = {}
     for block in blocks(page, 'python'):
         exec(compile(block, page, 'exec'), names)

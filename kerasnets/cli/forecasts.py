@@ -150,6 +150,8 @@ def forecast(
     for message in dict.fromkeys(str(one.message) for one in caught if one.category is UserWarning):
         click.echo(message, err=True)
     if table is not None:
+        if table['trained to'].dtype.kind not in 'iuf':
+            table['trained to'] = [_day(day) for day in table['trained to']]
         common.write_rows(list(table), table.to_numpy(object).tolist(), output, as_json)
         return
     _check_known(model, target, known, steps)
@@ -164,7 +166,7 @@ def forecast(
         names, columns = ['step', *names], [[int(i) + 1 for i in counts], *columns]
     else:
         place = names.index(date)
-        columns[place] = [str(day).removesuffix(' 00:00:00') for day in columns[place]]
+        columns[place] = [_day(day) for day in columns[place]]
     common.write_rows(names, [list(row) for row in zip(*columns)], output, as_json)
     if plots is not None:
         _draw(plots, model, predicted, low, high, target).savefig(plot)
@@ -200,6 +202,11 @@ def _frame(
         frame = frame.set_axis([line for line, _ in table.source.records()], axis=0)
         frame.index.name = 'line'
     return frame, date
+
+
+def _day(day: Any) -> str:
+    """Return a date as text, without the time of midnight."""
+    return str(day).removesuffix(' 00:00:00')
 
 
 def _check_known(model: Any, target: str, known: tuple[str, ...], steps: int | None) -> None:

@@ -21,6 +21,9 @@ RATES = {'smoothing': 3.0, 'ridge': 3.0, 'drift': 0.5, 'network': 0.5}
 #: Factor of the errors in the back test: the weights were chosen by them.
 WIDER = 1.25
 
+#: Steps before the first origin that a method reads at most.
+LONGEST = 3000
+
 #: Steps of a series up to which only the simplest forecast is made.
 FEW = 8
 
@@ -342,6 +345,8 @@ def _size(error: Array) -> float:
 
 def _forecast(candidate: Candidate, values: Array, ends: list[int], horizon: int) -> Array:
     method = METHODS[candidate.method]
+    cut = max(0, min(ends) - LONGEST)
+    values, ends = values[cut:], [end - cut for end in ends]
     if not candidate.log:
         return method(values, ends, horizon, candidate.season)
     if values.min() <= 0:  # of an update
