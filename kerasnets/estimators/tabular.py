@@ -105,7 +105,8 @@ class Tabular(Estimator):
         if self._plan is None:
             data = [x, y]
             if weights is not None:
-                data.append(np.broadcast_to(weights[:, None], y.shape) if y.ndim > 1 else weights)
+                each = y.ndim > 1 and len(self.net_.losses[0].weights_shape(y.shape)) > 1
+                data.append(np.broadcast_to(weights[:, None], y.shape) if each else weights)
             return self._train(data, stratify, class_weight=class_weight, **changes)
         if class_weight is not None:
             factors = np.array([class_weight[label] for label in y])

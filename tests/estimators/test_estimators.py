@@ -199,7 +199,7 @@ def test_sequences_with_a_class_at_each_step():
         (NetClassifier('lstm'), "expected layers as a list of the hidden layers, got 'lstm'"),
         (NetClassifier([(8, 'tahn')]), "Did you mean 'tanh'"),
         (NetClassifier([8], algo='admm'), "unknown algorithm 'admm'"),
-        (NetClassifier([8], algo='adam', momentum=0.5), r"unknown keyword .*'momentum'"),
+        (NetClassifier([8], algo='adam', rprop_increase=2.0), "unknown keyword .*'rprop_increase'"),
         (NetClassifier([8], validation_fraction=1.5), 'validation_fraction as a number'),
     ],
 )
