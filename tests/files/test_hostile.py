@@ -79,7 +79,7 @@ def test_the_canary_is_one(tmp_path):
         ('lambda', "the layer '.*' is a Lambda, which runs code .* from_keras"),
         ('import', "the layer 'hid1' names os: 'system', which is unknown here"),
         ('unknown class', "the layer 'hid1' names mine: 'Mine'.*register_keras_serializable"),
-        ('wide', "the layer 'hid1' has units=20000000, for which .*max_params="),
+        ('wide', "the layer 'hid1' has units=20000000, which needs more than .*max_params="),
         ('wide and wider', 'have 3,600,360,000 parameters, and it holds 43'),
         ('other table', r"the weight 'hid1/kernel' is of shape \(6, 5\) .* \(4, 5\) in the file"),
         ('h5 other weights', r"the weight 'hid1/kernel' is of shape \(4, 7\) .* \(4, 5\) in the"),

@@ -46,7 +46,22 @@ OURS = {
     'PeepholeLSTMCell': lambda: kerasnets.recurrent.Classifier(
         [4, dict(form='lstm', size=6, peepholes=True), 3]
     ),
+    'Ensemble': lambda: ensemble(),
+    'Rescaled': lambda: ensemble(),
 }
+
+
+def ensemble():
+    """Return a network with scaled inputs and two networks side by side."""
+    layers = [
+        4,
+        dict(form='rescaled', binned=[1], bins=3),
+        dict(form='ensemble', size=2, members=2, hidden=[5], activation='silu'),
+        'GlobalAveragePooling1D',
+    ]
+    net = kerasnets.Regressor(layers)
+    net.model.layers[0].adapt(np.random.default_rng(0).normal(size=(50, 4)).astype('f') * 3 + 1)
+    return net
 
 
 def described(value):
