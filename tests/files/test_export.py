@@ -88,8 +88,8 @@ def test_invalid_arguments(tmp_path, monkeypatch):
             net.export(tmp_path / 'none' / 'net')
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
     if BACKEND in ('tensorflow', 'jax'):
-        how = {'tensorflow': r"tf2onnx: pip install 'kerasnets\[onnx\]'", 'jax': 'jax2onnx: pip'}
-        with pytest.raises(ConfigurationError, match=f'needs {how[BACKEND]}'):
+        package = {'tensorflow': 'tf2onnx', 'jax': 'jax2onnx'}[BACKEND]
+        with pytest.raises(ConfigurationError, match=f'needs the package {package}, .*pip install'):
             net.export(tmp_path / 'net.onnx')
     if BACKEND != 'tensorflow':
         with pytest.raises(ConfigurationError, match=f'litert cannot be made on {BACKEND}.*Save'):
