@@ -46,9 +46,11 @@ FORMS = {
     'norm': (VECTORS, [4, dict(form='norm', name='a'), 2]),
     'dropout': (VECTORS, [4, dict(form='dropout', name='a', rate=0.3), 2]),
     'flat': (IMAGES, [IMAGE, dict(form='flat', name='a'), 2]),
+    'rescaled': (VECTORS, [4, dict(form='rescaled', name='a', binned=[1], bins=2), 2]),
+    'ensemble': (VECTORS, [4, dict(form='ensemble', size=6, name='a', hidden=[3]), 'flat', 2]),
 }  # fmt: skip
 SIZELESS = 'product prod concatenate concat reshape flatten flat pool1 pool2 input'.split()
-SIZELESS += ['add', 'norm', 'dropout']
+SIZELESS += ['add', 'norm', 'dropout', 'rescaled']
 #: Forms whose size is that of their input where none is given.
 FOLLOWING = ['attention', 'transformer']
 
