@@ -96,7 +96,7 @@ def test_sample_sets_weights_to_examples():
     ('layers', 'keywords', 'says'),
     [
         ([4, 3], dict(algo='pretrain'), 'needs a hidden layer'),
-        ([4, 5, 3], dict(algo='sample', unlabelled=[X]), "unlabelled data is for algo='pretrain'"),
+        ([4, 5, 3], dict(algo='sample', unlabelled=[X]), "unlabelled: expected algo='pretrain'"),
         ([4, dict(size=5, name='a'), dict(size=5, inputs='in'),
           dict(form='concat', inputs=('a', 'hid2')), 3], dict(algo='layerwise'), 'a chain'),
         ([4, 5, 3], dict(algo='layerwise', subalgo='sdg'), "unknown algorithm 'sdg'"),
