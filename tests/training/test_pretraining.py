@@ -95,7 +95,7 @@ def test_sample_sets_weights_to_examples():
 @pytest.mark.parametrize(
     ('layers', 'keywords', 'says'),
     [
-        ([4, 3], dict(algo='pretrain'), 'needs a hidden layer'),
+        ([4, 3], dict(algo='pretrain'), 'expected a hidden layer'),
         ([4, 5, 3], dict(algo='sample', unlabelled=[X]), "unlabelled: expected algo='pretrain'"),
         ([4, dict(size=5, name='a'), dict(size=5, inputs='in'),
           dict(form='concat', inputs=('a', 'hid2')), 3], dict(algo='layerwise'), 'a chain'),
