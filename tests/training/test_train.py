@@ -292,7 +292,7 @@ def test_invalid_callbacks():
         (dict(learning_rat=3), "Did you mean 'learning_rate'"),
         (dict(momentun=3), "Did you mean 'momentum'"),
         (dict(algo='adm'), "Did you mean 'adam'"),
-        (dict(algo='adam', momentum=0.5), "unknown keyword of training 'momentum'"),
+        (dict(algo='adam', rprop_increase=2.0), "unknown keyword of training 'rprop_increase'"),
     ],
 )
 def test_misspelled_keywords(kwargs, says):
