@@ -182,5 +182,5 @@ def test_activations_learn_their_parameters(name, form, tmp_path):
 
 def test_invalid_activations():
     for name in ('maxout', 'maxout:0', 'prelu:2', 'maxout:x', 'prelu+tanh'):
-        with pytest.raises(ConfigurationError, match='maxout:3|learned parameters'):
+        with pytest.raises(ConfigurationError, match=r'maxout:3|learned parameters'):
             kerasnets.Classifier([4, (5, name), 3])
