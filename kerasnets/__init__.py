@@ -29,10 +29,12 @@ if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
     )
     from kerasnets.activations import Activation
     from kerasnets.callbacks import TensorBoard
-    from kerasnets.compat import util
+    from kerasnets.compat import experiment, util
+    from kerasnets.compat import experiment as main
     from kerasnets.compat.experiment import Experiment
     from kerasnets.compat.layers import Layer
     from kerasnets.compat.util import enable_default_logging, log
+    from kerasnets.compilation import enable_compilation_cache
     from kerasnets.devices import distribute
     from kerasnets.errors import (
         ConfigurationError,
@@ -109,6 +111,7 @@ __all__ = [
     'enable_default_logging',
     'errors',
     'estimators',
+    'experiment',
     'feedforward',
     'initializers',
     'inspect',
@@ -116,6 +119,7 @@ __all__ = [
     'load',
     'log',
     'losses',
+    'main',
     'plots',
     'recurrent',
     'register',
