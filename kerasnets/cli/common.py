@@ -38,6 +38,17 @@ class Layers(click.ParamType):  # type: ignore[type-arg]
             self.fail(f'expected sizes such as 64 or 64,32, got {value!r}.', param, context)
 
 
+def hidden_layers(default: str) -> Callable[[Any], Any]:
+    """Return the option of the sizes of the hidden layers."""
+    return click.option(
+        '--layers',
+        type=Layers(),
+        default=default,
+        show_default=True,
+        help='Sizes of the hidden layers, separated by commas.',
+    )
+
+
 def training(
     epochs: int,
     rate: float | None,

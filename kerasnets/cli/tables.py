@@ -36,13 +36,7 @@ BLOCK = 2**15
     help='Predict classes or numbers. Default: classes for words and up to 10 different whole '
     'numbers.',
 )
-@click.option(
-    '--layers',
-    type=common.Layers(),
-    default='64',
-    show_default=True,
-    help='Sizes of the hidden layers, separated by commas.',
-)
+@common.hidden_layers('64')
 @click.option(
     '--held-out',
     type=click.FloatRange(0, 1, max_open=True),

@@ -26,13 +26,7 @@ def text() -> None:
 
 @text.command()
 @click.argument('corpus', nargs=-1, required=True, type=common.INPUT)
-@click.option(
-    '--layers',
-    type=common.Layers(),
-    default='128',
-    show_default=True,
-    help='Sizes of the hidden layers, separated by commas.',
-)
+@common.hidden_layers('128')
 @click.option(
     '--form',
     default='lstm',

@@ -110,12 +110,17 @@ class ArraySpec:
         self._check(array)
         return array
 
+    @property
+    def of_one_value(self) -> bool:
+        """True if an array may lack the last axis, which has one value."""
+        return self.kind == 'values' and self.shape[-1] == 1
+
     def _with_axes(self, array: Array) -> Array:
         """Return the array with a last axis of length 1 added or removed to match the spec."""
         more = array.ndim - len(self.shape)
         if self.kind == 'labels' and more == 1 and array.shape[-1] == 1:
             return array[..., 0]
-        if self.kind == 'values' and more == -1 and array.ndim and self.shape[-1] == 1:
+        if self.of_one_value and more == -1 and array.ndim:
             return array[..., None]
         return array
 

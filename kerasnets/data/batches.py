@@ -76,12 +76,6 @@ class Dataset:
         self.shape: Any = None
         self._first: Any = None
 
-    def count_batches(self) -> int:
-        """Return the number of batches in an epoch; if it is unknown, read all of them."""
-        if self.batches is None:
-            self.batches = sum(1 for _ in self.epoch())
-        return int(self.batches)
-
     def again(self) -> Dataset | None:
         """Return the data for evaluation, in its own order; None if it can be read only once."""
         return self

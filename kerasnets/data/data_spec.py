@@ -252,7 +252,7 @@ class DataSpec:
         free = len(spec.shape) > 1 and spec.shape[1] is None
         spec = dataclasses.replace(spec, longest=self.longest if free else None)
         axes = len(spec.shape)
-        one = axes == 3 and spec.kind == 'values' and spec.shape[-1] == 1  # one value a step
+        one = axes == 3 and spec.of_one_value  # one value a step
         if not free or not (is_ragged(x, axes) or (one and is_ragged(x, axes - 1))):
             return spec
         check(self.nodes)
@@ -268,7 +268,7 @@ class DataSpec:
             got = getattr(array, 'shape', ())
             if spec.kind == 'labels' and self._spreads(values):
                 got = (*got, values.shape[-1])
-            elif len(got) == len(values.shape) - 1 and values.shape[-1] == 1:
+            elif len(got) == len(values.shape) - 1 and spec.of_one_value:
                 got = (*got, 1)
             if len(got) != len(values.shape) or 0 in got[1:]:
                 return whole

@@ -86,14 +86,14 @@ FREE = 2**16
 UNROLLED = 2**12
 
 
-def check_names(contents: Any) -> dict[str, Any]:
-    """Refuse a file that names an object that `check` refuses, such as an unknown function.
+def check_names(contents: Any, limit: int = sys.maxsize) -> dict[str, Any]:
+    """Refuse a file with an unknown function or class, or a size of a layer above the limit.
 
     Returns the objects that are registered with Keras or part of keras.ops, by name.
     """
     objects: dict[str, Any] = {}
     for part in (contents.config, contents.training, contents.about):
-        objects |= _check_part(part, sys.maxsize)
+        objects |= _check_part(part, limit)
     return objects
 
 
@@ -123,9 +123,7 @@ def check(
             f'the file holds {held:,} parameters, more than max_params={max_params:,}. '
             'If this is intended, pass a larger max_params=.'
         )
-    objects: Any = {}
-    for part in (contents.config, contents.training, contents.about):
-        objects |= _check_part(part, max(FREE, held if max_params is None else max_params))
+    objects = check_names(contents, max(FREE, held if max_params is None else max_params))
     model = skeleton(contents.config, objects)
     made = sum(math.prod(weight.shape) for weight in model.weights)  # without seeds
     if made > (2 * held + FREE if max_params is None else max_params):

@@ -201,22 +201,12 @@ def of_frame(
     """
     known = layout.encode(frame)
     if layout.date is not None:
-        lacking = np.flatnonzero(frame[layout.date].isna())
-        if len(lacking):
-            raise DataError(
-                f'column {layout.date!r}: expected a date in {_rows(frame, lacking)}, got none. '
-                'Fill it in.'
-            )
+        _check_complete(frame, layout.date, 'date')
         frequency = frequency or _frequency(frame, layout)
     values = frame[list(layout.targets)].to_numpy(float)
     groups = [(None, np.arange(len(frame)))]
     if layout.group is not None:
-        lacking = np.flatnonzero(frame[layout.group].isna())
-        if len(lacking):
-            raise DataError(
-                f'column {layout.group!r}: expected a group in {_rows(frame, lacking)}, got none. '
-                'Fill it in.'
-            )
+        _check_complete(frame, layout.group, 'group')
         order = frame.groupby(layout.group, sort=False, observed=True).indices
         groups = [(name, np.asarray(rows)) for name, rows in order.items()]
     return [
@@ -228,6 +218,15 @@ def of_frame(
 def _frequency(frame: pd.DataFrame, layout: Layout) -> Frequency:
     dates = frame[layout.date]
     return Frequency.of(dates, f'column {layout.date!r}')
+
+
+def _check_complete(frame: pd.DataFrame, name: str, what: str) -> None:
+    """Refuse a column of dates or groups with missing values."""
+    missing = np.flatnonzero(frame[name].isna())
+    if len(missing):
+        raise DataError(
+            f'column {name!r}: expected a {what} in {_rows(frame, missing)}, got none. Fill it in.'
+        )
 
 
 def _check_numbers(frame: pd.DataFrame, name: str) -> None:

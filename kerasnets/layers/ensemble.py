@@ -182,11 +182,6 @@ class Ensemble(keras.layers.Layer):
         parts = zip(self.shapes, self._slices())
         return [kernel[:, part].reshape(-1, *shape) for shape, part in parts]
 
-    def set_arrays(self, arrays: list[Array]) -> None:
-        """Set the kernels and biases, of the shapes that `arrays` returns."""
-        rows = [np.asarray(array).reshape(self.members, -1) for array in arrays]
-        self.kernel.assign(np.concatenate(rows, axis=1))
-
     def call(self, x: Tensor, training: Any = None) -> Any:
         """Return the outputs of all members."""
         ends = [part.stop for part in self._slices()[:-1]]
