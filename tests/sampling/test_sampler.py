@@ -273,7 +273,7 @@ def test_no_steps_no_labels():
         (dict(labels=[6]), DataError, 'labels of 0 to 5, got 6'),
         (dict(labels=[0, -1]), DataError, 'got -1'),
         (dict(labels=[0.5]), DataError, 'dtype int'),
-        (dict(labels='ab'), DataError, 'encode them with a Text'),
+        (dict(labels='ab'), DataError, 'Encode characters with a Text'),
         (dict(steps=-1), ConfigurationError, 'steps as an int of 0 or more'),
         (dict(steps=1.5), ConfigurationError, 'steps as an int of 0 or more'),
         (dict(streams=0), ConfigurationError, 'streams as an int of 1 or more'),
