@@ -21,12 +21,12 @@ _under_xla = contextvars.ContextVar('under_xla', default=False)
 
 
 def under_xla() -> bool:
-    """Return whether the code that runs now is compiled by XLA."""
+    """Return True if the code that runs now is compiled by XLA."""
     return keras.backend.backend() == 'jax' or _under_xla.get()
 
 
 def has_gpu() -> bool:
-    """Return whether TensorFlow sees a GPU; without one, Keras does not use XLA by default."""
+    """Return True if TensorFlow sees a GPU; without one, Keras does not use XLA by default."""
     if keras.backend.backend() != 'tensorflow':
         return False
     import tensorflow as tf

@@ -43,7 +43,7 @@ def progress(verbose: Any) -> list[Any]:
 
 
 def _in_notebook() -> bool:
-    """Return whether the code runs in a Jupyter kernel, which shows HTML."""
+    """Return True if the code runs in a Jupyter kernel, which shows HTML."""
     shell = sys.modules['IPython'].get_ipython() if 'IPython' in sys.modules else None
     return hasattr(shell, 'kernel')
 

@@ -113,7 +113,7 @@ def replicas() -> int:
 
 
 def shared() -> bool:
-    """Return whether a TensorFlow strategy or a Keras distribution shares the batches."""
+    """Return True if a TensorFlow strategy or a Keras distribution shares the batches."""
     if keras.backend.backend() != 'tensorflow':
         return keras.distribution.distribution() is not None
     import tensorflow as tf
@@ -140,7 +140,7 @@ def processes() -> int:
 
 
 def is_first() -> bool:
-    """Return whether this process writes files and logs."""
+    """Return True if this process writes files and logs."""
     return processes() == 1 or _jax().process_index() == 0
 
 

@@ -54,10 +54,10 @@ def suggest(word: object, known: Iterable[object]) -> str:
 def check_known(
     given: Iterable[Any], known: Iterable[Any], what: str, words: Mapping[str, str] | None = None
 ) -> None:
-    """Raise ConfigurationError for the first name of `given` that is not in `known`.
+    """Refuse names that are not known.
 
-    Raises ConfigurationError. It says what `words` has for that name, which others use for
-    something known; else the nearest known name.
+    Raises ConfigurationError for the first unknown name. The message has the remedy that `words`
+    gives for the name, or else the nearest known name.
     """
     known = list(known)
     for name in given:

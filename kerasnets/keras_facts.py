@@ -158,12 +158,12 @@ def _tensorflow_ticks() -> Any:
 
 
 def takes_values() -> bool:
-    """Return whether ``fit`` takes the values out of the variables while it runs."""
+    """Return True if ``fit`` takes the values out of the variables while it runs."""
     return keras.backend.backend() == 'jax'
 
 
 def are_taken(variables: list[Any]) -> bool:
-    """Return whether a failed ``fit`` has left variables without values."""
+    """Return True if a failed ``fit`` has left variables without values."""
     return any(variable._value is None for variable in variables)
 
 

@@ -182,12 +182,12 @@ class Loss:
 
     @property
     def of_labels(self) -> bool:
-        """Whether targets are integer labels, with one axis less than the output."""
+        """True if targets are integer labels, with one axis less than the output."""
         return self.kind.labels if self.labels is None else self.labels
 
     @property
     def whole(self) -> bool:
-        """Whether the loss is one value of a whole batch, without an error for each element."""
+        """True if the loss is one value of a whole batch, without an error for each element."""
         return self.kind.whole
 
     def target_shape(self, shape: Shape) -> tuple[Any, ...]:
@@ -236,7 +236,7 @@ class Loss:
 
     @property
     def written(self) -> bool:
-        """Whether a user's class computes it, in ``__call__(outputs)``."""
+        """True if a user's class computes it, in ``__call__(outputs)``."""
         return type(self).__call__ is not Loss.__call__
 
     def __call__(self, outputs: Tensors) -> Tensor:

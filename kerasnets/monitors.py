@@ -89,7 +89,7 @@ def build(setting: Any) -> Any:
 
 
 def _is_pair(level: Any) -> bool:
-    """Return whether an item is a label and a function."""
+    """Return True for a pair of a label and a function."""
     pair = isinstance(level, (tuple, list)) and len(level) == 2
     return pair and isinstance(level[0], str) and callable(level[1])
 

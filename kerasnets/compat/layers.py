@@ -96,7 +96,7 @@ class Layer:
 
     @classmethod
     def is_registered(cls, form: str) -> bool:
-        """Return whether a form of that name exists."""
+        """Return True if a form of that name exists."""
         return form.lower() in {**registry.FORMS, **registry.OWN}
 
     def as_entry(self) -> dict[str, Any]:

@@ -330,7 +330,7 @@ def _shape(shape: tuple[int | None, ...]) -> str:
 
 
 def is_ragged(data: Any, ndim: int) -> bool:
-    """Return whether data is a list of sequences, each an array of `ndim - 1` axes.
+    """Return True if data is a list of sequences, each an array of `ndim - 1` axes.
 
     A list of arrays counts as sequences for any lengths, so that all batches have one form; a list
     of lists only if their lengths differ.

@@ -293,7 +293,7 @@ def _cycles(given: Array, kind: str) -> tuple[str, ...]:
 
 
 def _monthly(days: Array) -> bool:
-    """Return whether all dates are the first of a month."""
+    """Return True if all dates are the first of a month."""
     return bool((pd.to_datetime(np.floor(days[:SAMPLE]), unit='D').day == 1).all())
 
 

@@ -231,7 +231,7 @@ class DataSpec:
         return self._tensors[layout]
 
     def _spreads(self, values: Tensor) -> bool:
-        """Return whether labels for this input stand for one-hot rows."""
+        """Return True if labels for this input stand for one-hot rows."""
         return self.takes_labels and len(values.shape) > 2 and 'float' in values.dtype
 
     def _input(self, name: str, values: Tensor, x: Any) -> ArraySpec:
@@ -284,7 +284,7 @@ class DataSpec:
 
 
 def _are_labels(x: Any, ndim: int) -> bool:
-    """Return whether data holds integer labels with `ndim` axes."""
+    """Return True if data holds integer labels with `ndim` axes."""
     if is_ragged(x, ndim):
         arrays = [np.asarray(sequence) for sequence in x]
         return all(a.dtype.kind in 'iu' and a.ndim == ndim - 1 for a in arrays)

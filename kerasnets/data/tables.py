@@ -640,7 +640,7 @@ def _reading(known: Notation, column: pd.Series[Any], series: pd.Series[Any]) ->
 
 
 def _are_days(series: pd.Series[Any]) -> bool:
-    """Return whether numbers are all dates such as 20240131."""
+    """Return True if all numbers are dates in the form 20240131."""
     values = series.to_numpy()
     if values.dtype.kind not in 'iuf' or not 19000101 <= next(iter(values), 0) <= 21001231:
         return False

@@ -122,7 +122,7 @@ class Estimator(Inputs, base.BaseEstimator):
         return list(self.layers)
 
     def _keywords(self, **changes: Any) -> dict[str, Any]:
-        """Keywords of training, but for those that are not given."""
+        """Return the keywords of training that are set."""
         defaults = _training()
         chosen = {name: getattr(self, name) for name in defaults}
         given = {k: v for k, v in {**chosen, **changes}.items() if v is not None}

@@ -108,26 +108,26 @@ class Plan:
         return cls(**{**(OF_LARGE if rows >= LARGE else {}), **usual, **chosen})
 
 
-#: At most so many bins of a column, each of at least so many rows, and about so many in all.
+#: Limits of bins: at most BINS for a column, at least ROWS_OF_A_BIN rows each, BINNED in total.
 BINS, ROWS_OF_A_BIN, BINNED = 16, 100, 256
 
-#: A column with at most so many different values in the first rows is not binned.
+#: A column is binned if its first LOOKED_AT rows have more than FEW different values.
 FEW, LOOKED_AT = 4, 10_000
 
-#: Updates of a training, at most, the rows of a large table, and validations in a training.
+#: Maximum number of updates, number of rows of a large table, and validations in a training.
 UPDATES, LARGE, CHECKS = 800, 20_000, 20
 
-#: A large table overfits less, and pays for each member. It has at most so many updates.
+#: Settings for a large table, which overfits less and takes longer for each member.
 OF_LARGE: dict[str, Any] = {'members': 2, 'held_out': 0.1, 'dropout': 0.0, 'learning_rate': 6e-3}
 UPDATES_LARGE = 2000
 
 
-#: The rate of learning warms up during one of so many parts of the updates.
+#: The learning rate warms up in the first 1/WARM of the updates.
 WARM = 20
 
 
 def _batch_size(rows: int) -> int:
-    """Return the size of a batch for so many rows."""
+    """Return the batch size for a number of rows."""
     return 64 if rows < 2000 else 128 if rows < 8000 else 256
 
 

@@ -109,7 +109,7 @@ def _frame(X: Data) -> pd.DataFrame | None:
 
 
 def _of_numbers(frame: pd.DataFrame) -> bool:
-    """Return whether all columns are numbers without gaps."""
+    """Return True if all columns are numbers without gaps."""
     plain = all(isinstance(t, np.dtype) and t.kind in 'iuf' for t in frame.dtypes)
     return plain and len(frame) > 0 and not frame.isna().any(axis=None)
 

@@ -159,7 +159,7 @@ class SequenceRegressor(base.RegressorMixin, _OfSequences):
 
 
 def _is_dense(entry: Entry) -> bool:
-    """Return whether an entry of the list of layers is a dense layer."""
+    """Return True if an entry of the list of layers is a dense layer."""
     return not isinstance(entry, keras.Layer) and parse(entry, 1, previous='in').form == 'ff'
 
 

@@ -1,4 +1,4 @@
-"""What `NetClassifier` and `NetRegressor` share: an ensemble by default, or one network."""
+"""The base class of `NetClassifier` and `NetRegressor`: an ensemble, or one network."""
 
 from __future__ import annotations
 
@@ -47,9 +47,8 @@ class Tabular(Estimator):
         Default: by the number of rows; where `layers` are given 200 epochs, and the rest as in
         `Network.itertrain`.
     algo, learning_rate : optional
-        Default: AdamW with a rate that warms up to 0.003 (0.006 for many
-        rows), and falls to 0; where `layers`
-        are given Adam with 0.001. A number is the rate of all epochs.
+        Default: AdamW with a rate that warms up to 0.003 (0.006 for 20,000 rows or more), and
+        falls to 0; Adam with 0.001 where `layers` are given. A number is the rate of all epochs.
     """
 
     #: What the ensemble in `net_` is; None for a single network of `layers`.

@@ -214,7 +214,10 @@ class _Memory(io.BytesIO):
 
 
 def _hdf5(model: KerasModel, suffix: str, about: Json) -> memoryview:
-    """Return the bytes of an HDF5 file, made in memory since HDF5 may crash on a full disk."""
+    """Return the content of an HDF5 file.
+
+    It is built in memory, because HDF5 may crash on a full disk.
+    """
     memory = _Memory(f'model{suffix}')
     with _quiet(), _compilation_kept(model):
         (model.save_weights if suffix == '.weights.h5' else model.save)(memory)

@@ -82,7 +82,7 @@ def _functional(model: KerasModel) -> list[LayerSpec]:
 
 
 def _is_plain(calls: Any) -> bool:
-    """Return whether a layer is called once, with one tensor or one list of tensors."""
+    """Return True if a layer is called once, with one tensor or one list of tensors."""
     if len(calls) != 1 or len(calls[0]['args']) != 1:
         return False
     (given,), keywords = calls[0]['args'], calls[0]['kwargs']

@@ -260,7 +260,7 @@ def _registered(value: Any, owner: Any) -> Any:
 
 
 def _is_known(module: str, name: str) -> bool:
-    """Return whether a file may name a class of Keras. Nothing is imported for it."""
+    """Return True if a file may name this class of Keras. The check imports nothing."""
     module = module or 'builtins'
     if module.partition('.')[0] not in ('keras', 'builtins') or not name.isidentifier():
         return False

@@ -1,4 +1,4 @@
-"""Forecasts of several methods, rated by a rolling back test, averaged, and given a band."""
+"""Rate forecasts of several methods by a back test, average them, and add prediction bands."""
 
 from __future__ import annotations
 

@@ -232,7 +232,7 @@ def _even(differences: Array, name: str) -> float:
 
 
 def is_dates(column: pd.Series[Any] | pd.Index[Any]) -> bool:
-    """Return whether pandas knows a column as dates or periods."""
+    """Return True if pandas knows a column as dates or periods."""
     return isinstance(column.dtype, pd.PeriodDtype) or pd.api.types.is_datetime64_any_dtype(
         column.dtype
     )

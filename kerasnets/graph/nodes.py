@@ -137,7 +137,7 @@ def reach_of(nodes: Sequence[Node]) -> int | None:
 
 
 def is_chain(nodes: Sequence[Node]) -> bool:
-    """Return whether each layer reads the one before it, and nothing else."""
+    """Return True if every layer reads only the layer before it."""
     before = [(), *((f'{node.name}:out',) for node in nodes)]
     return all(
         node.spec.inputs == source and not node.spec.states for node, source in zip(nodes, before)
@@ -145,7 +145,7 @@ def is_chain(nodes: Sequence[Node]) -> bool:
 
 
 def shares_weights(model: KerasModel) -> bool:
-    """Return whether a layer of the model uses the weights of another one."""
+    """Return True if two layers of the model share weights."""
     return any(hasattr(layer, 'partner') or isinstance(layer, Probe) for layer in model.layers)
 
 
@@ -222,7 +222,7 @@ class Flow(Mapping[str, Any]):
         return self.changed[name]
 
     def __contains__(self, name: object) -> bool:
-        """Return whether the network has an output of that name."""
+        """Return True if the network has an output of that name."""
         return name in self.names
 
     def __iter__(self) -> Iterator[str]:

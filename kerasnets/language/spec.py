@@ -169,7 +169,7 @@ def _fields(entry: Entry, place: int) -> dict[str, Any]:
 
 
 def _is_plain(entry: Entry) -> bool:
-    """Return whether an entry consists of sizes and words in small letters alone."""
+    """Return True if an entry has only sizes and lower-case names."""
     parts = entry if isinstance(entry, (tuple, list)) else [entry]
     return all(part.islower() if isinstance(part, str) else is_size(part) for part in parts)
 
@@ -235,7 +235,7 @@ def _from_dict(entry: Entry, default: Any) -> dict[str, Any]:
 
 
 def is_size(value: object) -> bool:
-    """Return whether an entry, or a part of one, is a size: an int of any type."""
+    """Return True if an entry, or a part of one, is a size: an int of any type."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 

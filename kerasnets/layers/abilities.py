@@ -68,12 +68,12 @@ def table() -> dict[type, bool]:
 
 
 def is_complete(cls: type) -> bool:
-    """Return whether configuration and variables say everything that a layer class computes."""
+    """Return True if configuration and variables say everything that a layer class computes."""
     return cls in table()
 
 
 def works_by_rows(layer: KerasLayer) -> bool:
-    """Return whether a layer, and all that it is made of, treats each row by itself."""
+    """Return True if a layer, and all that it is made of, treats each row by itself."""
     return all(
         table().get(type(one), False)
         and one.activity_regularizer is None
@@ -84,7 +84,7 @@ def works_by_rows(layer: KerasLayer) -> bool:
 
 
 def _has_axis_of_rows(layer: KerasLayer) -> bool:
-    """Return whether a layer may work along the axis of the rows, as ``Softmax(axis=0)`` does."""
+    """Return True if a layer may work along the axis of the rows, as ``Softmax(axis=0)`` does."""
     axes: list[Any] = []
     for name in ('axis', 'axes', '_attention_axes'):
         value = getattr(layer, name, None)
@@ -95,7 +95,7 @@ def _has_axis_of_rows(layer: KerasLayer) -> bool:
 
 
 def may_mask(layer: KerasLayer) -> bool:
-    """Return whether a layer may mask time steps."""
+    """Return True if a layer may mask time steps."""
     return any(
         getattr(one, 'mask_zero', False)
         or isinstance(one, keras.layers.Masking)
@@ -105,13 +105,13 @@ def may_mask(layer: KerasLayer) -> bool:
 
 
 def is_of_layers(layer: KerasModel) -> bool:
-    """Return whether a model consists of layers alone, without operations of `keras.ops`."""
+    """Return True if a model consists of layers alone, without operations of `keras.ops`."""
     operations = getattr(layer, 'operations', ())
     return all(isinstance(one, keras.layers.Layer) for one in operations)
 
 
 def may_add_losses(layer: KerasLayer) -> bool:
-    """Return whether a layer may add a loss when it is called."""
+    """Return True if a layer may add a loss when it is called."""
     return any(
         one.activity_regularizer is not None
         or not is_complete(type(one))

@@ -26,7 +26,7 @@ from kerasnets import backend
 from kerasnets.layers.form import Anatomy, Form
 from kerasnets.typing import Array, Tensor
 
-#: Values beyond about so many spreads of the middle half are pulled in.
+#: Values beyond about this multiple of the interquartile range are pulled in.
 CLIP = 3.0
 
 

@@ -127,7 +127,7 @@ def _sized(
 
 
 def _backwards(direction: str | None) -> bool:
-    """Return whether a recurrent layer runs against time, by theanets' keyword."""
+    """Return True if a recurrent layer runs against time, by theanets' keyword."""
     if direction not in (None, 'forward', 'forwards', 'back', 'backward', 'backwards'):
         raise ConfigurationError(
             f"expected direction as 'forward' or 'backwards', got {direction!r}. "

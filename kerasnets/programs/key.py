@@ -175,7 +175,7 @@ class Snapshot:
         return [item for name, item in attributes if name != '_value']
 
     def holds(self) -> bool:
-        """Return whether no attribute has changed since the snapshot."""
+        """Return True if no attribute has changed since the snapshot."""
         now = self._values()
         same = len(now) == len(self.values) and all(map(operator.is_, now, self.values))
         return same and self.settings == settings()
@@ -210,7 +210,7 @@ def of_asked(asked: Asked) -> str:
 
 
 def fills_up(models: Models, asked: Asked) -> bool:
-    """Return whether padding rows can be excluded from all results."""
+    """Return True if padding rows can be excluded from all results."""
     if asked.monitors or asked.curvature or asked.gradients:
         return False
     if any(loss.written or loss.form not in KINDS or loss.whole for loss in models.losses):

@@ -131,7 +131,7 @@ class Cache:
         self._lock = threading.Lock()
 
     def __contains__(self, key: Hashable) -> bool:
-        """Return whether the cache holds a program for the key."""
+        """Return True if the key has a program in the cache."""
         return key in self._programs
 
     def get(self, key: Hashable) -> Any:
@@ -257,7 +257,7 @@ class Programs:
             return self._own[own]
 
     def has(self, shared: tuple[Hashable, ...] | None, own: tuple[Hashable, ...]) -> bool:
-        """Return whether the program already exists."""
+        """Return True if this program is already built."""
         layers = self.layers_key()
         if layers is None or shared is None:
             return own in self._own

@@ -31,8 +31,8 @@ CHUNK = 256
 #: Labels whose probabilities are summed up by a product with a matrix.
 FEW = 512
 
-#: Steps of a seed that are read in one pass: fewer are as soon read one by one, and the memory
-#: that attention takes for so many grows with their square.
+#: Lengths of a seed that is read in one pass. A shorter one is read as fast step by step, and for
+#: a longer one attention takes too much memory, which grows with the square of the length.
 AT_ONCE = range(16, 4096)
 
 #: At this temperature only the most probable label is drawn.
@@ -180,7 +180,7 @@ class StepNetwork:
         return self.logits(x)
 
     def _reads_labels(self, name: str) -> bool:
-        """Return whether a layer can read labels instead of one-hot vectors."""
+        """Return True if a layer can read labels instead of one-hot vectors."""
         node = next(node for node in self.nodes if node.name == name)
         alone = _before(node) == [self.source]
         return self.classes is not None and alone and self.steppers[name].of_labels

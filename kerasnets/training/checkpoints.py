@@ -66,7 +66,7 @@ class Checkpoints:
         self.last = time.monotonic()
 
     def is_due(self) -> bool:
-        """Return whether `save_every` minutes have passed since the last save."""
+        """Return True if the last save is `save_every` minutes ago or more."""
         minutes = isinstance(self.every, float)
         return minutes and 0 < self.every * 60 <= time.monotonic() - self.last
 
@@ -232,7 +232,7 @@ PLAIN: dict[str, tuple[Any, str]] = {
 
 
 def _fits(value: Any, shape: Any) -> bool:
-    """Return whether a JSON value has a shape.
+    """Return True if a JSON value has a shape.
 
     A shape is a predicate, a list with the shape of all items, a tuple with the shape of each item,
     or a dict with the shape of each value, where '*' stands for any name.

@@ -1,4 +1,4 @@
-"""Estimate the training time from sizes, to decide whether compiling pays."""
+"""Choose whether XLA compiles a training, from an estimate of its time."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def settings_for_keras(settings: Settings, watched: bool) -> Any:
 
 
 def is_for_keras() -> bool:
-    """Return whether Keras' own functions train and evaluate instead of programs."""
+    """Return True if Keras' own functions train and evaluate instead of programs."""
     return keras.backend.backend() == 'torch' or devices.shared()
 
 
 def uses_xla(
     models: Models, source: Dataset, settings: Settings, optimizer: Any
 ) -> tuple[Any, Any]:
-    """Return whether XLA compiles a training and its evaluations.
+    """Return True if XLA compiles a training and its evaluations.
 
     'auto' stands for using what XLA has compiled before. The choice follows from what is asked
     for and from sizes, never from a clock.

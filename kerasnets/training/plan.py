@@ -103,7 +103,7 @@ class Plan:
 
     @property
     def chooses(self) -> bool:
-        """Whether the training has more than one epoch, so that parameters can be compared."""
+        """True if the training has more than one epoch. Only then can it choose parameters."""
         most = math.inf if self.max_updates is None else self.max_updates
         return self.epochs not in (0, 1) and most > (self.steps or -1)
 
@@ -141,7 +141,7 @@ class Patience:
 
     @property
     def exhausted(self) -> bool:
-        """Whether more validations than `patience` did not improve."""
+        """True if more validations than `patience` did not improve."""
         return self.failures > self.patience
 
 

@@ -150,7 +150,7 @@ def direction(monitor: str) -> str:
 
 
 def acts_on(callback: Callback, *moments: str) -> bool:
-    """Return whether a callback overrides the begin or end of some events.
+    """Return True if a callback overrides the begin or end of some events.
 
     >>> acts_on(keras.callbacks.LearningRateScheduler(lambda epoch: 0.1), 'train_batch')
     False
@@ -258,13 +258,13 @@ class Trainer(Run):
 
     @property
     def done(self) -> bool:
-        """Whether training is complete."""
+        """True if training is complete."""
         over = self.stopped or self.patience.exhausted
         return over or self.plan.stretch(self.epoch, self.updates) is None
 
     @property
     def alone(self) -> bool:
-        """Whether no caller or callback reads or sets the variables before training ends."""
+        """True if nothing reads or sets the variables until training ends."""
         heard = self.each or self.listeners.acts or self.averages
         return not heard and self.checkpoints is None
 

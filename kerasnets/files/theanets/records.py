@@ -202,7 +202,7 @@ def _said(layer: Any, key: str) -> Any:
 
 
 def _is_old(layer: Any) -> bool:
-    """Return whether a layer is of theanets up to 0.7."""
+    """Return True if a layer is of theanets up to 0.7."""
     return 'size' in layer.state
 
 

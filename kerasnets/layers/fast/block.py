@@ -65,7 +65,7 @@ class FastBlock(keras.layers.Layer):
 
 
 def knows(layer: KerasLayer) -> bool:
-    """Return whether a layer is a block of attention in single precision."""
+    """Return True if a layer is a block of attention in single precision."""
     if not isinstance(layer, keras.Model):
         return False
     part = attention.attention_of(layer)

@@ -41,7 +41,7 @@ class FastNoise(keras.layers.Layer):
 
 
 def knows(layer: KerasLayer) -> bool:
-    """Return whether `FastNoise` can draw for a layer."""
+    """Return True if `FastNoise` can draw for a layer."""
     return type(layer) in DRAWS and getattr(layer, 'noise_shape', None) is None
 
 

@@ -50,7 +50,7 @@ class FastRecurrent(keras.layers.Layer):
 
 
 def knows(layer: KerasLayer) -> bool:
-    """Return whether a layer is a stock one with settings that `outputs` supports."""
+    """Return True if a layer is a stock one with settings that `outputs` supports."""
     if layer.activity_regularizer is not None:
         return False
     if type(layer) is keras.layers.Bidirectional:
@@ -68,9 +68,9 @@ def knows(layer: KerasLayer) -> bool:
 
 
 def fused(layer: KerasLayer) -> bool:
-    """Return whether Keras runs a recurrent layer by one cuDNN kernel here, without a loop.
+    """Return True if Keras runs a recurrent layer as one cuDNN kernel.
 
-    On TensorFlow it is then not for XLA; on JAX, Keras has the common LSTM so.
+    XLA cannot compile such a layer on TensorFlow. On JAX, it is an LSTM with default settings.
     """
     if keras.backend.backend() != 'jax':
         return not layer.supports_jit

@@ -228,7 +228,7 @@ def stepper(layer: KerasLayer, classes: int | None = None) -> TensorFunction:
 
 
 def _is_usual(cell: KerasLayer) -> bool:
-    """Return whether a Keras cell has the default activations and precision."""
+    """Return True if a Keras cell uses the default activations and float32."""
     gates = getattr(cell, 'recurrent_activation', keras.activations.sigmoid)
     usual = cell.activation is keras.activations.tanh and gates is keras.activations.sigmoid
     return usual and cell.compute_dtype == 'float32'

@@ -26,7 +26,7 @@ def as_trained(layer: KerasLayer) -> KerasLayer:
 
 
 def gains_by_xla(layer: KerasLayer) -> bool:
-    """Return whether a layer trains faster under XLA on a CPU, as measured.
+    """Return True if a layer trains faster under XLA on a CPU, as measured.
 
     benchmarks/NOTES.md has the figures.
     """
