@@ -118,6 +118,11 @@ def number(value: Any, name: str, allowed: Callable[[Any], bool], when: str) -> 
     return float(value)
 
 
+def fraction(value: Any, name: str) -> float:
+    """Return a value as a float of 0 to under 1; raise ConfigurationError for any other."""
+    return number(value, name, lambda v: 0 <= v < 1, 'of 0 to under 1')
+
+
 def pick(found: Any, key: Any, complaint: str) -> Any:
     """Return an item of a dict by name or index; raise UnknownNameError if it has none."""
     names = list(found)

@@ -16,7 +16,7 @@ import keras
 from keras import ops
 
 from kerasnets import backend, keras_facts
-from kerasnets.errors import ConfigurationError, check_known, matching, number
+from kerasnets.errors import ConfigurationError, check_known, fraction, matching, number
 from kerasnets.losses import average, hidden
 from kerasnets.typing import Data, Tensor
 
@@ -207,7 +207,7 @@ class Dropout(Noise):
 
     def __post_init__(self) -> None:
         """Check the probability and the pattern."""
-        number(self.weight, 'the probability of dropout', lambda w: 0 <= w < 1, 'of 0 to under 1')
+        fraction(self.weight, 'the probability of dropout')
         check_pattern(self.pattern)
 
     def layer(self, seed: int) -> KerasLayer:

@@ -16,7 +16,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted
 
 from kerasnets import optimizers, regularizers
-from kerasnets.errors import ConfigurationError, DataError, number
+from kerasnets.errors import ConfigurationError, DataError, fraction
 from kerasnets.estimators.inputs import Inputs
 from kerasnets.training.settings import Settings
 from kerasnets.typing import Data
@@ -130,8 +130,7 @@ class Estimator(Inputs, base.BaseEstimator):
 
     def _train(self, data: Data, stratify: Any = None, **changes: Any) -> Self:
         """Train `net_` on a list of arrays, some of them held out if that is asked for."""
-        asked = self.validation_fraction or 0.0
-        at = number(asked, 'validation_fraction', lambda v: 0 <= v < 1, '[0, 1)')
+        at = fraction(self.validation_fraction or 0.0, 'validation_fraction')
         valid = None
         if at:
             rows = np.arange(len(data[0]))

@@ -20,7 +20,15 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from kerasnets import feedforward, recurrent
-from kerasnets.errors import ConfigurationError, DataError, number, positive, stacklevel, suggest
+from kerasnets.errors import (
+    ConfigurationError,
+    DataError,
+    fraction,
+    number,
+    positive,
+    stacklevel,
+    suggest,
+)
 from kerasnets.estimators.base import Estimator, constructor
 from kerasnets.forecasting import combination, seasons, series
 from kerasnets.forecasting.combination import Candidate, Track
@@ -796,9 +804,7 @@ class Ensemble:
         linear.set_value(np.zeros(linear.shape, 'float32'))
         rng = np.random.default_rng(self.owner._seed())
         pools = {back: _pool([v for v in each if v is not None]) for back, each in views.items()}
-        held = number(
-            self.owner.validation_fraction, 'validation_fraction', lambda v: 0 <= v < 1, '[0, 1)'
-        )
+        held = fraction(self.owner.validation_fraction, 'validation_fraction')
         most = max(len(y) for _, y, _ in pools.values())
         rows = next(ROWS * 4**i for i in range(12) if ROWS * 4**i >= most or i == 2)
         parts = []
@@ -982,9 +988,9 @@ def _pool(views: list[View]) -> tuple[Array, Array, Array]:
     return np.concatenate(inputs), np.concatenate(changes), np.concatenate(ages)
 
 
-def _split(x: Array, y: Array, fraction: float) -> tuple[Any, Any]:
+def _split(x: Array, y: Array, part: float) -> tuple[Any, Any]:
     """Return windows for training, and those of the end for validation or None."""
-    held = number(fraction, 'validation_fraction', lambda v: 0 <= v < 1, '[0, 1)')
+    held = fraction(part, 'validation_fraction')
     if not held:
         return [x, y], None
     steps = x.shape[1]

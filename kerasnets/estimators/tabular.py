@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasnets.errors import ConfigurationError, number, positive
+from kerasnets.errors import ConfigurationError, fraction, positive
 from kerasnets.estimators import defaults
 from kerasnets.estimators.base import Estimator
 from kerasnets.estimators.defaults import Plan
@@ -82,9 +82,7 @@ class Tabular(Estimator):
         names = 'epochs', 'batch_size', 'patience', 'validate_every'
         chosen = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         if self.validation_fraction is not None:
-            within = lambda v: 0 <= v < 1  # noqa: E731
-            at = number(self.validation_fraction, 'validation_fraction', within, '[0, 1)')
-            chosen['held_out'] = at
+            chosen['held_out'] = fraction(self.validation_fraction, 'validation_fraction')
         if self.layers is not None:
             chosen |= _dense(self._hidden())
         if self.ensemble is not None:

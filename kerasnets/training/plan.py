@@ -12,7 +12,7 @@ from typing import Any
 
 from kerasnets import optimizers
 from kerasnets.data.blocks import EPOCHS
-from kerasnets.errors import number, positive
+from kerasnets.errors import fraction, positive
 from kerasnets.training.settings import BY_PARTS
 
 log = logging.getLogger('kerasnets')
@@ -128,7 +128,7 @@ class Patience:
     def __post_init__(self) -> None:
         """Check the settings."""
         positive(self.patience, 'patience', least=0)
-        number(self.min_improvement, 'min_improvement', lambda v: 0 <= v < 1, 'of 0 to under 1')
+        fraction(self.min_improvement, 'min_improvement')
 
     def note(self, loss: float) -> bool:
         """Record a loss; return True if it is the best, else count a failure."""
