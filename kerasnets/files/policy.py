@@ -76,6 +76,10 @@ SIZES = {
     'num_mel_bins': 1,
     'fft_length': 1,
     'sequence_length': 1,
+    'members': 1,
+    'hidden': 1,
+    'binned': 1,
+    'bins': 1,
 }
 
 #: Maximum number of values in the output of a layer for one example: half a gigabyte.
@@ -276,9 +280,10 @@ def _is_known(module: str, name: str) -> bool:
 
 
 def _check_value(key: Any, value: Any, owner: Any, limit: int) -> None:
-    if key in SIZES and any(number ** SIZES[key] > limit for number in _numbers(value)):
+    sizes = _numbers(value) if key in SIZES else []
+    if len(sizes) > UNROLLED or any(number ** SIZES[key] > limit for number in sizes):
         raise FileError(
-            f'{owner} has {key}={value}, which needs more than {limit:,} values. '
+            f'{owner} has {key}={str(value)[:60]}, which needs more than {limit:,} values. '
             'If this is intended, pass a larger max_params=.'
         )
     if key in ('vocabulary', 'idf_weights') and isinstance(value, str):

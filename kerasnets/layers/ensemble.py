@@ -23,6 +23,7 @@ import numpy as np
 from keras import ops
 
 from kerasnets import backend
+from kerasnets.errors import ConfigurationError, fraction, positive
 from kerasnets.layers.form import Anatomy, Form
 from kerasnets.typing import Array, Tensor
 
@@ -52,26 +53,25 @@ class Rescaled(keras.layers.Layer):
 
     def __init__(self, binned: Sequence[int] = (), bins: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.binned = [int(i) for i in binned]
-        self.bins = int(bins)
+        self.binned = [positive(i, 'binned', least=0) for i in binned]
+        self.bins = positive(bins, 'bins')
 
     def build(self, shape: Any) -> None:
         """Add the weights; they leave the columns as they are until `adapt`."""
-        wide, (low, high) = (len(self.binned) * self.bins,), self._ends()
+        outside = [i for i in self.binned if i >= shape[-1]]
+        if outside:
+            raise ConfigurationError(
+                f'binned: expected columns of 0 to {shape[-1] - 1}, got {outside[0]}. Leave it out.'
+            )
+        wide = (len(self.binned) * self.bins,)
         self.center = self._fixed('center', shape[-1:], 'zeros')
         self.scale = self._fixed('scale', shape[-1:], 'ones')
         if self.binned:
             self.slope = self._fixed('slope', wide, 'zeros')
             self.offset = self._fixed('offset', wide, 'zeros')
-            self.low, self.high = low, high
 
     def _fixed(self, name: str, shape: Any, initial: str) -> Any:
         return self.add_weight(name=name, shape=shape, initializer=initial, trainable=False)
-
-    def _ends(self) -> tuple[list[float], list[float]]:
-        """Return the least and greatest values of each bin of all binned columns."""
-        low, high = [-1.0, *[0.0] * (self.bins - 1)], [*[1.0] * (self.bins - 1), 2.0]
-        return low * len(self.binned), high * len(self.binned)
 
     def adapt(self, x: Array) -> None:
         """Set the weights from an array (examples, columns)."""
@@ -97,10 +97,13 @@ class Rescaled(keras.layers.Layer):
         z = (x - self.center) * self.scale
         parts = [z / ops.sqrt(1 + ops.square(z / CLIP))]
         if self.binned:
-            repeated = ops.take(x, np.repeat(self.binned, self.bins), axis=1)
-            t = repeated * self.slope + self.offset
-            low, high = (np.array(ends, 'float32') for ends in (self.low, self.high))
-            parts.append(ops.minimum(ops.maximum(t, low), high))
+            grid = len(self.binned), self.bins
+            columns = ops.expand_dims(ops.take(x, self.binned, axis=1), -1)
+            t = columns * ops.reshape(self.slope, grid) + ops.reshape(self.offset, grid)
+            low, high = np.zeros(self.bins, 'float32'), np.ones(self.bins, 'float32')
+            low[0], high[-1] = -1, 2  # values outside of the range of training
+            t = ops.minimum(ops.maximum(t, low), high)
+            parts.append(ops.reshape(t, (-1, len(self.binned) * self.bins)))
         return ops.concatenate(parts, axis=-1) if parts[1:] else parts[0]
 
     def compute_output_shape(self, shape: Any) -> Any:
@@ -145,9 +148,10 @@ class Ensemble(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.units, self.members, self.hidden = units, members, list(hidden)
+        self.units, self.members = positive(units, 'units'), positive(members, 'members')
+        self.hidden = [positive(size, 'hidden') for size in hidden]
         self.function = keras.activations.get(activation)
-        self.dropout = float(dropout)
+        self.dropout = fraction(dropout, 'dropout')
         self.seed = seed
         if self.dropout:
             self.seed_generator = keras.random.SeedGenerator(seed)

@@ -2,6 +2,8 @@
 
 import io
 import json
+import resource
+import zipfile
 
 import hostile
 import keras
@@ -314,3 +316,42 @@ def test_there_may_not_be_any_number_of_groups(tmp_path, monkeypatch):
     )
     with pytest.raises(FileError, match='cyclic, too many or too deep'):
         kerasnets.load(tmp_path / 'net.h5')
+
+
+@pytest.mark.parametrize(
+    ('cls', 'setting', 'value'),
+    [
+        ('Ensemble', 'members', 10**9),
+        ('Ensemble', 'hidden', [10**9]),
+        ('Ensemble', 'hidden', [1] * 10**5),
+        ('Rescaled', 'bins', 10**9),
+        ('Rescaled', 'binned', [0] * 10**6),
+        ('Rescaled', 'binned', [99]),
+        ('Rescaled', 'bins', -3),
+    ],
+)
+def test_settings_of_ensembles_that_would_take_much_room(cls, setting, value):
+    layers = [
+        4,
+        dict(form='rescaled', binned=[1], bins=3),
+        dict(form='ensemble', size=2, members=2, hidden=[5]),
+        'GlobalAveragePooling1D',
+    ]
+    whole = io.BytesIO()
+    kerasnets.Regressor(layers).save(whole)
+    changed = io.BytesIO()
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(changed, 'w') as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == 'config.json':
+                config = json.loads(content)
+                (layer,) = [one for one in config['config']['layers'] if one['class_name'] == cls]
+                layer['config'][setting] = value
+                content = json.dumps(config)
+            target.writestr(name, content)
+    changed.seek(0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(FileError) as refused:
+        kerasnets.load(changed)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**18  # kilobytes
+    assert len(str(refused.value)) < 1000

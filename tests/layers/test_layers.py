@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from marks import quick
 
+import kerasnets
 from kerasnets import recurrent
 from kerasnets.errors import ConfigurationError
 from kerasnets.layers.lstm import PeepholeLSTMCell
@@ -277,3 +278,19 @@ def test_insides_under_mixed_precision(precision, rng):
     got = net.feed_forward(x)['hid1:cell']
     want, _, _ = lstm(params, x[:, 0], np.zeros((2, 6)), np.zeros((2, 6)))
     np.testing.assert_allclose(got[:, 0].astype('f'), want['cell'], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ('entry', 'says'),
+    [
+        (dict(form='rescaled', binned=[4]), 'expected columns of 0 to 3, got 4'),
+        (dict(form='rescaled', binned=[-1]), 'binned as an int of 0 or more'),
+        (dict(form='rescaled', bins=0), 'bins as an int of 1 or more'),
+        (dict(form='ensemble', size=2, members=0), 'members as an int of 1 or more'),
+        (dict(form='ensemble', size=2, hidden=[0]), 'hidden as an int of 1 or more'),
+        (dict(form='ensemble', size=2, dropout=1), 'dropout as a number of 0 to under 1'),
+    ],
+)
+def test_wrong_settings_of_ensembles(entry, says):
+    with pytest.raises(ConfigurationError, match=says):
+        kerasnets.Network([4, entry])
