@@ -14,7 +14,7 @@ import sys
 
 import platformdirs
 
-from kerasnets.errors import ConfigurationError, FileError
+from kerasnets.errors import ConfigurationError, FileError, positive
 from kerasnets.typing import Path
 
 #: Bytes that a cache may have.
@@ -50,6 +50,11 @@ def enable_compilation_cache(path: Path | None = None, limit: int = LIMIT) -> pa
     FileError
         If the folder cannot be made, belongs to another user, or others can write to it.
     """
+    if path is not None and (not isinstance(path, (str, os.PathLike)) or not os.fspath(path)):
+        raise ConfigurationError(
+            f'expected the path of a folder, got {path!r}. Leave it out for the folder of caches.'
+        )
+    limit = positive(limit, 'limit')
     name = _backend()
     if name not in ('tensorflow', 'jax'):
         raise ConfigurationError(
@@ -69,16 +74,17 @@ def enable_compilation_cache(path: Path | None = None, limit: int = LIMIT) -> pa
             _check_owner(one)
         digests = _remove_damaged(folder)
         _remove_oldest(root, limit)
-    except OSError as error:
-        if isinstance(error, FileError):
-            raise
+    except FileError:
+        raise
+    except (OSError, ValueError) as error:
         raise FileError(
-            f'cannot use {str(folder)!r} as a cache: {error.strerror}. Give another path.'
+            f'cannot use {str(folder)!r} as a cache: {error}. Give another path.'
         ) from None
     if name == 'tensorflow':
-        flags = os.environ.get('TF_XLA_FLAGS', '')
-        setting = f'--tf_xla_persistent_cache_directory={folder}'
-        os.environ['TF_XLA_FLAGS'] = f'{flags} {setting}'.strip()
+        setting = '--tf_xla_persistent_cache_directory='
+        flags = os.environ.get('TF_XLA_FLAGS', '').split()
+        others = [flag for flag in flags if not flag.startswith(setting)]
+        os.environ['TF_XLA_FLAGS'] = ' '.join([*others, f'{setting}{folder}'])
     else:
         settings = {
             'jax_compilation_cache_dir': str(folder),

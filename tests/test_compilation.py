@@ -115,3 +115,29 @@ def test_after_tensorflow_is_imported_it_is_too_late(tmp_path):
 def test_a_backend_without_compilation(tmp_path):
     said = run(ENABLES, tmp_path, KERAS_BACKEND='torch')
     assert said.startswith("ConfigurationError: the backend 'torch' compiles nothing")
+
+
+@pytest.mark.parametrize('wrong', ['3', "''", 'None, 0', "None, 'x'", 'None, -1'])
+def test_wrong_arguments(wrong):
+    code = f"""
+import kerasnets
+try:
+    kerasnets.enable_compilation_cache({wrong})
+except kerasnets.ConfigurationError as error:
+    print(error)
+"""
+    assert run(code).startswith(('expected the path of a folder', 'expected limit as an int of 1'))
+
+
+def test_a_second_call_replaces_the_folder(tmp_path):
+    code = """
+import os, sys, kerasnets
+os.environ['TF_XLA_FLAGS'] = '--tf_xla_clustering_debug'
+for name in 'ab':
+    folder = kerasnets.enable_compilation_cache(f'{sys.argv[1]}/{name}')
+assert os.environ['TF_XLA_FLAGS'].split() == [
+    '--tf_xla_clustering_debug', f'--tf_xla_persistent_cache_directory={folder}'
+]
+print('replaced')
+"""
+    assert run(code, tmp_path, KERAS_BACKEND='tensorflow') == 'replaced'
