@@ -144,5 +144,5 @@ def test_a_report_of_arrays(net):
     assert '<span>input 3</span>' in page
     with pytest.raises(DataError, match='Pass target'):
         plots.report(net, X)
-    with pytest.raises(DataError, match=r'got 2\. Report one at a time'):
+    with pytest.raises(DataError, match=r'got 2\. Pass one at a time'):
         plots.report(kerasnets.Regressor([4, 2]), X, X[:, :2])
