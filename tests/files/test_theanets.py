@@ -230,8 +230,8 @@ def test_units_must_have_their_parameters(monkeypatch):
         (b'', 'not a .keras or .h5'),
         (b'\x80\x02', 'the pickle is damaged'),
         (b'\x1f\x8b\x08', 'gzip file is'),
-        (pickle.dumps([1, 2]), 'holds a list, not a network'),
-        (pickle.dumps({'layers': 3}), 'holds a dict, not a network'),
+        (pickle.dumps([1, 2]), 'holds a list, expected a network'),
+        (pickle.dumps({'layers': 3}), 'holds a dict, expected a network'),
         (b'\x80\x02ctheanets.layers.base\nInput\n)\x81.', 'expected a network of theanets'),
     ],
 )

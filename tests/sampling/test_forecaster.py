@@ -166,14 +166,14 @@ def test_wrong_seeds_and_settings(seed, kwargs, error, says):
 @pytest.mark.parametrize(
     ('future', 'says'),
     [
-        (None, r'expected future.*columns 0, 2.*\(4, 2\)'),
+        (None, r'future values of the inputs 0, 2.*\(4, 2\)'),
         (np.zeros((3, 2)), 'a row for each of 4 steps, got 3'),
         (np.zeros((4, 3)), r'expected shape \(4, 2\).*got \(4, 3\)'),
         (np.zeros(4), r'expected shape \(4, 2\)'),
         (np.zeros((2, 4, 2)), r'expected shape \(4, 2\) or \(1, 4, 2\)'),
-        (np.full((4, 2), np.inf), 'expected finite numbers'),
-        ([['a', 'b']] * 4, 'expected finite numbers'),
-        ([[1, 2], [3]], 'expected finite numbers'),
+        (np.full((4, 2), np.inf), 'array of finite numbers'),
+        ([['a', 'b']] * 4, 'array of finite numbers'),
+        ([[1, 2], [3]], 'array of finite numbers'),
     ],
 )
 def test_wrong_futures(future, says):
