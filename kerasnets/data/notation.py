@@ -418,7 +418,7 @@ def infer(
     comma : bool
         Prefer a decimal comma where '1,234' could be either.
     """
-    marks = set(options.number_marks)
+    marks = {'', *options.number_marks}
     some = np.array([text not in marks for text in texts], bool)
     words = Inferred(Notation(marks=options.marks), None)
     if kind == 'word' or not some.any():

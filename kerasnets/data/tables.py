@@ -118,7 +118,8 @@ class Table:
             raise DataError(
                 f'two columns have the name {_twice(names)!r}. Give one of them another name.'
             )
-        return cls._typed(frame.set_axis(names, axis=1), options or Options(), known or {}, None)
+        frame = frame.set_axis(names, axis=1).reset_index(drop=True)
+        return cls._typed(frame, options or Options(), known or {}, None)
 
     @classmethod
     def _typed(
@@ -556,7 +557,7 @@ def _column(
         row = int(np.argmax(np.isin(codes, found.wrong)))
         at, place = codes[row], table.where(row)
         wrong = int(counts[list(found.wrong)].sum())
-        marks = options.number_marks
+        marks = ('', *options.number_marks)
         given = sum(c for c, text in zip(counts.tolist(), texts) if text not in marks)
         what, mark = repr(texts[at]), f'--missing {texts[at]!r}'
         doubt = (
