@@ -222,3 +222,9 @@ def test_the_index_of_a_data_frame_does_not_matter():
     for name in frame:
         assert values(mixed, name) == [values(straight, name)[i] for i in (2, 0, 1)]
     assert [one.kind for one in mixed.readings.values()] == ['date', 'number', 'time', 'word']
+
+
+def test_values_that_are_no_column_are_refused():
+    for values, says in [([[1], [2]], "column 'a': expected a number"), ([1j, 2], 'complex')]:
+        with pytest.raises(DataError, match=says):
+            Table.of(pd.DataFrame({'a': values}))
