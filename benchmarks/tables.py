@@ -37,6 +37,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelEncoder, OneHotEncoder, StandardScaler
 
+from kerasnets.estimators import NetClassifier, NetRegressor
+
 #: Table -> package, item, target and columns that are left out.
 GIVEN = {
     'diamonds': ('ggplot2', 'diamonds', 'price', ()),
@@ -124,8 +126,6 @@ def realmlp(words, seed):
 
 def kerasnets(words, seed):
     """Return our estimator, everything default."""
-    from kerasnets.estimators import NetClassifier, NetRegressor
-
     cls = NetClassifier if words else NetRegressor
     return make_pipeline(encoder(), cls(random_state=seed))
 

@@ -46,7 +46,10 @@ SINGLE: dict[str, Any] = {
     help='Predict classes or numbers. Default: classes for words and up to 10 different whole '
     'numbers.',
 )
-@common.hidden_layers(None, 'Trains one network. Default: 64,64 in each network of an ensemble.')
+@common.hidden_layers(
+    None,
+    'Trains one network. Default: an ensemble of networks of 64,64 (100 for fewer than 500 rows).',
+)
 @click.option(
     '--ensemble',
     type=click.IntRange(1),

@@ -34,7 +34,8 @@ class Tabular(Estimator):
     ----------
     layers : sequence, optional
         The hidden layers, entries of the language of layers. Default: two dense layers of 64
-        units in each network of an ensemble, which scales and bins its inputs itself.
+        units in each network of an ensemble, one of 100 for fewer than 500 rows. The ensemble
+        scales and bins its inputs itself.
     ensemble : int, optional
         Number of networks that are trained side by side and averaged. Each leaves out one fold of
         the rows; the losses of all on these decide which epoch is kept. Default: 4; of 20,000 rows
@@ -47,8 +48,8 @@ class Tabular(Estimator):
         Default: by the number of rows; where `layers` are given 200 epochs, and the rest as in
         `Network.itertrain`.
     algo, learning_rate : optional
-        Default: AdamW with a rate that warms up to 0.003 (0.006 for 20,000 rows or more), and
-        falls to 0; Adam with 0.001 where `layers` are given. A number is the rate of all epochs.
+        Default: AdamW with a rate that warms up to 0.006 and falls to 0; Adam with 0.001 where
+        `layers` are given. A number is the rate of all epochs.
     """
 
     #: What the ensemble in `net_` is; None for a single network of `layers`.

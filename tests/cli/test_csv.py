@@ -219,7 +219,7 @@ def test_the_default_is_that_of_the_estimators(tmp_path):
     path, model = write(tmp_path / 'a.csv', frame()), tmp_path / 'm.keras'
     options = '--drop', 'kind', '--epochs', '4', '--held-out', '0'
     done = run('train', path, '--target', 'price', '-o', model, *options)
-    assert 'Training 4 networks with hidden layers of 64, 64 on 120 rows' in done.stderr
+    assert 'Training 4 networks with hidden layers of 100 on 120 rows' in done.stderr
     assert 'No rows are held out' in done.stderr
     rows = np.random.default_rng(13).permutation(120)
     table = frame().loc[rows]
@@ -239,7 +239,7 @@ def test_the_default_is_that_of_the_estimators(tmp_path):
 def test_a_model_that_is_no_better_than_a_guess_is_said(tmp_path):
     table = frame().assign(kind=np.random.default_rng(3).choice(['a', 'a', 'a', 'b'], 120))
     path, model = write(tmp_path / 'a.csv', table), tmp_path / 'm.keras'
-    options = '-o', model, '--epochs', 1, '--learning-rate', 1e-9, '--json'
+    options = '-o', model, '--layers', 64, '--epochs', 1, '--learning-rate', 1e-9, '--json'
     done = run('train', path, '--target', 'kind', *options)
     found = json.loads(done.stdout)
     assert found['held out: score'] <= found['held out: trivial guess']
