@@ -41,6 +41,7 @@ from kerasnets.programs.models import Models
 from kerasnets.programs.prediction import MASK, compute
 from kerasnets.programs.program import Programs
 from kerasnets.regularizers import build as build_regularizers
+from kerasnets.sampling.stream import LabelStream, Stream
 from kerasnets.spellings import translate
 from kerasnets.training import pretraining, rate_search, settings, setup
 from kerasnets.training.plan import advise
@@ -359,6 +360,26 @@ class Network:
     def predict(self, x: Data, **regularizers: Any) -> Found:
         """Return the network's output for `x`; see `feed_forward` for its form."""
         return self._output(x, 'out', regularizers)
+
+    def stream(self) -> Stream:
+        """Return a `Stream`, whose `predict` reads sequences in chunks and keeps their states.
+
+        Raises
+        ------
+        ConfigurationError
+            If the network reads no sequences, or a layer looks at the whole sequence.
+
+        >>> net = kerasnets.recurrent.Classifier([4, (6, 'gru'), 3])
+        >>> stream = net.stream()
+        >>> [stream.predict(np.ones((1, n, 4))).shape for n in (5, 1, 20)]
+        [(1, 5), (1, 1), (1, 20)]
+        """
+        if self.INPUT_NDIM != 3:
+            raise ConfigurationError(
+                f'expected a network of sequences for a stream, got a {type(self).__name__} of '
+                f'{self.INPUT_NDIM} axes. Use a network of kerasnets.recurrent.'
+            )
+        return (LabelStream if self.LABELS else Stream)(self._programs)
 
     def _output(self, x: Data, part: str, regularizers: Any) -> Found:
         """Return one output of the last layer for `x`."""

@@ -535,6 +535,8 @@ def _plain(cause: Exception, nodes: Sequence[Node], spec: LayerSpec) -> str:
             'Recurrent layers need (examples, time, variables), as the models of '
             'kerasnets.recurrent have it.'
         )
+    if 'stateful=True' in str(cause):
+        return 'networks keep no states. Leave out stateful, and read chunks with net.stream().'
     return ' '.join(str(cause).split())
 
 

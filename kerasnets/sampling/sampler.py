@@ -92,9 +92,9 @@ class StepNetwork:
             found = f'it depends on {(others or [node.spec.states[0][1]])[0]!r}'
         if isinstance(found, str):
             raise node.spec.error(
-                f'{found}, so the network cannot be sampled step by step. Use forward recurrent '
-                'layers, attention, causal convolutions and layers that compute each step '
-                'independently.'
+                f'{found}. A network that runs step by step has forward recurrent layers, '
+                'attention, causal convolutions and layers that compute each step independently. '
+                'Use those.'
             )
         self.steppers[node.name] = found
         self.has_time[node.name] = time and getattr(node.layer, 'return_sequences', True)

@@ -101,7 +101,7 @@ def _alone(layer: KerasLayer, time: bool) -> Stepper:
 
 def _recurrent(layer: KerasLayer) -> Stepper | str:
     if layer.go_backwards:
-        return 'it reads the sequence backwards, so there is no next step'
+        return 'it reads the sequence backwards'
 
     def prepare(classes: int | None) -> TensorFunction:
         advance = stepper(layer, classes)
