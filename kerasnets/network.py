@@ -17,7 +17,7 @@ from kerasnets import monitors as monitoring
 from kerasnets.data.array_spec import turn
 from kerasnets.data.columns import Columns
 from kerasnets.data.data_spec import DataSpec
-from kerasnets.data.history import History
+from kerasnets.data.history import History, Trained
 from kerasnets.errors import ConfigurationError, FileError, pick, suggest
 from kerasnets.files import export, keras_files, keras_models
 from kerasnets.graph import summary
@@ -594,7 +594,7 @@ class Network:
             pass
         options = {**self.defaults, **keywords}
         advise(self.history[before:], algo or options.get('algo'), options)
-        return run.kept
+        return Trained.of(run.kept, self.history[before:])
 
     # Symbols
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import html
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,15 @@ import numpy as np
 
 from kerasnets.errors import ConfigurationError, DataError, positive, suggest
 from kerasnets.initializers import generator
+from kerasnets.markup import html_table
 from kerasnets.typing import Array, Seed
 from kerasnets.vocabularies import KINDS, Characters, codes, from_dict
 
 if TYPE_CHECKING:
     from kerasnets.typing import Data
+
+#: Number of frequent labels, and of characters, that a notebook shows of a text.
+COMMON, START = 10, 300
 
 
 def batches(
@@ -296,6 +301,19 @@ class Text:
             )
         rows = np.arange(count)[:, None] * steps + np.arange(steps)
         return [self.labels[rows], self.labels[rows + 1]]
+
+    def _repr_html_(self) -> str:
+        names = [*self.vocabulary.names, *([] if self.end is None else ['end of a document'])]
+        counts = np.bincount(self.labels, minlength=self.classes)
+        common = np.argsort(-counts, kind='stable')[:COMMON]
+        rows = [[label, repr(names[label]), f'{counts[label]:,}'] for label in common]
+        about = f'{len(self.text):,} characters, {len(self.labels):,} labels of {self.classes:,}.'
+        start = self.text[:START] + '…' * (len(self.text) > START)
+        table = html_table(['label', 'stands for', 'count'], rows)
+        return (
+            f'<div>{about} It begins:</div><pre style="white-space:pre-wrap">{html.escape(start)}'
+            f'</pre><div>The most frequent labels:</div>{table}'
+        )
 
     def __repr__(self) -> str:
         """Return a short description."""

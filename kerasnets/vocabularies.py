@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from kerasnets.errors import ConfigurationError, DataError, FileError, positive
+from kerasnets.markup import html_table
 from kerasnets.typing import Array
 
 #: A word or a mark with the blank before it, or other white space: pieces make up the whole text.
@@ -23,11 +24,27 @@ WORD = re.compile(r' ?\w+| ?[^\w\s]|\s')
 #: Words and pieces in a vocabulary, if nothing is said.
 SIZE = {'word': 10_000, 'bpe': 1000}
 
+#: Maximum number of labels that a notebook shows: the first and the last ones.
+SHOWN = 20
+
 #: Labels of the bytes alone, which any text is made of.
 BYTES = 256
 
 
-class Characters:
+class Vocabulary:
+    """Base of the vocabularies: a notebook shows a table of the labels."""
+
+    @property
+    def names(self) -> list[str]:
+        """What each label stands for, in order."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        rows = [[label, repr(name)] for label, name in enumerate(self.names)]
+        return f'<div>{len(rows):,} labels</div>{html_table(["label", "stands for"], rows, SHOWN)}'
+
+
+class Characters(Vocabulary):
     """Each character of an alphabet is a label of its own, and one stands for all others.
 
     Parameters
@@ -81,6 +98,11 @@ class Characters:
         return cls(alpha, unknown)
 
     @property
+    def names(self) -> list[str]:
+        """What each label stands for."""
+        return [self.unknown, *self.alpha]
+
+    @property
     def classes(self) -> int:
         """Number of labels."""
         return len(self._codes)
@@ -103,7 +125,7 @@ class Characters:
         return {'alpha': self.alpha, 'unknown': self.unknown}
 
 
-class Words:
+class Words(Vocabulary):
     """Each word, mark or blank is a label, words with the blank before them.
 
     Parameters
@@ -142,6 +164,11 @@ class Words:
         return cls(words, unknown)
 
     @property
+    def names(self) -> list[str]:
+        """What each label stands for."""
+        return [self.unknown, *self.words]
+
+    @property
     def classes(self) -> int:
         """Number of labels."""
         return len(self.words) + 1
@@ -165,7 +192,7 @@ class Words:
         return {'words': self.words, 'unknown': self.unknown}
 
 
-class Pieces:
+class Pieces(Vocabulary):
     """Byte pair encoding: what stands side by side most often becomes one label, again and again.
 
     It starts from bytes, so that every text has labels. The work is done by the package
@@ -222,6 +249,11 @@ class Pieces:
         model = _json(tokenizer)
         vocabulary = model['vocab']
         return cls(sorted(vocabulary, key=vocabulary.get), model['merges'])
+
+    @property
+    def names(self) -> list[str]:
+        """What each label stands for."""
+        return self.pieces
 
     @property
     def classes(self) -> int:

@@ -5,7 +5,6 @@ Keras is imported only when it is needed, so ``kerasnets --help`` is fast.
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
@@ -15,9 +14,6 @@ import kerasnets
 from kerasnets.cli import files, forecasts, tables, texts
 from kerasnets.compilation import enable_compilation_cache
 from kerasnets.errors import ConfigurationError, FileError, KerasnetsError
-
-# TensorFlow's log messages would mix with the output on standard error.
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 
 class _Group(click.Group):

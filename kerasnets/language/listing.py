@@ -1,9 +1,7 @@
-"""A network printed as the list of layers that makes it; tables in HTML."""
+"""A network printed as the list of layers that makes it."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable
 from typing import Any
 
 
@@ -20,11 +18,3 @@ def _entry(spec: Any) -> str:
     config = spec.layer.get_config()
     known = ', '.join(f'{k}={config[k]!r}' for k in ('units', 'filters', 'rate') if k in config)
     return f'keras.layers.{type(spec.layer).__name__}({known})'
-
-
-def html_table(names: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """Return a table in HTML, with its texts escaped."""
-    head = ''.join(f'<th>{html.escape(str(name))}</th>' for name in names)
-    cells = [''.join(f'<td>{html.escape(str(value))}</td>' for value in row) for row in rows]
-    body = ''.join(f'<tr>{row}</tr>' for row in cells)
-    return f'<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'

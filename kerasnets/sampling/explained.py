@@ -76,13 +76,21 @@ class Explained:
         console.print(key)
 
     def html(self) -> str:
-        """Return the text as HTML: a ``<pre>`` with a coloured span for each character."""
+        """Return the text as HTML: a ``<pre>`` with a coloured span for each character, and a key.
+
+        Coloured characters are black, so that light and dark pages show them alike.
+        """
         spans = []
         for character, p in zip(self.pieces, self.probabilities):
             color = _color(p)
-            style = f' style="background:{color}" title="p = {p:.3g}"' if color else ''
+            style = f' style="background:{color};color:#000" title="p = {p:.3g}"' if color else ''
             spans.append(f'<span{style}>{html.escape(character)}</span>')
-        return f'<pre style="white-space:pre-wrap">{"".join(spans)}</pre>'
+        key = ''.join(
+            f' <span style="background:{color};color:#000">&nbsp;{least:g}&nbsp;</span>'
+            for least, color in COLORS.items()
+        )
+        text = f'<pre style="white-space:pre-wrap">{"".join(spans)}</pre>'
+        return f'{text}<div>{self.bits:.2f} bits a character; p from{key}</div>'
 
     _repr_html_ = html
 

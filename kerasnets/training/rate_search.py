@@ -6,6 +6,7 @@ L. Smith (2017), "Cyclical learning rates for training neural networks", WACV.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -51,6 +52,20 @@ class RateCurve:
     rates: Array
     losses: Array
     best: float
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the losses over the rates, with matplotlib; see `plots.rate_curve`."""
+        return importlib.import_module('kerasnets.plots').rate_curve(self, axes)
+
+    def _repr_png_(self) -> bytes | None:
+        if importlib.util.find_spec('matplotlib') is None:
+            return None
+        found: bytes = self.plot()._repr_png_()
+        return found
+
+    def __repr__(self) -> str:
+        """Return the best rate and the range that was tried."""
+        return f'<RateCurve: best {self.best:.3g}, of {self.rates[0]:.3g} to {self.rates[-1]:.3g}>'
 
 
 def find(

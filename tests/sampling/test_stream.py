@@ -61,7 +61,7 @@ def test_chunks_are_those_of_a_stateful_layer(cls, whole):
     )
     net = recurrent.Regressor([4, cls(6, **options), 2])
     for own, variable in zip(net.model.trainable_variables, model.trainable_variables):
-        own.assign(variable)
+        own.assign(keras.ops.convert_to_numpy(variable))
     stream = net.stream()
     for chunk in chunks(X):
         want = model.predict(chunk, batch_size=3, verbose=0)
