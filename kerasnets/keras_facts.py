@@ -185,9 +185,11 @@ def parts(layer: KerasLayer) -> list[Any]:
     return list(layer._flatten_layers())
 
 
-def outputs_of_calls(layer: KerasLayer) -> list[Any]:
-    """Return the symbolic outputs of all calls of a layer."""
-    return [t for node in getattr(layer, '_inbound_nodes', ()) for t in node.output_tensors]
+def calls(model: KerasModel) -> list[tuple[Any, list[Any], list[Any]]]:
+    """Return the layer, the symbolic inputs and outputs of each call of a layer in a model."""
+    levels = getattr(getattr(model, '_functional', None) or model, '_nodes_by_depth', {})
+    nodes = [node for depth in sorted(levels, reverse=True) for node in levels[depth]]
+    return [(node.operation, node.input_tensors, node.output_tensors) for node in nodes]
 
 
 def clear_losses(model: KerasModel) -> None:

@@ -217,9 +217,25 @@ class Flow(Mapping[str, Any]):
                     f'the network has no output {name!r}.{suggest(name, self.names)} '
                     f'Choose one of: {", ".join(self.names)}.'
                 )
-            self.made[name] = self._run(*name.split(':'))
-            self.changed[name] = self.change(name, self.made[name])
+            for one in [*self._before(name), name]:
+                if one not in self.changed:
+                    self.made[one] = self._run(*one.split(':'))
+                    self.changed[one] = self.change(one, self.made[one])
         return self.changed[name]
+
+    def _before(self, name: str) -> list[str]:
+        """Return the outputs that an output depends on, in the order of the layers.
+
+        They run one after the other, since Python limits how deep calls may go.
+        """
+        found: set[str] = set()
+        stack = [name]
+        while stack:
+            one = stack.pop()
+            more = set(self.nodes[one.split(':')[0]].spec.sources) - found
+            found |= more
+            stack += [source for source in more if source not in self.changed]
+        return [one for one in self.names if one in found]
 
     def __contains__(self, name: object) -> bool:
         """Return True if the network has an output of that name."""
