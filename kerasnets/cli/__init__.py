@@ -5,6 +5,7 @@ Keras is imported only when it is needed, so ``kerasnets --help`` is fast.
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -15,22 +16,69 @@ from kerasnets.cli import files, forecasts, tables, texts
 from kerasnets.compilation import enable_compilation_cache
 from kerasnets.errors import ConfigurationError, FileError, KerasnetsError
 
+#: Words of the Python interface in messages -> the names of options.
+OPTIONS = {
+    r'expected batch_size ': 'expected --batch ',
+    r'expected (top_k|top_p|learning_rate|min_count) ': r'expected --\1 ',
+    r'expected (temperature|streams|epochs|patience|size) ': r'expected --\1 ',
+    r'Use fewer steps\.': 'Choose a smaller --time.',
+    r'Give an alphabet with alpha=, or a lower min_count\.': 'Set --alphabet or --min-count.',
+    r'a lower\s+min_count': 'a lower --min-count',
+    r'Leave out alpha ': 'Leave out --alphabet ',
+    r'to start from, got shape \(0,\)\. Pass a list of int, such as \[0\]\.': (
+        'to start from, got none. Choose a --seed of one character or more.'
+    ),
+}
+
+
+class OneLine(click.ClickException):
+    """An error that is printed as one line."""
+
+    def __init__(self, error: Exception, code: int = 1) -> None:
+        super().__init__(str(error))
+        self.exit_code = code
+
 
 class _Group(click.Group):
-    """A group of commands that prints our errors as one line, without a traceback."""
+    """A group of commands that prints errors as one line, without a traceback."""
+
+    def make_context(self, *args: Any, **keywords: Any) -> Any:
+        """Read the options; print errors in one line."""
+        try:
+            return super().make_context(*args, **keywords)
+        except click.UsageError as error:
+            raise _one_line(error) from error
 
     def invoke(self, context: Any) -> Any:
-        """Run a command; print our errors without a traceback."""
+        """Run a command; print errors in one line."""
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, 'reconfigure'):  # a terminal may lack a character
                 stream.reconfigure(errors='replace')
         try:
             return super().invoke(context)
+        except click.UsageError as error:
+            raise _one_line(error) from error
         except KerasnetsError as error:
-            raise click.ClickException(str(error)) from error
+            text = str(error)
+            for word, option in OPTIONS.items():
+                text = re.sub(
+                    word, lambda m, option=option: m.expand(option).replace('_', '-'), text
+                )
+            raise OneLine(click.ClickException(text)) from error
 
 
-@click.group(cls=_Group, context_settings={'help_option_names': ['-h', '--help']})
+def _one_line(error: click.UsageError) -> click.ClickException:
+    """Return an error of click with its remedy in one line; help that is asked for as it is."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error
+    text = ' '.join(error.format_message().split())
+    command = error.ctx.command_path if error.ctx else 'kerasnets'
+    return OneLine(
+        click.ClickException(f"{text.rstrip('.')}. See '{command} --help'."), error.exit_code
+    )
+
+
+@click.group('kerasnets', cls=_Group, context_settings={'help_option_names': ['-h', '--help']})
 @click.version_option(kerasnets.__version__)
 def main() -> None:
     """Neural networks as lists of layers, on Keras."""
