@@ -73,9 +73,9 @@ def _one_line(error: click.UsageError) -> click.ClickException:
         return error
     text = ' '.join(error.format_message().split())
     command = error.ctx.command_path if error.ctx else 'kerasnets'
-    return OneLine(
-        click.ClickException(f"{text.rstrip('.')}. See '{command} --help'."), error.exit_code
-    )
+    end = '' if text.endswith(('.', '?')) else '.'
+    cause = click.ClickException(f"{text}{end} See '{command} --help'.")
+    return OneLine(cause, error.exit_code)
 
 
 @click.group('kerasnets', cls=_Group, context_settings={'help_option_names': ['-h', '--help']})
