@@ -34,9 +34,9 @@ OPTIONS = {
 class OneLine(click.ClickException):
     """An error that is printed as one line."""
 
-    def __init__(self, error: Exception, code: int = 1) -> None:
-        super().__init__(str(error))
-        self.exit_code = code
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        vars(self)['exit_code'] = code
 
 
 class _Group(click.Group):
@@ -59,12 +59,16 @@ class _Group(click.Group):
         except click.UsageError as error:
             raise _one_line(error) from error
         except KerasnetsError as error:
-            text = str(error)
-            for word, option in OPTIONS.items():
-                text = re.sub(
-                    word, lambda m, option=option: m.expand(option).replace('_', '-'), text
-                )
-            raise OneLine(click.ClickException(text)) from error
+            raise OneLine(_at_the_shell(str(error))) from error
+
+
+def _at_the_shell(text: str) -> str:
+    """Return a message with the names of options for words of the Python interface."""
+    for word, option in OPTIONS.items():
+        found = re.search(word, text)
+        if found is not None:
+            text = text.replace(found[0], found.expand(option).replace('_', '-'))
+    return text
 
 
 def _one_line(error: click.UsageError) -> click.ClickException:
@@ -74,8 +78,7 @@ def _one_line(error: click.UsageError) -> click.ClickException:
     text = ' '.join(error.format_message().split())
     command = error.ctx.command_path if error.ctx else 'kerasnets'
     end = '' if text.endswith(('.', '?')) else '.'
-    cause = click.ClickException(f"{text}{end} See '{command} --help'.")
-    return OneLine(cause, error.exit_code)
+    return OneLine(f"{text}{end} See '{command} --help'.", error.exit_code)
 
 
 @click.group('kerasnets', cls=_Group, context_settings={'help_option_names': ['-h', '--help']})

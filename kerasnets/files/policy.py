@@ -246,11 +246,12 @@ def _is_list(value: Any) -> bool:
 
 def _sized(config: Config, steps: int) -> Config | None:
     """Return a description with `steps` for the axes of any length; None if there are none."""
-    known, changed = copy.deepcopy(config), False
+    known: Any = copy.deepcopy(config)
+    changed = False
     for layer in known['config'].get('layers', []):
-        inner = layer.get('config') if isinstance(layer, dict) else None
+        inner: Any = layer.get('config') if isinstance(layer, dict) else None
         for key in SHAPES:
-            shape = inner.get(key) if isinstance(inner, dict) else None
+            shape: Any = inner.get(key) if isinstance(inner, dict) else None
             if _is_list(shape) and None in shape[1:]:
                 side = round(steps ** (1 / shape[1:].count(None)))
                 inner[key] = [shape[0], *(side if n is None else n for n in shape[1:])]
