@@ -55,6 +55,8 @@ def test_chunks_are_one_long_sequence_to_the_model_of_keras(name):
 @pytest.mark.parametrize('cls', [L.SimpleRNN, L.LSTM, L.GRU])
 @pytest.mark.parametrize('whole', [True, False])
 def test_chunks_are_those_of_a_stateful_layer(cls, whole):
+    if cls is L.LSTM and keras.backend.backend() == 'jax':
+        pytest.skip("on JAX, Keras' stateful LSTM loses a state between two calls of predict")
     options = {'activation': 'relu', 'return_sequences': whole}
     model = keras.Sequential(
         [keras.Input((None, 4), batch_size=3), cls(6, stateful=True, **options), L.Dense(2)]
