@@ -47,10 +47,9 @@ def test_layers_name_the_activation_of_their_form():
         (6, 'gru'),
         (6, 'mut1'),
         (6, 'gru', 'relu+norm:z'),
-        keras.layers.ELU(),
     ]
-    net = kerasnets.recurrent.Classifier([*layers, (4, 'bidirectional'), 'norm', 3])
+    net = kerasnets.recurrent.Classifier([*layers, keras.layers.ELU(), (4, 'bidirectional'), 3])
     names = [layer.activation for layer in net.layers]
-    assert names == [None, 'tanh', 'relu', 'tanh', 'relu+norm:z', None, 'relu', None, 'softmax']
+    assert names == [None, 'tanh', 'relu', 'tanh', 'relu+norm:z', None, 'relu', 'softmax']
     for layer in net.layers[1:4]:
         assert layer.activate.name == layer.activation
