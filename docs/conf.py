@@ -9,7 +9,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 project = 'kerasnets'
 copyright = 'the authors of kerasnets'
-release = re.search(r"__version__ = '(.+)'", (ROOT / 'kerasnets/__init__.py').read_text())[1]
+release = re.search(
+    r"__version__ = '(.+)'", (ROOT / 'kerasnets/__init__.py').read_text()
+)[1]
 extensions = [
     'myst_parser',
     'sphinx.ext.autodoc',
@@ -23,7 +25,9 @@ autodoc_typehints = 'none'  # types are in the docstrings, in words
 default_role = 'code'  # `name` in a docstring
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_param = False  # types are words, not names to be linked
 napoleon_use_ivar = True
+nitpicky = True
 exclude_patterns = ['_build']
 html_theme = 'furo'
 html_title = 'kerasnets'
@@ -33,10 +37,14 @@ ENTRY = re.compile(r'\*{0,2}[\w.]+(, \*{0,2}[\w.]+)*( : .*)?$')
 
 
 def sections(app, what, name, obj, options, lines):
-    """Give what follows the entries of a section a header of its own, as numpydoc wants it.
+    """Prepare a docstring for napoleon.
 
-    The docstrings end with prose and examples that have none.
+    What follows the entries of a section gets a header of its own, as numpydoc wants it. Types are
+    words, not names to be linked: those of attributes move into their descriptions, and a colon in
+    the first line of a property does not end a type.
     """
+    if what == 'property' and lines:
+        lines[0] = lines[0].replace(': ', ' – ')
     done, section = [], None
     for i, line in enumerate(lines):
         following = lines[i + 1] if i + 1 < len(lines) else ''
@@ -47,7 +55,11 @@ def sections(app, what, name, obj, options, lines):
                 done += [wanted, '-' * len(wanted)]
                 section = wanted
         section = line if header else section
-        done.append(line)
+        if section == 'Attributes' and ENTRY.match(line) and ' : ' in line:
+            label, kind = line.split(' : ', 1)
+            done += [label, f'    *{kind}.*']
+        else:
+            done.append(line)
     lines[:] = done
 
 

@@ -11,6 +11,7 @@ import click
 import nbformat
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
+
 from screenshot import picture
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
@@ -31,7 +32,9 @@ net""",
 
 def executed(cells, folder):
     """A notebook after its cells, lines of code, were run by a kernel of its own."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(c) for c in cells]
+    )
     resources = {'metadata': {'path': str(folder)}}
     return NotebookClient(notebook, timeout=300, resources=resources).execute()
 

@@ -17,7 +17,10 @@ IMAGES = pathlib.Path(__file__).parent / 'images'
 
 def train(logs):
     """Two trainings with all that can be logged."""
-    corpus = 'she sells sea shells by the sea shore; the shells she sells are sea shells. ' * 60
+    corpus = (
+        'she sells sea shells by the sea shore; the shells she sells are sea shells. '
+        * 60
+    )
     text = kerasnets.recurrent.Text(corpus, min_count=1)
     for size in (16, 48):
         net = kerasnets.recurrent.Classifier(
@@ -60,7 +63,9 @@ def main(chromium):
         logs = pathlib.Path(folder, 'logs')
         train(logs)
         board = program.TensorBoard()
-        board.configure(argv=['', '--logdir', str(logs), '--port', '0', '--load_fast', 'false'])
+        board.configure(
+            argv=['', '--logdir', str(logs), '--port', '0', '--load_fast', 'false']
+        )
         address = f'{board.launch()}?darkMode=false#timeseries'
         picture(chromium, address, 'tensorboard.png', (1400, 1000))
 
