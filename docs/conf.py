@@ -21,6 +21,12 @@ extensions = [
 myst_enable_extensions = ['colon_fence', 'dollarmath']
 myst_heading_anchors = 3
 autodoc_member_order = 'bysource'
+autodoc_default_options = {
+    'exclude-members': 'get_metadata_routing, get_params, set_params, set_output, '
+    + ', '.join(
+        f'set_{m}_request' for m in 'fit partial_fit predict score transform'.split()
+    )
+}  # of every scikit-learn estimator
 autodoc_typehints = 'none'  # types are in the docstrings, in words
 default_role = 'code'  # `name` in a docstring
 napoleon_google_docstring = False
@@ -28,6 +34,12 @@ napoleon_use_rtype = False
 napoleon_use_param = False  # types are words, not names to be linked
 napoleon_use_ivar = True
 nitpicky = True
+nitpick_ignore_regex = [
+    (
+        'py:.*',
+        r'(collections|keras|numpy|pandas)\..*',
+    )  # their documentation is not loaded
+]
 exclude_patterns = ['_build']
 html_theme = 'furo'
 html_title = 'kerasnets'
@@ -56,8 +68,9 @@ def sections(app, what, name, obj, options, lines):
                 section = wanted
         section = line if header else section
         if section == 'Attributes' and ENTRY.match(line) and ' : ' in line:
-            label, kind = line.split(' : ', 1)
-            done += [label, f'    *{kind}.*']
+            labels, kind = line.split(' : ', 1)
+            for label in labels.split(', '):
+                done += [label, f'    *{kind}.*']
         else:
             done.append(line)
     lines[:] = done
