@@ -37,7 +37,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     (
         'py:.*',
-        r'(collections|keras|numpy|pandas)\..*',
+        r'(collections|dataclasses|keras|numpy|pandas)\..*',
     )  # their documentation is not loaded
 ]
 exclude_patterns = ['_build']
