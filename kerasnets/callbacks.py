@@ -23,7 +23,6 @@ from kerasnets.errors import ConfigurationError, check_known
 from kerasnets.typing import Path
 
 if TYPE_CHECKING:
-    from kerasnets.language.spec import LayerSpec
     from kerasnets.typing import Logs
 
 #: Seeds of text samples in TensorBoard are this long, and the samples this.
@@ -287,10 +286,12 @@ class TensorBoard(keras.callbacks.Callback):
         self.run: pathlib.Path | None = None
 
     @classmethod
-    def build(cls, tensorboard: Any, net: Any, hparams: Any = ()) -> TensorBoard:
+    def build(
+        cls, tensorboard: Any, net: Any, hparams: Any = (), layers: str = 'model'
+    ) -> TensorBoard:
         """Build a TensorBoard from a path, a dict of keywords or a TensorBoard, for a network.
 
-        `hparams` are the keywords that it is trained with.
+        `hparams` are the keywords that it is trained with, `layers` starts the names of its runs.
         """
         if isinstance(tensorboard, dict):
             known = ('path', 'histograms', 'images', 'graph', 'sample')
@@ -310,7 +311,7 @@ class TensorBoard(keras.callbacks.Callback):
             )
         tensorboard.params_of = lambda: net.params
         tensorboard.hparams = {'network': repr(net), **dict(hparams)}
-        tensorboard.layers = '-'.join(map(_label, net.specs))
+        tensorboard.layers = layers
         if tensorboard.sample is None and getattr(net, 'text', None) is not None:
             tensorboard.sample = lambda: net.text_sample(SEED, SAMPLE)
         return tensorboard
@@ -380,9 +381,3 @@ class TensorBoard(keras.callbacks.Callback):
         """Close the log."""
         for writer in self.writers.values():
             writer.close()
-
-
-def _label(spec: LayerSpec) -> str:
-    """Return a layer as a part of the name of a run."""
-    form = '' if spec.form in ('input', 'ff', 'feedforward') else spec.form
-    return f'{spec.size or ""}{form}{spec.activation or ""}'
