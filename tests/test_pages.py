@@ -154,3 +154,13 @@ def test_no_line_of_code_is_wider_than_a_page():
         for block in (block for language, block in fenced if not language.startswith('{')):
             for line in block.splitlines():
                 assert len(line) <= WIDTH, (page, line)
+
+
+def test_files_that_pages_name_exist():
+    pages = {'docs/design.md': PAGES['design.md']}
+    for name in ('CONTRIBUTING.md', 'SECURITY.md'):
+        pages[name] = (ROOT / name).read_text('utf-8')
+    for page, text in pages.items():
+        for name in re.findall(r'`([\w./-]+(?:\.py|/))`', text):
+            places = [ROOT / name, ROOT / 'kerasnets' / name, ROOT / 'kerasnets/files' / name]
+            assert 'NAME' in name or any(path.exists() for path in places), (page, name)
