@@ -8,15 +8,26 @@ import os
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
+import asyncio
+import base64
+import io
+import json
 import pathlib
+import re
 import shutil
+import subprocess
 import sys
+import tempfile
+import urllib.request
 
 import click
 
 DOCS = pathlib.Path(__file__).parent
 ROOT, IMAGES = DOCS.parent, DOCS / 'images'
 CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome') or 'chromium'
+
+#: Of the browser's debugger.
+PORT = 19222
 
 #: The command `kerasnets` of this folder.
 COMMAND = [sys.executable, '-m', 'kerasnets']
@@ -87,7 +98,220 @@ def overview():
     )
 
 
-PICTURES = {f.__name__: f for f in (overview,)}
+def browse(address, name, width, height):
+    """Have a headless browser draw a page as one of the images."""
+    with tempfile.TemporaryDirectory() as folder:
+        flags = (
+            'headless no-sandbox disable-gpu hide-scrollbars no-first-run disable-sync '
+            'disable-background-networking disable-component-update virtual-time-budget=30000 '
+            f'user-data-dir={folder} window-size={width},{height} screenshot={IMAGES / name}'
+        )
+        command = [CHROMIUM, *(f'--{flag}' for flag in flags.split()), address]
+        subprocess.run(command, check=True, timeout=120, capture_output=True)
+
+
+async def watch(address, path, width, height, seconds):
+    """Have a headless browser draw a page as it is after some seconds."""
+    from tornado.websocket import websocket_connect
+
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        flags = (
+            'headless no-sandbox disable-gpu hide-scrollbars no-first-run '
+            f'remote-debugging-port={PORT} user-data-dir={folder} window-size={width},{height}'
+        )
+        command = [CHROMIUM, *(f'--{flag}' for flag in flags.split()), 'about:blank']
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as browser:
+            try:
+                await asyncio.sleep(5)
+                with urllib.request.urlopen(f'http://127.0.0.1:{PORT}/json') as answer:
+                    tab = next(
+                        tab for tab in json.load(answer) if tab['type'] == 'page'
+                    )
+                socket = await websocket_connect(
+                    tab['webSocketDebuggerUrl'], max_message_size=2**27
+                )
+
+                async def call(number, method, **params):
+                    message = dict(id=number, method=method, params=params)
+                    await socket.write_message(json.dumps(message))
+                    while (answer := json.loads(await socket.read_message())).get(
+                        'id'
+                    ) != number:
+                        pass
+                    return answer['result']
+
+                await call(1, 'Page.navigate', url=address)
+                await asyncio.sleep(seconds)
+                picture = await call(2, 'Page.captureScreenshot')
+                path.write_bytes(base64.b64decode(picture['data']))
+            finally:
+                browser.kill()
+
+
+def tensorboard():
+    """Train two networks and show their logs: scalars, histograms and images."""
+    import numpy as np
+    from tensorboard import program
+
+    import kerasnets
+
+    x = np.random.default_rng(1).normal(size=(600, 6)).astype('f')
+    y = x[:, :3].argmax(axis=1)
+    with tempfile.TemporaryDirectory() as logs:
+        for units in (4, 32):
+            net = kerasnets.Classifier([6, (units, 'tanh'), 3])
+            net.train(
+                [x[:400], y[:400]],
+                [x[400:], y[400:]],
+                algo='adam',
+                learning_rate=0.01,
+                epochs=30,
+                validate_every=1,
+                tensorboard=dict(path=logs, histograms=True, images=True),
+                verbose=0,
+            )
+        board = program.TensorBoard()
+        board.configure(
+            argv=['', '--logdir', logs, '--port', '0', '--load_fast', 'false']
+        )
+        shown = 'darkMode=false&smoothing=0&tagFilter=%5E(loss%7Cacc%7Chid1.w.*)%24'
+        address = f'{board.launch()}?{shown}#timeseries'
+        # charts are drawn late, and empty in the virtual time of a screenshot
+        asyncio.run(watch(address, IMAGES / 'tensorboard.png', 1500, 1490, seconds=25))
+
+
+def notebook():
+    """Run a notebook in a kernel of its own and draw it."""
+    import nbformat
+    from nbclient import NotebookClient
+    from nbconvert import HTMLExporter
+
+    page = (DOCS / 'recipes/notebooks.md').read_text('utf-8')
+    (code,) = re.findall(r'```python\n(.*?)```', page, re.DOTALL)
+    cells = [
+        *code.rstrip().rsplit('\n', 1),
+        'net.history.plot("loss")',
+        'net.find_learning_rate([x, y])',
+        'net.save("net.keras")\nkerasnets.inspect("net.keras")',
+        'net.train([x[:, :3], y])',
+    ]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    with tempfile.TemporaryDirectory() as folder:
+        resources = {'metadata': {'path': folder}}
+        client = NotebookClient(
+            book, timeout=300, resources=resources, allow_errors=True
+        )
+        html, _ = HTMLExporter().from_notebook_node(client.execute())
+        path = pathlib.Path(folder, 'notebook.html')
+        path.write_text(html, encoding='utf-8')
+        browse(path.as_uri(), 'notebook.png', 1000, 2400)
+
+
+def terminal():
+    """Draw commands in terminals of 60, 80 and 120 columns: while they run, and at their end."""
+    import pexpect
+    import pyte
+    from rich.console import Console
+    from sklearn.datasets import load_iris
+
+    frame = load_iris(as_frame=True).frame.rename(columns={'target': 'kind'})
+    with tempfile.TemporaryDirectory() as folder:
+        frame.to_csv(f'{folder}/iris.csv', index=False)
+        text = 'she sells sea shells by the sea shore; the shells are sea shells.\n'
+        pathlib.Path(folder, 'corpus.txt').write_text(text * 3000)
+        for columns in (60, 80, 120):
+            console = Console(record=True, width=columns, file=io.StringIO())
+            for command, still in (
+                ('text train corpus.txt -o writer.keras --epochs 3 --layers 64', True),
+                ('train iris.csv --target kind -o iris.keras --epochs 200', False),
+                ('train iris.csv --targt kind -o iris.keras', False),
+            ):
+                console.print(f'$ kerasnets {command}', style='bold', highlight=False)
+                screen = pyte.Screen(columns, 60)
+                stream = pyte.ByteStream(screen)
+                shell = ' '.join(['stty cols', str(columns), ';', *COMMAND, command])
+                child = pexpect.spawn(
+                    'sh', ['-c', shell], cwd=folder, dimensions=(60, columns), timeout=300,
+                    env=dict(os.environ, TERM='xterm-256color', COLUMNS=str(columns)),
+                )  # fmt: skip
+                while child.isalive() or still is None:
+                    try:
+                        stream.feed(child.read_nonblocking(4096, timeout=0.5))
+                    except pexpect.TIMEOUT:
+                        pass
+                    except pexpect.EOF:
+                        break
+                    if still and any('epoch 2' in line for line in screen.display):
+                        _print_screen(console, screen)
+                        console.print('… and at the end:', style='dim')
+                        still = False
+                _print_screen(console, screen)
+                console.print()
+            console.save_svg(
+                str(IMAGES / f'terminal-{columns}.svg'), title=f'{columns} columns'
+            )
+
+
+def _print_screen(console, screen):
+    lines = [line.rstrip() for line in screen.display]
+    while lines and not lines[-1]:
+        lines.pop()
+    for line in lines:
+        console.print(
+            line, highlight=False, markup=False, no_wrap=True, overflow='crop'
+        )
+
+
+def pages():
+    """Draw the README, the start page and a page of the API, after ``tox -e docs``."""
+    from markdown_it import MarkdownIt
+
+    body = MarkdownIt('gfm-like', {'html': True, 'linkify': False})
+    html = body.render((ROOT / 'README.md').read_text('utf-8'))
+    style = (
+        'body{font:16px/1.5 sans-serif;max-width:980px;margin:24px auto;color:#1f2328}'
+        'pre{background:#f6f8fa;padding:12px;font-size:12px;line-height:1.45;overflow:auto}'
+        'code{font-family:monospace}table{border-collapse:collapse}img{max-width:100%}'
+        'td,th{border:1px solid #d1d9e0;padding:5px 12px;font-size:14px}'
+        'h2{border-bottom:1px solid #ddd}'
+    )
+    page = f'<meta charset="utf-8"><base href="{ROOT.as_uri()}/"><style>{style}</style>{html}'
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, 'readme.html')
+        path.write_text(page, encoding='utf-8')
+        browse(path.as_uri(), 'readme.png', 1060, 1750)
+    for source, name, height in (
+        ('index', 'start', 1500),
+        ('api/recurrent', 'api', 1500),
+    ):
+        browse((DOCS / f'_build/{source}.html').as_uri(), f'{name}.png', 1320, height)
+
+
+def demo():
+    """Draw what ``tox -e demo`` prints."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(record=True, width=100, file=io.StringIO())
+    console.print('$ tox -e demo', style='bold')
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            sys.executable,
+            str(ROOT / 'examples/recurrent_text.py'),
+            '--out',
+            folder,
+        ]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        output = done.stdout.replace(str(pathlib.Path(folder).resolve()), 'runs')
+    for line in output.splitlines():
+        style = 'green' if line.startswith('held out') else ''
+        console.print(Text(line, style=style), no_wrap=True, overflow='ellipsis')
+    console.save_svg(str(IMAGES / 'demo.svg'), title='kerasnets')
+
+
+PICTURES = {
+    f.__name__: f for f in (overview, demo, terminal, notebook, tensorboard, pages)
+}
 
 
 @click.command(help=__doc__)

@@ -120,7 +120,8 @@ def test_every_page_is_in_the_table_of_contents():
 def test_the_gallery_shows_every_example():
     for path in (DOCS.parent / 'examples').glob('*.py'):
         if path.stem not in ('pictures', 'images', 'recurrent_text'):
-            assert f'## {path.stem}\n' in PAGES['gallery.md'], path.stem
+            assert f'### {path.stem}\n' in PAGES['gallery.md'], path.stem
+            assert f'(../examples/{path.name})' in PAGES['gallery.md'], path.name
 
 
 def test_every_form_and_algorithm_of_theanets_is_in_the_table():
