@@ -27,6 +27,7 @@ autodoc_default_options = {
         f'set_{m}_request' for m in 'fit partial_fit predict score transform'.split()
     )
 }  # of every scikit-learn estimator
+autodoc_typehints_format = 'fully-qualified'  # of base classes
 autodoc_typehints = 'none'  # types are in the docstrings, in words
 default_role = 'code'  # `name` in a docstring
 napoleon_google_docstring = False
@@ -43,6 +44,8 @@ nitpick_ignore_regex = [
 exclude_patterns = ['_build']
 html_theme = 'furo'
 html_title = 'kerasnets'
+html_static_path = ['_static']
+html_css_files = ['pages.css']
 
 
 ENTRY = re.compile(r'\*{0,2}[\w.]+(, \*{0,2}[\w.]+)*( : .*)?$')

@@ -80,7 +80,10 @@ def overview():
     plots.forecast(past[-72:], predicted, quantiles, actual, dates=dates, axes=right)
     right.set(ylabel='carbon dioxide in the air, ppm', xlabel='year')
     for axes, code in (
-        (left, 'net = Classifier([64, 100, 10])\nnet.train([x, y], valid)'),
+        (
+            left,
+            "net = Classifier([64, 100, 10])\nnet.train([x, y], valid, algo='adam', epochs=40)",
+        ),
         (
             right,
             'model = SequenceForecaster(horizon=24)\nmodel.fit(past).predict_quantiles()',
