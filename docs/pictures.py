@@ -188,13 +188,17 @@ def notebook():
     import nbformat
     from nbclient import NotebookClient
     from nbconvert import HTMLExporter
+    from PIL import Image, ImageChops
 
     page = (DOCS / 'recipes/notebooks.md').read_text('utf-8')
     (code,) = re.findall(r'```python\n(.*?)```', page, re.DOTALL)
+    start = code.index('net.train(')
     cells = [
-        *code.rstrip().rsplit('\n', 1),
+        code[:start] + 'net',
+        code[start:],
+        'net.history',
         'net.history.plot("loss")',
-        'net.find_learning_rate([x, y])',
+        'kerasnets.Classifier([4, 8, 3]).find_learning_rate([x, y], algo="adam")',
         'net.save("net.keras")\nkerasnets.inspect("net.keras")',
         'net.train([x[:, :3], y])',
     ]
@@ -207,7 +211,10 @@ def notebook():
         html, _ = HTMLExporter().from_notebook_node(client.execute())
         path = pathlib.Path(folder, 'notebook.html')
         path.write_text(html, encoding='utf-8')
-        browse(path.as_uri(), 'notebook.png', 1000, 2400)
+        browse(path.as_uri(), 'notebook.png', 1000, 4000)
+    picture = Image.open(IMAGES / 'notebook.png').convert('RGB')
+    _, _, _, bottom = ImageChops.invert(picture).getbbox()
+    picture.crop((0, 0, 1000, bottom + 20)).save(IMAGES / 'notebook.png')
 
 
 def terminal():
@@ -244,7 +251,10 @@ def terminal():
                         pass
                     except pexpect.EOF:
                         break
-                    if still and any('epoch 2' in line for line in screen.display):
+                    lines = screen.display
+                    if still and any(
+                        'epoch 2' in line and 'loss' in line for line in lines
+                    ):
                         _print_screen(console, screen)
                         console.print('… and at the end:', style='dim')
                         still = False
