@@ -300,31 +300,7 @@ def pages():
         browse((DOCS / f'_build/{source}.html').as_uri(), f'{name}.png', 1320, height)
 
 
-def demo():
-    """Draw what ``tox -e demo`` prints."""
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(record=True, width=100, file=io.StringIO())
-    console.print('$ tox -e demo', style='bold')
-    with tempfile.TemporaryDirectory() as folder:
-        command = [
-            sys.executable,
-            str(ROOT / 'examples/recurrent_text.py'),
-            '--out',
-            folder,
-        ]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        output = done.stdout.replace(str(pathlib.Path(folder).resolve()), 'runs')
-    for line in output.splitlines():
-        style = 'green' if line.startswith('held out') else ''
-        console.print(Text(line, style=style), no_wrap=True, overflow='ellipsis')
-    console.save_svg(str(IMAGES / 'demo.svg'), title='kerasnets')
-
-
-PICTURES = {
-    f.__name__: f for f in (overview, demo, terminal, notebook, tensorboard, pages)
-}
+PICTURES = {f.__name__: f for f in (overview, terminal, notebook, tensorboard, pages)}
 
 
 @click.command(help=__doc__)
