@@ -294,7 +294,7 @@ def pages():
         path.write_text(page, encoding='utf-8')
         browse(path.as_uri(), 'readme.png', 1060, 1750)
     for source, name, height in (
-        ('index', 'start', 1500),
+        ('index', 'start', 1650),
         ('api/recurrent', 'api', 1500),
     ):
         browse((DOCS / f'_build/{source}.html').as_uri(), f'{name}.png', 1320, height)
