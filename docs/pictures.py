@@ -1,7 +1,7 @@
 """Make the pictures of the documentation: ``python docs/pictures.py overview terminal …``.
 
 Without names, all of them. Pages and TensorBoard are drawn by a headless Chromium, terminals by
-pyte (``pip install pyte``). Look at each picture before it is committed.
+pyte (``pip install pexpect pyte``). Look at each picture before it is committed.
 """
 
 import os
