@@ -169,7 +169,7 @@ def test_no_attribute_or_argument_hides_a_class_of_ours_behind_any(path):
 def test_the_picture_is_in_the_design_page():
     page = PAGE.read_text()
     for line in PICTURE.strip().splitlines():
-        drawn = '  '.join(line.split())
+        drawn = ' '.join(line.split())
         assert drawn in page, drawn
 
 

@@ -17,6 +17,7 @@ from kerasnets.compat import activations, own_layers
 from kerasnets.compat.words import CLASSES
 from kerasnets.errors import ConfigurationError, pick
 from kerasnets.graph import nodes as graph_nodes
+from kerasnets.graph import summary
 from kerasnets.graph.nodes import connect, find_output, output_names
 from kerasnets.language import registry
 from kerasnets.language.spec import form_of, known_form, parse
@@ -124,8 +125,8 @@ class Layer:
         """Bind this layer to a node of a network; return a copy if it has another one."""
         found = copy.copy(self) if self._node not in (None, node) else self
         found._node, found._graph = node, graph
-        activation = node.spec.activation or node.spec.default_activation
-        found.kwargs = {**node.spec.options, 'activation': activation}
+        activation = node.spec.activation or summary.activation_name(node.layer)
+        found.kwargs = {**node.spec.options, 'activation': activation or None}
         return found
 
     @property

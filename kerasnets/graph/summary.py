@@ -43,7 +43,7 @@ def _rows(nodes: Sequence[Node]) -> list[tuple[str, ...]]:
             f'{param.name.split(".", 1)[1]} {"×".join(map(str, param.shape))}'
             for param in node.params()
         )
-        rows.append((node.name, form, shape, _activation(node.layer), params))
+        rows.append((node.name, form, shape, activation_name(node.layer), params))
     return rows
 
 
@@ -95,7 +95,9 @@ def _reach(node: Node, places: dict[str, int]) -> int:
     return max((_span(start, places[node.name]) for start in starts), default=0)
 
 
-def _activation(layer: KerasLayer) -> str:
+def activation_name(layer: KerasLayer) -> str:
+    """Return the name of a layer's activation, or an empty string if it has none."""
+    layer = getattr(layer, 'forward_layer', layer)  # the halves of a bidirectional layer are alike
     function = layers.activation_of(getattr(layer, 'cell', layer))
     if function is None:
         return ''

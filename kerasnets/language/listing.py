@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+
+from kerasnets.language.spec import LayerSpec
 
 
 def listed(net: Any) -> str:
@@ -18,3 +21,16 @@ def _entry(spec: Any) -> str:
     config = spec.layer.get_config()
     known = ', '.join(f'{k}={config[k]!r}' for k in ('units', 'filters', 'rate') if k in config)
     return f'keras.layers.{type(spec.layer).__name__}({known})'
+
+
+def short(specs: Iterable[LayerSpec]) -> str:
+    """Return layers as one word, such as ``4-8tanh-16gru-3``."""
+    return '-'.join(map(_word, specs))
+
+
+def _word(spec: LayerSpec) -> str:
+    form = '' if spec.form in ('input', 'ff', 'feedforward') else spec.form
+    if spec.layer is not None:
+        form = type(spec.layer).__name__
+    named = spec.activation if isinstance(spec.activation, str) else ''
+    return f'{spec.size or ""}{form}{named}'

@@ -18,6 +18,7 @@ from kerasnets.errors import ConfigurationError, FileError, number
 from kerasnets.graph.loss_graph import Asked
 from kerasnets.graph.nodes import find_output
 from kerasnets.initializers import generator
+from kerasnets.language import listing
 from kerasnets.programs.models import Models
 from kerasnets.training import checkpoints, cost_model, rate_search
 from kerasnets.training.checkpoints import Checkpoints, State
@@ -215,7 +216,8 @@ def _displays(net: Any, settings: Settings, options: dict[str, Any]) -> list[Any
     if settings.tensorboard is not None:
         shown = {name: getattr(settings, name) for name in SHOWN}
         given = {name: value for name, value in shown.items() if value is not None}
-        found.append(TensorBoard.build(settings.tensorboard, net, {**given, **options}))
+        layers = listing.short(net.specs)
+        found.append(TensorBoard.build(settings.tensorboard, net, {**given, **options}, layers))
     return found
 
 
