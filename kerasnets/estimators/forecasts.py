@@ -788,6 +788,7 @@ class Ensemble:
                 name=name,
                 equation='bmi,mio->bmo',
                 output_shape=(count, size),
+                kernel_initializer='zeros',
                 **more,
             )
 
@@ -800,9 +801,11 @@ class Ensemble:
         ]
         loss = 'mae' if self.owner.loss in (None, 'gll') else self.owner.loss
         self.net = feedforward.Regressor(layers, loss=loss, rng=self.owner._seed())
-        linear = self.net.find('linear', 'kernel')
-        linear.set_value(np.zeros(linear.shape, 'float32'))
         rng = np.random.default_rng(self.owner._seed())
+        for name in ('hidden', 'change'):  # JAX compiles a program for each draw of its own
+            kernel = self.net.find(name, 'kernel')
+            limit = np.sqrt(6 / (count * sum(kernel.shape[1:])))
+            kernel.set_value(rng.uniform(-limit, limit, kernel.shape))
         pools = {back: _pool([v for v in each if v is not None]) for back, each in views.items()}
         held = fraction(self.owner.validation_fraction, 'validation_fraction')
         most = max(len(y) for _, y, _ in pools.values())
