@@ -20,7 +20,7 @@ RATES = {'smoothing': 3.0, 'theta': 2.0, 'ridge': 3.0, 'drift': 0.1, 'network': 
 
 #: The band is wider than the errors in the back test, by which the weights were chosen: by this
 #: number divided by the steps of the series.
-WIDER = 30.0
+WIDER = 25.0
 
 #: Steps before the first origin that a method reads at most.
 LONGEST = 3000

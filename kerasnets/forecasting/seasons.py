@@ -71,7 +71,9 @@ def find(series: Array, usual: Sequence[int] = USUAL, most: int = 1) -> tuple[in
         share, chance = explained(changes, season)
         if chance > (CHANCE if found[season] > bound else CHANCE / 50):
             continue
-        if share < max(explained(changes, other)[0] for other in (season - 1, season + 1) if other > 1):
+        if share < max(
+            explained(changes, other)[0] for other in (season - 1, season + 1) if other > 1
+        ):
             continue
         near = found[season // 2 + 1 : season + season // 2 + 1].copy()
         near[season - season // 2 - 2 : season - season // 2 + 1] = found[season]
