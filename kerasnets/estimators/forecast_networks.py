@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 #: Steps before a step that the network reads, at most one of these.
 WINDOWS = 12, 24, 48
 
-#: Rows of training: powers of four of this, so that series share programs.
-ROWS = 256
+#: Rows of training: this by powers of four up to `MOST`, so that series share programs.
+ROWS, MOST = 256, 2
+
+#: Rows up to which training is compiled with few optimizations, or without XLA.
+QUICK = 4 * ROWS
 
 #: Steps of a series from which on a network is trained on it, and series that share weights.
 TRAINED, MANY = 24, 4
@@ -156,7 +159,7 @@ class Ensemble:
         pools = {back: _pool([v for v in each if v is not None]) for back, each in views.items()}
         held = fraction(self.owner.validation_fraction, 'validation_fraction')
         most = max(len(y) for _, y, _ in pools.values())
-        rows = next(ROWS * 4**i for i in range(12) if ROWS * 4**i >= most or i == 2)
+        rows = next(ROWS * 4**i for i in range(12) if ROWS * 4**i >= most or i == MOST)
         parts = []
         for valid in (False, True) if held else (False,):
             x = np.zeros((rows // 4 if valid else rows, count, width), 'float32')
@@ -172,7 +175,7 @@ class Ensemble:
         keywords = self.owner._keywords()
         keywords.setdefault('batch_size', rows // 2)
         keywords['validate_every'] = max(1, self.owner.epochs // 20) if held else self.owner.epochs
-        if keywords.get('jit') == 'auto':  # compiling takes longer than training
+        if keywords.get('jit') == 'auto' and rows <= QUICK:  # compiling takes longer than training
             keywords['jit'] = False
         self.net.train(parts[0], parts[1] if held else None, **keywords)
 
