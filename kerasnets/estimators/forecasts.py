@@ -33,6 +33,7 @@ from kerasnets.estimators.forecast_networks import (
 )
 from kerasnets.forecasting import combination, seasons, series
 from kerasnets.forecasting.combination import Candidate, Track
+from kerasnets.forecasting.dates import is_dates
 from kerasnets.forecasting.series import Layout, Series
 from kerasnets.typing import Array, Data
 
@@ -45,7 +46,8 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
 
     Simple methods (naive, drift, exponential smoothing, Theta, ridge regression on lags) and an
     average of small networks forecast the past of the series at up to six origins. Those with
-    small errors in this back test are averaged, with weights of their inverse squared errors.
+    small errors in this back test are averaged, with weights of their inverse squared errors; the
+    network only if its error is the least.
     Each method stands with and without the season, and on the values and their logarithms.
 
     Parameters
@@ -305,7 +307,8 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         if isinstance(X, pd.Series):
             if series.index_dates(X.index) is not None:
                 name = 'value' if X.name is None else str(X.name)
-                self._name = X.name if fresh else self._name
+                if fresh:
+                    self._name: Any = X.name
                 return self._of_frame(X.to_frame(name), fresh, 'dated', [name])
             X = X.to_numpy()
         if isinstance(X, pd.DataFrame):
@@ -339,7 +342,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         known = _names(self.known)
         if known is None:
             drop = {self.date, self.group, *names}
-            known = [str(n) for n in X.columns if n not in drop and not series.is_dates(X[n])]
+            known = [str(n) for n in X.columns if n not in drop and not is_dates(X[n])]
         return self._of_frame(frame, fresh, mode, names, known)
 
     def _arrays(self, parts: list[Series], mode: str, fresh: bool) -> list[Series]:

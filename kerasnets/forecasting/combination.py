@@ -372,7 +372,7 @@ def weights(rated: dict[Candidate, float], within: float = WITHIN) -> dict[Candi
     below all others for the network. The weights go with the inverse of the squared error.
     """
     order = [*METHODS, *{c.method for c in rated if c.method not in METHODS}]
-    best = {}
+    best: dict[str, Candidate] = {}
     for candidate in sorted(rated, key=lambda c: order.index(c.method)):
         chosen = best.setdefault(candidate.method, candidate)
         if rated[candidate] < rated[chosen]:

@@ -477,7 +477,7 @@ def numbers(array: Data, name: str, columns: int | None = None, nan: bool = Fals
         if np.iscomplexobj(array):
             raise TypeError
         if isinstance(array, np.ma.MaskedArray) and nan:
-            array = array.astype(float).filled(np.nan)
+            array = np.ma.filled(array.astype(float), np.nan)
         array = np.asarray(array, float)
     except (TypeError, ValueError):
         raise DataError(f'{name}: expected numbers, got {array!r:.60}. Convert them.') from None
