@@ -210,7 +210,8 @@ def index_dates(index: pd.Index[Any]) -> pd.Index[Any] | None:
     """Return the dates of an index, also of texts and years; None for an index without dates."""
     if is_dates(index):
         return index
-    if isinstance(index, (pd.RangeIndex, pd.MultiIndex)) and index.name is None:
+    numeric = pd.api.types.is_numeric_dtype(index.dtype)
+    if isinstance(index, pd.MultiIndex) or (numeric and index.name is None):
         return None
     name = 'index' if index.name is None else str(index.name)
     frame = _typed(pd.DataFrame({name: index.to_numpy()}))
