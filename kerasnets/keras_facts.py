@@ -14,6 +14,7 @@ import itertools
 import logging
 import random
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING, Any
@@ -85,6 +86,25 @@ def share_names() -> None:
         for name, count in own.items():
             _names[name] = max(count, _names.get(name, 0))
         global_state.set_global_attribute('object_name_uids', _names)
+
+
+@contextlib.contextmanager
+def without_tensorflow() -> Iterator[None]:
+    """Keep Keras from importing TensorFlow on other backends, only to compare types.
+
+    Its `serialize_keras_object`, which most `get_config` call, asks if a value is a shape of
+    TensorFlow. No value is one before TensorFlow is imported, which takes seconds.
+    """
+    from keras.src.utils.module_utils import tensorflow
+
+    if 'tensorflow' in sys.modules or tensorflow._available is not None:
+        yield
+        return
+    tensorflow._available = False
+    try:
+        yield
+    finally:
+        tensorflow._available = None
 
 
 def fit(model: KerasModel, step: Callable[[], dict[str, float]], epochs: range) -> None:

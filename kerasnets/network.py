@@ -509,7 +509,8 @@ class Network:
             Whether XLA compiles the training, which changes random noise. 'auto' decides by the
             sizes of network and data, and by what is compiled for the same structure already. On
             TensorFlow, which keeps what XLA compiles as long as the process lives, it compiles only
-            long trainings after the first 40 programs.
+            long trainings after the first 40 programs. JAX always compiles: False is with few
+            optimizations, for short trainings.
         subalgo : str
             The algorithm that 'layerwise' and 'pretrain' train with.
         unlabelled : list of arrays or callable, optional

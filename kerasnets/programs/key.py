@@ -138,7 +138,8 @@ class Description:
         if not abilities.is_of_layers(model):
             raise UnknownError('a model with operations, which Keras numbers')
         layers = [(layer.name, self.of(layer)) for layer in model.layers]
-        config = model.get_config()
+        with keras_facts.without_tensorflow():
+            config = model.get_config()
         joints = [(one.get('name'), one.get('inbound_nodes')) for one in config['layers']]
         ends = config.get('input_layers'), config.get('output_layers')
         return type(model).__qualname__, layers, repr(joints), repr(ends)

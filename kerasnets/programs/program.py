@@ -294,7 +294,7 @@ def copy(models: Models, losses: bool) -> Models:
     They have the losses of the network if `losses` is true.
     """
     nodes: list[Node] = []
-    with keras_facts.seeded():
+    with keras_facts.seeded(), keras_facts.without_tensorflow():
         for node in models.nodes:
             try:
                 layer = type(node.layer).from_config(node.layer.get_config())
@@ -322,7 +322,7 @@ def copy_optimizer(optimizer: Any, models: Models) -> Any:
     key.UnknownError
         If the optimizer has an attribute that its configuration does not hold.
     """
-    with keras_facts.seeded():
+    with keras_facts.seeded(), keras_facts.without_tensorflow():
         made = type(optimizer).from_config(optimizer.get_config())
     made.build(models.model.trainable_variables)
     if repr(key.Description().of(made)) != repr(key.Description().of(optimizer)):
