@@ -18,12 +18,13 @@ import keras
 from kerasnets import keras_facts
 from kerasnets.errors import FileError
 from kerasnets.files.atomic import damaged, refused
+from kerasnets.layers.abilities import BY_NAME, NONE
 from kerasnets.typing import Config
 
 if TYPE_CHECKING:
     from kerasnets.typing import KerasModel
 
-#: Classes of Keras that a file may name: subclasses of these, except REFUSED.
+#: Classes of Keras that a file may name: subclasses of these that the table of abilities allows.
 KINDS = (
     keras.Layer,
     keras.Operation,
@@ -38,13 +39,6 @@ KINDS = (
     keras.Quantizer,
     keras.random.SeedGenerator,
 )
-REFUSED = {
-    'Lambda': 'runs code that lies in the file',
-    'TFSMLayer': 'runs a program that lies elsewhere',
-    'TorchModuleWrapper': 'runs code that lies in the file',
-    'JaxLayer': 'runs code that lies in the file',
-    'FlaxLayer': 'runs code that lies in the file',
-}
 
 #: Modules whose functions a file may name.
 FUNCTIONS = ('activations', 'losses', 'metrics', 'initializers', 'regularizers', 'constraints')
@@ -235,8 +229,8 @@ def _registered(value: Any, owner: Any) -> Any:
     """
     name, module = value['class_name'], value.get('module')
     registered = value.get('registered_name')
-    if name in REFUSED:
-        raise refused(f'{owner} is a {name}, which {REFUSED[name]}')
+    if reason := BY_NAME.get(name, NONE).refused:
+        raise refused(f'{owner} is a {name}, which {reason}')
     if name.startswith('__'):
         dtype = (value.get('config') or {}).get('dtype') if name == '__numpy__' else 'float32'
         if name not in VALUES or str(dtype).startswith(('S', 'U', 'V', 'O', 'o', 's', '<', '|')):

@@ -117,7 +117,7 @@ class Description:
         if isinstance(value, keras.Variable):
             head = tuple(value.shape), value.dtype
         elif isinstance(value, keras.layers.Layer):
-            if cls not in abilities.table() or getattr(value, 'stateful', False):
+            if not abilities.of(cls).shared or getattr(value, 'stateful', False):
                 raise UnknownError(f'{cls.__name__} is not known to be complete')
             if isinstance(value, keras.Model):
                 return self._model(value)

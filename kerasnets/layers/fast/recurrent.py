@@ -89,20 +89,3 @@ def outputs(layer: KerasLayer, x: Tensor) -> Tensor:
     x = ops.transpose(ops.flip(x, axis=1) if layer.go_backwards else x, (1, 0, 2))
     h = LOOPS[type(layer)](layer.cell, x)
     return ops.transpose(h, (1, 0, 2)) if layer.return_sequences else h[-1]
-
-
-#: Layers that XLA makes faster, next to those that `backward` runs.
-GAIN = {
-    keras.layers.InputLayer,
-    keras.layers.Dense,
-    keras.layers.Activation,
-    keras.layers.Dropout,
-    keras.layers.Flatten,
-    keras.layers.Reshape,
-    keras.layers.Concatenate,
-    keras.layers.Add,
-    keras.layers.Multiply,
-    keras.layers.Softmax,
-    keras.layers.Embedding,
-    keras.layers.LayerNormalization,
-}

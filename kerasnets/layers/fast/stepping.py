@@ -21,22 +21,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets.layers import attention, dense
+from kerasnets.layers import abilities, attention, dense
 from kerasnets.layers.form import project
 from kerasnets.typing import Tensor, TensorFunction, Tensors
 
 if TYPE_CHECKING:
     from kerasnets.typing import KerasLayer, KerasModel
-
-#: Keras layers that treat each time step by itself.
-STEPWISE = (
-    'Activation ActivityRegularization AlphaDropout BatchNormalization Dense Dropout ELU '
-    'Embedding GaussianDropout GaussianNoise Identity LayerNormalization LeakyReLU '
-    'RMSNormalization ReLU Rescaling Softmax SpatialDropout1D TimeDistributed UnitNormalization'
-).split()
-
-#: Keras layers that join several inputs step by step.
-JOINING = 'Add Average Concatenate Maximum Minimum Multiply Subtract'.split()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,10 +69,9 @@ def along(layer: KerasLayer, time: bool = True) -> Stepper | str:
         return _Block(layer).stepper()
     kind = type(layer).__name__
     axes = getattr(layer, 'axis', -1)
-    joins = kind in JOINING or (
-        isinstance(layer, keras.Model) and dense.of_model(layer) is not None
-    )
-    if (kind in STEPWISE or joins) and axes in (-1, 2, [-1], [2], (-1,), (2,)):
+    known = abilities.of(type(layer))
+    joins = isinstance(layer, keras.Model) and dense.of_model(layer) is not None
+    if (known.by_steps or known.joins or joins) and axes in (-1, 2, [-1], [2], (-1,), (2,)):
         return _alone(layer, time)
     whole = 'bidirectional' if kind == 'Bidirectional' else kind
     return f'{whole} layers read the whole sequence'

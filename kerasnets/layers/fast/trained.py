@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kerasnets.layers import abilities
 from kerasnets.layers.fast import block, dropout, recurrent
 
 if TYPE_CHECKING:
@@ -30,4 +31,4 @@ def gains_by_xla(layer: KerasLayer) -> bool:
 
     benchmarks/NOTES.md has the figures.
     """
-    return type(layer) in recurrent.GAIN or any(kind.knows(layer) for kind, _ in WAYS)
+    return abilities.of(type(layer)).gains_by_xla or any(kind.knows(layer) for kind, _ in WAYS)
