@@ -25,6 +25,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasnets import activations
@@ -45,7 +46,7 @@ CONTEXT = 256
 #: The longest wavelength of rotary positions, over 2π.
 BASE = 10000.0
 
-#: In the place of a score: what is not to be attended to.
+#: Added to the score of a key that is not attended to.
 NOWHERE = -1e30
 
 #: Name of the attention layer in the model that either form makes.
@@ -95,6 +96,23 @@ def projected(layer: KerasLayer, x: Tensor, steps: Tensor) -> Tensors:
     if isinstance(layer, RotaryAttention):
         q, k = rotate(q, steps), rotate(k, steps)
     return q, k, v
+
+
+def attended(layer: KerasLayer, q: Tensor, k: Tensor, v: Tensor, seen: Tensor) -> Tensor:
+    """Return the attention (examples, queries, size) of a layer to the keys that are seen.
+
+    Parameters
+    ----------
+    layer : keras.layers.MultiHeadAttention
+    q, k, v : tensor (examples, time, heads, width)
+        Queries, and keys and values, as from `projected`.
+    seen : bool array or tensor (queries, keys)
+        Which keys each query attends to.
+    """
+    scores = ops.einsum('bqhw,bkhw->bhqk', q * float(layer.key_dim) ** -0.5, k)
+    hide = (np if isinstance(seen, np.ndarray) else ops).where(seen, 0.0, NOWHERE)
+    weights = ops.softmax(scores + ops.cast(hide, scores.dtype))
+    return layer.output_dense(ops.einsum('bhqk,bkhw->bqhw', weights, v))
 
 
 @dataclasses.dataclass(frozen=True)

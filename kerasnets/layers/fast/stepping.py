@@ -164,10 +164,8 @@ class _Block:
             at = (0, t % self.size, 0, 0)
             keys, values = (ops.slice_update(s, at, n) for s, n in zip(states, new))
             after.extend([keys, values])
-            scores = ops.einsum('bhw,bshw->bhs', q[:, 0] / self.attend.key_dim**0.5, keys)
-            scores = ops.where(_last(t + 1, self.size) >= 0, scores, attention.NOWHERE)
-            y = ops.einsum('bhs,bshw->bhw', ops.softmax(scores), values)
-            return self.attend.output_dense(y[:, None])
+            seen = _last(t + 1, self.size)[None] >= 0
+            return attention.attended(self.attend, q, keys, values, seen)
 
         return attention.around(self.parts, x[:, None], t[None], attend)[:, 0], after
 
