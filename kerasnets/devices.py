@@ -112,15 +112,6 @@ def replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def shared() -> bool:
-    """Return True if a TensorFlow strategy or a Keras distribution shares the batches."""
-    if keras.backend.backend() != 'tensorflow':
-        return keras.distribution.distribution() is not None
-    import tensorflow as tf
-
-    return tf.distribute.has_strategy()
-
-
 def total(value: Tensor) -> Tensor:
     """Return the sum of a value over the devices that share a batch."""
     import tensorflow as tf

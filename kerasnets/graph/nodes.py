@@ -58,6 +58,12 @@ class Node:
         """Return all `Parameter`s of the layer."""
         return [param for part in self.parts().values() for param in part.values()]
 
+    @property
+    def reads(self) -> list[str]:
+        """Names of the layers that it depends on."""
+        sources = *self.spec.inputs, *dict(self.spec.states).values()
+        return [source.split(':')[0] for source in sources]
+
     def outputs(self) -> dict[str, Output]:
         """Return name -> `Output` of the quantities inside the layer, without its 'out'."""
         insides = layers.anatomy(self.layer).outputs
@@ -379,7 +385,7 @@ def assemble(nodes: Sequence[Node]) -> KerasModel:
         )
     if is_chain(nodes):
         return keras.Sequential([node.layer for node in nodes])
-    read = {name.split(':')[0] for node in nodes for name in node.spec.sources}
+    read = {name for node in nodes for name in node.reads}
     ends = [node for node in nodes[::-1] if node.name not in read]
     for node in ends:
         if node.spec.form == 'input':

@@ -62,8 +62,8 @@ def picture(nodes: Sequence[Node]) -> str:
     parts = []
     for node in nodes:
         x = places[node.name]
-        for source in node.spec.sources:
-            start = places[source.split(':')[0]] + width
+        for source in node.reads:
+            start = places[source] + width
             rise = 28 * (_span(start, x) - 1)
             middle, y = (start + x) / 2, top + (4 if rise else height / 2)
             way = f'M{start} {y} Q{middle} {y - rise} {x} {y}'
@@ -91,7 +91,7 @@ def _span(start: float, end: float) -> int:
 
 
 def _reach(node: Node, places: dict[str, int]) -> int:
-    starts = [places[source.split(':')[0]] + BOX[0] for source in node.spec.sources]
+    starts = [places[source] + BOX[0] for source in node.reads]
     return max((_span(start, places[node.name]) for start in starts), default=0)
 
 

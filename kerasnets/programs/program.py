@@ -21,7 +21,7 @@ from typing import Any
 
 import keras
 
-from kerasnets import backend, devices, keras_facts
+from kerasnets import backend, keras_facts
 from kerasnets.graph.nodes import Node, assemble, find_output, run_layer
 from kerasnets.programs import key
 from kerasnets.programs.models import Models
@@ -214,7 +214,7 @@ class Programs:
                 self._key, seen = None, sum(layers, self.models.layer_variables)
             self._snapshot = key.Snapshot(seen)
             self._own.clear()
-        alone = devices.shared() or keras.backend.backend() == 'torch'
+        alone = backend.is_distributed() or keras.backend.backend() == 'torch'
         return None if alone else self._key
 
     def find(

@@ -84,8 +84,7 @@ class StepNetwork:
                 self._add(node)
 
     def _add(self, node: Node) -> None:
-        before = [name.split(':')[0] for name in node.spec.inputs]
-        time = any(self.has_time[name] for name in before)
+        time = any(self.has_time[name] for name in node.reads)
         others = [name for name in node.spec.inputs if not name.endswith(':out')]
         found: Stepper | str = along(node.layer, time)
         if node.spec.states or others:
@@ -164,7 +163,7 @@ class StepNetwork:
         for node in self.nodes:
             if node.name == self.source:
                 continue
-            before = [made[name.split(':')[0]] for name in node.spec.inputs]
+            before = [made[name] for name in node.reads]
             given = before if len(before) > 1 else x if node.name in labelled else before[0]
             if node is self.nodes[-1] and self.logits is not None:
                 return [self._last(given)]
@@ -175,19 +174,15 @@ class StepNetwork:
         """Return the logits of one step or of a whole sequence, as the input has it."""
         assert self.logits is not None
         one = len(keras.tree.flatten(x)[0].shape) == 2
-        if one and any(self.has_time[name] for name in _before(self.nodes[-1])):
+        if one and any(self.has_time[name] for name in self.nodes[-1].reads):
             return self.logits(keras.tree.map_structure(lambda y: y[:, None], x))[:, 0]
         return self.logits(x)
 
     def _reads_labels(self, name: str) -> bool:
         """Return True if a layer can read labels instead of one-hot vectors."""
         node = next(node for node in self.nodes if node.name == name)
-        alone = _before(node) == [self.source]
+        alone = node.reads == [self.source]
         return self.classes is not None and alone and self.steppers[name].of_labels
-
-
-def _before(node: Node) -> list[str]:
-    return [name.split(':')[0] for name in node.spec.inputs]
 
 
 def _leading_to(nodes: Sequence[Node], names: list[str]) -> list[Any]:
@@ -197,7 +192,7 @@ def _leading_to(nodes: Sequence[Node], names: list[str]) -> list[Any]:
     for node in reversed(nodes):
         if node.name in wanted:
             found.append(node)
-            wanted.update(name.split(':')[0] for name in node.spec.sources)
+            wanted.update(node.reads)
     return found[::-1]
 
 

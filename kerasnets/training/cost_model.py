@@ -54,7 +54,7 @@ def settings_for_keras(settings: Settings, watched: bool) -> Any:
 
 def is_for_keras() -> bool:
     """Return True if Keras' own functions train and evaluate instead of programs."""
-    return keras.backend.backend() == 'torch' or devices.shared()
+    return keras.backend.backend() == 'torch' or backend.is_distributed()
 
 
 def uses_xla(
