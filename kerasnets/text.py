@@ -11,10 +11,13 @@ import numpy as np
 from kerasnets.errors import ConfigurationError, DataError, positive, suggest
 from kerasnets.initializers import generator
 from kerasnets.typing import Array, Seed
-from kerasnets.vocabularies import KINDS, Characters, codes, from_dict
+from kerasnets.vocabularies import KINDS, Characters, check_text, from_dict
 
 if TYPE_CHECKING:
     from kerasnets.typing import Data
+
+#: The labels of an empty text.
+_NONE = np.zeros(0, 'int32')
 
 
 def batches(
@@ -142,7 +145,7 @@ class Text:
         if alpha is not None:
             vocabulary = Characters(alpha, unknown)
         else:
-            joined = ''.join(map(_text, documents))
+            joined = documents[0] if len(documents) == 1 else ''.join(map(_text, documents))
             vocabulary = KINDS[tokens].of(joined, min_count, unknown, size)
         self._take(vocabulary, isinstance(text, (list, tuple)))
         self._read(text)
@@ -156,9 +159,11 @@ class Text:
 
     def _read(self, text: str | Sequence[str]) -> None:
         documents = list(text) if isinstance(text, (list, tuple)) else [text]
-        ends = [] if self.end is None or isinstance(text, str) else [self.end]
-        parts = [np.append(self.vocabulary.encode(part), ends) for part in documents]
-        self.labels: Array = np.concatenate([np.zeros(0), *parts]).astype('int32')
+        parts = [self.vocabulary.encode(part) for part in documents]
+        if self.end is not None and not isinstance(text, str):
+            parts = [np.append(part, np.int32(self.end)) for part in parts]
+        self.labels: Array = parts[0] if len(parts) == 1 else np.concatenate([_NONE, *parts])
+        del parts
         self.text: str = self.decode(self.labels)
 
     @classmethod
@@ -166,7 +171,7 @@ class Text:
         """Build an empty text with a vocabulary returned by `about`."""
         made = cls.__new__(cls)
         made._take(from_dict(about), bool(about.get('end')))
-        made.labels, made.text = np.zeros(0, 'int32'), ''
+        made.labels, made.text = _NONE, ''
         return made
 
     def about(self) -> dict[str, Any]:
@@ -198,19 +203,21 @@ class Text:
         DataError
             For a label without a character.
         """
-        labels = np.asarray(list(enc) if hasattr(enc, '__iter__') else enc)
+        whole = isinstance(enc, np.ndarray) or not hasattr(enc, '__iter__')
+        labels = np.asarray(enc if whole else list(enc))
         if labels.ndim != 1 or (labels.size and labels.dtype.kind not in 'iu'):
             raise DataError(
                 f'expected a list of int to decode, got {enc!r}. '
                 'Pass labels, as encode() returns them.'
             )
-        wrong = labels[(labels < 0) | (labels >= self.classes)]
-        if wrong.size:
+        if labels.size and (labels.min() < 0 or labels.max() >= self.classes):
+            wrong = labels[(labels < 0) | (labels >= self.classes)]
             raise DataError(
                 f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}. '
                 'Remove it, or decode with the Text that encoded it.'
             )
-        labels = labels.astype('int64')
+        if not labels.size:
+            labels = _NONE
         found: str = self.vocabulary.decode(
             labels if self.end is None else labels[labels != self.end]
         )
@@ -294,8 +301,8 @@ class Text:
             raise DataError(
                 f'expected more than {steps} labels, got {len(self.labels)}. Use fewer steps.'
             )
-        rows = np.arange(count)[:, None] * steps + np.arange(steps)
-        return [self.labels[rows], self.labels[rows + 1]]
+        labels = self.labels[: count * steps + 1]
+        return [part.reshape(count, steps).copy() for part in (labels[:-1], labels[1:])]
 
     def __repr__(self) -> str:
         """Return a short description."""
@@ -303,5 +310,5 @@ class Text:
 
 
 def _text(part: Any) -> str:
-    codes(part)  # which refuses what is no text
+    check_text(part)
     return str(part)
