@@ -223,7 +223,7 @@ def alone() -> Iterator[None]:
         keras.distribution.set_distribution(shared)
 
 
-def run(function: Callable[..., Any], batch: Sequence[Any]) -> Any:
+def run_shared(function: Callable[..., Any], batch: Sequence[Any]) -> Any:
     """Run a compiled function of a batch of arrays, its rows shared among the devices.
 
     Returns its outputs, a nest of arrays, as numpy arrays.

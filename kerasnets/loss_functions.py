@@ -106,7 +106,7 @@ class Kind:
     any_length: bool = False  # whether targets have a length of their own
 
 
-KINDS = {
+LOSSES = {
     'xe': Kind(cross_entropy, 'sparse_categorical_crossentropy', labels=True, logits=True),
     'hinge': Kind(hinge, labels=True),
     'mse': Kind(squared_error, 'mean_squared_error'),

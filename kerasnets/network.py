@@ -21,7 +21,7 @@ from kerasnets.data.history import History
 from kerasnets.errors import ConfigurationError, FileError, pick, suggest
 from kerasnets.files import export, keras_files, keras_models
 from kerasnets.graph import summary
-from kerasnets.graph.loss_graph import Asked, Graph
+from kerasnets.graph.loss_graph import Extras, Graph
 from kerasnets.graph.nodes import (
     Node,
     add_node,
@@ -33,7 +33,7 @@ from kerasnets.graph.nodes import (
 )
 from kerasnets.graph.parameters import Parameter
 from kerasnets.initializers import generator
-from kerasnets.language import listing
+from kerasnets.language import printing
 from kerasnets.language.spec import LayerSpec, check_names, extend, parse
 from kerasnets.layers import abilities
 from kerasnets.losses import Loss, LossLike
@@ -247,7 +247,7 @@ class Network:
 
     def __repr__(self) -> str:
         """Return a short description."""
-        return listing.listed(self)
+        return printing.as_list(self)
 
     def _repr_html_(self) -> str:
         return summary.as_html(self, self._nodes)
@@ -320,7 +320,7 @@ class Network:
         """Add a loss: a name, a dict with ``form``, or a Loss, with keywords of `Loss`."""
         loss = kwargs.pop('form', None) if loss is None else loss
         built = Loss.build(loss, **kwargs)
-        if built.written and built.labels is None:
+        if built.is_custom and built.labels is None:
             built = dataclasses.replace(built, labels=self.LABELS)
         self.losses = [*self.losses, built]
         self._made = {}
@@ -621,8 +621,8 @@ class Network:
         >>> [name for name, _ in net.monitors(monitors={'hid1:out': (0.1, 0.9)})]
         ['err', 'hid1:out<0.1', 'hid1:out<0.9']
         """
-        watched, _ = monitoring.build(monitors)
-        graph = self._graph(regularizers, watched)
+        monitored, _ = monitoring.build(monitors)
+        graph = self._graph(regularizers, monitored)
         return [('err', graph.err), *((name, mean) for name, (mean, _) in graph.monitors.items())]
 
     def updates(self, **regularizers: Any) -> list[Any]:
@@ -632,7 +632,7 @@ class Network:
 
     def _graph(self, regularizers: Any, monitors: Any = ()) -> Graph:
         built = build_regularizers(regularizers)
-        return self._models.graph(asked=Asked(built, noisy=True, monitors=monitors))
+        return self._models.graph(extras=Extras(built, noisy=True, monitors=monitors))
 
     # Files
 

@@ -60,7 +60,11 @@ class Regularizer:
         >>> Regularizer.build('weight_l2', 0.01, pattern='hid1.w')
         WeightL2(weight=0.01, pattern='hid1.w')
         """
-        known = {**KINDS, **{old: KINDS[new] for old, new in ALIASES.items()}, **CHANGES}
+        known = {
+            **REGULARIZERS,
+            **{old: REGULARIZERS[new] for old, new in ALIASES.items()},
+            **CHANGES,
+        }
         check_known([name.lower()], known, 'regularizer')
         return known[name.lower()](*args, **kwargs)
 
@@ -222,7 +226,7 @@ class Function(Regularizer):
     function: Callable[..., Tensor] | None = None
 
 
-KINDS = {
+REGULARIZERS = {
     'weight_l1': WeightL1,
     'weight_l2': WeightL2,
     'hidden_l1': HiddenL1,
@@ -243,7 +247,7 @@ PLACES = ('input', 'hidden', 'output')
 def names() -> list[str]:
     """Return the keywords that `build` accepts."""
     places = [f'{place}_{change}' for place in PLACES for change in CHANGES]
-    return [*KINDS, *ALIASES, *CHANGES, *places, 'regularizers']
+    return [*REGULARIZERS, *ALIASES, *CHANGES, *places, 'regularizers']
 
 
 def build(keywords: dict[str, Any]) -> tuple[Regularizer, ...]:
@@ -289,7 +293,7 @@ def _of_keyword(name: str, value: Any) -> list[Regularizer]:
         return [CHANGES[name](weight, pattern) for pattern, weight in value.items()]
     if change in CHANGES and place in PLACES:
         return [CHANGES[change](value, where=place)]
-    kind = KINDS[ALIASES.get(name, name)]
+    kind = REGULARIZERS[ALIASES.get(name, name)]
     options = value if isinstance(value, dict) else {'weight': value}
     check_known(options, [f.name for f in dataclasses.fields(kind)], f'keyword of {name}')
     if isinstance(options.get('pattern'), list):
@@ -354,7 +358,7 @@ class Gaussian(Random):
         return backend.noisy(x, factor, self.seed_generator)
 
 
-class Always(keras.layers.Layer):
+class TrainingMode(keras.layers.Layer):
     """A wrapper that runs a layer as in training, in inference too."""
 
     def __init__(self, layer: KerasLayer) -> None:

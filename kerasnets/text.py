@@ -11,7 +11,7 @@ import numpy as np
 from kerasnets.errors import ConfigurationError, DataError, positive, suggest
 from kerasnets.initializers import generator
 from kerasnets.typing import Array, Seed
-from kerasnets.vocabularies import KINDS, Characters, check_text, from_dict
+from kerasnets.vocabularies import VOCABULARIES, Characters, check_text, from_dict
 
 if TYPE_CHECKING:
     from kerasnets.typing import Data
@@ -132,10 +132,10 @@ class Text:
         size: int | None = None,
     ) -> None:
         positive(min_count, 'min_count', least=0)
-        if not isinstance(tokens, str) or tokens not in KINDS:
+        if not isinstance(tokens, str) or tokens not in VOCABULARIES:
             raise ConfigurationError(
-                f'unknown tokens {tokens!r}.{suggest(str(tokens), KINDS)} '
-                f'Choose one of: {", ".join(KINDS)}.'
+                f'unknown tokens {tokens!r}.{suggest(str(tokens), VOCABULARIES)} '
+                f'Choose one of: {", ".join(VOCABULARIES)}.'
             )
         documents = list(text) if isinstance(text, (list, tuple)) else [text]
         if alpha is not None and tokens != 'char':
@@ -146,7 +146,7 @@ class Text:
             vocabulary = Characters(alpha, unknown)
         else:
             joined = documents[0] if len(documents) == 1 else ''.join(map(_text, documents))
-            vocabulary = KINDS[tokens].of(joined, min_count, unknown, size)
+            vocabulary = VOCABULARIES[tokens].of(joined, min_count, unknown, size)
         self._take(vocabulary, isinstance(text, (list, tuple)))
         self._read(text)
 

@@ -6,7 +6,7 @@ import functools
 import importlib
 from typing import Any
 
-from kerasnets.language.listing import html_table
+from kerasnets.language.printing import html_table
 
 #: Maximum number of rows that a notebook shows: the first and the last ones.
 SHOWN = 20

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kerasnets.typing import KerasModel
 
 #: Classes of Keras that a file may name: subclasses of these that the table of abilities allows.
-KINDS = (
+BASES = (
     keras.Layer,
     keras.Operation,
     keras.Initializer,
@@ -270,7 +270,7 @@ def _is_known(module: str, name: str) -> bool:
         places = [keras.layers, keras, keras.optimizers, *(getattr(keras, f) for f in FUNCTIONS)]
         places.append(keras.optimizers.schedules)
     found = next((vars(place)[name] for place in places if name in vars(place)), None)
-    return isinstance(found, type) and issubclass(found, KINDS)
+    return isinstance(found, type) and issubclass(found, BASES)
 
 
 def _check_value(key: Any, value: Any, owner: Any, limit: int) -> None:

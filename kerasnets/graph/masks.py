@@ -66,7 +66,7 @@ class Steps(keras.layers.Layer):
         return None
 
 
-def run(layer: KerasLayer, x: Tensors, **kwargs: Any) -> Tensor:
+def call_masked(layer: KerasLayer, x: Tensors, **kwargs: Any) -> Tensor:
     """Call a layer on padded input, so that it skips the padding and passes the mask on."""
     if not _is_stepwise(layer):
         if 'initial_state' in kwargs:  # Keras fills in the mask only of a single tensor

@@ -243,7 +243,7 @@ class Flow(Mapping[str, Any]):
         node = self.nodes[name]
         if part == 'out':
             swift = self.swift and not node.spec.states
-            layer = layers.as_trained(node.layer) if swift else node.layer
+            layer = layers.fast_variant(node.layer) if swift else node.layer
             return run_layer(layer, node.spec, self.__getitem__, self.padded, self.training)
         y = None
         if node.outputs()[part].after:
@@ -290,7 +290,7 @@ def run_layer(
     kwargs = {'initial_state': states} if states else {}
     if training is not None and 'training' in inspect.signature(layer.call).parameters:
         kwargs['training'] = training  # some layers of Keras train unless this is False
-    return masks.run(layer, x, **kwargs) if padded else layer(x, **kwargs)
+    return masks.call_masked(layer, x, **kwargs) if padded else layer(x, **kwargs)
 
 
 def add_node(
@@ -409,7 +409,7 @@ def reading_labels(nodes: list[Node], spec: LayerSpec, ndim: int) -> list[Node]:
 
 def _make(nodes: Sequence[Node], spec: LayerSpec) -> KerasLayer:
     """Build a layer for a spec, by its form."""
-    form = layers.form(spec.form)
+    form = layers.get_form(spec.form)
     if form.follow is not None:
         return form.follow(spec, [find_output(nodes, name) for name in spec.inputs])
     if form.join is not None and len(spec.inputs) > 1:
@@ -435,7 +435,7 @@ def _check_sizes(nodes: Sequence[Node], spec: LayerSpec) -> None:
 
 def _check_size(spec: LayerSpec, output: Tensor) -> None:
     """Raise ConfigurationError if the entry's size differs from the one that follows."""
-    follows = spec.layer is None and layers.form(spec.form).follow is not None
+    follows = spec.layer is None and layers.get_form(spec.form).follow is not None
     if follows and spec.size is not None and output.shape[-1] != spec.size:
         raise ConfigurationError(
             f'expected the size that follows from its inputs, {output.shape[-1]}, '

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasnets.graph.nodes import Node, output_names
-from kerasnets.regularizers import Always, Noise, Regularizer
+from kerasnets.regularizers import Noise, Regularizer, TrainingMode
 from kerasnets.typing import Array, Tensor
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Noises:
         for i, regularizer in self.changed.get(name, ()):
             self.indices.append(i)
             layer = regularizer.layer(seed=len(self.layers))
-            self.layers.append(Always(layer) if self.noisy else layer)
+            self.layers.append(TrainingMode(layer) if self.noisy else layer)
             tensor = self.layers[-1](tensor)
         return tensor
 

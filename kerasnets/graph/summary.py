@@ -13,7 +13,7 @@ import rich.table
 
 from kerasnets import layers
 from kerasnets.graph.nodes import Node
-from kerasnets.language.listing import html_table
+from kerasnets.language.printing import html_table
 
 if TYPE_CHECKING:
     from kerasnets.typing import KerasLayer

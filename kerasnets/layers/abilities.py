@@ -42,7 +42,7 @@ _STEPS = Abilities(shared=True, by_rows=True, by_steps=True)
 _JOINS = Abilities(shared=True, by_rows=True, joins=True)
 
 
-def _with(abilities: Abilities, **changes: bool) -> Abilities:
+def _with(abilities: Abilities, **changes: Any) -> Abilities:
     return dataclasses.replace(abilities, **changes)
 
 

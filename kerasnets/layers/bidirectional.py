@@ -47,7 +47,7 @@ def _build(spec: LayerSpec) -> KerasLayer:
 
     def half(suffix: str, backwards: bool) -> Tensor:
         given = {**options, 'go_backwards': backwards}
-        return layers.form(worker).make(
+        return layers.get_form(worker).make(
             dataclasses.replace(
                 spec,
                 form=worker,

@@ -323,7 +323,7 @@ def modules() -> list[ModuleType]:
     return [importlib.import_module(f'kerasnets.layers.{name}') for name in names]
 
 
-def form(name: str) -> Form:
+def get_form(name: str) -> Form:
     """Return the `Form` called `name`: one of kerasnets, or built for a class of keras.layers.
 
     Raises

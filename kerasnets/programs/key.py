@@ -16,9 +16,9 @@ import keras
 import numpy as np
 
 from kerasnets import activations, keras_facts, optimizers, regularizers
-from kerasnets.graph.loss_graph import Asked
+from kerasnets.graph.loss_graph import Extras
 from kerasnets.layers import abilities
-from kerasnets.loss_functions import KINDS
+from kerasnets.loss_functions import LOSSES
 from kerasnets.monitors import Below
 from kerasnets.programs.models import Models
 
@@ -195,26 +195,26 @@ def of_losses(models: Models) -> str:
     if kind.__module__.split('.')[0] != 'kerasnets' or None in order:
         raise UnknownError('monitors of the user, or variables outside of the layers')
     for loss in models.losses:
-        if not isinstance(loss.form, str) or loss.written:
+        if not isinstance(loss.form, str) or loss.is_custom:
             raise UnknownError('a loss of the user')
     return repr((models.losses, kind.__qualname__, models.takes_labels, order))
 
 
-def of_asked(asked: Asked) -> str:
+def of_extras(extras: Extras) -> str:
     """Return the key of what a graph computes besides the losses, without weights."""
-    known = [type(one) in PENALTIES for one in asked.regularizers]
-    known += [isinstance(monitor.function, Below) for monitor in asked.monitors]
+    known = [type(one) in PENALTIES for one in extras.regularizers]
+    known += [isinstance(monitor.function, Below) for monitor in extras.monitors]
     if not all(known):
         raise UnknownError('a regularizer or a monitor of the user')
-    return repr(asked.without_weights())
+    return repr(extras.without_weights())
 
 
-def fills_up(models: Models, asked: Asked) -> bool:
+def fills_up(models: Models, extras: Extras) -> bool:
     """Return True if padding rows can be excluded from all results."""
-    if asked.monitors or asked.curvature or asked.gradients:
+    if extras.monitors or extras.curvature or extras.gradients:
         return False
-    if any(loss.written or loss.form not in KINDS or loss.whole for loss in models.losses):
+    if any(loss.is_custom or loss.form not in LOSSES or loss.whole for loss in models.losses):
         return False
-    if not all(type(one) in BY_ROWS for one in asked.regularizers):
+    if not all(type(one) in BY_ROWS for one in extras.regularizers):
         return False
     return all(abilities.works_by_rows(node.layer) for node in models.nodes)

@@ -67,10 +67,10 @@ def compute(
     noises = tuple(one for one in regularizers if isinstance(one, Noise))
     function = _function(programs, tuple(names), spec.layout(specs), start, noises, rng)
 
-    def run(batch: list[Array]) -> dict[str, dict[str, Array]]:
-        return devices.run(function, batch)
+    def compute_batch(batch: list[Array]) -> dict[str, dict[str, Array]]:
+        return devices.run_shared(function, batch)
 
-    results = _in_batches(run, arrays, specs)
+    results = _in_batches(compute_batch, arrays, specs)
     if spec.time_major:  # sequences of different lengths stay a list
         results = {n: turn(y) if getattr(y, 'ndim', 0) > 2 else y for n, y in results.items()}
     return {name: results[name] for name in names}

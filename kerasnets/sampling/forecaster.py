@@ -117,7 +117,7 @@ class Forecaster:
                 draws[after : len(part)] = temperature * drawn
             times = np.array([first, len(part), length], 'i')
             args = y, given, draws, times, matrix, states
-            y, record, states = self.programs.run('forecast', _steps, *args)
+            y, record, states = self.programs.call('forecast', _steps, *args)
             found.append(ops.convert_to_numpy(record)[: len(part)])
         made = (
             np.concatenate(found)[length - 1 - read :]
@@ -200,7 +200,7 @@ def _steps(
 ) -> tuple[Tensor, Tensor, Tensors]:
     """Run steps from an output; return the last output, all outputs and the states."""
     first, count, length = times[0], times[1], times[2]
-    advance = network.prepare()
+    advance = network.make_step()
     record = ops.zeros((given.shape[0], *y.shape), 'float32')
 
     def step(i: Tensor, y: Tensor, record: Tensor, *flat: Any) -> tuple[Any, ...]:

@@ -118,7 +118,7 @@ class StepNetwork:
         """Return the initial states of `count` sequences: a list of arrays for each layer."""
         return [stepper.start(count) for stepper in self.steppers.values()]
 
-    def prepare(self) -> Callable[..., Any]:
+    def make_step(self) -> Callable[..., Any]:
         """Return a function of an input (count, …), states and the step's number t.
 
         It returns a list of the step's outputs, and the states after it. Everything that does not
@@ -126,19 +126,19 @@ class StepNetwork:
         """
         labelled = {name for name in self.steppers if self._reads_labels(name)}
         steps = {
-            name: stepper.prepare(self.classes if name in labelled else None)
+            name: stepper.make_step(self.classes if name in labelled else None)
             for name, stepper in self.steppers.items()
         }
 
         def advance(x: Tensor, states: Tensors, t: Tensor) -> Tensors:
             after: list[Any] = []
 
-            def run(name: str, given: Tensor) -> Any:
+            def run_layer(name: str, given: Tensor) -> Any:
                 y, own = steps[name](given, states[len(after)], t)
                 after.append(own)
                 return y
 
-            return self._run(x, run, labelled), after
+            return self._run(x, run_layer, labelled), after
 
         return advance
 
@@ -146,18 +146,18 @@ class StepNetwork:
         """Return the states after the first `length` steps of sequences (count, time, …)."""
         after: list[Any] = []
 
-        def run(name: str, given: Tensor) -> Any:
+        def run_layer(name: str, given: Tensor) -> Any:
             read = self.steppers[name].read
             assert read is not None  # checked by `padded_length`
             y, own = read(given, length)
             after.append(own)
             return y
 
-        self._run(x, run, ())
+        self._run(x, run_layer, ())
         return after
 
-    def _run(self, x: Tensor, run: TensorFunction, labelled: Collection[str]) -> list[Tensor]:
-        """Return the network's outputs or logits; `run` computes the output of each layer."""
+    def _run(self, x: Tensor, run_layer: TensorFunction, labelled: Collection[str]) -> list[Tensor]:
+        """Return the network's outputs or logits; `run_layer` computes the output of each layer."""
         one_hot = x if self.classes is None else ops.one_hot(x, self.classes)
         made = {self.source: one_hot}
         for node in self.nodes:
@@ -167,7 +167,7 @@ class StepNetwork:
             given = before if len(before) > 1 else x if node.name in labelled else before[0]
             if node is self.nodes[-1] and self.logits is not None:
                 return [self._last(given)]
-            made[node.name] = run(node.name, given)
+            made[node.name] = run_layer(node.name, given)
         return [made[name] for name in self.outputs]
 
     def _last(self, x: Tensor) -> Tensor:
@@ -223,7 +223,7 @@ class StepPrograms:
         self.make = make
         self.about = about
 
-    def run(self, kind: Any, steps: Callable[..., Any], *args: Any) -> Any:
+    def call(self, kind: Any, steps: Callable[..., Any], *args: Any) -> Any:
         """Run a compiled function.
 
         Parameters
@@ -262,7 +262,7 @@ class StepPrograms:
             return 0, self.network.start(count * streams)
         padded = np.zeros((count, padding, *seeds.shape[2:]), seeds.dtype)
         padded[:, :length] = seeds
-        states = self.run('read', StepNetwork.read, padded, np.array(length - 1, 'i'))
+        states = self.call('read', StepNetwork.read, padded, np.array(length - 1, 'i'))
         repeat = functools.partial(ops.repeat, repeats=streams, axis=0)
         return length - 1, keras.tree.map_structure(repeat, states)
 
@@ -378,7 +378,7 @@ class Sampler:
                 )
             times = np.array([first, count], 'i')
             args = current, given, uniform, times, settings, seen, states
-            current, drawn, logs, seen, states = self.programs.run(loop, loop.run, *args)
+            current, drawn, logs, seen, states = self.programs.call(loop, loop.compute, *args)
             part = slice(len(seed), count)
             drawn = ops.convert_to_numpy(drawn)[part].tolist()
             logs = (
@@ -441,7 +441,7 @@ class Loop:
     classes: int
     logits: bool
 
-    def run(
+    def compute(
         self,
         network: StepNetwork,
         label: Tensor,
@@ -457,7 +457,7 @@ class Loop:
         first, count = times[0], times[1]
         drawn = ops.zeros(uniform.shape, 'int32')
         logs = ops.zeros(uniform.shape if options.logged else (0, 0), 'float32')
-        advance = network.prepare()
+        advance = network.make_step()
 
         def step(
             i: Tensor, label: Tensor, drawn: Tensor, logs: Tensor, seen: Tensor, *flat: Any

@@ -14,7 +14,7 @@ from keras.callbacks import Callback
 from kerasnets import backend, keras_facts
 from kerasnets.data.batches import Arrays, Dataset
 from kerasnets.data.blocks import FEW, Block, capacity, pack
-from kerasnets.graph.loss_graph import Asked
+from kerasnets.graph.loss_graph import Extras
 from kerasnets.graph.noise import reseed, seed
 from kerasnets.programs import key, program
 from kerasnets.programs.models import Models
@@ -37,7 +37,7 @@ class ProgramSteps:
         Of the network.
     source : Dataset
         The data to train with, or other data in batches of the same shape.
-    asked : Asked
+    extras : Extras
         Regularizers, monitors and weights of classes.
     metrics : tuple of str or keras.metrics.Metric
     optimizer : keras.optimizers.Optimizer or None
@@ -61,7 +61,7 @@ class ProgramSteps:
         self,
         programs: Programs,
         source: Dataset,
-        asked: Asked,
+        extras: Extras,
         metrics: tuple[Any, ...],
         optimizer: Any = None,
         xla: tuple[bool | str, bool | str] = ('auto', 'auto'),
@@ -71,7 +71,7 @@ class ProgramSteps:
         self.metrics, self.xla = metrics, xla
         self.model = models.model
         self.layout = models.data_spec.layout(source.specs[: len(models.data_spec.inputs)])
-        self.asked = dataclasses.replace(asked, rows=key.fills_up(models, asked))
+        self.extras = dataclasses.replace(extras, rows=key.fills_up(models, extras))
         self._held: dict[str, BlockProgram] = {}
         first = self._program('evaluate' if optimizer is None else 'train')
         self.names = first.names
@@ -173,7 +173,7 @@ class ProgramSteps:
         """Return values for the variables of a program that are not the network's."""
         found: list[Any] = list(program.initial)
         for place, i in program.weights:
-            found[place] = np.float32(self.asked.regularizers[i].weight)
+            found[place] = np.float32(self.extras.regularizers[i].weight)
         for place, state in zip(program.seeds, self.seeds):
             dtype = keras.backend.standardize_dtype(program.initial[place].dtype)
             found[place] = np.asarray(state).astype(dtype)
@@ -188,11 +188,11 @@ class ProgramSteps:
         rows = source.row() if source.block else ()  # else batches have many shapes
         shapes = repr([(part.shape[1:], part.dtype.name) for part in rows])
         common: tuple[Hashable, ...] = kind, self.layout, source.batch_size, shapes
-        own: tuple[Hashable, ...] = (*common, self.asked, metrics, _identity(optimizer))
+        own: tuple[Hashable, ...] = (*common, self.extras, metrics, _identity(optimizer))
         shared: tuple[Hashable, ...] | None = None
         try:
             described = repr(key.Description().of([optimizer, metrics]))
-            keys = key.of_losses(programs.models), key.of_asked(self.asked), described
+            keys = key.of_losses(programs.models), key.of_extras(self.extras), described
             shared = (*common, *keys)
         except key.UnknownError:  # then the program is the network's own
             pass
@@ -205,7 +205,7 @@ class ProgramSteps:
             if optimizer is not None and models is not programs.models:
                 made = program.copy_optimizer(optimizer, models)
             cls = EvaluationProgram if optimizer is None else TrainingProgram
-            return cls(models, self.layout, self.asked, metrics, made, bool(xla))
+            return cls(models, self.layout, self.extras, metrics, made, bool(xla))
 
         shared = None if shared is None else (*shared, bool(xla))
         self._held[kind] = programs.find(shared, (*own, bool(xla)), build, losses=True)
@@ -282,16 +282,16 @@ class KerasSteps:
         self,
         programs: Programs,
         source: Dataset,
-        asked: Asked,
+        extras: Extras,
         metrics: tuple[Any, ...],
         optimizer: Any = None,
         **settings: Any,
     ) -> None:
         models = programs.models
         layout = models.data_spec.layout(source.specs[: len(models.data_spec.inputs)])
-        own = 'keras', layout, asked, metrics, _identity(optimizer)
+        own = 'keras', layout, extras, metrics, _identity(optimizer)
         self.model: Objective = programs.find(
-            None, own, lambda models: Objective(models.graph(layout, asked), metrics)
+            None, own, lambda models: Objective(models.graph(layout, extras), metrics)
         )
         self.lock = models.lock
         if optimizer is not None:

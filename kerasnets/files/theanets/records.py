@@ -17,7 +17,7 @@ from kerasnets.files.theanets import safe_unpickler
 from kerasnets.typing import Array
 
 #: theanets' classes of layers -> our forms, if they differ in more than case.
-FORMS = {'feedforward': 'ff', 'pool': 'pool2', 'lrrnn': 'rrnn', 'arrnn': 'rrnn'}
+FORM_NAMES = {'feedforward': 'ff', 'pool': 'pool2', 'lrrnn': 'rrnn', 'arrnn': 'rrnn'}
 
 #: theanets' classes of networks with another name here, and their losses before 0.7.
 CLASSES = {'Predictor': 'Regressor'}
@@ -144,7 +144,7 @@ def _entry(layer: Any) -> dict[str, Any]:
         return {'form': 'input', 'name': layer.get('name'), **given}
     inputs = _said(layer, 'inputs') or ()
     entry = {
-        'form': FORMS.get(form, form),
+        'form': FORM_NAMES.get(form, form),
         'name': layer.get('name'),
         'inputs': [inputs] if isinstance(inputs, str) else list(inputs),
     }
@@ -172,8 +172,8 @@ def _recurrent(layer: Any, entry: dict[str, Any]) -> dict[str, Any]:
     """Add the keywords of recurrent forms to an entry, from the layer or its halves."""
     kind = str(entry.get('worker') or layer.name).lower()
     inner = layer.get('forward') or layer
-    if kind in FORMS and 'worker' in entry:
-        entry['worker'] = FORMS[kind]
+    if kind in FORM_NAMES and 'worker' in entry:
+        entry['worker'] = FORM_NAMES[kind]
     if kind in ('rrnn', 'scrn', *RATES):
         entry['rate'] = RATES.get(kind) or _said(inner, '_rate') or _said(inner, 'rate')
     if kind == 'scrn' and 'xs' in _own(inner):  # up to 0.7

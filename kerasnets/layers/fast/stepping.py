@@ -37,7 +37,7 @@ class Stepper:
     ----------
     start : callable
         (count) -> its states before the first step of `count` sequences, arrays (count, …).
-    prepare : callable
+    make_step : callable
         (classes) -> a function (x, states, t) -> (y, states) of the input (count, …) at step t.
         What does not change from step to step is computed when it is made. With classes, x are
         labels instead of one-hot vectors.
@@ -47,7 +47,7 @@ class Stepper:
     """
 
     start: Callable[[int], list[Any]]
-    prepare: Callable[[Any], Any]
+    make_step: Callable[[Any], Any]
     read: Callable[[Any, Any], Any] | None = None
     of_labels: bool = False  # whether it reads labels faster than one-hot vectors
 
@@ -92,7 +92,7 @@ def _recurrent(layer: KerasLayer) -> Stepper | str:
     if layer.go_backwards:
         return 'it reads the sequence backwards, so there is no next step'
 
-    def prepare(classes: int | None) -> TensorFunction:
+    def make_step(classes: int | None) -> TensorFunction:
         advance = stepper(layer, classes)
 
         def step(x: Tensor, states: Tensors, t: Tensor) -> Tensors:
@@ -104,7 +104,7 @@ def _recurrent(layer: KerasLayer) -> Stepper | str:
     def start(count: int) -> Tensors:
         return keras.tree.flatten(layer.cell.get_initial_state(batch_size=count))
 
-    return Stepper(start, prepare, of_labels=True)
+    return Stepper(start, make_step, of_labels=True)
 
 
 def _convolution(layer: KerasLayer) -> Stepper | str:

@@ -24,7 +24,7 @@ class FastBlock(keras.layers.Layer):
     Parameters
     ----------
     model : keras.Model
-        One for which `knows` holds.
+        One for which `supports` holds.
     """
 
     def __init__(self, model: KerasModel) -> None:
@@ -60,7 +60,7 @@ class FastBlock(keras.layers.Layer):
         return self.model.compute_output_spec(x)
 
 
-def knows(layer: KerasLayer) -> bool:
+def supports(layer: KerasLayer) -> bool:
     """Return True if a layer is a block of attention in single precision."""
     if not isinstance(layer, keras.Model):
         return False

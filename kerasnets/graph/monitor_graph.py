@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kerasnets.typing import KerasModel
 
 
-def computed(
+def monitor_values(
     monitors: Sequence[Monitor],
     nodes: Sequence[Node],
     outputs: Mapping[str, Tensor],
