@@ -182,7 +182,7 @@ class Network:
         self.history = History()
         self._nodes: list[Node] = []
         self._model: KerasModel | None = None  # built on first use
-        self._made: dict[str, Any] = {}  # built from the layers, on first use
+        self._built: dict[str, Any] = {}  # built from the layers, on first use
         hidden = self.DEFAULT_HIDDEN_ACTIVATION if hidden is None else hidden
         output = self.DEFAULT_OUTPUT_ACTIVATION if output_activation is None else output_activation
         for i, layer in enumerate(layers):
@@ -308,11 +308,11 @@ class Network:
         if spec.form == 'embedding':
             self._nodes = reading_labels(self._nodes, spec, self.INPUT_NDIM)
         self._nodes.append(add_node(self._nodes, spec, self.rng, self.INPUT_NDIM))
-        self._model, self._made = None, {}
+        self._model, self._built = None, {}
 
     def adopt(self, nodes: list[Node], model: KerasModel) -> None:
         """Replace the layers by nodes over those of another model."""
-        self._nodes, self._model, self._made = nodes, model, {}
+        self._nodes, self._model, self._built = nodes, model, {}
 
     # Losses
 
@@ -323,7 +323,7 @@ class Network:
         if built.is_custom and built.labels is None:
             built = dataclasses.replace(built, labels=self.LABELS)
         self.losses = [*self.losses, built]
-        self._made = {}
+        self._built = {}
 
     def set_loss(self, *args: Any, **kwargs: Any) -> None:
         """Replace all losses by one. Takes the arguments of `add_loss`."""
@@ -766,8 +766,8 @@ class Network:
 
     @property
     def _models(self) -> Models:
-        if 'models' not in self._made:
-            self._made['models'] = Models(
+        if 'models' not in self._built:
+            self._built['models'] = Models(
                 self._nodes,
                 self.model,
                 self.losses,
@@ -775,19 +775,19 @@ class Network:
                 self.takes_labels,
                 self.time_major,
             )
-        return self._made['models']
+        return self._built['models']
 
     @property
     def _trainable(self) -> Trainable:
-        if 'trainable' not in self._made:
-            self._made['trainable'] = Trainable(self._models, self._programs)
-        return self._made['trainable']
+        if 'trainable' not in self._built:
+            self._built['trainable'] = Trainable(self._models, self._programs)
+        return self._built['trainable']
 
     @property
     def _programs(self) -> Programs:
-        if 'programs' not in self._made:
-            self._made['programs'] = Programs(self._models)
-        return self._made['programs']
+        if 'programs' not in self._built:
+            self._built['programs'] = Programs(self._models)
+        return self._built['programs']
 
     def _monitors(
         self, loss: Loss, output: Tensor, target: Tensor, weights: Tensor | None = None

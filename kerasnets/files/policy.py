@@ -123,10 +123,10 @@ def check(
         )
     objects = check_names(contents, max(FREE, held if max_params is None else max_params))
     model = skeleton(contents.config, objects)
-    made = sum(math.prod(weight.shape) for weight in model.weights)  # without seeds
-    if made > (2 * held + FREE if max_params is None else max_params):
+    built = sum(math.prod(weight.shape) for weight in model.weights)  # without seeds
+    if built > (2 * held + FREE if max_params is None else max_params):
         raise FileError(
-            f'the layers of the file have {made:,} parameters, and it holds {held:,}. If this is '
+            f'the layers of the file have {built:,} parameters, and it holds {held:,}. If this is '
             'intended, pass a larger max_params=.'
         )
     compare(model, contents.weights)
@@ -180,8 +180,8 @@ def _without_values(config: Config, objects: Any) -> Any:
         keras.saving.custom_object_scope(dict(objects)),
         keras.StatelessScope(initialize_variables=False),
     ):
-        found: Any = known.get(str(name), objects.get(config.get('registered_name')))
-        return found.from_config(config['config'])
+        cls: Any = known.get(str(name), objects.get(config.get('registered_name')))
+        return cls.from_config(config['config'])
 
 
 def _check_part(part: Any, limit: int) -> Any:
@@ -246,15 +246,15 @@ def _registered(value: Any, owner: Any) -> Any:
     elif _is_known(module, name):
         return {}
     words = [word for word in (registered, name) if isinstance(word, str)]
-    found = {word: keras.saving.get_registered_object(word) for word in words}
-    found = {word: known for word, known in found.items() if known is not None}
-    if not found:
+    usable = {word: keras.saving.get_registered_object(word) for word in words}
+    usable = {word: known for word, known in usable.items() if known is not None}
+    if not usable:
         raise FileError(
             f'{owner} names {module or "no module"}: {name!r}, which is unknown here. If it is '
             'yours, import the module that defines it with '
             '@keras.saving.register_keras_serializable(), and load again.'
         )
-    return found
+    return usable
 
 
 def _is_known(module: str, name: str) -> bool:
@@ -269,8 +269,8 @@ def _is_known(module: str, name: str) -> bool:
     else:  # older files name the class alone
         places = [keras.layers, keras, keras.optimizers, *(getattr(keras, f) for f in FUNCTIONS)]
         places.append(keras.optimizers.schedules)
-    found = next((vars(place)[name] for place in places if name in vars(place)), None)
-    return isinstance(found, type) and issubclass(found, BASES)
+    cls = next((vars(place)[name] for place in places if name in vars(place)), None)
+    return isinstance(cls, type) and issubclass(cls, BASES)
 
 
 def _check_value(key: Any, value: Any, owner: Any, limit: int) -> None:

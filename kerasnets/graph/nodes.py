@@ -49,10 +49,10 @@ class Node:
         """Return name -> {name -> Parameter} of the layer, or of its parts."""
         if self.spec.form == 'input':
             return {self.name: {}}
-        found = layers.parts(self.layer, self.name)
+        by_name = layers.parts(self.layer, self.name)
         if self.spec.options.get('whole'):  # the network's only layer: no need to name it
-            found = {name.removeprefix(f'{self.name}/'): part for name, part in found.items()}
-        return {name: parameters(layer, name) for name, layer in found.items()}
+            by_name = {name.removeprefix(f'{self.name}/'): part for name, part in by_name.items()}
+        return {name: parameters(layer, name) for name, layer in by_name.items()}
 
     def params(self) -> list[Parameter]:
         """Return all `Parameter`s of the layer."""
@@ -93,8 +93,8 @@ class Probe(keras.layers.Layer):
         output = layers.anatomy(self.layer).outputs[self.part]
         if output.after:
             return super().compute_output_spec(x, *after, **kwargs)
-        found = output.read(Pass(self.layer, x))  # Keras infers the shape without tracing it
-        return keras.KerasTensor(found.shape, dtype=found.dtype)
+        tensor = output.read(Pass(self.layer, x))  # Keras infers the shape without tracing it
+        return keras.KerasTensor(tensor.shape, dtype=tensor.dtype)
 
     def call(
         self,
@@ -138,8 +138,8 @@ def classes_of(nodes: Sequence[Node], name: str) -> int | None:
 
 def reach_of(nodes: Sequence[Node]) -> int | None:
     """Return the number of steps that a network has learned positions for; None if unlimited."""
-    found = [layers.reach(node.layer) for node in nodes if isinstance(node.layer, keras.Model)]
-    return min((steps for steps in found if steps is not None), default=None)
+    reaches = [layers.reach(node.layer) for node in nodes if isinstance(node.layer, keras.Model)]
+    return min((steps for steps in reaches if steps is not None), default=None)
 
 
 def is_chain(nodes: Sequence[Node]) -> bool:
@@ -347,7 +347,7 @@ def adopt(specs: Iterable[LayerSpec], model: KerasModel) -> list[Node]:
         If the model has no layer of a spec's name.
     """
     within = [layer.layer for layer in model.layers if isinstance(layer, Probe)]
-    found = {layer.name: layer for layer in [model, *within, *model.layers]}
+    by_name = {layer.name: layer for layer in [model, *within, *model.layers]}
     keras_facts.share_names()
     inputs = iter(model.inputs)
     nodes = []
@@ -360,9 +360,9 @@ def adopt(specs: Iterable[LayerSpec], model: KerasModel) -> list[Node]:
             )
             nodes.append(Node(spec, layer, layer.output))
             continue
-        if spec.name not in found:
-            raise spec.error(f'the model has no such layer. Choose one of: {", ".join(found)}.')
-        layer = found[spec.name]
+        if spec.name not in by_name:
+            raise spec.error(f'the model has no such layer. Choose one of: {", ".join(by_name)}.')
+        layer = by_name[spec.name]
         output = run_layer(layer, spec, lambda name: find_output(nodes, name))
         nodes.append(Node(spec, layer, output))
     return nodes

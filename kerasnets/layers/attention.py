@@ -186,8 +186,8 @@ def _located(x: Tensor, size: int, options: dict[str, Any]) -> Tensor:
 def _attend(x: Tensor, size: int, options: dict[str, Any]) -> Tensor:
     learned = options['positions'] == 'learned'
     rotary = options['positions'] == 'rotary'
-    kind = RotaryAttention if rotary else keras.layers.MultiHeadAttention
-    layer = kind(
+    cls = RotaryAttention if rotary else keras.layers.MultiHeadAttention
+    layer = cls(
         options['heads'],
         size // options['heads'],
         output_shape=size,
@@ -267,8 +267,8 @@ _BLOCK = {
 
 def attention_of(model: KerasModel) -> KerasLayer:
     """Return the attention layer in a model of these forms; None for any other model."""
-    found = [layer for layer in model.layers if layer.name == PART]
-    return found[0] if found and isinstance(found[0], keras.layers.MultiHeadAttention) else None
+    parts = [layer for layer in model.layers if layer.name == PART]
+    return parts[0] if parts and isinstance(parts[0], keras.layers.MultiHeadAttention) else None
 
 
 def of_model(model: KerasModel) -> Anatomy | None:
@@ -284,8 +284,8 @@ def of_model(model: KerasModel) -> Anatomy | None:
 
 def window(model: KerasModel) -> int:
     """Return the number of steps that attention reaches back; all, with learned positions."""
-    found: int | None = attention_of(model).get_config()['sliding_window']
-    return found or reach(model) or CONTEXT
+    size: int | None = attention_of(model).get_config()['sliding_window']
+    return size or reach(model) or CONTEXT
 
 
 def around(
@@ -322,8 +322,8 @@ def reach(layer: KerasLayer) -> int | None:
     """Return the number of steps that a layer has learned positions for; None if unlimited."""
     if not isinstance(layer, keras.Model) or attention_of(layer) is None:
         return None
-    found = [part.input_dim for part in layer.layers if part.name == 'positions']
-    return found[0] if found else None
+    counts = [part.input_dim for part in layer.layers if part.name == 'positions']
+    return counts[0] if counts else None
 
 
 def _form(make: Callable[..., KerasModel]) -> Form:

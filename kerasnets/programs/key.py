@@ -129,8 +129,8 @@ class Description:
         elif cls not in PLAIN:
             raise UnknownError(f'{cls.__name__} is not known to be complete')
         self.seen.append(value)
-        found, derived = telling(value), DERIVED.get(cls, ())
-        items = [(name, self.of(found[name])) for name in sorted(found) if name not in derived]
+        derived = DERIVED.get(cls, ())
+        items = [(k, self.of(v)) for k, v in sorted(telling(value).items()) if k not in derived]
         return cls.__qualname__, head, *items
 
     def _model(self, model: Any) -> Any:
@@ -148,12 +148,12 @@ class Description:
 
         Initial values, seeds and names that Keras gives do not matter.
         """
-        found = []
+        described = []
         for node in models.nodes:
             spec, output = node.spec, node.output
             connected = spec.name, spec.form, spec.inputs, spec.states
-            found.append((*connected, self.of(node.layer), tuple(output.shape), output.dtype))
-        return repr((settings(), found))
+            described.append((*connected, self.of(node.layer), tuple(output.shape), output.dtype))
+        return repr((settings(), described))
 
 
 def telling(value: Any) -> dict[str, Any]:
@@ -189,15 +189,15 @@ def settings() -> tuple[Any, ...]:
 
 def of_losses(models: Models) -> str:
     """Return the key of a network's losses and monitors; raise UnknownError without one."""
-    kind = type(getattr(models.monitors, '__self__', None))
+    cls = type(getattr(models.monitors, '__self__', None))
     places = {id(variable): i for i, variable in enumerate(models.layer_variables)}
     order = [places.get(id(variable)) for variable in models.model.trainable_variables]
-    if kind.__module__.split('.')[0] != 'kerasnets' or None in order:
+    if cls.__module__.split('.')[0] != 'kerasnets' or None in order:
         raise UnknownError('monitors of the user, or variables outside of the layers')
     for loss in models.losses:
         if not isinstance(loss.form, str) or loss.is_custom:
             raise UnknownError('a loss of the user')
-    return repr((models.losses, kind.__qualname__, models.takes_labels, order))
+    return repr((models.losses, cls.__qualname__, models.takes_labels, order))
 
 
 def of_extras(extras: Extras) -> str:

@@ -73,8 +73,8 @@ class Models:
     @property
     def layer_variables(self) -> list[Any]:
         """All variables of the layers, each once, in the order of the layers."""
-        found = {id(v): v for node in self.nodes for v in node.layer.variables}
-        return list(found.values())
+        variables = {id(v): v for node in self.nodes for v in node.layer.variables}
+        return list(variables.values())
 
     def outputs(self, names: Iterable[str], regularizers: Any = ()) -> dict[str, Tensor]:
         """Return the named outputs as a dict of KerasTensors, over the network's inputs."""

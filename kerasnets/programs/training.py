@@ -279,7 +279,7 @@ class BlockProgram(Program):
         with self.lock:
             if not block.odd:
                 try:
-                    found = keras_facts.call(self._fixed_function(flat, ends, steps), flat)
+                    results = keras_facts.call(self._fixed_function(flat, ends, steps), flat)
                 except tf.errors.OpError as error:
                     if self.ran or not self.xla:
                         raise
@@ -293,7 +293,7 @@ class BlockProgram(Program):
                     if self.xla and not self.ran:
                         executables.append(len(self.variables))
                     self.ran = True
-                    return found
+                    return results
             return self._loose(*_divided(flat, ends), steps=steps)
 
     def _fixed_function(self, flat: list[Tensor], ends: tuple[int, int], steps: int) -> Any:
@@ -314,12 +314,12 @@ class BlockProgram(Program):
 
     def _batch(self, parts: tuple[Tensor, ...], i: Tensor, steps: int) -> tuple[tuple[Tensor, ...]]:
         """Return the i-th of `steps` batches of a block."""
-        found = []
+        batch = []
         for part in parts:
             rows, *row = ops.shape(part)
             size = rows // steps
-            found.append(ops.slice(part, (i * size, *[0 for _ in row]), (size, *row)))
-        return (tuple(found),)
+            batch.append(ops.slice(part, (i * size, *[0 for _ in row]), (size, *row)))
+        return (tuple(batch),)
 
     def _results(self) -> Tensor:
         """Return the current monitors as a vector."""
@@ -356,10 +356,10 @@ class EvaluationProgram(BlockProgram):
             row, further = self.run_block(
                 [*held, *further], block, np.int32(block.ends[block.epochs])
             )
-            found = dict(zip(self.names, map(float, np.asarray(row))))
+            monitors = dict(zip(self.names, map(float, np.asarray(row))))
             if heard:
-                listeners.on_test_batch_end(i, found)
-        return found, list(further)
+                listeners.on_test_batch_end(i, monitors)
+        return monitors, list(further)
 
     def _compute(self, values: Any, parts: Any, *args: Any, steps: int) -> Any:
         held, further = values[: -len(self.further)], values[-len(self.further) :]
@@ -433,12 +433,12 @@ class TrainingProgram(BlockProgram):
         groups = keras_facts.trainer_state(self.objective)
 
         def step(i: Tensor, values: list[Tensor]) -> list[Tensor]:
-            found = {id(variable): value for variable, value in zip(self.variables, values)}
-            state = tuple([found[id(v)] for v in group] for group in groups)
+            by_id = {id(variable): value for variable, value in zip(self.variables, values)}
+            state = tuple([by_id[id(v)] for v in group] for group in groups)
             _, state = self.objective.train_step(state, self._batch(parts, i, steps))
             for group, part in zip(groups, state):
-                found |= {id(variable): value for variable, value in zip(group, part)}
-            return [ops.cast(found[id(v)], x.dtype) for v, x in zip(self.variables, values)]
+                by_id |= {id(variable): value for variable, value in zip(group, part)}
+            return [ops.cast(by_id[id(v)], x.dtype) for v, x in zip(self.variables, values)]
 
         def epoch(carry: tuple[Any, ...]) -> tuple[Any, ...]:
             e, values, logs, _ = carry

@@ -86,16 +86,16 @@ class StepNetwork:
     def _add(self, node: Node) -> None:
         time = any(self.has_time[name] for name in node.reads)
         others = [name for name in node.spec.inputs if not name.endswith(':out')]
-        found: Stepper | str = along(node.layer, time)
+        stepper: Stepper | str = along(node.layer, time)
         if node.spec.states or others:
-            found = f'it depends on {(others or [node.spec.states[0][1]])[0]!r}'
-        if isinstance(found, str):
+            stepper = f'it depends on {(others or [node.spec.states[0][1]])[0]!r}'
+        if isinstance(stepper, str):
             raise node.spec.error(
-                f'{found}, so the network cannot be sampled step by step. Use forward recurrent '
+                f'{stepper}, so the network cannot be sampled step by step. Use forward recurrent '
                 'layers, attention, causal convolutions and layers that compute each step '
                 'independently.'
             )
-        self.steppers[node.name] = found
+        self.steppers[node.name] = stepper
         self.has_time[node.name] = time and getattr(node.layer, 'return_sequences', True)
 
     def padded_length(self, length: int) -> int | None:
@@ -133,8 +133,8 @@ class StepNetwork:
         def advance(x: Tensor, states: Tensors, t: Tensor) -> Tensors:
             after: list[Any] = []
 
-            def run_layer(name: str, given: Tensor) -> Any:
-                y, own = steps[name](given, states[len(after)], t)
+            def run_layer(name: str, inputs: Tensor) -> Any:
+                y, own = steps[name](inputs, states[len(after)], t)
                 after.append(own)
                 return y
 
@@ -146,10 +146,10 @@ class StepNetwork:
         """Return the states after the first `length` steps of sequences (count, time, …)."""
         after: list[Any] = []
 
-        def run_layer(name: str, given: Tensor) -> Any:
+        def run_layer(name: str, inputs: Tensor) -> Any:
             read = self.steppers[name].read
             assert read is not None  # checked by `padded_length`
-            y, own = read(given, length)
+            y, own = read(inputs, length)
             after.append(own)
             return y
 
@@ -159,16 +159,16 @@ class StepNetwork:
     def _run(self, x: Tensor, run_layer: TensorFunction, labelled: Collection[str]) -> list[Tensor]:
         """Return the network's outputs or logits; `run_layer` computes the output of each layer."""
         one_hot = x if self.classes is None else ops.one_hot(x, self.classes)
-        made = {self.source: one_hot}
+        outputs = {self.source: one_hot}
         for node in self.nodes:
             if node.name == self.source:
                 continue
-            before = [made[name] for name in node.reads]
-            given = before if len(before) > 1 else x if node.name in labelled else before[0]
+            before = [outputs[name] for name in node.reads]
+            inputs = before if len(before) > 1 else x if node.name in labelled else before[0]
             if node is self.nodes[-1] and self.logits is not None:
-                return [self._last(given)]
-            made[node.name] = run_layer(node.name, given)
-        return [made[name] for name in self.outputs]
+                return [self._last(inputs)]
+            outputs[node.name] = run_layer(node.name, inputs)
+        return [outputs[name] for name in self.outputs]
 
     def _last(self, x: Tensor) -> Tensor:
         """Return the logits of one step or of a whole sequence, as the input has it."""
@@ -188,12 +188,12 @@ class StepNetwork:
 def _leading_to(nodes: Sequence[Node], names: list[str]) -> list[Any]:
     """Return the named nodes and those that they depend on, in order."""
     wanted = set(names)
-    found = []
+    chosen = []
     for node in reversed(nodes):
         if node.name in wanted:
-            found.append(node)
+            chosen.append(node)
             wanted.update(node.reads)
-    return found[::-1]
+    return chosen[::-1]
 
 
 class StepPrograms:
@@ -223,12 +223,12 @@ class StepPrograms:
         self.make = make
         self.about = about
 
-    def call(self, kind: Any, steps: Callable[..., Any], *args: Any) -> Any:
+    def call(self, name: Any, steps: Callable[..., Any], *args: Any) -> Any:
         """Run a compiled function.
 
         Parameters
         ----------
-        kind : hashable
+        name : hashable
             What identifies the function among those of the network.
         steps : callable
             (network, *args) -> results, written in `keras.ops`.
@@ -241,7 +241,7 @@ class StepPrograms:
             function = functools.partial(steps, network)
             return FunctionProgram(models, models.layer_variables, function)
 
-        about = kind, *self.about
+        about = name, *self.about
         program = self.programs.find(about, about, build)
         return program([v.value for v in self.programs.models.layer_variables], *args)
 
@@ -368,16 +368,16 @@ class Sampler:
         wanted = steps
         while wanted:
             count = min(CHUNK, len(labels) - read + wanted)
-            given = np.full(CHUNK, -1, dtype='int32')
+            forced = np.full(CHUNK, -1, dtype='int32')
             seed = labels[read : read + count]
-            given[: len(seed)] = seed
+            forced[: len(seed)] = seed
             uniform = np.full((CHUNK, streams), 1e-30, dtype='float32')
             if draws is not None:  # steps of the seed draw no numbers
                 uniform[len(seed) : count] = 1 - draws.random(
                     (count - len(seed), streams), dtype='float32'
                 )
             times = np.array([first, count], 'i')
-            args = current, given, uniform, times, settings, seen, states
+            args = current, forced, uniform, times, settings, seen, states
             current, drawn, logs, seen, states = self.programs.call(loop, loop.compute, *args)
             part = slice(len(seed), count)
             drawn = ops.convert_to_numpy(drawn)[part].tolist()
@@ -445,7 +445,7 @@ class Loop:
         self,
         network: StepNetwork,
         label: Tensor,
-        given: Tensor,
+        forced: Tensor,
         uniform: Tensor,
         times: Tensor,
         settings: Settings,
@@ -468,7 +468,7 @@ class Loop:
             logits = ops.cast(logits, 'float32')
             changed = _penalized(logits, seen, settings.penalty) if options.penalized else logits
             label = ops.where(
-                given[i] >= 0, given[i], _draw(changed, uniform[i], settings, options.filtered)
+                forced[i] >= 0, forced[i], _draw(changed, uniform[i], settings, options.filtered)
             )
             drawn = ops.slice_update(drawn, (i, 0), label[None])
             if options.penalized:
@@ -494,8 +494,8 @@ def _penalized(logits: Tensor, seen: Tensor, penalty: Tensor) -> Tensor:
 
 def _log_p(logits: Tensor, label: Tensor) -> Tensor:
     """Return the log probability of each label."""
-    found = ops.take_along_axis(logits, label[:, None], axis=-1)[:, 0]
-    return found - ops.logsumexp(logits, axis=-1)
+    chosen = ops.take_along_axis(logits, label[:, None], axis=-1)[:, 0]
+    return chosen - ops.logsumexp(logits, axis=-1)
 
 
 def _draw(logits: Tensor, uniform: Tensor, settings: Settings, filtered: bool) -> Tensor:
@@ -577,13 +577,13 @@ class Stops:
         written: list[list[int]] = [[] for _ in range(self.streams)]
         going = [True] * self.streams
         for labels, logs in steps:
-            found = [label if on else None for label, on in zip(labels, going)]
+            shown = [label if on else None for label, on in zip(labels, going)]
             logs = logs and [log if on else None for log, on in zip(logs, going)]
             for i, label in enumerate(labels):
                 written[i] = [*written[i], label][-len(self.stop) :]
                 going[i] = going[i] and written[i] != self.stop
             one = self.streams == 1
-            out = found[0] if one else found
+            out = shown[0] if one else shown
             yield out if logs is None else (out, logs[0] if one else logs)
             if not any(going):
                 return

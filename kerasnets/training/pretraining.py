@@ -179,6 +179,6 @@ def _drawn(rows: Any, count: Any, rng: Any) -> Any:
         return rng.normal(size=(count, rows.shape[1]))
     chosen = rng.choice(len(rows), count, replace=len(rows) < count)
     again = np.isin(np.arange(count), np.unique(chosen, return_index=True)[1], invert=True)
-    found = rows[chosen]
-    found[again] += rows.std(axis=0) * rng.normal(size=(again.sum(), rows.shape[1]))
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    drawn = rows[chosen]
+    drawn[again] += rows.std(axis=0) * rng.normal(size=(again.sum(), rows.shape[1]))
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)

@@ -211,12 +211,12 @@ def _displays(net: Any, settings: Settings, options: dict[str, Any]) -> list[Any
     """Return the callbacks that show the progress of training."""
     if not devices.is_first():
         return []
-    found = progress(settings.verbose)
+    displays = progress(settings.verbose)
     if settings.tensorboard is not None:
         shown = {name: getattr(settings, name) for name in SHOWN}
-        given = {name: value for name, value in shown.items() if value is not None}
-        found.append(TensorBoard.build(settings.tensorboard, net, {**given, **options}))
-    return found
+        hparams = {name: value for name, value in shown.items() if value is not None}
+        displays.append(TensorBoard.build(settings.tensorboard, net, {**hparams, **options}))
+    return displays
 
 
 def _described(value: Any) -> Any:
@@ -248,10 +248,10 @@ def evaluate(
     data = dataset(source, models.data_spec.fit, batch_size=batch_size)
     noisy = any(isinstance(one, regularizers.Noise) for one in built)
     extras = Extras(built, noisy, monitored, gradients)
-    made: Any = KerasSteps if cost_model.is_for_keras() else ProgramSteps
-    steps = made(trainable.programs, data, extras, metrics)
+    cls: Any = KerasSteps if cost_model.is_for_keras() else ProgramSteps
+    steps = cls(trainable.programs, data, extras, metrics)
     if noisy:
         steps.reseed(net.rng)
     with data.reading():
-        found: Monitors = steps.evaluate(data)
-    return found
+        result: Monitors = steps.evaluate(data)
+    return result

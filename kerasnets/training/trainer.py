@@ -309,20 +309,20 @@ class Trainer(Run):
         failed = not math.isfinite(row['loss'])
         assert self.stretch is not None
         last = failed or self.epoch == self.stretch.epoch + len(self.stretch.updates)
-        found: Monitors = {}
+        monitors: Monitors = {}
         if failed:
             log.warning('The loss is %s, so training stops.', row['loss'])
         if last and self.averages:
             self.raw = backend.values(self.model.trainable_variables)
         if last and (self.stretch.checks or failed or self.model.stop_training):
-            found = self._check()
+            monitors = self._check()
         now = time.perf_counter()
         number = len(self.net.history) + 1
-        recorded = {'epoch': number, 'seconds': now - self._mark, **row, **found}
+        recorded = {'epoch': number, 'seconds': now - self._mark, **row, **monitors}
         self._mark = now
         self.net.history.append(recorded)
         if self.listeners.hears:
-            self.listeners.on_epoch_end(self.epoch - 1, {**row, **found})
+            self.listeners.on_epoch_end(self.epoch - 1, {**row, **monitors})
         self.stopped = self.stopped or failed or self.model.stop_training
         if not last and not self.stopped:
             return
@@ -364,10 +364,10 @@ class Trainer(Run):
             self.listeners.on_test_begin()
         listeners = self.listeners if heard and self.listeners.acts_on_tests else None
         with data.reading():
-            found: Monitors = self.steps.evaluate(data, listeners)
+            result: Monitors = self.steps.evaluate(data, listeners)
         if heard:
-            self.listeners.on_test_end(found)
-        return found
+            self.listeners.on_test_end(result)
+        return result
 
     @contextlib.contextmanager
     def _averaged(self) -> Iterator[None]:

@@ -67,13 +67,13 @@ def along(layer: KerasLayer, time: bool = True) -> Stepper | str:
         return _convolution(layer)
     if isinstance(layer, keras.Model) and attention.attention_of(layer) is not None:
         return _Block(layer).stepper()
-    kind = type(layer).__name__
+    name = type(layer).__name__
     axes = getattr(layer, 'axis', -1)
     known = abilities.of(type(layer))
     joins = isinstance(layer, keras.Model) and dense.of_model(layer) is not None
     if (known.by_steps or known.joins or joins) and axes in (-1, 2, [-1], [2], (-1,), (2,)):
         return _alone(layer, time)
-    whole = 'bidirectional' if kind == 'Bidirectional' else kind
+    whole = 'bidirectional' if name == 'Bidirectional' else name
     return f'{whole} layers read the whole sequence'
 
 

@@ -22,8 +22,8 @@ def fast_variant(layer: KerasLayer) -> KerasLayer:
     """Return a faster equivalent of a layer for training, or the layer itself."""
     if layer.activity_regularizer is not None:  # which Keras applies when it calls the layer
         return layer
-    made = next((made for kind, made in VARIANTS if kind.supports(layer)), None)
-    return layer if made is None else made(layer)
+    variant = next((variant for module, variant in VARIANTS if module.supports(layer)), None)
+    return layer if variant is None else variant(layer)
 
 
 def gains_by_xla(layer: KerasLayer) -> bool:
@@ -32,5 +32,5 @@ def gains_by_xla(layer: KerasLayer) -> bool:
     benchmarks/NOTES.md has the figures.
     """
     return abilities.of(type(layer)).gains_by_xla or any(
-        kind.supports(layer) for kind, _ in VARIANTS
+        module.supports(layer) for module, _ in VARIANTS
     )
