@@ -128,7 +128,7 @@ class Loss:
         Raises
         ------
         ConfigurationError
-            For a name, a keyword or a weight that cannot be.
+            If the name or a keyword is unknown, or the weight is not a valid number.
         """
         if isinstance(form, Loss):
             return form

@@ -347,7 +347,8 @@ class Network:
         Returns
         -------
         dict of str to array
-            'in:out', 'hid1:pre', 'hid1:out', …; of sequences, lists of arrays.
+            Arrays by name: 'in:out', 'hid1:pre', 'hid1:out' and so on. For sequences of different
+            lengths, each is a list with an array for each sequence.
 
         Raises
         ------
@@ -529,10 +530,11 @@ class Network:
         batch_size: int = 32,
         **options: Any,
     ) -> rate_search.RateCurve:
-        """Find a learning rate by one update at each of many rates, from small to large.
+        """Search for a learning rate. The network is unchanged afterwards.
 
-        Then `steps` updates are made at parts of the rate where the loss fell most steeply, and at
-        the default rate; the best has the least loss. The network is unchanged afterwards.
+        First, one update is made at each of many rates, from small to large. Then `steps` updates
+        are made at each candidate: the rate where the loss fell most steeply, two fractions of
+        it, and the default rate. The candidate with the lowest loss is the best.
 
         Parameters
         ----------
@@ -541,6 +543,7 @@ class Network:
         low, high : float
             The smallest and the largest rate.
         steps : int
+            Number of rates in the first part, and of updates for each candidate in the second.
         batch_size : int
         **options
             Keywords of the algorithm.
@@ -757,7 +760,10 @@ class Network:
         return self._models.data_spec
 
     def _over(self, nodes: list[Node], losses: list[Loss], plain: bool) -> Network:
-        """Return a network over other nodes, some of them shared with this one."""
+        """Return a network over other nodes, some of them shared with this one.
+
+        It is a plain `Network` if `plain` is true, otherwise of this network's class.
+        """
         made = Network(rng=self.rng) if plain else type(self)(loss=None, rng=self.rng)
         made.INPUT_NDIM = self.INPUT_NDIM
         made.adopt(nodes, None)

@@ -211,7 +211,7 @@ def forecast(
     quantiles : array (2, steps), optional
         The lower and the upper edge of the band.
     actual : array (steps,), optional
-        What came.
+        The values observed in the forecast period.
     levels : tuple of float
         The quantiles of the streams that are drawn.
     dates : array (time + steps,), optional

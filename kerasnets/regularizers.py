@@ -253,14 +253,18 @@ def names() -> list[str]:
 def build(keywords: dict[str, Any]) -> tuple[Regularizer, ...]:
     """Build regularizers from keywords.
 
-    A penalty has a number, its weight, or a dict that may hold a pattern too; 'input_noise'
-    and its like have a number; 'dropout' and 'noise' have a dict of patterns and numbers;
-    'regularizers' a list of `Regularizer` and functions, or a dict of all these keywords.
+    Parameters
+    ----------
+    keywords : dict
+        - A penalty such as 'weight_l2': its weight, or ``dict(weight=0.1, pattern='hid1.w')``.
+        - 'input_noise', 'hidden_dropout' and so on: a number.
+        - 'dropout' and 'noise': a dict of pattern to number.
+        - 'regularizers': a list of `Regularizer` objects and functions, or a dict of the above.
 
     Raises
     ------
     ConfigurationError
-        For a keyword that is not known, and a weight that is no number.
+        If a keyword is unknown, or a weight is not a number.
 
     >>> build({'weight_decay': 0.1, 'dropout': {'hid?:out': 0.5}})
     (WeightL2(weight=0.1, pattern=None), Dropout(weight=0.5, pattern='hid?:out', where=None))

@@ -224,9 +224,9 @@ class Text:
         return found
 
     def stream(self, labels: Iterable[int]) -> Iterator[str]:
-        """Decode labels one by one, as they come: the pieces of the text that they add.
+        """Decode labels one at a time and yield the text that each adds.
 
-        A character whose bytes lie in several labels comes with the last of them.
+        A character whose bytes are spread over several labels is yielded at the last of them.
         """
         held: list[int] = []
         for label in labels:

@@ -102,7 +102,7 @@ def _add_names(module: ModuleType) -> None:
 
 
 def _add_methods(module: ModuleType) -> None:
-    """Add former methods to the classes of a module, and a former signature to a function."""
+    """Add theanets' methods to the classes of a module; let `batches` take samples and labels."""
     if module.__name__ == 'kerasnets.network':
         module.Network.transform = methods.transform
     elif module.__name__ == 'kerasnets.feedforward':

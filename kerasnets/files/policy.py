@@ -223,9 +223,10 @@ def _name(value: Config) -> str | None:
 
 
 def _registered(value: Any, owner: Any) -> Any:
-    """Return the registered names that an object refers to; nothing for Keras' own.
+    """Return the registered classes and functions that a description names, by name.
 
-    Refuses unknown objects, and those that do more than compute.
+    Classes of Keras itself need none. Raise FileError for an unknown object, and for one that can
+    do more than compute.
     """
     name, module = value['class_name'], value.get('module')
     registered = value.get('registered_name')

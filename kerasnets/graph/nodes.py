@@ -451,10 +451,10 @@ def _labels_read(nodes: Sequence[Node], spec: LayerSpec) -> int:
 
 
 def _partner(nodes: Sequence[Node], spec: LayerSpec) -> KerasLayer:
-    """Return the layer whose weights a tied one shares.
+    """Return the layer whose weights a tied layer shares.
 
-    The one that is named, or, going back, the one that is matched as brackets are: tied layers
-    close what others opened.
+    Without ``partner=`` in the entry, layers pair up like brackets: a dense layer opens one, and
+    a tied layer closes the last one that is open.
     """
     name = spec.options.get('partner')
     depth = 1
@@ -524,7 +524,8 @@ def _chosen(name: str, settings: dict[str, Any], bias: bool, squares: int) -> di
 def _reserve(name: str) -> None:
     """Keep Keras from giving a layer's name, such as 'mean', to an operation of keras.ops.
 
-    Keras numbers what has no name, from the second of a kind on. Here the first is used up.
+    Keras names the first unnamed operation 'mean', and later ones 'mean_1' and so on. This
+    creates a layer that takes the first name.
     """
     if hasattr(keras.ops, name):
         type(name, (keras.layers.Layer,), {})()

@@ -264,7 +264,10 @@ class Programs:
         return (layers, *shared) in CACHE
 
     def _copy(self, layers: str, losses: bool) -> Models:
-        """Return a copy of the layers; raise UnknownError if it may compute something else."""
+        """Return a copy of the models, which is shared by all networks with the key `layers`.
+
+        Raise UnknownError if the copy may compute something else than the original.
+        """
         whole = layers, key.of_losses(self.models) if losses else None
         keras_facts.share_names()
         with _copying:

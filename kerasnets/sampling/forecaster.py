@@ -241,7 +241,14 @@ def _known(names: list[str], which: str, future: Any) -> Array:
 
 
 def check_feedback(feedback: Any, columns: int, values: int) -> list[Any]:
-    """Return the columns of the inputs that are fed back: indices, or names.
+    """Return the input columns that predictions are fed back to, as indices or names.
+
+    Parameters
+    ----------
+    feedback : int, str, list of them, or None
+        None: all columns.
+    columns, values : int
+        Numbers of input columns and of outputs.
 
     Raises
     ------

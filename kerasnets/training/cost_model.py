@@ -91,7 +91,10 @@ def seconds(models: Models, source: Dataset, settings: Settings) -> float:
 
 
 def batches_in_a_call(models: Models, source: Dataset, shown: bool) -> int:
-    """Return the maximum number of batches in a call; it bounds the delay of Ctrl-C."""
+    """Return the maximum number of batches in a call, so that Ctrl-C acts within about a second.
+
+    With `shown`, a progress bar must move, and a call takes at most 0.2 seconds.
+    """
     if not source.block:
         return 1
     return max(1, int((0.2 if shown else 1.0) / _update(models, source)))

@@ -141,7 +141,7 @@ class Patience:
 
     @property
     def exhausted(self) -> bool:
-        """True if more validations than `patience` did not improve."""
+        """True if more than `patience` validations in a row did not improve."""
         return self.failures > self.patience
 
 

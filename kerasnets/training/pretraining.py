@@ -80,7 +80,9 @@ def itertrain(
 
 
 def _layerwise(net: Any, make: Any) -> Any:
-    """Return networks over growing parts of the layers, the whole network last.
+    """Return networks over the first layers, one layer more each time, the whole network last.
+
+    `make` builds a network from nodes, losses and whether it is a plain `Network`.
 
     Y. Bengio, P. Lamblin, D. Popovici, H. Larochelle (2006), "Greedy layer-wise training of
     deep networks", NIPS.
@@ -126,7 +128,10 @@ def _added(net: Any, nodes: Any, entry: Any) -> Any:
 
 
 def _shadow(net: Any, make: Any) -> Any:
-    """Return autoencoders over growing parts of the hidden layers, with tied decoders."""
+    """Return autoencoders over the first hidden layers, one layer more each time.
+
+    Their decoders are tied. `make` is as for `_layerwise`.
+    """
     hidden = net.nodes[:-1]
     if len(hidden) < 2:
         raise ConfigurationError(

@@ -248,10 +248,20 @@ def gru_step(
     inner: Callable[[Tensor], Tensor],
     activation: Callable[[Tensor], Tensor],
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return h, the gates z and r in one tensor, and g.
+    """Return the next state h of a GRU, its gates z and r in one tensor, and its candidate g.
 
-    `zr` are half the sums at the gates, `x` those of the input at g, and `inner` gives those of
-    the state at g for the gate r.
+    Parameters
+    ----------
+    h : tensor (examples, units)
+        The state.
+    zr : tensor (examples, 2·units)
+        Half the sums at the gates z and r.
+    x : tensor (examples, units)
+        The input's part of the sum at g.
+    inner : callable
+        (r) -> the state's part of the sum at g.
+    activation : callable
+        Of g.
     """
     zr = ops.tanh(zr) * 0.5 + 0.5
     z, r = ops.split(zr, 2, axis=-1)
