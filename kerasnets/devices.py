@@ -214,7 +214,7 @@ def watching() -> Iterator[None]:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Run the code of this context in this process only."""
+    """Run the code in this context without distribution, on the devices of this process."""
     shared = keras.distribution.distribution()
     keras.distribution.set_distribution(None)
     try:

@@ -62,7 +62,9 @@ def discrepancy(target: Tensor, output: Tensor, logits: Tensor | None = None) ->
 
 
 def divergence(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
-    """Return the Kullback-Leibler divergence Σ t log(t/y) of (…, classes): (…,).
+    """Return the Kullback-Leibler divergence Σ t log(t/y) over the classes.
+
+    `target` and `output` are of shape (…, classes), the result is of shape (…,).
 
     S. Kullback, R. Leibler (1951), "On information and sufficiency".
     """

@@ -567,8 +567,9 @@ class Network:
         Returns
         -------
         training, validation : dict
-            Of the parameters that the network kept: the training monitors of their epoch, and the
-            monitors of the validation that chose them, which `evaluate` gives too.
+            The monitors of the parameters that the network kept: of the training epoch after which
+            they were kept, and of the validation that chose them. `evaluate` returns the latter
+            for the same data.
         """
         run, before = self.itertrain(train, valid, algo, **keywords), len(self.history)
         run.each = False

@@ -453,7 +453,7 @@ def _picture(draw: Callable[..., Any], *values: Any) -> str:
 
 
 def _reliability(y: Array, p: Array, axes: Any) -> None:
-    """Draw the share of right predictions over their probability."""
+    """Plot the fraction of correct predictions against their predicted probability."""
     sure, right = p.max(-1), p.argmax(-1) == y
     if p.shape[1] == 2:  # of the second class
         sure, right = p[:, 1], y == 1

@@ -143,7 +143,7 @@ class HiddenL2(WeightL2):
 
 
 def _pairs(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Return which steps have a step before them that counts: (examples, time).
+    """Return a mask (examples, time) of the steps whose previous step exists and is not padding.
 
     Arrays keep their length: TensorFlow may crash on those without elements.
     """

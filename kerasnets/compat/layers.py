@@ -227,7 +227,7 @@ class Layer:
         return pick(params, key, f'layer {self.name!r} has no parameter')
 
     def full_name(self, name: str) -> str:
-        """Return 'hid1:out' for 'out'."""
+        """Return the full name of an output, such as 'hid1:out' for 'out'."""
         return f'{self.name}:{name}'
 
     @property

@@ -69,7 +69,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.util.spec_from_loader(fullname, self) if known else None
 
     def exec_module(self, module: ModuleType) -> None:
-        """Fill a former module."""
+        """Fill a module of theanets with its names."""
         source = _module(MODULES[module.__name__.removeprefix('kerasnets.')])
         _look_up(module, lambda name: getattr(source, name))
         vars(module).update(__doc__=source.__doc__, __dir__=lambda: dir(source))

@@ -27,19 +27,19 @@ from kerasnets.layers.form import start as start
 
 
 def register(name: str) -> Callable[[type], type]:
-    """Make a Keras layer class a form, by a decorator.
+    """Return a decorator that makes a Keras layer class a form of the language of layers.
 
-    The class is made known to Keras' saving too, if it is not yet.
+    It also registers the class with Keras for saving, unless that is done already.
 
     Parameters
     ----------
     name : str
-        As it stands in lists of layers.
+        The form's name in lists of layers.
 
     Raises
     ------
     ConfigurationError
-        If the name is taken, or what is decorated is no class of Keras layers.
+        If the name is taken, or the decorated object is not a class of Keras layers.
 
     >>> @kerasnets.register('twice')
     ... class Twice(keras.layers.Layer):

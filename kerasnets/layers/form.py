@@ -54,12 +54,12 @@ class Form:
     follow: Callable[..., Any] | None = None
 
     def make(self, spec: LayerSpec, **further: Any) -> KerasLayer:
-        """Build the Keras layer for a spec, without its weights; `further` are further keywords.
+        """Build the Keras layer for a spec, without weights; `further` are added to its keywords.
 
         Raises
         ------
         ConfigurationError
-            For a size that is missing or not wanted, and for keywords that are not known.
+            If a size is missing or must be left out, or a keyword is unknown.
         """
         if self.build is not None:
             return self.build(spec)

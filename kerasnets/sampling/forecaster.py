@@ -127,7 +127,7 @@ class Forecaster:
         return np.swapaxes(forecasts[:steps], 0, 1)
 
     def _places(self, names: list[str]) -> list[int]:
-        """Return the indices of the columns that are fed back."""
+        """Return the indices of the fed-back columns, of which `feedback` may give names."""
         places = []
         for column in self.feedback:
             if isinstance(column, str):

@@ -564,10 +564,10 @@ class Stops:
         self.streams = streams
 
     def ended(self, steps: Iterator[Any]) -> Iterator[Any]:
-        """Yield labels, each stream up to the end of `stop`.
+        """Yield the labels of each step, until all streams have ended with `stop`.
 
-        With one stream yield a label, else a list of labels, with None for streams that have ended;
-        with logarithms yield pairs of labels and logarithms.
+        A step yields a label if there is one stream, otherwise a list with None for each stream
+        that has ended. If `steps` has logarithms, it yields a pair of labels and logarithms.
         """
         if not self.stop:
             for labels, logs in steps:

@@ -232,7 +232,7 @@ PLAIN: dict[str, tuple[Any, str]] = {
 
 
 def _fits(value: Any, shape: Any) -> bool:
-    """Return True if a JSON value has a shape.
+    """Return True if a JSON value has the structure that `shape` describes.
 
     A shape is a predicate, a list with the shape of all items, a tuple with the shape of each item,
     or a dict with the shape of each value, where '*' stands for any name.

@@ -63,10 +63,7 @@ def find(
     batch_size: int,
     options: dict[str, Any],
 ) -> RateCurve:
-    """Search: one update at each of `steps` rates, then `steps` updates at a few rates.
-
-    The network is unchanged afterwards.
-    """
+    """Search for a learning rate, as `Network.find_learning_rate` describes."""
     steps = positive(steps, 'steps', least=3)
     for name, rate in (('low', low), ('high', high)):
         number(rate, name, lambda r: 0 < r < math.inf, 'above 0')

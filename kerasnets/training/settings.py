@@ -218,7 +218,7 @@ def algorithms(algo: Any, keywords: Any) -> list[tuple[Any, dict[str, Any]]]:
     Raises
     ------
     ConfigurationError
-        For a keyword that none of them takes.
+        If none of the algorithms takes a keyword.
     """
     chosen = _algorithms(algo)
     taken = [_known(one, keywords) for one in chosen]

@@ -88,7 +88,8 @@ class ProgramSteps:
     def fit(self, trainer: Any) -> None:
         """Run ``fit`` with the program as its train function.
 
-        Each epoch of ``fit`` is a stretch, or all stretches if no callback acts between them.
+        An epoch of ``fit`` is one stretch of the plan, or all of them if no callback acts between
+        them.
         """
         alone = trainer.alone
 

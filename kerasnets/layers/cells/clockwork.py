@@ -117,7 +117,7 @@ class ClockworkCell(ModularCell):
         return np.repeat(self.periods, self.units // self.modules)
 
     def due(self, t: Tensor) -> Tensor:
-        """Return which units are updated at a step."""
+        """Return which units are updated at step `t`, as a bool for each."""
         return ops.equal(ops.mod(t, ops.cast(self.period, t.dtype)), 0)
 
     def call(self, x: Tensor, states: Tensors) -> Tensor:

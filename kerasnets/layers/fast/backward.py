@@ -178,7 +178,10 @@ def _gru_ahead(activation: TensorFunction, sums: Tensor, kernel: Tensor) -> Tens
 
 
 def _gru_loop(step: TensorFunction, sums: Tensor, units: int) -> Tensors:
-    """Return outputs and gates zr and g of each step; step(t, (h, zrs, gs, hs)) -> the same."""
+    """Return the outputs of all steps, and their gates zr and g.
+
+    `step` maps (t, (h, zrs, gs, hs)) to the next (h, zrs, gs, hs), with its values put at step t.
+    """
     empty = ops.zeros((*sums.shape[:2], units))
     state = (empty[0], sums[:, :, : 2 * units] * 0.5, sums[:, :, 2 * units :], empty)
     _, *kept, hs = _loop(sums.shape[0], step, state, at_once=2)

@@ -137,7 +137,10 @@ def _convolution(layer: KerasLayer) -> Stepper | str:
 
 
 def _last(length: Tensor, size: int) -> Tensor:
-    """Return the last of the first `length` steps in each slot of a ring; negative for none."""
+    """Return the number of the last step in each slot of a ring after `length` steps.
+
+    It is negative for a slot without a step.
+    """
     return length - 1 - (length - 1 - ops.arange(size)) % size
 
 
@@ -234,7 +237,11 @@ LSTM_SCALES = 0.5, 0.5, 1.0, 0.5
 
 
 def lstm_step(sums: Sequence[Tensor], c: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Return h, c and the gates i, f, g, o, from the sums at the gates, scaled, and the cell."""
+    """Return the next h and c of an LSTM, and its gates i, f, g, o.
+
+    `sums` are the sums at the four gates, each times its `LSTM_SCALES`, and `c` is the cell's
+    state.
+    """
     gates = [ops.tanh(z) * s + (1 - s) for z, s in zip(sums, LSTM_SCALES)]
     i, f, g, o = gates
     c = f * c + i * g
