@@ -35,7 +35,8 @@ SETTINGS = 'settings.json'
 def progress(verbose: Any) -> list[Any]:
     """Return the callbacks that show progress.
 
-    1 is a bar, 2 a line per epoch, 'auto' a bar in a terminal or a notebook.
+    `verbose` is 0 for none, 1 for a bar, 2 for a line per epoch, and 'auto' for a bar in a
+    terminal or a notebook.
     """
     if verbose not in ('auto', 0, 1, 2):
         raise ConfigurationError(

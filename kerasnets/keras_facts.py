@@ -190,7 +190,7 @@ def are_taken(variables: list[Any]) -> bool:
 def build_loss(model: KerasModel, target: Tensor) -> None:
     """Build the loss of a compiled model from a symbolic target.
 
-    ``fit`` on JAX and PyTorch builds a loss that is not built from its data, of which we give none.
+    On JAX and PyTorch, ``fit`` builds a missing loss from its data, and ours gets no data.
     """
 
     class Loss(keras.layers.Layer):

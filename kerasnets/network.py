@@ -21,7 +21,7 @@ from kerasnets.data.history import History, Trained
 from kerasnets.errors import ConfigurationError, FileError, pick, suggest
 from kerasnets.files import export, keras_files, keras_models
 from kerasnets.graph import summary
-from kerasnets.graph.loss_graph import Asked, Graph
+from kerasnets.graph.loss_graph import Extras, Graph
 from kerasnets.graph.nodes import (
     Node,
     add_node,
@@ -33,7 +33,7 @@ from kerasnets.graph.nodes import (
 )
 from kerasnets.graph.parameters import Parameter
 from kerasnets.initializers import generator
-from kerasnets.language import listing
+from kerasnets.language import printing
 from kerasnets.language.spec import LayerSpec, check_names, extend, parse
 from kerasnets.layers import abilities
 from kerasnets.losses import Loss, LossLike
@@ -183,7 +183,7 @@ class Network:
         self.history = History()
         self._nodes: list[Node] = []
         self._model: KerasModel | None = None  # built on first use
-        self._made: dict[str, Any] = {}  # built from the layers, on first use
+        self._built: dict[str, Any] = {}  # built from the layers, on first use
         hidden = self.DEFAULT_HIDDEN_ACTIVATION if hidden is None else hidden
         output = self.DEFAULT_OUTPUT_ACTIVATION if output_activation is None else output_activation
         for i, layer in enumerate(layers):
@@ -248,7 +248,7 @@ class Network:
 
     def __repr__(self) -> str:
         """Return a short description."""
-        return listing.listed(self)
+        return printing.as_list(self)
 
     def _repr_html_(self) -> str:
         return summary.as_html(self, self._nodes)
@@ -309,11 +309,11 @@ class Network:
         if spec.form == 'embedding':
             self._nodes = reading_labels(self._nodes, spec, self.INPUT_NDIM)
         self._nodes.append(add_node(self._nodes, spec, self.rng, self.INPUT_NDIM))
-        self._model, self._made = None, {}
+        self._model, self._built = None, {}
 
     def adopt(self, nodes: list[Node], model: KerasModel) -> None:
         """Replace the layers by nodes over those of another model."""
-        self._nodes, self._model, self._made = nodes, model, {}
+        self._nodes, self._model, self._built = nodes, model, {}
 
     # Losses
 
@@ -321,10 +321,10 @@ class Network:
         """Add a loss: a name, a dict with ``form``, or a Loss, with keywords of `Loss`."""
         loss = kwargs.pop('form', None) if loss is None else loss
         built = Loss.build(loss, **kwargs)
-        if built.written and built.labels is None:
+        if built.is_custom and built.labels is None:
             built = dataclasses.replace(built, labels=self.LABELS)
         self.losses = [*self.losses, built]
-        self._made = {}
+        self._built = {}
 
     def set_loss(self, *args: Any, **kwargs: Any) -> None:
         """Replace all losses by one. Takes the arguments of `add_loss`."""
@@ -348,7 +348,8 @@ class Network:
         Returns
         -------
         dict of str to array
-            'in:out', 'hid1:pre', 'hid1:out', …; of sequences, lists of arrays.
+            Arrays by name: 'in:out', 'hid1:pre', 'hid1:out' and so on. For sequences of different
+            lengths, each is a list with an array for each sequence.
 
         Raises
         ------
@@ -551,10 +552,11 @@ class Network:
         batch_size: int = 32,
         **options: Any,
     ) -> rate_search.RateCurve:
-        """Find a learning rate by one update at each of many rates, from small to large.
+        """Search for a learning rate. The network is unchanged afterwards.
 
-        Then `steps` updates are made at parts of the rate where the loss fell most steeply, and at
-        the default rate; the best has the least loss. The network is unchanged afterwards.
+        First, one update is made at each of many rates, from small to large. Then `steps` updates
+        are made at each candidate: the rate where the loss fell most steeply, two fractions of
+        it, and the default rate. The candidate with the lowest loss is the best.
 
         Parameters
         ----------
@@ -563,6 +565,7 @@ class Network:
         low, high : float
             The smallest and the largest rate.
         steps : int
+            Number of rates in the first part, and of updates for each candidate in the second.
         batch_size : int
         **options
             Keywords of the algorithm.
@@ -586,8 +589,9 @@ class Network:
         Returns
         -------
         training, validation : dict
-            Of the parameters that the network kept: the training monitors of their epoch, and the
-            monitors of the validation that chose them, which `evaluate` gives too.
+            The monitors of the parameters that the network kept: of the training epoch after which
+            they were kept, and of the validation that chose them. `evaluate` returns the latter
+            for the same data.
         """
         run, before = self.itertrain(train, valid, algo, **keywords), len(self.history)
         run.each = False
@@ -643,8 +647,8 @@ class Network:
         >>> [name for name, _ in net.monitors(monitors={'hid1:out': (0.1, 0.9)})]
         ['err', 'hid1:out<0.1', 'hid1:out<0.9']
         """
-        watched, _ = monitoring.build(monitors)
-        graph = self._graph(regularizers, watched)
+        monitored, _ = monitoring.build(monitors)
+        graph = self._graph(regularizers, monitored)
         return [('err', graph.err), *((name, mean) for name, (mean, _) in graph.monitors.items())]
 
     def updates(self, **regularizers: Any) -> list[Any]:
@@ -654,7 +658,7 @@ class Network:
 
     def _graph(self, regularizers: Any, monitors: Any = ()) -> Graph:
         built = build_regularizers(regularizers)
-        return self._models.graph(asked=Asked(built, noisy=True, monitors=monitors))
+        return self._models.graph(extras=Extras(built, noisy=True, monitors=monitors))
 
     # Files
 
@@ -779,7 +783,10 @@ class Network:
         return self._models.data_spec
 
     def _over(self, nodes: list[Node], losses: list[Loss], plain: bool) -> Network:
-        """Return a network over other nodes, some of them shared with this one."""
+        """Return a network over other nodes, some of them shared with this one.
+
+        It is a plain `Network` if `plain` is true, otherwise of this network's class.
+        """
         made = Network(rng=self.rng) if plain else type(self)(loss=None, rng=self.rng)
         made.INPUT_NDIM = self.INPUT_NDIM
         made.adopt(nodes, None)
@@ -788,8 +795,8 @@ class Network:
 
     @property
     def _models(self) -> Models:
-        if 'models' not in self._made:
-            self._made['models'] = Models(
+        if 'models' not in self._built:
+            self._built['models'] = Models(
                 self._nodes,
                 self.model,
                 self.losses,
@@ -797,19 +804,19 @@ class Network:
                 self.takes_labels,
                 self.time_major,
             )
-        return self._made['models']
+        return self._built['models']
 
     @property
     def _trainable(self) -> Trainable:
-        if 'trainable' not in self._made:
-            self._made['trainable'] = Trainable(self._models, self._programs)
-        return self._made['trainable']
+        if 'trainable' not in self._built:
+            self._built['trainable'] = Trainable(self._models, self._programs)
+        return self._built['trainable']
 
     @property
     def _programs(self) -> Programs:
-        if 'programs' not in self._made:
-            self._made['programs'] = Programs(self._models)
-        return self._made['programs']
+        if 'programs' not in self._built:
+            self._built['programs'] = Programs(self._models)
+        return self._built['programs']
 
     def _monitors(
         self, loss: Loss, output: Tensor, target: Tensor, weights: Tensor | None = None

@@ -235,7 +235,7 @@ def forecast(
     quantiles : array (2, steps), optional
         The lower and the upper edge of the band.
     actual : array (steps,), optional
-        What came.
+        The values observed in the forecast period.
     levels : tuple of float
         The quantiles of the streams that are drawn.
     dates : array (time + steps,), optional
@@ -477,7 +477,7 @@ def _picture(draw: Callable[..., Any], *values: Any) -> str:
 
 
 def _reliability(y: Array, p: Array, axes: Any) -> None:
-    """Draw the share of right predictions over their probability."""
+    """Plot the fraction of correct predictions against their predicted probability."""
     sure, right = p.max(-1), p.argmax(-1) == y
     if p.shape[1] == 2:  # of the second class
         sure, right = p[:, 1], y == 1

@@ -13,7 +13,7 @@ from kerasnets.errors import ConfigurationError, DataError, positive, suggest
 from kerasnets.initializers import generator
 from kerasnets.markup import html_table
 from kerasnets.typing import Array, Seed
-from kerasnets.vocabularies import KINDS, Characters, check_text, from_dict
+from kerasnets.vocabularies import VOCABULARIES, Characters, check_text, from_dict
 
 if TYPE_CHECKING:
     from kerasnets.typing import Data
@@ -137,10 +137,10 @@ class Text:
         size: int | None = None,
     ) -> None:
         positive(min_count, 'min_count', least=0)
-        if not isinstance(tokens, str) or tokens not in KINDS:
+        if not isinstance(tokens, str) or tokens not in VOCABULARIES:
             raise ConfigurationError(
-                f'unknown tokens {tokens!r}.{suggest(str(tokens), KINDS)} '
-                f'Choose one of: {", ".join(KINDS)}.'
+                f'unknown tokens {tokens!r}.{suggest(str(tokens), VOCABULARIES)} '
+                f'Choose one of: {", ".join(VOCABULARIES)}.'
             )
         documents = list(text) if isinstance(text, (list, tuple)) else [text]
         if alpha is not None and tokens != 'char':
@@ -151,7 +151,7 @@ class Text:
             vocabulary = Characters(alpha, unknown)
         else:
             joined = documents[0] if len(documents) == 1 else ''.join(map(_text, documents))
-            vocabulary = KINDS[tokens].of(joined, min_count, unknown, size)
+            vocabulary = VOCABULARIES[tokens].of(joined, min_count, unknown, size)
         self._take(vocabulary, isinstance(text, (list, tuple)))
         self._read(text)
 
@@ -229,9 +229,9 @@ class Text:
         return found
 
     def stream(self, labels: Iterable[int]) -> Iterator[str]:
-        """Decode labels one by one, as they come: the pieces of the text that they add.
+        """Decode labels one at a time and yield the text that each adds.
 
-        A character whose bytes lie in several labels comes with the last of them.
+        A character whose bytes are spread over several labels is yielded at the last of them.
         """
         held: list[int] = []
         for label in labels:

@@ -296,7 +296,7 @@ class Pieces(Vocabulary):
         return {'pieces': self.pieces, 'merges': [list(pair) for pair in self.merges]}
 
 
-KINDS: dict[str, Any] = {kind.KIND: kind for kind in (Characters, Words, Pieces)}
+VOCABULARIES: dict[str, Any] = {kind.KIND: kind for kind in (Characters, Words, Pieces)}
 
 
 def from_dict(about: Any) -> Any:
@@ -309,9 +309,9 @@ def from_dict(about: Any) -> Any:
     """
     fields = {k: v for k, v in about.items() if k not in ('tokens', 'end')}
     kind = about.get('tokens', 'char')
-    if kind not in KINDS:
+    if kind not in VOCABULARIES:
         raise FileError(
-            f'expected tokens of {", ".join(KINDS)}, got {kind!r} in the file. '
+            f'expected tokens of {", ".join(VOCABULARIES)}, got {kind!r} in the file. '
             'Restore it from a backup.'
         )
     lists = [value for value in fields.values() if isinstance(value, list)]
@@ -321,7 +321,7 @@ def from_dict(about: Any) -> Any:
     try:
         if not whole or not all(isinstance(v, (str, list)) for v in fields.values()):
             raise ValueError('values of another type')
-        return KINDS[kind](**fields)
+        return VOCABULARIES[kind](**fields)
     except (ConfigurationError, DataError, TypeError, ValueError) as error:
         raise FileError(
             f'expected a vocabulary of {kind!r} in the file, got another: {error} '

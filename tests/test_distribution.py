@@ -159,7 +159,7 @@ def parts():  # rows that each device has in prediction
         seen.add(part.shape[0])
         return {'outputs': {'x': part}}
 
-    np.testing.assert_array_equal(devices.run(look, [x])['outputs']['x'], x)
+    np.testing.assert_array_equal(devices.run_shared(look, [x])['outputs']['x'], x)
     return seen
 
 

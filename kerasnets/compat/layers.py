@@ -228,7 +228,7 @@ class Layer:
         return pick(params, key, f'layer {self.name!r} has no parameter')
 
     def full_name(self, name: str) -> str:
-        """Return 'hid1:out' for 'out'."""
+        """Return the full name of an output, such as 'hid1:out' for 'out'."""
         return f'{self.name}:{name}'
 
     @property
@@ -291,7 +291,7 @@ def class_of(form: str) -> type[Layer]:
     if form in registry.OWN:
         return getattr(registry.OWN[form], 'kind', None) or _other(form)
     known = CLASSES.get(form) or form_of(form) or known_form(form.lower())
-    return KINDS.get(SAME.get(known, known)) or _other(known)
+    return LAYERS.get(SAME.get(known, known)) or _other(known)
 
 
 def _other(form: str) -> Any:
@@ -321,8 +321,8 @@ def _class(name: str, form: str) -> type[Layer]:
 
 
 #: Form -> theanets' class.
-KINDS = {form: _class(name, form) for name, form in CLASSES.items()}
-globals().update({kind.__name__: kind for kind in KINDS.values()})
+LAYERS = {form: _class(name, form) for name, form in CLASSES.items()}
+globals().update({kind.__name__: kind for kind in LAYERS.values()})
 build = Layer.build
 __all__ = ['Layer', *CLASSES]
 

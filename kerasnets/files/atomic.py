@@ -218,10 +218,10 @@ def check_seal(path: pathlib.Path) -> None:
 
 def _digest(path: pathlib.Path, size: int) -> bytes:
     """Return the digest of the first `size` bytes of a file."""
-    found = hashlib.blake2b(digest_size=DIGEST)
+    hasher = hashlib.blake2b(digest_size=DIGEST)
     with open(path, 'rb') as handle:
         while size:
             block = handle.read(min(size, BLOCK))
-            found.update(block)
+            hasher.update(block)
             size -= len(block)
-    return found.digest()
+    return hasher.digest()

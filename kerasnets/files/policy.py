@@ -19,13 +19,14 @@ import keras
 from kerasnets import keras_facts
 from kerasnets.errors import FileError
 from kerasnets.files.atomic import damaged, refused
+from kerasnets.layers.abilities import BY_NAME, NONE
 from kerasnets.typing import Config
 
 if TYPE_CHECKING:
     from kerasnets.typing import KerasLayer, KerasModel
 
-#: Classes of Keras that a file may name: subclasses of these, except REFUSED.
-KINDS = (
+#: Classes of Keras that a file may name: subclasses of these that the table of abilities allows.
+BASES = (
     keras.Layer,
     keras.Operation,
     keras.Initializer,
@@ -39,13 +40,6 @@ KINDS = (
     keras.Quantizer,
     keras.random.SeedGenerator,
 )
-REFUSED = {
-    'Lambda': 'runs code that lies in the file',
-    'TFSMLayer': 'runs a program that lies elsewhere',
-    'TorchModuleWrapper': 'runs code that lies in the file',
-    'JaxLayer': 'runs code that lies in the file',
-    'FlaxLayer': 'runs code that lies in the file',
-}
 
 #: Modules whose functions a file may name.
 FUNCTIONS = ('activations', 'losses', 'metrics', 'initializers', 'regularizers', 'constraints')
@@ -149,10 +143,10 @@ def check(
         )
     objects = check_names(contents, max(FREE, held if max_params is None else max_params))
     model = skeleton(contents.config, objects)
-    made = sum(math.prod(weight.shape) for weight in model.weights)  # without seeds
-    if made > (2 * held + FREE if max_params is None else max_params):
+    built = sum(math.prod(weight.shape) for weight in model.weights)  # without seeds
+    if built > (2 * held + FREE if max_params is None else max_params):
         raise FileError(
-            f'the layers of the file have {made:,} parameters, and it holds {held:,}. If this is '
+            f'the layers of the file have {built:,} parameters, and it holds {held:,}. If this is '
             'intended, pass a larger max_params=.'
         )
     compare(model, contents.weights)
@@ -293,8 +287,8 @@ def _without_values(config: Config, objects: Any) -> Any:
         keras.saving.custom_object_scope(dict(objects)),
         keras.StatelessScope(initialize_variables=False),
     ):
-        found: Any = known.get(str(name), objects.get(config.get('registered_name')))
-        return found.from_config(config['config'])
+        cls: Any = known.get(str(name), objects.get(config.get('registered_name')))
+        return cls.from_config(config['config'])
 
 
 def _check_part(part: Any, limit: int) -> Any:
@@ -346,14 +340,15 @@ def _name(value: Config) -> str | None:
 
 
 def _registered(value: Any, owner: Any) -> Any:
-    """Return the registered names that an object refers to; nothing for Keras' own.
+    """Return the registered classes and functions that a description names, by name.
 
-    Refuses unknown objects, and those that do more than compute.
+    Classes of Keras itself need none. Raise FileError for an unknown object, and for one that can
+    do more than compute.
     """
     name, module = value['class_name'], value.get('module')
     registered = value.get('registered_name')
-    if name in REFUSED:
-        raise refused(f'{owner} is a {name}, which {REFUSED[name]}')
+    if reason := BY_NAME.get(name, NONE).refused:
+        raise refused(f'{owner} is a {name}, which {reason}')
     if name.startswith('__'):
         dtype = (value.get('config') or {}).get('dtype') if name == '__numpy__' else 'float32'
         if name not in VALUES or str(dtype).startswith(('S', 'U', 'V', 'O', 'o', 's', '<', '|')):
@@ -369,15 +364,15 @@ def _registered(value: Any, owner: Any) -> Any:
     elif _is_known(module, name):
         return {}
     words = [word for word in (registered, name) if isinstance(word, str)]
-    found = {word: keras.saving.get_registered_object(word) for word in words}
-    found = {word: known for word, known in found.items() if known is not None}
-    if not found:
+    usable = {word: keras.saving.get_registered_object(word) for word in words}
+    usable = {word: known for word, known in usable.items() if known is not None}
+    if not usable:
         raise FileError(
             f'{owner} names {module or "no module"}: {name!r}, which is unknown here. If it is '
             'yours, import the module that defines it with '
             '@keras.saving.register_keras_serializable(), and load again.'
         )
-    return found
+    return usable
 
 
 def _is_known(module: str, name: str) -> bool:
@@ -392,8 +387,8 @@ def _is_known(module: str, name: str) -> bool:
     else:  # older files name the class alone
         places = [keras.layers, keras, keras.optimizers, *(getattr(keras, f) for f in FUNCTIONS)]
         places.append(keras.optimizers.schedules)
-    found = next((vars(place)[name] for place in places if name in vars(place)), None)
-    return isinstance(found, type) and issubclass(found, KINDS)
+    cls = next((vars(place)[name] for place in places if name in vars(place)), None)
+    return isinstance(cls, type) and issubclass(cls, BASES)
 
 
 def _check_value(key: Any, value: Any, owner: Any, limit: int) -> None:

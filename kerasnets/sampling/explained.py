@@ -118,12 +118,12 @@ def explain(net: Any, text: str) -> Explained:
     if len(labels) < 2:
         raise DataError(f'expected a text of two labels or more, got {text!r}. Pass a longer text.')
     p = net.predict_proba(labels[None, :-1])[0]
-    found = p[np.arange(len(p)), labels[1:]]
+    likelihoods = p[np.arange(len(p)), labels[1:]]
     pieces = list(text)
     if net.text.tokens != 'char':
         pieces = list(net.text.stream(labels))
         pieces = pieces if len(pieces) == len(labels) else [net.text.decode([n]) for n in labels]
-    return Explained(text, np.concatenate([[math.nan], found]), pieces)
+    return Explained(text, np.concatenate([[math.nan], likelihoods]), pieces)
 
 
 def score(net: Any, text: Any) -> dict[str, float]:
@@ -171,8 +171,8 @@ def score(net: Any, text: Any) -> dict[str, float]:
             right += int((one.argmax(-1) == want).sum())
             counted = int(start) + window
     characters = int(text.lengths[labels[1:]].sum())
-    found = {'characters': characters, 'labels': counted}
-    return {**found, 'bits': bits / max(1, characters), 'acc': right / counted}
+    result = {'characters': characters, 'labels': counted}
+    return {**result, 'bits': bits / max(1, characters), 'acc': right / counted}
 
 
 def _color(p: float) -> str | None:

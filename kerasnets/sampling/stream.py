@@ -114,7 +114,7 @@ class Stream:
             given = np.zeros((size, *part.shape[1:]), part.dtype)
             given[: len(part)] = part
             times = np.array([self.steps + start, len(part)], 'i')
-            record, states = programs.run('stream', _steps, given, times, states)
+            record, states = programs.call('stream', _steps, given, times, states)
             found.append(ops.convert_to_numpy(record)[: len(part)])
         self._states, self._count, self.steps = states, len(x), self.steps + x.shape[1]
         return np.swapaxes(np.concatenate(found), 0, 1) if self._whole else found[-1][-1]
@@ -137,7 +137,7 @@ def _steps(
 ) -> tuple[Tensor, Tensors]:
     """Run steps (time, examples, …); return the outputs of all of them, and the states."""
     first, count = times[0], times[1]
-    advance = network.prepare()
+    advance = network.make_step()
     last = network.nodes[-1].output.shape
     shape = last[2:] if network.has_time[network.outputs[0]] else last[1:]
     record = ops.zeros((*given.shape[:2], *shape), 'float32')

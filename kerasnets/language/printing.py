@@ -8,7 +8,7 @@ from typing import Any
 from kerasnets.language.spec import LayerSpec
 
 
-def listed(net: Any) -> str:
+def as_list(net: Any) -> str:
     """Return the list of layers as typed: ``recurrent.Classifier([10, (20, 'rnn'), 50])``."""
     cls = type(net)
     entries = ', '.join(_entry(spec) for spec in net.specs)
