@@ -95,7 +95,7 @@ def compiled(
         def without_gradients(values: Tensors, *args: Any) -> Any:
             with torch.no_grad():
                 tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, args)
-                return stateless(values, *tensors)
+                return stateless([value.detach() for value in values], *tensors)
 
         return without_gradients
     if backend != 'tensorflow':

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -14,11 +13,9 @@ from kerasnets.errors import ConfigurationError, DataError, number, positive
 from kerasnets.graph.nodes import Node
 from kerasnets.initializers import generator
 from kerasnets.programs.program import Programs
+from kerasnets.sampling.loop import chunk, run_steps
 from kerasnets.sampling.sampler import StepNetwork, StepPrograms
 from kerasnets.typing import Array, Tensor, Tensors
-
-#: Maximum number of steps in one call of the compiled loop.
-CHUNK = 128
 
 
 class Forecaster:
@@ -105,11 +102,12 @@ class Forecaster:
         y = np.zeros((count, self.values), 'f')
         matrix = np.zeros((self.values, self.columns), 'f')
         matrix[np.arange(self.values), fed] = 1
-        for first in range(read, whole, CHUNK):
-            part = rows[first : min(first + CHUNK, whole)]
-            inputs = np.zeros((CHUNK, *part.shape[1:]), 'f')
+        size = chunk()
+        for first in range(read, whole, size):
+            part = rows[first : min(first + size, whole)]
+            inputs = np.zeros((size, *part.shape[1:]), 'f')
             inputs[: len(part)] = part
-            draws = np.zeros((CHUNK if self.drawn else 0, count, self.values), 'f')
+            draws = np.zeros((size if self.drawn else 0, count, self.values), 'f')
             if noise is not None:
                 # steps of the seed draw no numbers
                 after = min(len(part), max(0, length - 1 - first))
@@ -201,23 +199,21 @@ def _steps(
     """Run steps from an output; return the last output, all outputs and the states."""
     first, count, length = times[0], times[1], times[2]
     advance = network.make_step()
-    record = ops.zeros((inputs.shape[0], *y.shape), 'float32')
 
-    def step(i: Tensor, y: Tensor, record: Tensor, *flat: Any) -> tuple[Any, ...]:
+    def step(held: Any, parts: list[Tensor], i: Tensor) -> tuple[Any, list[Tensor]]:
+        y, own = held
         ours = ops.cast(first + i >= length, 'float32')  # 0 within the seed
-        x = inputs[i] + ours * ops.matmul(y, matrix)
-        own = keras.tree.pack_sequence_as(states, list(flat))
+        x = parts[0] + ours * ops.matmul(y, matrix)
         (y, *variance), own = advance(x, own, first + i)
         y = ops.cast(y, 'float32')
         if variance:
-            y = y + ops.sqrt(ops.cast(variance[0], 'float32')) * draws[i]
-        record = ops.slice_update(record, (i, 0, 0), y[None])
-        return (i + 1, y, record, *keras.tree.flatten(own))
+            y = y + ops.sqrt(ops.cast(variance[0], 'float32')) * parts[1]
+        return [y, own], [y]
 
-    start = ops.convert_to_tensor(0, 'int32')
-    loop = (start, y, record, *keras.tree.flatten(states))
-    _, y, record, *flat = ops.while_loop(lambda i, *rest: i < count, step, loop)
-    return y, record, keras.tree.pack_sequence_as(states, list(flat))
+    rows = [inputs, draws] if draws.shape[0] else [inputs]
+    record = ops.zeros((inputs.shape[0], *y.shape), 'float32')
+    (y, states), (record,) = run_steps(step, count, rows, [y, states], [record])
+    return y, record, states
 
 
 def _known(names: list[str], which: str, future: Any) -> Array:

@@ -23,10 +23,8 @@ from kerasnets.initializers import generator
 from kerasnets.layers.fast.stepping import Stepper, along
 from kerasnets.programs.models import Models
 from kerasnets.programs.program import FunctionProgram, Programs
+from kerasnets.sampling.loop import chunk, run_steps
 from kerasnets.typing import Array, Seed, Tensor, TensorFunction, Tensors
-
-#: Steps that one call of the compiled loop makes at most.
-CHUNK = 256
 
 #: Labels whose probabilities are summed up by a product with a matrix.
 FEW = 512
@@ -158,8 +156,10 @@ class StepNetwork:
 
     def _run(self, x: Tensor, run_layer: TensorFunction, labelled: Collection[str]) -> list[Tensor]:
         """Return the network's outputs or logits; `run_layer` computes the output of each layer."""
-        one_hot = x if self.classes is None else ops.one_hot(x, self.classes)
-        outputs = {self.source: one_hot}
+        outputs = {self.source: x}
+        readers = {node.name for node in self.nodes if self.source in node.reads}
+        if self.classes is not None and not readers <= set(labelled):
+            outputs[self.source] = ops.one_hot(x, self.classes)
         for node in self.nodes:
             if node.name == self.source:
                 continue
@@ -365,13 +365,13 @@ class Sampler:
         seen = np.zeros((streams, self.classes if options.penalized else 0), 'float32')
         if options.penalized:
             seen[:, labels[:read]] = 1
-        wanted = steps
+        wanted, size = steps, chunk()
         while wanted:
-            count = min(CHUNK, len(labels) - read + wanted)
-            forced = np.full(CHUNK, -1, dtype='int32')
+            count = min(size, len(labels) - read + wanted)
+            forced = np.full(size, -1, dtype='int32')
             seed = labels[read : read + count]
             forced[: len(seed)] = seed
-            uniform = np.full((CHUNK, streams), 1e-30, dtype='float32')
+            uniform = np.full((size, streams), 1e-30, dtype='float32')
             if draws is not None:  # steps of the seed draw no numbers
                 uniform[len(seed) : count] = 1 - draws.random(
                     (count - len(seed), streams), dtype='float32'
@@ -381,9 +381,7 @@ class Sampler:
             current, drawn, logs, seen, states = self.programs.call(loop, loop.compute, *args)
             part = slice(len(seed), count)
             drawn = ops.convert_to_numpy(drawn)[part].tolist()
-            logs = (
-                ops.convert_to_numpy(logs)[part].tolist() if options.logged else [None] * len(drawn)
-            )
+            logs = ops.convert_to_numpy(logs[0])[part].tolist() if logs else [None] * len(drawn)
             read, wanted, first = read + len(seed), wanted - len(drawn), first + count
             yield from zip(drawn, logs)
 
@@ -455,32 +453,30 @@ class Loop:
         """Return the last label, all labels, their log probabilities, and the next states."""
         options = self.options
         first, count = times[0], times[1]
-        drawn = ops.zeros(uniform.shape, 'int32')
-        logs = ops.zeros(uniform.shape if options.logged else (0, 0), 'float32')
         advance = network.make_step()
+        table = _table(self.classes)
 
-        def step(
-            i: Tensor, label: Tensor, drawn: Tensor, logs: Tensor, seen: Tensor, *flat: Any
-        ) -> Tensors:
-            own = keras.tree.pack_sequence_as(states, list(flat))
+        def step(held: Any, inputs: list[Tensor], i: Tensor) -> tuple[Any, list[Tensor]]:
+            label, seen, own = held
+            given, number = inputs
             (y,), own = advance(label, own, first + i)
             logits = y if self.logits else ops.log(ops.maximum(y, 1e-30))
             logits = ops.cast(logits, 'float32')
             changed = _penalized(logits, seen, settings.penalty) if options.penalized else logits
-            label = ops.where(
-                forced[i] >= 0, forced[i], _draw(changed, uniform[i], settings, options.filtered)
-            )
-            drawn = ops.slice_update(drawn, (i, 0), label[None])
+            drawn = _draw(changed, number, settings, options.filtered, table)
+            label = ops.where(given >= 0, given, drawn)
             if options.penalized:
                 seen = ops.maximum(seen, ops.one_hot(label, self.classes))
-            if options.logged:
-                logs = ops.slice_update(logs, (i, 0), _log_p(logits, label)[None])
-            return (i + 1, label, drawn, logs, seen, *keras.tree.flatten(own))
+            results = [label, _log_p(logits, label)] if options.logged else [label]
+            return [label, seen, own], results
 
-        start = ops.convert_to_tensor(0, 'int32')
-        loop = (start, label, drawn, logs, seen, *keras.tree.flatten(states))
-        _, label, drawn, logs, seen, *flat = ops.while_loop(lambda i, *rest: i < count, step, loop)
-        return label, drawn, logs, seen, keras.tree.pack_sequence_as(states, list(flat))
+        records = [ops.zeros(uniform.shape, 'int32')]
+        if options.logged:
+            records.append(ops.zeros(uniform.shape, 'float32'))
+        (label, seen, states), (drawn, *logs) = run_steps(
+            step, count, [forced, uniform], [label, seen, states], records
+        )
+        return label, drawn, logs, seen, states
 
 
 def _penalized(logits: Tensor, seen: Tensor, penalty: Tensor) -> Tensor:
@@ -498,7 +494,9 @@ def _log_p(logits: Tensor, label: Tensor) -> Tensor:
     return chosen - ops.logsumexp(logits, axis=-1)
 
 
-def _draw(logits: Tensor, uniform: Tensor, settings: Settings, filtered: bool) -> Tensor:
+def _draw(
+    logits: Tensor, uniform: Tensor, settings: Settings, filtered: bool, table: Tensor | None
+) -> Tensor:
     """Return labels (streams,) from logits (streams, classes) and numbers in (0, 1].
 
     Labels are drawn by the inverse of the cumulated probabilities, never with a probability of 0.
@@ -506,17 +504,17 @@ def _draw(logits: Tensor, uniform: Tensor, settings: Settings, filtered: bool) -
     logits = (logits - ops.max(logits, axis=-1, keepdims=True)) / settings.temperature
     if filtered:
         logits = _filter(logits, settings.top_k, settings.top_p)
-    cumulated = _cumulated(ops.exp(logits))
+    p = ops.exp(logits)
+    cumulated = ops.cumsum(p, axis=-1) if table is None else ops.matmul(p, table)
     below = cumulated < uniform[:, None] * cumulated[:, -1:]
     return ops.sum(ops.cast(below, 'int32'), axis=-1)
 
 
-def _cumulated(p: Tensor) -> Tensor:
-    """Return cumulated sums over the labels; for few labels as a faster matrix product."""
-    count = p.shape[-1]
-    if count > FEW:
-        return ops.cumsum(p, axis=-1)
-    return ops.matmul(p, np.triu(np.ones((count, count), 'f')))
+def _table(classes: int) -> Tensor | None:
+    """Return the matrix whose product with probabilities sums them up, if that is faster."""
+    if classes > FEW:
+        return None
+    return ops.convert_to_tensor(np.triu(np.ones((classes, classes), 'f')))
 
 
 def _filter(logits: Tensor, top_k: Any, top_p: Any) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -13,6 +12,7 @@ from kerasnets.data.array_spec import Ragged, fill, turn
 from kerasnets.errors import DataError
 from kerasnets.graph.nodes import Node
 from kerasnets.programs.program import Programs
+from kerasnets.sampling.loop import run_steps
 from kerasnets.sampling.sampler import StepNetwork, StepPrograms
 from kerasnets.typing import Array, Data, Tensor, Tensors
 
@@ -142,12 +142,9 @@ def _steps(
     shape = last[2:] if network.has_time[network.outputs[0]] else last[1:]
     record = ops.zeros((*given.shape[:2], *shape), 'float32')
 
-    def step(i: Tensor, record: Tensor, *flat: Any) -> tuple[Any, ...]:
-        (y,), own = advance(given[i], keras.tree.pack_sequence_as(states, list(flat)), first + i)
-        y = ops.cast(y, 'float32')[None]
-        record = ops.slice_update(record, (i, *(0 for _ in y.shape[1:])), y)
-        return (i + 1, record, *keras.tree.flatten(own))
+    def step(held: Any, parts: list[Tensor], i: Tensor) -> tuple[Any, list[Tensor]]:
+        (y,), own = advance(parts[0], held, first + i)
+        return own, [ops.cast(y, 'float32')]
 
-    loop = (ops.convert_to_tensor(0, 'int32'), record, *keras.tree.flatten(states))
-    _, record, *flat = ops.while_loop(lambda i, *rest: i < count, step, loop)
-    return record, keras.tree.pack_sequence_as(states, list(flat))
+    states, (record,) = run_steps(step, count, [given], states, [record])
+    return record, states
