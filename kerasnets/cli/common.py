@@ -37,28 +37,51 @@ class Layers(click.ParamType):  # type: ignore[type-arg]
             self.fail(f'expected sizes such as 64 or 64,32, got {value!r}.', param, context)
 
 
-def hidden_layers(default: str) -> Callable[[Any], Any]:
+def hidden_layers(default: str | None, default_text: str = '') -> Callable[[Any], Any]:
     """Return the option of the sizes of the hidden layers."""
     return click.option(
         '--layers',
         type=Layers(),
         default=default,
-        show_default=True,
-        help='Sizes of the hidden layers, separated by commas.',
+        show_default=default is not None,
+        help=f'Sizes of the hidden layers, separated by commas. {default_text}'.strip(),
     )
 
 
-def training(
-    epochs: int,
-    rate: float | None,
-    batch: int,
-    rates: str | None = None,
-    output: bool = True,
-) -> Callable[[Any], Any]:
-    """Return a decorator that adds the options of training, with these defaults.
+#: Option of training -> its type and help text.
+TRAINING: dict[str, tuple[Any, str]] = {
+    'algorithm': (str, 'Optimization algorithm, such as adam, rmsprop or sgd.'),
+    'learning-rate': (float, 'Learning rate of the algorithm.'),
+    'epochs': (int, 'Maximum number of epochs.'),
+    'batch': (int, 'Number of examples in a batch.'),
+    'patience': (int, 'Number of validations without improvement before training stops.'),
+    'noise': (float, 'Standard deviation of noise that is added to the inputs.'),
+    'dropout': (float, 'Fraction of the hidden outputs that dropout sets to 0.'),
+}
 
-    `rates` is the help text of the learning rate.
+#: Their usual defaults.
+USUAL: dict[str, Any] = {'algorithm': 'adam', 'patience': 5, 'noise': 0.0, 'dropout': 0.0}
+
+
+def training(output: bool = True, **defaults: Any) -> Callable[[Any], Any]:
+    """Return a decorator that adds the options of training.
+
+    Parameters
+    ----------
+    output : bool
+        Whether the output file is required.
+    **defaults
+        Option, such as ``learning_rate`` -> its default, or a text that says how it is chosen;
+        the command then gets None.
     """
+    defaults = {**USUAL, **defaults}
+
+    def option(name: str, kind: Any, about: str) -> Any:
+        default = defaults[name.replace('-', '_')]
+        if isinstance(default, str) and ' ' in default:
+            return click.option(f'--{name}', type=kind, help=f'{about} Default: {default}')
+        return click.option(f'--{name}', type=kind, default=default, show_default=True, help=about)
+
     options = [
         click.option(
             '-o',
@@ -71,43 +94,7 @@ def training(
             '--activation',
             help='Activation of the hidden layers. Default: that of the form of layer.',
         ),
-        click.option(
-            '--algorithm',
-            default='adam',
-            show_default=True,
-            help='Optimization algorithm, such as adam, rmsprop or sgd.',
-        ),
-        click.option(
-            '--learning-rate',
-            type=float,
-            default=rate,
-            show_default=True,
-            help=' '.join(filter(None, ('Learning rate of the algorithm.', rates))),
-        ),
-        click.option(
-            '--epochs', default=epochs, show_default=True, help='Maximum number of epochs.'
-        ),
-        click.option(
-            '--batch', default=batch, show_default=True, help='Number of examples in a batch.'
-        ),
-        click.option(
-            '--patience',
-            default=5,
-            show_default=True,
-            help='Number of epochs without improvement before training stops.',
-        ),
-        click.option(
-            '--noise',
-            default=0.0,
-            show_default=True,
-            help='Standard deviation of noise that is added to the inputs.',
-        ),
-        click.option(
-            '--dropout',
-            default=0.0,
-            show_default=True,
-            help='Fraction of the hidden outputs that dropout sets to 0.',
-        ),
+        *(option(name, *about) for name, about in TRAINING.items()),
         click.option(
             '--save',
             type=click.Path(),
@@ -123,8 +110,8 @@ def training(
     ]
 
     def decorate(function: Any) -> Any:
-        for option in reversed(options):
-            function = option(function)
+        for one in reversed(options):
+            function = one(function)
         return function
 
     return decorate
@@ -284,36 +271,51 @@ def report_writer(path: str) -> Callable[[Any, Any], None]:
     return write
 
 
-def fit(net: Any, data: Any, valid: Any, options: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Train a network, save it, and return the results as a dict."""
+def fit(
+    net: Any,
+    data: Any,
+    valid: Any,
+    options: dict[str, Any],
+    valid_name: str = 'held out',
+    **more: Any,
+) -> dict[str, Any]:
+    """Train a network, save it, and return the results as a dict.
+
+    Parameters
+    ----------
+    net : Network
+    data, valid
+        As `Network.train` takes them.
+    options : dict
+        Of the command; those that are None are chosen by `more`.
+    valid_name : str
+        Name of the rows of `valid` in the results.
+    **more
+        Keywords of `Network.train`, before the options.
+    """
     given = {
-        'input_noise': options['noise'],
-        'hidden_dropout': options['dropout'],
+        'algo': options['algorithm'],
+        'epochs': options['epochs'],
+        'batch_size': options['batch'],
+        'patience': options['patience'],
+        'input_noise': options['noise'] or None,
+        'hidden_dropout': options['dropout'] or None,
         'tensorboard': options['tensorboard'],
         'save_progress': options['save'],
+        'verbose': 0 if options['as_json'] else 'auto',
     }
     if options['save']:
         more = {'save_every': 1, 'resume': True, **more}
+    given = {name: value for name, value in given.items() if value is not None}
     start = time.perf_counter()
-    _, validation = net.train(
-        data,
-        valid,
-        algo=options['algorithm'],
-        epochs=options['epochs'],
-        batch_size=options['batch'],
-        patience=options['patience'],
-        validate_every=1,
-        verbose=0 if options['as_json'] else 'auto',
-        **{'learning_rate': options['learning_rate'], **more},
-        **{name: value for name, value in given.items() if value},
-    )
+    _, validation = net.train(data, valid, **{'validate_every': 1, **more, **given})
     seconds = time.perf_counter() - start
     net.save(options['output'])
     found = {'model': str(options['output']), 'parameters': net.num_params}
     found |= {'epochs': len(net.history), 'seconds': round(seconds, 1)}
     if valid is not None:  # of the parameters that are saved
         found['best epoch'] = net.history.best['epoch']
-        found |= {f'held out: {name}': round(value, 4) for name, value in validation.items()}
+        found |= {f'{valid_name}: {name}': round(value, 4) for name, value in validation.items()}
     return found
 
 

@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 #: Rows that are predicted at once.
 BLOCK = 2**15
 
+#: Defaults of training one network.
+SINGLE: dict[str, Any] = {
+    'algorithm': 'adam',
+    'learning_rate': 0.003,
+    'epochs': 200,
+    'batch': 32,
+    'patience': 5,
+    'dropout': 0.0,
+}
+
 
 @click.command()
 @click.argument('data', type=common.INPUT)
@@ -36,13 +46,19 @@ BLOCK = 2**15
     help='Predict classes or numbers. Default: classes for words and up to 10 different whole '
     'numbers.',
 )
-@common.hidden_layers('64')
+@common.hidden_layers(None, 'Trains one network. Default: 64,64 in each network of an ensemble.')
+@click.option(
+    '--ensemble',
+    type=click.IntRange(1),
+    help='Number of networks that are trained side by side and averaged. '
+    'Default: 4, for 20,000 rows or more 2, and 1 with --layers.',
+)
 @click.option(
     '--held-out',
     type=click.FloatRange(0, 1, max_open=True),
     default=0.2,
     show_default=True,
-    help='Fraction of the rows for validation.',
+    help='Fraction of the rows for the score at the end. Without an ensemble it also validates.',
 )
 @click.option(
     '--strict', is_flag=True, help='Refuse rows without a target. Default: leave them out.'
@@ -54,13 +70,23 @@ BLOCK = 2**15
 )
 @click.option('--dry-run', is_flag=True, help='Print how each column is read, without training.')
 @common.reading_options
-@common.training(epochs=200, rate=0.003, batch=32, output=False)
+@common.training(
+    output=False,
+    **{
+        name: f'by the number of rows; {SINGLE[name]} with --layers.'
+        for name in ('epochs', 'batch', 'patience')
+    },
+    algorithm='adamw with weight decay; adam with --layers.',
+    learning_rate='a schedule that rises and falls to 0; 0.003 with --layers.',
+    dropout='0.1, for 20,000 rows or more 0; 0 with --layers.',
+)
 def train(
     data: str,
     target: str,
     drop: tuple[str, ...],
     classes: bool | None,
-    layers: list[int],
+    layers: list[int] | None,
+    ensemble: int | None,
     held_out: float,
     strict: bool,
     report: str | None,
@@ -74,6 +100,10 @@ def train(
     encoded; a column that cannot help, of one value or of identifiers, is left out. A target of
     words makes a classifier, one of numbers a regressor. All of it is stored in the model file for
     `kerasnets predict`.
+
+    By default an ensemble of small networks is trained as `NetClassifier()` and `NetRegressor()`
+    of kerasnets.estimators do: each network leaves out one fold of the rows, and these choose the
+    epoch. The score at the end is of rows that no network saw.
     """
     if not dry_run:
         if options['output'] is None:
@@ -93,12 +123,11 @@ def train(
     rows = np.random.default_rng(options['rng']).permutation(len(table))
     held, kept = np.split(rows, [min(round(held_out * len(rows)), len(rows) - 1)])
     x, y = columns.inputs(table), columns.targets(table)
-    cls = kerasnets.Classifier if _of_classes(columns) else kerasnets.Regressor
-    hidden = [(size, options['activation'] or 'relu') for size in layers]
-    net = cls([columns.sizes[0], *hidden, columns.sizes[1]], rng=options['rng'])
-    net.table = columns
     valid = [x[held], y[held]] if len(held) else None
-    found = common.fit(net, [x[kept], y[kept]], valid, options)
+    if layers and ensemble in (None, 1):
+        net, found = _one(layers, columns, [x[kept], y[kept]], valid, options)
+    else:
+        net, found = _ensemble(layers, ensemble, columns, [x[kept], y[kept]], options)
     beaten = True
     if valid is not None:
         score, guess, what = _beside_guess(net, valid, y[kept], columns)
@@ -106,6 +135,15 @@ def train(
         found['held out: trivial guess'] = round(guess, 4)
         beaten = score > guess
     common.tell(found, options['as_json'])
+    if valid is None:
+        click.echo('No rows are held out, so there is no score.', err=True)
+    else:
+        name = 'accuracy' if _of_classes(columns) else 'R²'
+        click.echo(
+            f'On the {len(held):,} rows held out the {name} is {score:.4f}; '
+            f'that of a trivial guess, {what}, is {guess:.4f}.',
+            err=True,
+        )
     if not beaten:
         click.echo(
             f'Warning: the model does not beat the trivial guess ({what}) on the rows held out. '
@@ -117,6 +155,54 @@ def train(
         which = 'that were held out' if len(held) else 'of training, as none was held out'
         shown.notes = [*table.notes, f'scores are of the {len(shown):,} rows {which}']
         draw(net, shown)
+
+
+def _one(
+    layers: list[int], columns: Columns, data: list[Array], valid: Any, options: dict[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """Train one network and save it; return it and the results."""
+    cls = kerasnets.Classifier if _of_classes(columns) else kerasnets.Regressor
+    hidden = [(size, options['activation'] or 'relu') for size in layers]
+    net = cls([columns.sizes[0], *hidden, columns.sizes[1]], rng=options['rng'])
+    net.table = columns
+    usual = {name: options[name] for name in SINGLE if options[name] is not None}
+    options = {**options, **SINGLE, **usual}
+    rate = options['learning_rate']
+    return net, common.fit(net, data, valid, options, learning_rate=rate)
+
+
+def _ensemble(
+    layers: list[int] | None,
+    members: int | None,
+    columns: Columns,
+    data: list[Array],
+    options: dict[str, Any],
+) -> tuple[Any, dict[str, Any]]:
+    """Train the default networks of the estimators and save them; return them and the results."""
+    from kerasnets.estimators import defaults
+
+    chosen = {
+        'members': members,
+        'hidden': tuple(layers) if layers else None,
+        'activation': options['activation'] or ('relu' if layers else None),
+        'dropout': options['dropout'],
+        'epochs': options['epochs'],
+        'batch_size': options['batch'],
+        'patience': options['patience'],
+    }
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    plan = defaults.Plan.of(data[0], **chosen)
+    cls = kerasnets.Classifier if _of_classes(columns) else kerasnets.Regressor
+    net = defaults.network(cls, data[0], columns.sizes[1], plan, rng=options['rng'])
+    net.table = columns
+    parts = defaults.data(net, *data, plan)
+    click.echo(plan.about(len(data[0])), err=True)
+    settings = defaults.settings(plan, options['algorithm'])
+    if options['learning_rate'] is not None:
+        settings['learning_rate'] = options['learning_rate']
+    options = {**options, 'dropout': None}
+    found = common.fit(net, *parts, options, valid_name='left out', **settings)
+    return net, {'networks': plan.members, **found}
 
 
 def _of_classes(columns: Columns) -> bool:

@@ -34,11 +34,28 @@ NUMBER_MARKS = tuple(
 #: Words for the two orders of a date such as 03/04/2024.
 DAY_FIRST, MONTH_FIRST = 'day-first', 'month-first'
 
-_MONTHS = 'january february march april may june july august september october november december'
+#: Names of months in English, German, French, Spanish, Italian, Portuguese and Dutch, and their
+#: abbreviations that are not the first three letters of one.
+_MONTHS = (
+    'january januar januari janvier janv enero gennaio janeiro jänner',
+    'february februar februari février févr fevrier febrero febbraio fevereiro',
+    'march märz maerz mrz mars marzo março maart mrt',
+    'april avril abril aprile',
+    'may mai mayo maggio maio mei',
+    'june juni juin junio giugno junho',
+    'july juli juillet juil julio luglio julho',
+    'august août aout agosto augustus',
+    'september sept septembre septiembre settembre setembro',
+    'october oktober octobre octubre ottobre outubro',
+    'november novembre noviembre novembro',
+    'december dezember décembre decembre diciembre dicembre dezembro',
+)
 MONTHS = {
     short: i + 1
-    for i, name in enumerate(_MONTHS.split())
-    for short in {name, name[:3], name[:4] if name == 'september' else name}
+    for i, names in enumerate(_MONTHS)
+    for name in names.split()
+    for short in (name, name[:3])
+    if short != 'jui'  # June or July
 }
 
 #: Characters that group the digits of a number in threes.
@@ -52,7 +69,7 @@ _MONEY = rf'US\$|C\$|A\$|R\$|[$€£¥₹₽₩₪₺฿¢]|(?:{_CODES})\b|kr\.?
 _UNIT = rf'{_MONEY}|[%‰]|°[CF]?|[^\W\d_]{{1,5}}[²³]?(?:/[^\W\d_]{{1,5}}[²³]?)?'
 _PLAIN = r'(?:[eE][-+]?\d+)?'
 _TIME = (
-    r'(?P<H>\d{1,3}):(?P<M>[0-5]\d)(?::(?P<S>[0-5]\d(?:[.,]\d+)?))?'
+    r'(?P<H>\d{1,3})[:h](?P<M>[0-5]\d)(?::(?P<S>[0-5]\d(?:[.,]\d+)?))?'
     r'(?:\s*(?P<p>[AaPp])\.?[Mm]\.?)?'
 )
 _CLOCK = (
@@ -69,7 +86,7 @@ _DATES = [
     for date in (
         rf'{_YEAR}([-/.])(?P<m>\d{{1,2}})(?:\2(?P<d>\d{{1,2}}))?',
         r'(?P<a>\d{1,2})([-/.])(?P<b>\d{1,2})\2(?P<y>\d{4}|\d{2})',
-        rf'{_DAY}(?:\s*[-/., ]\s*|\s+of\s+){_NAME}\s*[-/., ]?\s*(?P<y>\d{{4}}|\'?\d{{2}})',
+        rf'{_DAY}(?:\s*[-/., ]\s*|\s+(?:of|de)\s+){_NAME}(?:\s*[-/., ]?\s*|\s+de\s+)(?P<y>\d{{4}}|\'?\d{{2}})',
         rf'{_NAME}\s*[-/. ]\s*{_DAY}\s*[-/, ]\s*{_YEAR}',
         rf'{_NAME}\s*(?:[-/., ]\s*{_YEAR}|[-/\'](?P<yy>\d{{2}}))',
         rf'{_YEAR}\s*[-/. ]\s*{_NAME}(?:[-/. ]\s*{_DAY})?',
@@ -418,7 +435,7 @@ def infer(
     comma : bool
         Prefer a decimal comma where '1,234' could be either.
     """
-    marks = set(options.number_marks)
+    marks = {'', *options.number_marks}
     some = np.array([text not in marks for text in texts], bool)
     words = Inferred(Notation(marks=options.marks), None)
     if kind == 'word' or not some.any():
@@ -465,15 +482,20 @@ def _attempt(kind: Kind, texts: list[str], options: Options, comma: bool) -> Inf
     marks = [options.decimal] if options.decimal else [',', '.'] if comma else ['.', ',']
     if options.thousands and not options.decimal:
         marks = [d for d in marks if d != options.thousands]
-    read = [(d, *numbers(texts, d, options.thousands)) for d in marks]
-    best = max(read, key=lambda one: int(np.isfinite(one[1]).sum()))
+    tried = [(d, *numbers(texts, d, options.thousands)) for d in marks]
+    best = max(tried, key=lambda one: int(np.isfinite(one[1]).sum()))
     decimal, values, units = best
-    if len({unit for unit, value in zip(units, values) if np.isfinite(value)}) > 1:
+    pairs = zip(units, values)
+    guess, used = '', list(dict.fromkeys(u for u, v in pairs if np.isfinite(v) and v != 0))
+    named = [unit for unit in used if unit]
+    if len(used) > 1 and not (len(named) == 1 and len(named[0]) > 1):
         bare = [not re.fullmatch(f'{_MONEY}|[%‰]|', unit) for unit in units]
         values = np.where(bare, np.nan, values)  # 12a and 7b have no unit
-    guess = ''
-    if len(read) == 2:
-        mark, others, _ = next(one for one in read if one is not best)
+    if len(used) > 1:
+        two = ' and '.join(repr(texts[units.index(unit)]) for unit in used[:2])
+        guess = f'{two} have different units, and are read as numbers without them'
+    if len(tried) == 2:
+        mark, others, _ = next(one for one in tried if one is not best)
         differ = np.flatnonzero(np.isfinite(values) & np.isfinite(others) & (values != others))
         tie = np.isfinite(others).sum() == np.isfinite(values).sum()
         if tie and differ.size:

@@ -118,7 +118,8 @@ class Table:
             raise DataError(
                 f'two columns have the name {_twice(names)!r}. Give one of them another name.'
             )
-        return cls._typed(frame.set_axis(names, axis=1), options or Options(), known or {}, None)
+        frame = frame.set_axis(names, axis=1).reset_index(drop=True)
+        return cls._typed(frame, options or Options(), known or {}, None)
 
     @classmethod
     def _typed(
@@ -521,6 +522,8 @@ def _column(
         dates = series.dt.tz_convert('UTC').dt.tz_localize(None) if series.dt.tz else series
         return dates, _reading(known or Notation('date'), dates, series)
     numeric = pd.api.types.is_numeric_dtype(series.dtype)
+    if pd.api.types.is_complex_dtype(series.dtype):
+        raise DataError(f'column {name!r} holds complex numbers. Split them into two columns.')
     if (
         numeric
         and not pd.api.types.is_bool_dtype(series.dtype)
@@ -537,7 +540,13 @@ def _column(
     if isinstance(dtype, pd.CategoricalDtype):
         codes, different = series.cat.codes.to_numpy(), dtype.categories
     else:
-        codes, different = pd.factorize(series)
+        try:
+            codes, different = pd.factorize(series)
+        except TypeError as error:
+            raise DataError(
+                f'column {name!r}: expected a number, text or date in each row ({error}). '
+                'Split it into columns, or leave it out.'
+            ) from None
     texts = [as_text(value).strip() for value in different]
     merged = {text: i for i, text in enumerate(dict.fromkeys(texts))}
     if len(merged) < len(texts):
@@ -556,12 +565,16 @@ def _column(
         row = int(np.argmax(np.isin(codes, found.wrong)))
         at, place = codes[row], table.where(row)
         wrong = int(counts[list(found.wrong)].sum())
-        marks = options.number_marks
+        marks = ('', *options.number_marks)
         given = sum(c for c, text in zip(counts.tolist(), texts) if text not in marks)
         what, mark = repr(texts[at]), f'--missing {texts[at]!r}'
+        remedy = f'--as {name}={found.almost[:-1]} or {mark}'
+        if table.source is None:
+            parse = {'numbers': 'numeric', 'dates': 'datetime'}.get(found.almost, 'timedelta')
+            remedy = f"pandas.to_{parse}(frame[{name!r}], errors='coerce')"
         doubt = (
             f'{given - wrong:,} of {given:,} are {found.almost}, but {what} in {place}; '
-            f'--as {name}={found.almost[:-1]} or {mark} takes it as missing'
+            f'{remedy} takes it as missing'
             if found.values is None
             else f'{given - wrong:,} of {given:,} are {found.notation.kind}s; the others, such as '
             f'{what} in {place}, are taken as missing'

@@ -29,6 +29,9 @@ from kerasnets.typing import Array, Layers
 #: Networks in an ensemble.
 MEMBERS = 4
 
+#: Fraction of the rows that a network alone is validated with.
+ALONE = 0.2
+
 #: Name of the layer with the outputs of each member.
 EACH = 'each'
 
@@ -107,6 +110,21 @@ class Plan:
         }
         return cls(**{**(OF_LARGE if rows >= LARGE else {}), **usual, **chosen})
 
+    def about(self, rows: int) -> str:
+        """Describe what is trained on a number of rows."""
+        size = ', '.join(map(str, self.hidden))
+        several = self.members > 1
+        nets = f'{self.members} networks with' if several else 'one network with'
+        if self.held_out == 0:
+            left = f'all {rows:,} rows'
+        elif self.held_out is None and several:
+            left = f'{rows:,} rows, each network without a fold of one in {self.members}'
+        else:
+            left = f'{rows:,} rows without {self.held_out or ALONE:.0%} for validation'
+        return (
+            f'Training {nets} hidden layers of {size} on {left}, for at most {self.epochs} epochs.'
+        )
+
 
 #: Limits of bins: at most BINS for a column, at least ROWS_OF_A_BIN rows each, BINNED in total.
 BINS, ROWS_OF_A_BIN, BINNED = 16, 100, 256
@@ -124,6 +142,9 @@ UPDATES_LARGE = 2000
 
 #: The learning rate warms up in the first 1/WARM of the updates.
 WARM = 20
+
+#: Learning rate of another algorithm than AdamW.
+RATE = 1e-3
 
 
 def _batch_size(rows: int) -> int:
@@ -219,7 +240,7 @@ def data(
             for member, (_, fold) in enumerate(folds.split(x, labels)):
                 held[fold, member] = True
     elif plan.held_out != 0 and rows > 2:
-        part = 0.2 if plan.held_out is None else plan.held_out
+        part = ALONE if plan.held_out is None else plan.held_out
         few = labels is None or np.bincount(labels)[np.unique(labels)].min() < 2
         some = train_test_split(
             np.arange(rows), test_size=part, random_state=seed, stratify=None if few else labels
@@ -279,19 +300,22 @@ def fit(
     return net
 
 
-def settings(plan: Plan) -> dict[str, Any]:
-    """Return the keywords of `Network.train` for a plan."""
+def settings(plan: Plan, algo: Any = None) -> dict[str, Any]:
+    """Return the keywords of `Network.train` for a plan.
+
+    Another algorithm than AdamW gets the rate `RATE` in all epochs, and no weight decay.
+    """
     warm = max(1, plan.updates // WARM)
     rate = keras.optimizers.schedules.CosineDecay(
         plan.learning_rate / warm,
-        plan.updates - warm,
+        max(1, plan.updates - warm),
         warmup_target=plan.learning_rate,
         warmup_steps=warm,
     )
+    usual = {'weight_decay_rate': plan.weight_decay_rate, 'learning_rate': rate}
     return {
-        'algo': 'adamw',
-        'weight_decay_rate': plan.weight_decay_rate,
-        'learning_rate': rate,
+        'algo': algo or 'adamw',
+        **(usual if algo is None else {'learning_rate': RATE}),
         'epochs': plan.epochs,
         'batch_size': plan.batch_size,
         'validate_every': plan.validate_every,

@@ -79,8 +79,15 @@ class Inputs:
             table = Table.of(frame)
             self.columns_ = Columns.of(table)
             out = [f'{name!r} ({why})' for name, why in self.columns_.left_out]
+            unclear = [
+                f'column {name!r}: {why}'
+                for name, reading in table.readings.items()
+                for why in (reading.doubt, reading.guess.partition('; --')[0])
+                if why
+            ]
             for note in [f'columns left out: {", ".join(out)}'] * bool(out) + [
-                *self.columns_.notes
+                *self.columns_.notes,
+                *unclear,
             ]:
                 warnings.warn(note, stacklevel=4)
         else:

@@ -24,7 +24,7 @@ CHOSEN: dict[str, Any] = dict.fromkeys(
 )
 
 #: What they are where `layers` are given and no ensemble is; the others as in `Network.itertrain`.
-SINGLE = {'algo': 'adam', 'epochs': 200, 'learning_rate': 1e-3}
+SINGLE = {'algo': 'adam', 'epochs': 200, 'learning_rate': defaults.RATE}
 
 
 class Tabular(Estimator):
@@ -119,11 +119,9 @@ class Tabular(Estimator):
         given = super()._keywords(**changes)
         if self._plan is None:
             return {**SINGLE, **given}
-        usual = defaults.settings(self._plan)
-        if self.algo is not None:
-            del usual['weight_decay_rate']
-        if self.algo is not None or 'epochs' in changes:
-            usual['learning_rate'] = SINGLE['learning_rate']
+        usual = defaults.settings(self._plan, self.algo)
+        if 'epochs' in changes:
+            usual['learning_rate'] = defaults.RATE
         return {**usual, **given}
 
 

@@ -15,6 +15,7 @@ from sklearn.metrics import accuracy_score, r2_score
 
 import kerasnets
 from kerasnets.cli import main
+from kerasnets.estimators import NetRegressor
 
 QUICK = '--epochs', '2', '--json'
 
@@ -189,7 +190,7 @@ def test_huge_values_are_named(value, tmp_path):
     done = run('train', path, '--target', 'kind', '-o', model, *QUICK)
     assert "column 'size': " in done.stderr
     assert 'in line 7 is far from all other values' in done.stderr
-    assert np.isfinite(json.loads(done.stdout)['held out: loss'])
+    assert np.isfinite(json.loads(done.stdout)['left out: loss'])
 
 
 def test_numbers_are_those_of_the_model_that_was_saved(tmp_path):
@@ -212,6 +213,27 @@ def test_numbers_are_those_of_the_model_that_was_saved(tmp_path):
             want = r2_score(truth[held], predicted[held]), r2_score(truth[held], mean)
         got = found['held out: score'], found['held out: trivial guess']
         np.testing.assert_allclose(got, want, atol=2e-3)
+
+
+def test_the_default_is_that_of_the_estimators(tmp_path):
+    path, model = write(tmp_path / 'a.csv', frame()), tmp_path / 'm.keras'
+    options = '--drop', 'kind', '--epochs', '4', '--held-out', '0'
+    done = run('train', path, '--target', 'price', '-o', model, *options)
+    assert 'Training 4 networks with hidden layers of 64, 64 on 120 rows' in done.stderr
+    assert 'No rows are held out' in done.stderr
+    rows = np.random.default_rng(13).permutation(120)
+    table = frame().loc[rows]
+    table['when'] = table['when'].astype(str)
+    inputs = table[['size', 'colour', 'when']]
+    estimator = NetRegressor(epochs=4).fit(inputs, table['price'])
+    found = pd.read_csv(write_predictions(model, path, tmp_path))['predicted price']
+    np.testing.assert_allclose(found[rows], estimator.predict(inputs), rtol=1e-4)
+    done = run('train', path, '--target', 'price', '-o', model, '--layers', '8', *options)
+    assert [layer.units for layer in kerasnets.load(model).model.layers] == [8, 1]
+    one = '--layers', '8', '--ensemble', '2', '--dropout', '0.2', '--noise', '0.1', *options
+    run('train', path, '--target', 'price', '-o', model, *one, '--algorithm', 'rmsprop')
+    layer = kerasnets.load(model).model.layers[1]
+    assert (layer.members, layer.hidden, layer.dropout) == (2, [8], 0.2)
 
 
 def test_a_model_that_is_no_better_than_a_guess_is_said(tmp_path):

@@ -112,6 +112,11 @@ def test_dates(text):
         ('2024Q3', '2024-07-01'),
         ('Q3 2024', '2024-07-01'),
         ('2024-W01', '2024-01-01'),
+        ('3. März 2024', '2024-03-03'),
+        ('12 de mayo de 2023', '2023-05-12'),
+        ('15-ene-2024', '2024-01-15'),
+        ('1 juillet 2024', '2024-07-01'),
+        ('Okt 2024', '2024-10-01'),
     ],
 )
 def test_months_quarters_and_weeks(text, want):
@@ -148,11 +153,23 @@ def test_dates_are_written_as_they_are_read(when):
 
 
 def test_times():
+    assert notation.hours(['10h30']).tolist() == [10.5]
     found = inferred(['12:30', '7:05 pm', '00:15:36'])
     assert found.notation.kind == 'time'
     np.testing.assert_allclose(found.values, [12.5, 19 + 5 / 60, 0.26])
     assert Notation('time').write(found.values) == ['12:30', '19:05', '00:16']
     assert np.isnan(notation.hours(['13:00 pm', '12:61', 'noon'])).all()
+
+
+@pytest.mark.parametrize('texts', [['$4', '€5'], ['51%', '0.5'], ['12', '13 kg']])
+def test_units_that_differ_are_said(texts):
+    found = inferred(texts)
+    assert np.isfinite(found.values).all()
+    assert found.guess == (
+        f'{texts[0]!r} and {texts[1]!r} have different units, and are read as numbers without them'
+    )
+    assert not inferred(['51%', '0']).guess
+    assert inferred(['12', '12b', '7']).values is None
 
 
 def test_what_prevents_numbers_is_found():

@@ -206,3 +206,25 @@ def test_a_large_file_takes_about_as_long_as_pandas(tmp_path):
 
     pairs = [(seconds(ours), seconds(lambda: pd.read_csv(path))) for _ in range(5)]
     assert min(one for one, _ in pairs) < 4.5 * min(other for _, other in pairs)
+
+
+def test_the_index_of_a_data_frame_does_not_matter():
+    """Rows of a split have an index in another order."""
+    frame = pd.DataFrame(
+        {
+            'day': ['03.02.2020', '04.02.2020', '25.02.2020'],
+            'price': ['1,5', '2,5', '-'],
+            'hour': ['10:30', '', '11:00'],
+            'word': ['a', 'a', 'b'],
+        }
+    )
+    straight, mixed = Table.of(frame), Table.of(frame.loc[[2, 0, 1]])
+    for name in frame:
+        assert values(mixed, name) == [values(straight, name)[i] for i in (2, 0, 1)]
+    assert [one.kind for one in mixed.readings.values()] == ['date', 'number', 'time', 'word']
+
+
+def test_values_that_are_no_column_are_refused():
+    for values, says in [([[1], [2]], "column 'a': expected a number"), ([1j, 2], 'complex')]:
+        with pytest.raises(DataError, match=says):
+            Table.of(pd.DataFrame({'a': values}))

@@ -93,6 +93,22 @@ def test_columns_that_cannot_help_are_named():
     assert model.n_features_in_ == 7
 
 
+def test_columns_that_are_unclear_are_named():
+    frame, y = data()
+    numbers = frame['number'].astype(str).where(frame.index != 7, 'much')
+    frame = frame.assign(number=numbers, when=['03/04/2024', '05/06/2024'] * 100, word='1.5')
+    frame.loc[::2, 'word'] = None
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter('always', UserWarning)
+        NetClassifier([4], **QUICK).fit(frame[['number', 'when', 'word']], y)
+    left, *said = [str(one.message) for one in found if one.category is UserWarning]
+    assert said == [
+        "column 'number': 198 of 199 are numbers, but 'much' in row 7; "
+        "pandas.to_numeric(frame['number'], errors='coerce') takes it as missing",
+        "column 'when': '03/04/2024' read as month-first",
+    ]
+
+
 def test_the_encoding_is_part_of_the_estimator_and_of_the_file(tmp_path):
     frame, y = data()
     model = NetClassifier([4], **QUICK).fit(frame, y)
