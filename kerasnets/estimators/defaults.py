@@ -81,10 +81,10 @@ class Plan:
     held_out: float | None = None
     batch_size: int = 64
     epochs: int = 100
-    updates: int = 1200
+    updates: int = 500
     validate_every: int = 5
     patience: int = 5
-    learning_rate: float = 3e-3
+    learning_rate: float = 6e-3
     weight_decay_rate: float = 0.02
 
     @classmethod
@@ -106,9 +106,10 @@ class Plan:
             'batch_size': batch_size,
             'epochs': epochs,
             'updates': epochs * steps,
-            'validate_every': max(1, epochs // CHECKS),
+            'validate_every': math.ceil(epochs / CHECKS),
         }
-        return cls(**{**(OF_LARGE if rows >= LARGE else {}), **usual, **chosen})
+        sized = OF_SMALL if rows < SMALL else OF_LARGE if rows >= LARGE else {}
+        return cls(**{**sized, **usual, **chosen})
 
     def about(self, rows: int) -> str:
         """Describe what is trained on a number of rows."""
@@ -132,11 +133,17 @@ BINS, ROWS_OF_A_BIN, BINNED = 16, 100, 256
 #: A column is binned if its first LOOKED_AT rows have more than FEW different values.
 FEW, LOOKED_AT = 4, 10_000
 
-#: Maximum number of updates, number of rows of a large table, and validations in a training.
-UPDATES, LARGE, CHECKS = 800, 20_000, 20
+#: Maximum number of updates, and of validations in a training.
+UPDATES, CHECKS = 500, 20
+
+#: A small table has fewer rows than SMALL, a large one at least LARGE.
+SMALL, LARGE = 500, 20_000
+
+#: Settings for a small table, on which two layers overfit.
+OF_SMALL: dict[str, Any] = {'hidden': (100,), 'weight_decay_rate': 0.3}
 
 #: Settings for a large table, which overfits less and takes longer for each member.
-OF_LARGE: dict[str, Any] = {'members': 2, 'held_out': 0.1, 'dropout': 0.0, 'learning_rate': 6e-3}
+OF_LARGE: dict[str, Any] = {'members': 2, 'held_out': 0.1, 'dropout': 0.0}
 UPDATES_LARGE = 2000
 
 
