@@ -101,7 +101,7 @@ def test_columns_that_are_unclear_are_named():
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter('always', UserWarning)
         NetClassifier([4], **QUICK).fit(frame[['number', 'when', 'word']], y)
-    left, *said = [str(one.message) for one in found if one.category is UserWarning]
+    _, *said = [str(one.message) for one in found if one.category is UserWarning]
     assert said == [
         "column 'number': 198 of 199 are numbers, but 'much' in row 7; "
         "pandas.to_numeric(frame['number'], errors='coerce') takes it as missing",
