@@ -6,19 +6,16 @@ import inspect
 import pathlib
 import pkgutil
 import re
-import shlex
 import subprocess
 import sys
 
+import demo
 import keras
 import numpy as np
 import paths
 import pytest
-from click.testing import CliRunner
-from paths import TESTS
 
 import kerasnets
-from kerasnets.cli import main
 from kerasnets.language import registry
 
 ROOT = pathlib.Path(kerasnets.__file__).parent
@@ -43,8 +40,9 @@ def test_readme_examples_print_what_it_says(code, output, tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     exec(compile(code, 'README.md', 'exec'), {})
     printed = capsys.readouterr().out
-    if keras.backend.backend() == 'tensorflow':  # numbers differ by rounding among backends
-        assert printed == output
+    if keras.backend.backend() != 'tensorflow':  # decimals differ by rounding among backends
+        printed, output = (re.sub(r'\d\.\d+', '#', text) for text in (printed, output))
+    assert printed == output
 
 
 def test_the_readme_is_short_and_all_its_code_is_run(tmp_path, monkeypatch, capsys):
@@ -84,13 +82,7 @@ def test_links_outside_of_the_repository_are_absolute(tmp_path):
 
 def test_readme_commands_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    pathlib.Path('corpus.txt').write_text('The end of the beginning. ' * 200, encoding='utf-8')
-    rows = [f'{n},{"odd" if n % 2 else "even"},{n % 2}' for n in range(60)]
-    pathlib.Path('data.csv').write_text('\n'.join(['number,kind,rest', *rows]), encoding='utf-8')
-    sales = [str(n % 12 + n / 50) for n in range(96)]
-    pathlib.Path('sales.csv').write_text('\n'.join(['sales', *sales]), encoding='utf-8')
-    pickle = TESTS / 'pickles' / '0.7.3-rec_lstm.theanets.pkl.gz'
-    pathlib.Path('old.pkl.gz').write_bytes(pickle.read_bytes())
+    demo.write_files(tmp_path)
     lines = [
         line
         for block in re.findall(r'```sh\n(.*?)```', README, re.DOTALL)
@@ -98,12 +90,10 @@ def test_readme_commands_run(tmp_path, monkeypatch):
         if line.startswith('kerasnets ')
     ]
     assert len(lines) == 6
-    for line in lines:
-        done = CliRunner().invoke(main, shlex.split(line)[1:])
-        assert done.exit_code == 0, (line, done.output)
+    demo.run_commands(lines)
     predicted = pathlib.Path('predicted.csv').read_text().splitlines()
     assert np.mean([row.split(',')[1] == row.split(',')[3] for row in predicted[1:]]) > 0.9
-    assert keras.saving.load_model('model.keras') is not None
+    keras.saving.load_model('model.keras')
 
 
 def test_the_reference_has_every_keyword_of_training():
@@ -115,16 +105,3 @@ def test_the_reference_has_every_keyword_of_training():
 def test_the_reference_has_every_form():
     for form in registry.FORMS:
         assert f'`{form}`' in REFERENCE, form
-
-
-def test_every_public_thing_has_a_docstring():
-    for name in MODULES:
-        module = importlib.import_module(name)
-        assert module.__doc__, name
-        for key, value in vars(module).items():
-            if not key.startswith('_') and getattr(value, '__module__', None) == name:
-                assert value.__doc__, f'{name}.{key}'
-    for cls in (kerasnets.Classifier, kerasnets.recurrent.Classifier, kerasnets.recurrent.Text):
-        for key in dir(cls):
-            if not key.startswith('_') and callable(getattr(cls, key)):
-                assert getattr(cls, key).__doc__, key

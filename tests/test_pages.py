@@ -3,17 +3,15 @@
 import pathlib
 import pkgutil
 import re
-import shlex
 import types
 import warnings
 
+import demo
 import keras
 import pytest
-from click.testing import CliRunner
-from paths import ROOT, TESTS
+from paths import ROOT
 
 import kerasnets
-from kerasnets.cli import main
 
 DOCS = ROOT / 'docs'
 PAGES = {
@@ -32,19 +30,13 @@ MODULES = [
     f'kerasnets.{name}'
     for name in 'feedforward recurrent convolution estimators plots util'.split()
 ]
-OLD = TESTS / 'pickles' / '0.7.3-rec_lstm.theanets.pkl.gz'
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder with the files that the pages speak of."""
     monkeypatch.chdir(tmp_path)
-    pathlib.Path('corpus.txt').write_text('The end of the beginning. ' * 200, encoding='utf-8')
-    rows = [f'{n},{"odd" if n % 2 else "even"},{n % 2}' for n in range(60)]
-    pathlib.Path('data.csv').write_text('\n'.join(['number,kind,rest', *rows]), encoding='utf-8')
-    sales = [str(n % 12 + n / 50) for n in range(96)]
-    pathlib.Path('sales.csv').write_text('\n'.join(['sales', *sales]), encoding='utf-8')
-    pathlib.Path('old.pkl.gz').write_bytes(OLD.read_bytes())
+    demo.write_files(tmp_path)
     return tmp_path
 
 
@@ -79,11 +71,8 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, folder):
 
 @pytest.mark.parametrize('page', slow_recipes('sh'))
 def test_the_commands_of_a_page_run(page, folder):
-    for line in '\n'.join(blocks(page, 'sh')).splitlines():
-        if line.startswith('pip install '):
-            continue
-        done = CliRunner().invoke(main, shlex.split(line)[1:])
-        assert done.exit_code == 0, (line, done.output)
+    lines = '\n'.join(blocks(page, 'sh')).splitlines()
+    demo.run_commands([line for line in lines if not line.startswith('pip install ')])
 
 
 def anchors(text):
