@@ -2,18 +2,48 @@
 
 import pathlib
 import re
+import subprocess
 
 from setuptools import find_packages, setup
 
 HERE = pathlib.Path(__file__).parent
+
+
+def home():
+    """Return the web address of the repository that this is a clone of, or an empty string."""
+    command = ['git', '-C', str(HERE), 'config', '--get', 'remote.origin.url']
+    try:
+        address = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except OSError:  # no git
+        return ''
+    found = re.fullmatch(r'(?:https?://|(?:ssh://)?git@)([^/:]+)[/:](.+?)(?:\.git)?/?\s*', address)
+    return 'https://' + '/'.join(found.groups()) if found else ''
+
+
+def description():
+    """Return the README for readers elsewhere: with absolute links, or without local ones."""
+
+    def absolute(match):
+        picture, text, target = match.groups()
+        if target.startswith('http'):
+            return match[0]
+        address = f'{HOME}/{"raw" if picture else "blob"}/HEAD/{target}'
+        return f'{picture}[{text}]({address})' if HOME else text
+
+    text = (HERE / 'README.md').read_text(encoding='utf-8')
+    return re.sub(r'(!?)\[([^]]*)\]\(([^)]+)\)', absolute, text)
+
+
+HOME = home()
 VERSION = re.search(r"__version__ = '(.+)'", (HERE / 'kerasnets/__init__.py').read_text())[1]
 
 setup(
     name='kerasnets',
     version=VERSION,
     description='Neural networks as lists of layers, on Keras: theanets, alive again',
-    long_description=(HERE / 'README.md').read_text(encoding='utf-8'),
+    long_description=description(),
     long_description_content_type='text/markdown',
+    project_urls={'Source': HOME} if HOME else {},
     packages=find_packages(include=['kerasnets', 'kerasnets.*']),
     package_data={'kerasnets': ['py.typed']},
     python_requires='>=3.11,<3.14',

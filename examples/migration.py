@@ -1,4 +1,4 @@
-"""An old network of theanets goes on: its pickle is opened, compared, trained, and kept for Keras.
+"""A network of theanets: its pickle is opened, compared, trained further, and saved for Keras.
 
 ``old/digits.theanets.pkl.gz`` is a classifier of scikit-learn's digits that theanets 0.7.3 trained
 and pickled; ``old/digits.theanets.npy`` is what it said of the first fifty that were held out.

@@ -1,4 +1,4 @@
-"""Handwritten digits through a hidden layer and back, with noise that it learns to take away.
+"""Noisy handwritten digits, reconstructed by an autoencoder of one hidden layer.
 
 P. Vincent, H. Larochelle, Y. Bengio, P.-A. Manzagol (2008), "Extracting and composing robust
 features with denoising autoencoders", ICML.
@@ -25,7 +25,7 @@ def main(epochs=40, folder='runs', mnist_file=None):
     kerasnets.plots.plot_weights(net.find('hid1', 'w'), axes=weights)
     for axes, shown, title in (
         (before, held, 'held out'),
-        (after, net.predict(held), 'given back'),
+        (after, net.predict(held), 'reconstructed'),
     ):
         kerasnets.plots.plot_weights(shown[:25].T, axes=axes)
         axes.set_title(title)

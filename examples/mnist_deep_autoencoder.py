@@ -1,4 +1,4 @@
-"""Handwritten digits through two numbers and back, by a deep autoencoder.
+"""Handwritten digits compressed to two numbers, by a deep autoencoder.
 
 G. Hinton, R. Salakhutdinov (2006), "Reducing the dimensionality of data with neural networks",
 Science 313.
@@ -16,7 +16,7 @@ CODE = 'hid3'  # the layer of two units
 
 
 def share(x, given):
-    """The share of the variance of x that what was given back explains."""
+    """Return the share of the variance of x that the reconstruction explains."""
     return float(1 - np.mean((x - given) ** 2) / np.mean((x - x.mean(axis=0)) ** 2))
 
 
@@ -45,9 +45,9 @@ def main(epochs=80, folder='runs', mnist_file=None):
     kerasnets.plots.learning_curves(net, axes=curve)
     codes = net.encode(held, CODE)
     plane.scatter(*codes.T, c=labels, cmap='tab10', s=4)
-    plane.set(title='the codes, a colour a digit')
+    plane.set(title='codes, colored by digit', xlabel='first unit', ylabel='second unit')
     kerasnets.plots.plot_weights(net.decode(codes[:25], CODE).T, axes=after)
-    after.set_title('given back')
+    after.set_title('reconstructed')
     save(figure, folder, 'mnist_deep_autoencoder')
     return explained
 

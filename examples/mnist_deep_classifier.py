@@ -1,4 +1,4 @@
-"""Handwritten digits, by a deep network that is trained a layer at a time before all of it is.
+"""Handwritten digits, by a deep network that is first trained layer by layer.
 
 Y. Bengio, P. Lamblin, D. Popovici, H. Larochelle (2006), "Greedy layer-wise training of deep
 networks", NIPS.

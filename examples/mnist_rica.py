@@ -59,7 +59,7 @@ def main(epochs=60, folder='runs', mnist_file=None):
     kerasnets.plots.plot_weights(back.T @ net.find('hid1', 'w').get_value(), axes=parts)
     parts.set_title('parts of digits')
     histogram.hist(net.encode(x)[:, 0], bins=60, log=True)
-    histogram.set(title='values of one code')
+    histogram.set(title='values of one code', xlabel='value', ylabel='examples')
     save(figure, folder, 'mnist_rica')
     return tails, r2
 

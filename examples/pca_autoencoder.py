@@ -39,8 +39,9 @@ def main(epochs=60, folder='runs'):
 
     figure, (curve, cloud) = canvas(2)
     kerasnets.plots.learning_curves(net, axes=curve)
-    for points, name in ((x @ components, 'data'), (net.predict(x) @ components, 'given back')):
+    for points, name in ((x @ components, 'data'), (net.predict(x) @ components, 'reconstructed')):
         cloud.plot(*points.T[:2], '.', markersize=2, label=name)
+    cloud.set(xlabel='first principal component', ylabel='second', aspect='equal')
     cloud.legend()
     save(figure, folder, 'pca_autoencoder')
     return apart[0]

@@ -1,4 +1,4 @@
-"""Sequences of six variables through two recurrent units and back.
+"""Sequences of six variables, reconstructed from two recurrent units.
 
 The six are mixtures of two waves with noise; what passes the narrow layer is the waves.
 
@@ -43,7 +43,7 @@ def main(epochs=30, folder='runs'):
     figure, (curve, codes, waves) = canvas(3)
     kerasnets.plots.learning_curves(net, axes=curve)
     codes.plot(net.encode(noisy[:1], 'hid2')[0])
-    codes.set(title='the two codes', xlabel='step')
+    codes.set(title='the two codes', xlabel='step', ylabel='value')
     waves.plot(noisy[0, :, 0], '.', label='noisy')
     kerasnets.plots.sequence(clean[0, :, 0], given[0, :, 0], axes=waves)
     save(figure, folder, 'recurrent_autoencoder')

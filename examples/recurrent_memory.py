@@ -1,4 +1,4 @@
-"""The memory task: three symbols are shown, then nothing for a while, then they are asked for.
+"""The memory task: three symbols are shown, and must be repeated ten steps later.
 
 python examples/recurrent_memory.py
 """
@@ -35,7 +35,7 @@ def main(epochs=30, folder='runs'):
     figure, (curve, certainty) = canvas(2)
     kerasnets.plots.learning_curves(net, axes=curve)
     certainty.imshow(net.predict_proba(inputs[:1])[0].T, aspect='auto')
-    certainty.set(xlabel='step', ylabel='symbol', title='what it expects')
+    certainty.set(xlabel='step', ylabel='symbol', title='probabilities')
     save(figure, folder, 'recurrent_memory')
     return remembered
 

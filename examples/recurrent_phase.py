@@ -1,4 +1,4 @@
-"""An oscillator: the input says how fast, the output is a wave of that pace.
+"""An oscillator: the input is the speed, the output is a wave of that speed.
 
 The network has to add up the pace into a phase, and keep it, for as long as it runs.
 
@@ -37,9 +37,10 @@ def main(epochs=60, folder='runs'):
     kerasnets.plots.learning_curves(net, axes=curve)
     found = net.predict(inputs[:1])[0]
     kerasnets.plots.sequence(targets[0, :, 0], found[:, 0], axes=waves)
-    waves.plot(inputs[0], ':', label='pace')
+    waves.plot(inputs[0], ':', color='C2', label='pace')
+    waves.legend(loc='lower left')
     circle.plot(*found.T)
-    circle.set(title='sine and cosine', aspect='equal')
+    circle.set(xlabel='predicted sine', ylabel='predicted cosine', aspect='equal')
     save(figure, folder, 'recurrent_phase')
     return error
 

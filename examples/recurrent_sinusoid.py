@@ -1,4 +1,4 @@
-"""A recurrent layer that is struck once and then swings: two periods of a sinusoid.
+"""Two periods of a sinusoid, generated from a single impulse.
 
 python examples/recurrent_sinusoid.py
 """
@@ -31,6 +31,7 @@ def main(epochs=30, folder='runs'):
     kerasnets.plots.learning_curves(net, axes=curve)
     waves.plot(targets[0], label='target')
     waves.plot(net.predict(inputs)[0], '--', label='network')
+    waves.set(xlabel='step', ylabel='value')
     waves.legend()
     save(figure, folder, 'recurrent_sinusoid')
     return error

@@ -1,8 +1,8 @@
-"""A rare class that the weights of examples make heard.
+"""A rare class, learned with a weight for each example.
 
-Two clouds of points overlap, and there are twenty of one for each of the other. A network that
-makes the most of all examples calls nearly everything common; with weights that make the classes
-equal it draws the line half way.
+Two clouds of points overlap, and one has twenty times as many points as the other. A network that
+treats all examples alike predicts the common class nearly everywhere. With weights that make the
+classes equal, the boundary is half way.
 
     python examples/weighted_classification.py
 """
@@ -41,7 +41,8 @@ def main(epochs=30, folder='runs'):
         grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
         plane.contourf(side, side, net.predict_proba(grid)[:, 1].reshape(80, 80), levels=20)
         plane.scatter(*test_points[:1000].T, c=test_labels[:1000], s=3, edgecolors='none')
-        plane.set_title(f'{"weighted" if weighted else "not weighted"}: {found[-1]:.1%}')
+        title = f'{"weighted" if weighted else "not weighted"}: {found[-1]:.1%}'
+        plane.set(title=title, xlabel='first variable', ylabel='second variable')
     print(f'classes counted alike: {found[0]:.1%} with weights, {found[1]:.1%} without')
     save(figure, folder, 'weighted_classification')
     return tuple(found)

@@ -1,4 +1,4 @@
-"""XOR, the smallest thing that needs a hidden layer.
+"""XOR, the smallest task that needs a hidden layer.
 
 python examples/xor_classifier.py
 """
@@ -25,6 +25,7 @@ def main(epochs=10, folder='runs'):
     grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     plane.contourf(side, side, net.predict_proba(grid)[:, 1].reshape(60, 60), levels=20)
     plane.scatter(*X.T, c=Y, edgecolors='white')
+    plane.set(xlabel='first input', ylabel='second input', title='probability of 1')
     save(figure, folder, 'xor_classifier')
     return right
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import wrapt
 
 from kerasnets import compat as compat
+from kerasnets import quiet as _quiet
 
 if TYPE_CHECKING:  # what is imported when first used, as type checkers see it
     from kerasnets import (
@@ -127,6 +128,9 @@ __all__ = [
     'spec',
     'util',
 ]
+
+
+_quiet.install()
 
 
 @wrapt.when_imported('keras')

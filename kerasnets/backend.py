@@ -34,6 +34,15 @@ def has_gpu() -> bool:
     return bool(tf.config.list_physical_devices('GPU'))
 
 
+def is_distributed() -> bool:
+    """Return True if a TensorFlow strategy or a Keras distribution shares the batches."""
+    if keras.backend.backend() != 'tensorflow':
+        return keras.distribution.distribution() is not None
+    import tensorflow as tf
+
+    return bool(tf.distribute.has_strategy())
+
+
 @contextlib.contextmanager
 def for_xla(compiled: bool = True) -> Iterator[Any]:
     """Mark what is traced in this context as compiled by XLA, or not."""
@@ -86,7 +95,7 @@ def compiled(
         def without_gradients(values: Tensors, *args: Any) -> Any:
             with torch.no_grad():
                 tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, args)
-                return stateless(values, *tensors)
+                return stateless([value.detach() for value in values], *tensors)
 
         return without_gradients
     if backend != 'tensorflow':

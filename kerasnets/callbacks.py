@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
+import itertools
+import json
 import os
 import pathlib
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -26,11 +28,15 @@ if TYPE_CHECKING:
 #: Seeds of text samples in TensorBoard are this long, and the samples this.
 SEED, SAMPLE = 40, 200
 
+#: In the folder of a run of TensorBoard: its settings.
+SETTINGS = 'settings.json'
+
 
 def progress(verbose: Any) -> list[Any]:
     """Return the callbacks that show progress.
 
-    1 is a bar, 2 a line per epoch, 'auto' a bar in a terminal or a notebook.
+    `verbose` is 0 for none, 1 for a bar, 2 for a line per epoch, and 'auto' for a bar in a
+    terminal or a notebook.
     """
     if verbose not in ('auto', 0, 1, 2):
         raise ConfigurationError(
@@ -237,13 +243,17 @@ def _figures(logs: Any, room: int = 100) -> str:
 class TensorBoard(keras.callbacks.Callback):
     """Writes what TensorBoard shows: one run for each training.
 
-    Scalars are called ``loss/train``, ``loss/valid`` and so on, and ``learning_rate``, a step to an
-    epoch. What the network was trained with is under HParams.
+    Scalars have the names of the monitors, and one step for each epoch, from 1. Those of the
+    training data are in the subfolder ``train`` of a run, those of the validation data in
+    ``valid``, so that TensorBoard draws both in one chart. The hyperparameters are under HParams.
+
+    A run is named after the layers, the algorithm, the learning rate and those settings that
+    differ from an earlier run in the same folder: ``4-8tanh-3,adam,learning_rate=0.01``.
 
     Parameters
     ----------
     path : str or path
-        Folder of the runs. Each training makes a folder in it, named after its start.
+        Folder of the runs. Each training makes a folder in it.
     histograms : bool
         Write a histogram of each parameter, each epoch.
     images : bool
@@ -273,13 +283,16 @@ class TensorBoard(keras.callbacks.Callback):
         self.sample = sample
         self.params_of: Callable[[], list[Any]] = list
         self.hparams: dict[str, Any] = {}
+        self.layers = 'model'
         self.run: pathlib.Path | None = None
 
     @classmethod
-    def build(cls, tensorboard: Any, net: Any, hparams: Any = ()) -> TensorBoard:
+    def build(
+        cls, tensorboard: Any, net: Any, hparams: Any = (), layers: str = 'model'
+    ) -> TensorBoard:
         """Build a TensorBoard from a path, a dict of keywords or a TensorBoard, for a network.
 
-        `hparams` are the keywords that it is trained with.
+        `hparams` are the keywords that it is trained with, `layers` starts the names of its runs.
         """
         if isinstance(tensorboard, dict):
             known = ('path', 'histograms', 'images', 'graph', 'sample')
@@ -299,6 +312,7 @@ class TensorBoard(keras.callbacks.Callback):
             )
         tensorboard.params_of = lambda: net.params
         tensorboard.hparams = {'network': repr(net), **dict(hparams)}
+        tensorboard.layers = layers
         if tensorboard.sample is None and getattr(net, 'text', None) is not None:
             tensorboard.sample = lambda: net.text_sample(SEED, SAMPLE)
         return tensorboard
@@ -309,34 +323,52 @@ class TensorBoard(keras.callbacks.Callback):
         from tensorboard.plugins.hparams import api
 
         self.summary = tf.summary
-        start = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
-        names = (start if not n else f'{start}-{n}' for n in range(10_000))
-        self.run = next(self.path / name for name in names if not (self.path / name).exists())
-        self.writer = tf.summary.create_file_writer(str(self.run))
         plain = (bool, int, float, str)
-        with self.writer.as_default(step=0):
-            api.hparams(
-                {k: v if isinstance(v, plain) else repr(v) for k, v in self.hparams.items()}
-            )
+        settings = {k: v if isinstance(v, plain) else repr(v) for k, v in self.hparams.items()}
+        self.run = self._new_run(settings)
+        self.writers = {
+            part: tf.summary.create_file_writer(str(self.run / part)) for part in ('train', 'valid')
+        }
+        whole = tf.summary.create_file_writer(str(self.run))
+        with whole.as_default(step=0):
+            api.hparams(settings)
             if self.graph and keras.backend.backend() == 'tensorflow':
                 specs = [tf.TensorSpec(x.shape, x.dtype) for x in self.model.inputs]
                 call = tf.function(self.model, autograph=False)
                 inputs = specs if specs[1:] else specs[0]
                 tf.summary.graph(call.get_concrete_function(inputs).graph)
+        whole.close()
+
+    def _new_run(self, settings: dict[str, Any]) -> pathlib.Path:
+        """Make the folder of a run with these settings, and store them in it."""
+        earlier = [json.loads(path.read_text('utf-8')) for path in self.path.glob(f'*/{SETTINGS}')]
+        parts = [self.layers, str(settings.get('algo', 'keras'))]
+        for key, value in settings.items():
+            differs = any(other.get(key) != value for other in earlier)
+            if key == 'learning_rate' or (differs and key not in ('network', 'algo')):
+                parts.append(f'{key}={value}')
+        name = re.sub(r'[^\w.,=+-]+', '_', ','.join(parts))[:120]
+        names = (name if n == 1 else f'{name},{n}' for n in itertools.count(1))
+        run = next(self.path / name for name in names if not (self.path / name).exists())
+        run.mkdir(parents=True)
+        (run / SETTINGS).write_text(json.dumps(settings), 'utf-8')
+        return run
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the epoch's monitors and parameters."""
-        with self.writer.as_default(step=epoch + 1):
-            for name, value in (logs or {}).items():
-                part = 'valid' if name.startswith('val_') else 'train'
-                self.summary.scalar(f'{name.removeprefix("val_")}/{part}', value)
+        for name, value in (logs or {}).items():
+            part = 'valid' if name.startswith('val_') else 'train'
+            with self.writers[part].as_default(step=epoch + 1):
+                self.summary.scalar(name.removeprefix('val_'), value)
+        with self.writers['train'].as_default(step=epoch + 1):
             rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
             self.summary.scalar('learning_rate', float(rate))
             for param in self.params_of() if self.histograms or self.images else ():
                 self._write(param.name, param.get_value())
             if self.sample is not None:
                 self.summary.text('sample', self.sample())
-        self.writer.flush()
+        for writer in self.writers.values():
+            writer.flush()
 
     def _write(self, name: str, value: Any) -> None:
         """Write a parameter as a histogram and as an image."""
@@ -348,4 +380,5 @@ class TensorBoard(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Close the log."""
-        self.writer.close()
+        for writer in self.writers.values():
+            writer.close()

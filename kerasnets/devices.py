@@ -112,15 +112,6 @@ def replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def shared() -> bool:
-    """Return True if a TensorFlow strategy or a Keras distribution shares the batches."""
-    if keras.backend.backend() != 'tensorflow':
-        return keras.distribution.distribution() is not None
-    import tensorflow as tf
-
-    return tf.distribute.has_strategy()
-
-
 def total(value: Tensor) -> Tensor:
     """Return the sum of a value over the devices that share a batch."""
     import tensorflow as tf
@@ -223,7 +214,7 @@ def watching() -> Iterator[None]:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Run the code of this context in this process only."""
+    """Run the code in this context without distribution, on the devices of this process."""
     shared = keras.distribution.distribution()
     keras.distribution.set_distribution(None)
     try:
@@ -232,7 +223,7 @@ def alone() -> Iterator[None]:
         keras.distribution.set_distribution(shared)
 
 
-def run(function: Callable[..., Any], batch: Sequence[Any]) -> Any:
+def run_shared(function: Callable[..., Any], batch: Sequence[Any]) -> Any:
     """Run a compiled function of a batch of arrays, its rows shared among the devices.
 
     Returns its outputs, a nest of arrays, as numpy arrays.

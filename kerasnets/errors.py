@@ -8,14 +8,50 @@ import inspect
 import numbers
 import os
 import sys
+import sysconfig
+import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kerasnets.typing import Tensor
 
+#: Folders of installed modules, and of Python's own.
+LIBRARIES = tuple(sysconfig.get_paths()[name] for name in ('stdlib', 'purelib', 'platlib'))
+
 
 class KerasnetsError(Exception):
-    """Base of every error that kerasnets raises on purpose."""
+    """Base of every error that kerasnets raises on purpose.
+
+    A notebook shows the user's frames, one public function of kerasnets, and the message.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        shell = sys.modules['IPython'].get_ipython()
+        held = self.__cause__, self.__context__, self.__suppress_context__
+        self.__cause__ = self.__context__ = None
+        try:
+            shown, traceback = shell.InteractiveTB, _outside(self.__traceback__)
+            found: list[str] = shown.structured_traceback(
+                type(self), self, traceback, tb_offset=shown.tb_offset
+            )
+        finally:
+            self.__cause__, self.__context__, self.__suppress_context__ = held
+        return found
+
+
+def _outside(traceback: types.TracebackType | None) -> types.TracebackType | None:
+    """Return a traceback without frames of libraries, but for the first one of kerasnets."""
+    frames, entered = [], False
+    while traceback is not None:
+        path = traceback.tb_frame.f_code.co_filename
+        ours = path.startswith(os.path.dirname(__file__))
+        if not entered or not (ours or path.startswith(LIBRARIES)):
+            frames.append(traceback)
+        entered |= ours
+        traceback = traceback.tb_next
+    for one in reversed(frames):
+        traceback = types.TracebackType(traceback, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return traceback
 
 
 class ConfigurationError(KerasnetsError, ValueError):

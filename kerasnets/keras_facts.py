@@ -14,6 +14,7 @@ import itertools
 import logging
 import random
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING, Any
@@ -85,6 +86,25 @@ def share_names() -> None:
         for name, count in own.items():
             _names[name] = max(count, _names.get(name, 0))
         global_state.set_global_attribute('object_name_uids', _names)
+
+
+@contextlib.contextmanager
+def without_tensorflow() -> Iterator[None]:
+    """Keep Keras from importing TensorFlow on other backends, only to compare types.
+
+    Its `serialize_keras_object`, which most `get_config` call, asks if a value is a shape of
+    TensorFlow. No value is one before TensorFlow is imported, which takes seconds.
+    """
+    from keras.src.utils.module_utils import tensorflow
+
+    if 'tensorflow' in sys.modules or tensorflow._available is not None:
+        yield
+        return
+    tensorflow._available = False
+    try:
+        yield
+    finally:
+        tensorflow._available = None
 
 
 def fit(model: KerasModel, step: Callable[[], dict[str, float]], epochs: range) -> None:
@@ -170,7 +190,7 @@ def are_taken(variables: list[Any]) -> bool:
 def build_loss(model: KerasModel, target: Tensor) -> None:
     """Build the loss of a compiled model from a symbolic target.
 
-    ``fit`` on JAX and PyTorch builds a loss that is not built from its data, of which we give none.
+    On JAX and PyTorch, ``fit`` builds a missing loss from its data, and ours gets no data.
     """
 
     class Loss(keras.layers.Layer):
@@ -185,9 +205,11 @@ def parts(layer: KerasLayer) -> list[Any]:
     return list(layer._flatten_layers())
 
 
-def outputs_of_calls(layer: KerasLayer) -> list[Any]:
-    """Return the symbolic outputs of all calls of a layer."""
-    return [t for node in getattr(layer, '_inbound_nodes', ()) for t in node.output_tensors]
+def calls(model: KerasModel) -> list[tuple[Any, list[Any], list[Any]]]:
+    """Return the layer, the symbolic inputs and outputs of each call of a layer in a model."""
+    levels = getattr(getattr(model, '_functional', None) or model, '_nodes_by_depth', {})
+    nodes = [node for depth in sorted(levels, reverse=True) for node in levels[depth]]
+    return [(node.operation, node.input_tensors, node.output_tensors) for node in nodes]
 
 
 def clear_losses(model: KerasModel) -> None:

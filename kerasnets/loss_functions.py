@@ -62,7 +62,9 @@ def discrepancy(target: Tensor, output: Tensor, logits: Tensor | None = None) ->
 
 
 def divergence(target: Tensor, output: Tensor, logits: Tensor | None = None) -> Tensor:
-    """Return the Kullback-Leibler divergence Σ t log(t/y) of (…, classes): (…,).
+    """Return the Kullback-Leibler divergence Σ t log(t/y) over the classes.
+
+    `target` and `output` are of shape (…, classes), the result is of shape (…,).
 
     S. Kullback, R. Leibler (1951), "On information and sufficiency".
     """
@@ -106,7 +108,7 @@ class Kind:
     any_length: bool = False  # whether targets have a length of their own
 
 
-KINDS = {
+LOSSES = {
     'xe': Kind(cross_entropy, 'sparse_categorical_crossentropy', labels=True, logits=True),
     'hinge': Kind(hinge, labels=True),
     'mse': Kind(squared_error, 'mean_squared_error'),

@@ -23,7 +23,7 @@ from keras import ops
 
 from kerasnets.errors import ConfigurationError, check_known, number, scalar, suggest
 from kerasnets.loss_functions import ALIASES as ALIASES
-from kerasnets.loss_functions import KINDS as KINDS
+from kerasnets.loss_functions import LOSSES as LOSSES
 from kerasnets.loss_functions import SMALLEST as SMALLEST
 from kerasnets.loss_functions import Kind as Kind
 from kerasnets.loss_functions import absolute_error as absolute_error
@@ -128,7 +128,7 @@ class Loss:
         Raises
         ------
         ConfigurationError
-            For a name, a keyword or a weight that cannot be.
+            If the name or a keyword is unknown, or the weight is not a valid number.
         """
         if isinstance(form, Loss):
             return form
@@ -137,7 +137,7 @@ class Loss:
             form = kwargs.pop('form', None)
         known = [*(f.name for f in dataclasses.fields(cls)), 'mean_name']
         check_known(kwargs, known, 'keyword of a loss')
-        if isinstance(form, str) and form.lower() in [*KINDS, *ALIASES]:
+        if isinstance(form, str) and form.lower() in [*LOSSES, *ALIASES]:
             form = ALIASES.get(form.lower(), form.lower())
         elif isinstance(form, str) and form.lower() in WRITTEN:
             form = WRITTEN[form.lower()]
@@ -159,10 +159,10 @@ class Loss:
     @property
     def kind(self) -> Kind:
         """The `Kind` of its form; ConfigurationError if there is no such loss."""
-        if self.written:
+        if self.is_custom:
             return Kind(lambda target, output, logits: None, labels=bool(self.labels))
         if isinstance(self.form, str):
-            return KINDS[self.form] if self.form in KINDS else _of_keras(self.form)
+            return LOSSES[self.form] if self.form in LOSSES else _of_keras(self.form)
         if isinstance(self.form, keras.losses.Loss):
             return _wrapped(self.form)
         if callable(self.form):
@@ -172,7 +172,7 @@ class Loss:
             return Kind(lambda target, output, logits: Errors(form)(target, output))
         raise ConfigurationError(
             f'expected a loss by name, of Keras or a function, got {self.form!r}. '
-            f'Choose one of: {", ".join(KINDS)}.'
+            f'Choose one of: {", ".join(LOSSES)}.'
         )
 
     @property
@@ -221,8 +221,8 @@ class Loss:
         variance: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return the loss of a batch and its mass: Σwe/Σw and Σw, or Σe/n and n."""
-        if self.written:
-            return self._written_value(outputs, target, weights)
+        if self.is_custom:
+            return self._custom_value(outputs, target, weights)
         more = {'variance': variance} if self.kind.variance else {}
         errors = self.kind.error(target, outputs, logits, **more)
         if self.whole or not len(errors.shape):
@@ -235,7 +235,7 @@ class Loss:
         return average(errors, weights)
 
     @property
-    def written(self) -> bool:
+    def is_custom(self) -> bool:
         """True if a user's class computes it, in ``__call__(outputs)``."""
         return type(self).__call__ is not Loss.__call__
 
@@ -243,7 +243,7 @@ class Loss:
         """Return the loss of a batch, of all outputs by name; the network has set the target."""
         name, own = self.output_name, vars(self)
         variance = outputs[self.covar_name] if self.covar_name else None
-        kind = KINDS.get(str(self.form)) or self.kind
+        kind = LOSSES.get(str(self.form)) or self.kind
         more = {'variance': variance} if kind.variance else {}
         errors = kind.error(own['_target'], outputs[name], None, **more)
         return average(errors, own['_weights'])[0] if len(errors.shape) else errors
@@ -254,7 +254,7 @@ class Loss:
         own = ['target'] if self.target is None or self.target is True else []
         return [*own, *(['weights'] if self.weighted else [])]
 
-    def _written_value(
+    def _custom_value(
         self, outputs: Tensors, target: Tensor, weights: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Return the value of a user's class, for all outputs by name, and the batch's mass."""
@@ -308,8 +308,8 @@ def _of_keras(name: str) -> Kind:
         found = None
     if found is None:
         raise ConfigurationError(
-            f'unknown loss {name!r}.{suggest(name, [*KINDS, *ALIASES, *dir(keras.losses)])} '
-            f'Choose one of: {", ".join(KINDS)}, or one of keras.losses.'
+            f'unknown loss {name!r}.{suggest(name, [*LOSSES, *ALIASES, *dir(keras.losses)])} '
+            f'Choose one of: {", ".join(LOSSES)}, or one of keras.losses.'
         )
     if isinstance(found, keras.losses.Loss):
         return _wrapped(found)

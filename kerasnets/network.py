@@ -17,11 +17,11 @@ from kerasnets import monitors as monitoring
 from kerasnets.data.array_spec import turn
 from kerasnets.data.columns import Columns
 from kerasnets.data.data_spec import DataSpec
-from kerasnets.data.history import History
+from kerasnets.data.history import History, Trained
 from kerasnets.errors import ConfigurationError, FileError, pick, suggest
 from kerasnets.files import export, keras_files, keras_models
 from kerasnets.graph import summary
-from kerasnets.graph.loss_graph import Asked, Graph
+from kerasnets.graph.loss_graph import Extras, Graph
 from kerasnets.graph.nodes import (
     Node,
     add_node,
@@ -33,7 +33,7 @@ from kerasnets.graph.nodes import (
 )
 from kerasnets.graph.parameters import Parameter
 from kerasnets.initializers import generator
-from kerasnets.language import listing
+from kerasnets.language import printing
 from kerasnets.language.spec import LayerSpec, check_names, extend, parse
 from kerasnets.layers import abilities
 from kerasnets.losses import Loss, LossLike
@@ -41,6 +41,7 @@ from kerasnets.programs.models import Models
 from kerasnets.programs.prediction import MASK, compute
 from kerasnets.programs.program import Programs
 from kerasnets.regularizers import build as build_regularizers
+from kerasnets.sampling.stream import LabelStream, Stream
 from kerasnets.spellings import translate
 from kerasnets.training import pretraining, rate_search, settings, setup
 from kerasnets.training.plan import advise
@@ -182,7 +183,7 @@ class Network:
         self.history = History()
         self._nodes: list[Node] = []
         self._model: KerasModel | None = None  # built on first use
-        self._made: dict[str, Any] = {}  # built from the layers, on first use
+        self._built: dict[str, Any] = {}  # built from the layers, on first use
         hidden = self.DEFAULT_HIDDEN_ACTIVATION if hidden is None else hidden
         output = self.DEFAULT_OUTPUT_ACTIVATION if output_activation is None else output_activation
         for i, layer in enumerate(layers):
@@ -247,7 +248,7 @@ class Network:
 
     def __repr__(self) -> str:
         """Return a short description."""
-        return listing.listed(self)
+        return printing.as_list(self)
 
     def _repr_html_(self) -> str:
         return summary.as_html(self, self._nodes)
@@ -308,11 +309,11 @@ class Network:
         if spec.form == 'embedding':
             self._nodes = reading_labels(self._nodes, spec, self.INPUT_NDIM)
         self._nodes.append(add_node(self._nodes, spec, self.rng, self.INPUT_NDIM))
-        self._model, self._made = None, {}
+        self._model, self._built = None, {}
 
     def adopt(self, nodes: list[Node], model: KerasModel) -> None:
         """Replace the layers by nodes over those of another model."""
-        self._nodes, self._model, self._made = nodes, model, {}
+        self._nodes, self._model, self._built = nodes, model, {}
 
     # Losses
 
@@ -320,10 +321,10 @@ class Network:
         """Add a loss: a name, a dict with ``form``, or a Loss, with keywords of `Loss`."""
         loss = kwargs.pop('form', None) if loss is None else loss
         built = Loss.build(loss, **kwargs)
-        if built.written and built.labels is None:
+        if built.is_custom and built.labels is None:
             built = dataclasses.replace(built, labels=self.LABELS)
         self.losses = [*self.losses, built]
-        self._made = {}
+        self._built = {}
 
     def set_loss(self, *args: Any, **kwargs: Any) -> None:
         """Replace all losses by one. Takes the arguments of `add_loss`."""
@@ -347,7 +348,8 @@ class Network:
         Returns
         -------
         dict of str to array
-            'in:out', 'hid1:pre', 'hid1:out', …; of sequences, lists of arrays.
+            Arrays by name: 'in:out', 'hid1:pre', 'hid1:out' and so on. For sequences of different
+            lengths, each is a list with an array for each sequence.
 
         Raises
         ------
@@ -359,6 +361,26 @@ class Network:
     def predict(self, x: Data, **regularizers: Any) -> Found:
         """Return the network's output for `x`; see `feed_forward` for its form."""
         return self._output(x, 'out', regularizers)
+
+    def stream(self) -> Stream:
+        """Return a `Stream`, whose `predict` reads sequences in chunks and keeps their states.
+
+        Raises
+        ------
+        ConfigurationError
+            If the network reads no sequences, or a layer looks at the whole sequence.
+
+        >>> net = kerasnets.recurrent.Classifier([4, (6, 'gru'), 3])
+        >>> stream = net.stream()
+        >>> [stream.predict(np.ones((1, n, 4))).shape for n in (5, 1, 20)]
+        [(1, 5), (1, 1), (1, 20)]
+        """
+        if self.INPUT_NDIM != 3:
+            raise ConfigurationError(
+                f'expected a network of sequences for a stream, got a {type(self).__name__} of '
+                f'{self.INPUT_NDIM} axes. Use a network of kerasnets.recurrent.'
+            )
+        return (LabelStream if self.LABELS else Stream)(self._programs)
 
     def _output(self, x: Data, part: str, regularizers: Any) -> Found:
         """Return one output of the last layer for `x`."""
@@ -488,7 +510,8 @@ class Network:
             Whether XLA compiles the training, which changes random noise. 'auto' decides by the
             sizes of network and data, and by what is compiled for the same structure already. On
             TensorFlow, which keeps what XLA compiles as long as the process lives, it compiles only
-            long trainings after the first 40 programs.
+            long trainings after the first 40 programs. JAX always compiles: False is with few
+            optimizations, for short trainings.
         subalgo : str
             The algorithm that 'layerwise' and 'pretrain' train with.
         unlabelled : list of arrays or callable, optional
@@ -529,10 +552,11 @@ class Network:
         batch_size: int = 32,
         **options: Any,
     ) -> rate_search.RateCurve:
-        """Find a learning rate by one update at each of many rates, from small to large.
+        """Search for a learning rate. The network is unchanged afterwards.
 
-        Then `steps` updates are made at parts of the rate where the loss fell most steeply, and at
-        the default rate; the best has the least loss. The network is unchanged afterwards.
+        First, one update is made at each of many rates, from small to large. Then `steps` updates
+        are made at each candidate: the rate where the loss fell most steeply, two fractions of
+        it, and the default rate. The candidate with the lowest loss is the best.
 
         Parameters
         ----------
@@ -541,6 +565,7 @@ class Network:
         low, high : float
             The smallest and the largest rate.
         steps : int
+            Number of rates in the first part, and of updates for each candidate in the second.
         batch_size : int
         **options
             Keywords of the algorithm.
@@ -564,8 +589,9 @@ class Network:
         Returns
         -------
         training, validation : dict
-            Of the parameters that the network kept: the training monitors of their epoch, and the
-            monitors of the validation that chose them, which `evaluate` gives too.
+            The monitors of the parameters that the network kept: of the training epoch after which
+            they were kept, and of the validation that chose them. `evaluate` returns the latter
+            for the same data.
         """
         run, before = self.itertrain(train, valid, algo, **keywords), len(self.history)
         run.each = False
@@ -573,7 +599,7 @@ class Network:
             pass
         options = {**self.defaults, **keywords}
         advise(self.history[before:], algo or options.get('algo'), options)
-        return run.kept
+        return Trained.of(run.kept, self.history[before:])
 
     # Symbols
 
@@ -621,8 +647,8 @@ class Network:
         >>> [name for name, _ in net.monitors(monitors={'hid1:out': (0.1, 0.9)})]
         ['err', 'hid1:out<0.1', 'hid1:out<0.9']
         """
-        watched, _ = monitoring.build(monitors)
-        graph = self._graph(regularizers, watched)
+        monitored, _ = monitoring.build(monitors)
+        graph = self._graph(regularizers, monitored)
         return [('err', graph.err), *((name, mean) for name, (mean, _) in graph.monitors.items())]
 
     def updates(self, **regularizers: Any) -> list[Any]:
@@ -632,7 +658,7 @@ class Network:
 
     def _graph(self, regularizers: Any, monitors: Any = ()) -> Graph:
         built = build_regularizers(regularizers)
-        return self._models.graph(asked=Asked(built, noisy=True, monitors=monitors))
+        return self._models.graph(extras=Extras(built, noisy=True, monitors=monitors))
 
     # Files
 
@@ -757,7 +783,10 @@ class Network:
         return self._models.data_spec
 
     def _over(self, nodes: list[Node], losses: list[Loss], plain: bool) -> Network:
-        """Return a network over other nodes, some of them shared with this one."""
+        """Return a network over other nodes, some of them shared with this one.
+
+        It is a plain `Network` if `plain` is true, otherwise of this network's class.
+        """
         made = Network(rng=self.rng) if plain else type(self)(loss=None, rng=self.rng)
         made.INPUT_NDIM = self.INPUT_NDIM
         made.adopt(nodes, None)
@@ -766,8 +795,8 @@ class Network:
 
     @property
     def _models(self) -> Models:
-        if 'models' not in self._made:
-            self._made['models'] = Models(
+        if 'models' not in self._built:
+            self._built['models'] = Models(
                 self._nodes,
                 self.model,
                 self.losses,
@@ -775,19 +804,19 @@ class Network:
                 self.takes_labels,
                 self.time_major,
             )
-        return self._made['models']
+        return self._built['models']
 
     @property
     def _trainable(self) -> Trainable:
-        if 'trainable' not in self._made:
-            self._made['trainable'] = Trainable(self._models, self._programs)
-        return self._made['trainable']
+        if 'trainable' not in self._built:
+            self._built['trainable'] = Trainable(self._models, self._programs)
+        return self._built['trainable']
 
     @property
     def _programs(self) -> Programs:
-        if 'programs' not in self._made:
-            self._made['programs'] = Programs(self._models)
-        return self._made['programs']
+        if 'programs' not in self._built:
+            self._built['programs'] = Programs(self._models)
+        return self._built['programs']
 
     def _monitors(
         self, loss: Loss, output: Tensor, target: Tensor, weights: Tensor | None = None

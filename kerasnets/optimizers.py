@@ -121,7 +121,7 @@ class Esgd(keras.optimizers.Optimizer):
         self.rho, self.epsilon = rho, epsilon
 
     def build(self, variables: list[Variable]) -> None:
-        """Make the running means."""
+        """Create the variables of the running means."""
         if self.built:
             return
         super().build(variables)

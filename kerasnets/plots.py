@@ -29,7 +29,15 @@ from kerasnets.files import atomic
 from kerasnets.graph.parameters import Parameter
 from kerasnets.typing import Array, Data, Path
 
-__all__ = ['confusion', 'forecast', 'learning_curves', 'plot_weights', 'report', 'sequence']
+__all__ = [
+    'confusion',
+    'forecast',
+    'learning_curves',
+    'plot_weights',
+    'rate_curve',
+    'report',
+    'sequence',
+]
 
 
 class Shown(Figure):
@@ -78,6 +86,22 @@ def learning_curves(net: Any, monitor: str = 'loss', axes: Any = None) -> Figure
     axes.xaxis.get_major_locator().set_params(integer=True)
     if monitor in ('loss', 'err') and all(row.get(monitor, 1) > 0 for row in history):
         axes.set_yscale('log')
+    axes.legend()
+    return axes.figure
+
+
+def rate_curve(curve: Any, axes: Any = None) -> Figure:
+    """Plot the losses of `Network.find_learning_rate` over the learning rates.
+
+    Parameters
+    ----------
+    curve : RateCurve
+    axes : matplotlib axes, optional
+    """
+    axes = _axes(axes)
+    axes.plot(curve.rates, curve.losses)
+    axes.axvline(curve.best, linestyle=':', color='C1', label=f'best: {curve.best:.3g}')
+    axes.set(xlabel='learning rate', ylabel='loss', xscale='log')
     axes.legend()
     return axes.figure
 
@@ -211,7 +235,7 @@ def forecast(
     quantiles : array (2, steps), optional
         The lower and the upper edge of the band.
     actual : array (steps,), optional
-        What came.
+        The values observed in the forecast period.
     levels : tuple of float
         The quantiles of the streams that are drawn.
     dates : array (time + steps,), optional
@@ -453,7 +477,7 @@ def _picture(draw: Callable[..., Any], *values: Any) -> str:
 
 
 def _reliability(y: Array, p: Array, axes: Any) -> None:
-    """Draw the share of right predictions over their probability."""
+    """Plot the fraction of correct predictions against their predicted probability."""
     sure, right = p.max(-1), p.argmax(-1) == y
     if p.shape[1] == 2:  # of the second class
         sure, right = p[:, 1], y == 1

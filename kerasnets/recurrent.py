@@ -112,13 +112,13 @@ class Regressor(feedforward.Regressor):
         >>> net.predict_sequence(np.zeros((20, 3)), 12, future=np.ones((12, 2))).shape
         (12, 1)
         """
-        if 'forecaster' not in self._made:
+        if 'forecaster' not in self._built:
             given = [loss for loss in self.losses if loss.covar_name is not None]
             names = (given[0].output_name, given[0].covar_name) if given else (None, None)
             mean = full_name(self._nodes, names[0]).split(':')[0]
             variance = names[1] and names[1].split(':')[0]
-            self._made['forecaster'] = Forecaster(self._programs, mean, variance, self.feedback)
-        forecaster = self._made['forecaster']
+            self._built['forecaster'] = Forecaster(self._programs, mean, variance, self.feedback)
+        forecaster = self._built['forecaster']
         return forecaster.predict(seed, steps, streams, rng, future, temperature)
 
 
@@ -320,6 +320,6 @@ class Classifier(feedforward.Classifier):
         return f'{self.text.decode(start)}|{self.text.decode(drawn)}'
 
     def _sampler(self) -> Sampler:
-        if 'sampler' not in self._made:
-            self._made['sampler'] = Sampler(self._programs)
-        return self._made['sampler']
+        if 'sampler' not in self._built:
+            self._built['sampler'] = Sampler(self._programs)
+        return self._built['sampler']

@@ -60,7 +60,11 @@ class Regularizer:
         >>> Regularizer.build('weight_l2', 0.01, pattern='hid1.w')
         WeightL2(weight=0.01, pattern='hid1.w')
         """
-        known = {**KINDS, **{old: KINDS[new] for old, new in ALIASES.items()}, **CHANGES}
+        known = {
+            **REGULARIZERS,
+            **{old: REGULARIZERS[new] for old, new in ALIASES.items()},
+            **CHANGES,
+        }
         check_known([name.lower()], known, 'regularizer')
         return known[name.lower()](*args, **kwargs)
 
@@ -139,7 +143,7 @@ class HiddenL2(WeightL2):
 
 
 def _pairs(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Return which steps have a step before them that counts: (examples, time).
+    """Return a mask (examples, time) of the steps whose previous step exists and is not padding.
 
     Arrays keep their length: TensorFlow may crash on those without elements.
     """
@@ -222,7 +226,7 @@ class Function(Regularizer):
     function: Callable[..., Tensor] | None = None
 
 
-KINDS = {
+REGULARIZERS = {
     'weight_l1': WeightL1,
     'weight_l2': WeightL2,
     'hidden_l1': HiddenL1,
@@ -243,20 +247,24 @@ PLACES = ('input', 'hidden', 'output')
 def names() -> list[str]:
     """Return the keywords that `build` accepts."""
     places = [f'{place}_{change}' for place in PLACES for change in CHANGES]
-    return [*KINDS, *ALIASES, *CHANGES, *places, 'regularizers']
+    return [*REGULARIZERS, *ALIASES, *CHANGES, *places, 'regularizers']
 
 
 def build(keywords: dict[str, Any]) -> tuple[Regularizer, ...]:
     """Build regularizers from keywords.
 
-    A penalty has a number, its weight, or a dict that may hold a pattern too; 'input_noise'
-    and its like have a number; 'dropout' and 'noise' have a dict of patterns and numbers;
-    'regularizers' a list of `Regularizer` and functions, or a dict of all these keywords.
+    Parameters
+    ----------
+    keywords : dict
+        - A penalty such as 'weight_l2': its weight, or ``dict(weight=0.1, pattern='hid1.w')``.
+        - 'input_noise', 'hidden_dropout' and so on: a number.
+        - 'dropout' and 'noise': a dict of pattern to number.
+        - 'regularizers': a list of `Regularizer` objects and functions, or a dict of the above.
 
     Raises
     ------
     ConfigurationError
-        For a keyword that is not known, and a weight that is no number.
+        If a keyword is unknown, or a weight is not a number.
 
     >>> build({'weight_decay': 0.1, 'dropout': {'hid?:out': 0.5}})
     (WeightL2(weight=0.1, pattern=None), Dropout(weight=0.5, pattern='hid?:out', where=None))
@@ -289,7 +297,7 @@ def _of_keyword(name: str, value: Any) -> list[Regularizer]:
         return [CHANGES[name](weight, pattern) for pattern, weight in value.items()]
     if change in CHANGES and place in PLACES:
         return [CHANGES[change](value, where=place)]
-    kind = KINDS[ALIASES.get(name, name)]
+    kind = REGULARIZERS[ALIASES.get(name, name)]
     options = value if isinstance(value, dict) else {'weight': value}
     check_known(options, [f.name for f in dataclasses.fields(kind)], f'keyword of {name}')
     if isinstance(options.get('pattern'), list):
@@ -354,7 +362,7 @@ class Gaussian(Random):
         return backend.noisy(x, factor, self.seed_generator)
 
 
-class Always(keras.layers.Layer):
+class TrainingMode(keras.layers.Layer):
     """A wrapper that runs a layer as in training, in inference too."""
 
     def __init__(self, layer: KerasLayer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import html
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,18 @@ import numpy as np
 
 from kerasnets.errors import ConfigurationError, DataError, positive, suggest
 from kerasnets.initializers import generator
+from kerasnets.markup import html_table
 from kerasnets.typing import Array, Seed
-from kerasnets.vocabularies import KINDS, Characters, codes, from_dict
+from kerasnets.vocabularies import VOCABULARIES, Characters, check_text, from_dict
 
 if TYPE_CHECKING:
     from kerasnets.typing import Data
+
+#: Number of frequent labels, and of characters, that a notebook shows of a text.
+COMMON, START = 10, 300
+
+#: The labels of an empty text.
+_NONE = np.zeros(0, 'int32')
 
 
 def batches(
@@ -129,10 +137,10 @@ class Text:
         size: int | None = None,
     ) -> None:
         positive(min_count, 'min_count', least=0)
-        if not isinstance(tokens, str) or tokens not in KINDS:
+        if not isinstance(tokens, str) or tokens not in VOCABULARIES:
             raise ConfigurationError(
-                f'unknown tokens {tokens!r}.{suggest(str(tokens), KINDS)} '
-                f'Choose one of: {", ".join(KINDS)}.'
+                f'unknown tokens {tokens!r}.{suggest(str(tokens), VOCABULARIES)} '
+                f'Choose one of: {", ".join(VOCABULARIES)}.'
             )
         documents = list(text) if isinstance(text, (list, tuple)) else [text]
         if alpha is not None and tokens != 'char':
@@ -142,8 +150,8 @@ class Text:
         if alpha is not None:
             vocabulary = Characters(alpha, unknown)
         else:
-            joined = ''.join(map(_text, documents))
-            vocabulary = KINDS[tokens].of(joined, min_count, unknown, size)
+            joined = documents[0] if len(documents) == 1 else ''.join(map(_text, documents))
+            vocabulary = VOCABULARIES[tokens].of(joined, min_count, unknown, size)
         self._take(vocabulary, isinstance(text, (list, tuple)))
         self._read(text)
 
@@ -156,9 +164,11 @@ class Text:
 
     def _read(self, text: str | Sequence[str]) -> None:
         documents = list(text) if isinstance(text, (list, tuple)) else [text]
-        ends = [] if self.end is None or isinstance(text, str) else [self.end]
-        parts = [np.append(self.vocabulary.encode(part), ends) for part in documents]
-        self.labels: Array = np.concatenate([np.zeros(0), *parts]).astype('int32')
+        parts = [self.vocabulary.encode(part) for part in documents]
+        if self.end is not None and not isinstance(text, str):
+            parts = [np.append(part, np.int32(self.end)) for part in parts]
+        self.labels: Array = parts[0] if len(parts) == 1 else np.concatenate([_NONE, *parts])
+        del parts
         self.text: str = self.decode(self.labels)
 
     @classmethod
@@ -166,7 +176,7 @@ class Text:
         """Build an empty text with a vocabulary returned by `about`."""
         made = cls.__new__(cls)
         made._take(from_dict(about), bool(about.get('end')))
-        made.labels, made.text = np.zeros(0, 'int32'), ''
+        made.labels, made.text = _NONE, ''
         return made
 
     def about(self) -> dict[str, Any]:
@@ -198,28 +208,30 @@ class Text:
         DataError
             For a label without a character.
         """
-        labels = np.asarray(list(enc) if hasattr(enc, '__iter__') else enc)
+        whole = isinstance(enc, np.ndarray) or not hasattr(enc, '__iter__')
+        labels = np.asarray(enc if whole else list(enc))
         if labels.ndim != 1 or (labels.size and labels.dtype.kind not in 'iu'):
             raise DataError(
                 f'expected a list of int to decode, got {enc!r}. '
                 'Pass labels, as encode() returns them.'
             )
-        wrong = labels[(labels < 0) | (labels >= self.classes)]
-        if wrong.size:
+        if labels.size and (labels.min() < 0 or labels.max() >= self.classes):
+            wrong = labels[(labels < 0) | (labels >= self.classes)]
             raise DataError(
                 f'expected labels of 0 to {self.classes - 1}, got {wrong[0]}. '
                 'Remove it, or decode with the Text that encoded it.'
             )
-        labels = labels.astype('int64')
+        if not labels.size:
+            labels = _NONE
         found: str = self.vocabulary.decode(
             labels if self.end is None else labels[labels != self.end]
         )
         return found
 
     def stream(self, labels: Iterable[int]) -> Iterator[str]:
-        """Decode labels one by one, as they come: the pieces of the text that they add.
+        """Decode labels one at a time and yield the text that each adds.
 
-        A character whose bytes lie in several labels comes with the last of them.
+        A character whose bytes are spread over several labels is yielded at the last of them.
         """
         held: list[int] = []
         for label in labels:
@@ -294,8 +306,21 @@ class Text:
             raise DataError(
                 f'expected more than {steps} labels, got {len(self.labels)}. Use fewer steps.'
             )
-        rows = np.arange(count)[:, None] * steps + np.arange(steps)
-        return [self.labels[rows], self.labels[rows + 1]]
+        labels = self.labels[: count * steps + 1]
+        return [part.reshape(count, steps).copy() for part in (labels[:-1], labels[1:])]
+
+    def _repr_html_(self) -> str:
+        names = [*self.vocabulary.names, *([] if self.end is None else ['end of a document'])]
+        counts = np.bincount(self.labels, minlength=self.classes)
+        common = np.argsort(-counts, kind='stable')[:COMMON]
+        rows = [[label, repr(names[label]), f'{counts[label]:,}'] for label in common]
+        about = f'{len(self.text):,} characters, {len(self.labels):,} labels of {self.classes:,}.'
+        start = self.text[:START] + '…' * (len(self.text) > START)
+        table = html_table(['label', 'stands for', 'count'], rows)
+        return (
+            f'<div>{about} It begins:</div><pre style="white-space:pre-wrap">{html.escape(start)}'
+            f'</pre><div>The most frequent labels:</div>{table}'
+        )
 
     def __repr__(self) -> str:
         """Return a short description."""
@@ -303,5 +328,5 @@ class Text:
 
 
 def _text(part: Any) -> str:
-    codes(part)  # which refuses what is no text
+    check_text(part)
     return str(part)

@@ -10,11 +10,13 @@ import collections
 import importlib
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from kerasnets.errors import ConfigurationError, DataError, FileError, positive
+from kerasnets.markup import html_table
 from kerasnets.typing import Array
 
 #: A word or a mark with the blank before it, or other white space: pieces make up the whole text.
@@ -23,11 +25,33 @@ WORD = re.compile(r' ?\w+| ?[^\w\s]|\s')
 #: Words and pieces in a vocabulary, if nothing is said.
 SIZE = {'word': 10_000, 'bpe': 1000}
 
+#: Maximum number of labels that a notebook shows: the first and the last ones.
+SHOWN = 20
+
 #: Labels of the bytes alone, which any text is made of.
 BYTES = 256
 
+#: Number of code points of Unicode.
+CODES = 0x110000
 
-class Characters:
+#: Characters of a long text that are encoded, decoded or counted at once, to bound the memory.
+CHUNK = 2**20
+
+
+class Vocabulary:
+    """Base of the vocabularies: a notebook shows a table of the labels."""
+
+    @property
+    def names(self) -> list[str]:
+        """What each label stands for, in order."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        rows = [[label, repr(name)] for label, name in enumerate(self.names)]
+        return f'<div>{len(rows):,} labels</div>{html_table(["label", "stands for"], rows, SHOWN)}'
+
+
+class Characters(Vocabulary):
     """Each character of an alphabet is a label of its own, and one stands for all others.
 
     Parameters
@@ -61,24 +85,32 @@ class Characters:
         self.alpha = alpha
         self.unknown = unknown
         self._codes = codes(unknown + alpha)
-        self._labels = np.zeros(0x110000, dtype='int32')  # code point -> label
+        self._labels = np.zeros(CODES, dtype='int32')  # code point -> label
         self._labels[self._codes] = np.arange(len(self._codes))
 
     @classmethod
     def of(cls, text: str, min_count: int, unknown: str, size: int | None) -> Characters:
         """Build an alphabet of the frequent characters, or of the `size` most frequent."""
         check_unknown(unknown)
-        found, counts = np.unique(codes(text), return_counts=True)
+        counts = np.zeros(CODES, dtype='int64')
+        for part in _chunks(text):
+            counts += np.bincount(codes(part), minlength=CODES)
+        found = np.flatnonzero(counts)
         if size is not None:
-            order = np.argsort(-counts, kind='stable')[: positive(size, 'size')]
-            found, counts = found[np.sort(order)], counts[np.sort(order)]
-        alpha = ''.join(map(chr, found[counts >= min_count])).replace(unknown, '')
+            order = np.argsort(-counts[found], kind='stable')[: positive(size, 'size')]
+            found = found[np.sort(order)]
+        alpha = ''.join(map(chr, found[counts[found] >= min_count])).replace(unknown, '')
         if not alpha:
             raise ConfigurationError(
                 f'no character occurs {min_count} times in a text of {len(text)}. '
                 'Give an alphabet with alpha=, or a lower min_count.'
             )
         return cls(alpha, unknown)
+
+    @property
+    def names(self) -> list[str]:
+        """What each label stands for."""
+        return [self.unknown, *self.alpha]
 
     @property
     def classes(self) -> int:
@@ -92,18 +124,23 @@ class Characters:
 
     def encode(self, text: str) -> Array:
         """Return the labels of a text."""
-        return self._labels[codes(text)]
+        check_text(text)
+        labels = np.empty(len(text), dtype='int32')
+        for i, part in enumerate(_chunks(text)):
+            labels[i * CHUNK : (i + 1) * CHUNK] = self._labels[codes(part)]
+        return labels
 
     def decode(self, labels: Array) -> str:
         """Return the text of some labels."""
-        return self._codes[labels].tobytes().decode('utf-32-le', 'surrogatepass')
+        parts = (self._codes[part].tobytes() for part in _chunks(labels))
+        return ''.join(part.decode('utf-32-le', 'surrogatepass') for part in parts)
 
     def about(self) -> dict[str, Any]:
         """Return the vocabulary as plain data."""
         return {'alpha': self.alpha, 'unknown': self.unknown}
 
 
-class Words:
+class Words(Vocabulary):
     """Each word, mark or blank is a label, words with the blank before them.
 
     Parameters
@@ -131,8 +168,8 @@ class Words:
     def of(cls, text: str, min_count: int, unknown: str, size: int | None) -> Words:
         """Build a vocabulary of the most frequent words of a text."""
         size = SIZE['word'] if size is None else positive(size, 'size')
-        codes(text)  # which refuses what is no text
-        counts = collections.Counter(WORD.findall(text)).most_common(size)
+        check_text(text)
+        counts = collections.Counter(_words(text)).most_common(size)
         words = [word for word, count in counts if count >= min_count]
         if not words:
             raise ConfigurationError(
@@ -140,6 +177,11 @@ class Words:
                 'min_count.'
             )
         return cls(words, unknown)
+
+    @property
+    def names(self) -> list[str]:
+        """What each label stands for."""
+        return [self.unknown, *self.words]
 
     @property
     def classes(self) -> int:
@@ -153,8 +195,8 @@ class Words:
 
     def encode(self, text: str) -> Array:
         """Return the labels of a text."""
-        codes(text)
-        return np.array([self._labels.get(w, 0) for w in WORD.findall(text)], 'int32')
+        check_text(text)
+        return np.fromiter((self._labels.get(word, 0) for word in _words(text)), 'int32')
 
     def decode(self, labels: Array) -> str:
         """Return the text of some labels."""
@@ -165,7 +207,7 @@ class Words:
         return {'words': self.words, 'unknown': self.unknown}
 
 
-class Pieces:
+class Pieces(Vocabulary):
     """Byte pair encoding: what stands side by side most often becomes one label, again and again.
 
     It starts from bytes, so that every text has labels. The work is done by the package
@@ -224,6 +266,11 @@ class Pieces:
         return cls(sorted(vocabulary, key=vocabulary.get), model['merges'])
 
     @property
+    def names(self) -> list[str]:
+        """What each label stands for."""
+        return self.pieces
+
+    @property
     def classes(self) -> int:
         """Number of labels."""
         return len(self.pieces)
@@ -249,7 +296,7 @@ class Pieces:
         return {'pieces': self.pieces, 'merges': [list(pair) for pair in self.merges]}
 
 
-KINDS: dict[str, Any] = {kind.KIND: kind for kind in (Characters, Words, Pieces)}
+VOCABULARIES: dict[str, Any] = {kind.KIND: kind for kind in (Characters, Words, Pieces)}
 
 
 def from_dict(about: Any) -> Any:
@@ -262,9 +309,9 @@ def from_dict(about: Any) -> Any:
     """
     fields = {k: v for k, v in about.items() if k not in ('tokens', 'end')}
     kind = about.get('tokens', 'char')
-    if kind not in KINDS:
+    if kind not in VOCABULARIES:
         raise FileError(
-            f'expected tokens of {", ".join(KINDS)}, got {kind!r} in the file. '
+            f'expected tokens of {", ".join(VOCABULARIES)}, got {kind!r} in the file. '
             'Restore it from a backup.'
         )
     lists = [value for value in fields.values() if isinstance(value, list)]
@@ -274,7 +321,7 @@ def from_dict(about: Any) -> Any:
     try:
         if not whole or not all(isinstance(v, (str, list)) for v in fields.values()):
             raise ValueError('values of another type')
-        return KINDS[kind](**fields)
+        return VOCABULARIES[kind](**fields)
     except (ConfigurationError, DataError, TypeError, ValueError) as error:
         raise FileError(
             f'expected a vocabulary of {kind!r} in the file, got another: {error} '
@@ -286,10 +333,26 @@ def _is_pair(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(isinstance(x, str) for x in value)
 
 
-def codes(text: str) -> Array:
-    """Return the Unicode code points of a text, as an array."""
+def check_text(text: object) -> None:
+    """Raise DataError for anything but a str."""
     if not isinstance(text, str):
         raise DataError(f'expected a text as a str, got {type(text).__name__}. Decode it first.')
+
+
+def _chunks(sequence: Any) -> Iterator[Any]:
+    """Cut a text or an array of labels into consecutive parts of CHUNK items."""
+    for start in range(0, len(sequence), CHUNK):
+        yield sequence[start : start + CHUNK]
+
+
+def _words(text: str) -> Iterator[str]:
+    """Return the words, marks and blanks of a text one after the other."""
+    return (match.group() for match in WORD.finditer(text))
+
+
+def codes(text: str) -> Array:
+    """Return the Unicode code points of a text, as an array."""
+    check_text(text)
     return np.frombuffer(text.encode('utf-32-le', 'surrogatepass'), dtype='<u4')
 
 
@@ -303,7 +366,7 @@ def check_unknown(unknown: str) -> None:
 
 def _whole(text: str) -> str:
     """Return the text; raise DataError if UTF-8 cannot hold it."""
-    codes(text)
+    check_text(text)
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -108,3 +108,23 @@ def test_many_structures_raise_no_warning_of_tensorflow(caplog):
         net = kerasnets.Regressor([size, 1])
         net.train([np.zeros((4, size)), np.zeros((4, 1))], epochs=1, jit=True)
     assert not [r for r in caplog.records if 'retracing' in r.getMessage()]
+
+
+@pytest.mark.parametrize('backend', ['jax', 'torch'])
+def test_training_on_another_backend_does_not_import_tensorflow(backend):
+    """Keras' `get_config` would, to compare types: seconds of a first call."""
+    pytest.importorskip(backend)
+    script = """
+import sys
+import numpy as np
+import kerasnets
+net = kerasnets.Regressor([4, dict(form='EinsumDense', equation='ab,bc->ac', output_shape=3), 1])
+net.train([np.ones((8, 4), 'f'), np.ones((8, 1), 'f')], epochs=1)
+net.predict(np.ones((8, 4), 'f'))
+assert 'tensorflow' not in sys.modules
+from keras.src.utils.module_utils import tensorflow
+assert tensorflow._available is None
+"""
+    env = os.environ | {'KERAS_BACKEND': backend, 'PYTHONPATH': str(ROOT)}
+    done = subprocess.run([sys.executable, '-c', script], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -40,32 +40,40 @@ def test_event_files_hold_the_scalars_that_training_returned(tmp_path):
         )
     )
     (run,) = (tmp_path / 'logs').iterdir()
-    events = read(run)
-    tags = {f'{name}/{part}' for name in ('loss', 'err', 'acc') for part in ('train', 'valid')}
-    assert set(events.Tags()['tensors']) - {'_hparams_/session_start_info'} == {
-        *tags,
-        'learning_rate',
-    }
-    np.testing.assert_allclose(scalars(events, 'learning_rate'), [1e-4] * 3, rtol=1e-6)
-    for i, part in enumerate(('train', 'valid')):
+    for i, (part, more) in enumerate([('train', {'learning_rate'}), ('valid', set())]):
+        events = read(run / part)
+        assert {*events.Tags()['tensors']} == {'loss', 'err', 'acc', *more}
+        assert [e.step for e in events.Tensors('loss')] == [1, 2, 3]
         for name in ('loss', 'err', 'acc'):
             want = [pair[i][name] for pair in pairs]
-            np.testing.assert_allclose(scalars(events, f'{name}/{part}'), want, rtol=1e-6)
-    assert [e.step for e in events.Tensors('loss/train')] == [1, 2, 3]
+            np.testing.assert_allclose(scalars(events, name), want, rtol=1e-6)
+    rates = scalars(read(run / 'train'), 'learning_rate')
+    np.testing.assert_allclose(rates, [1e-4] * 3, rtol=1e-6)
 
 
-def test_one_run_for_each_training(tmp_path):
-    net = kerasnets.Classifier([4, 5, 3])
-    for _ in range(3):
-        net.train([X, Y], epochs=1, tensorboard=str(tmp_path))
-    assert len(list(tmp_path.iterdir())) == 3
+def test_runs_are_named_after_what_differs(tmp_path):
+    for layers, options in [
+        ([4, 5, 3], {}),
+        ([4, 5, 3], dict(weight_l2=0.1)),
+        ([4, (6, 'tanh'), 3], dict(algo='adam', learning_rate=0.01)),
+        ([4, 5, 3], {}),
+        ([4, 5, 3], dict(dropout={'hid1:out': 0.2})),
+    ]:
+        kerasnets.Classifier(layers).train([X, Y], epochs=1, tensorboard=tmp_path, **options)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        '4-5-3,rmsprop',
+        '4-5-3,rmsprop,weight_l2=0.1',
+        '4-6tanh-3,adam,learning_rate=0.01',
+        '4-5-3,rmsprop,2',
+        '4-5-3,rmsprop,dropout=_hid1_out_0.2_',
+    }
 
 
 def test_histograms_when_asked(tmp_path):
     net = kerasnets.Classifier([4, 5, 3])
     board = TensorBoard(tmp_path, histograms=True)
     net.train([X, Y], epochs=2, tensorboard=board)
-    tags = set(read(board.run).Tags()['tensors'])
+    tags = set(read(board.run / 'train').Tags()['tensors'])
     assert {f'{name}/histogram' for name in ('hid1.w', 'hid1.b', 'out.w', 'out.b')} <= tags
 
 
@@ -92,7 +100,7 @@ def test_images_of_weights(tmp_path):
     net = kerasnets.Classifier([4, 5, 3])
     board = TensorBoard(tmp_path, images=True)
     net.train([X, Y], epochs=1, tensorboard=board)
-    events = read(board.run)
+    events = read(board.run / 'train')
     width, height, png = tf.make_ndarray(events.Tensors('hid1.w/image')[0].tensor_proto)
     assert (width, height) == (b'5', b'4')
     image = tf.io.decode_png(png).numpy()[:, :, 0] / 255
@@ -132,12 +140,11 @@ def check_server(url, folder, training):
         with urllib.request.urlopen(address) as answer:
             return json.load(answer)
 
-    tags = ask('scalars/tags')
-    assert 'loss/train' in tags[run]
-    shown = ask('scalars/scalars', run=run, tag='loss/train')
-    assert [step for _, step, _ in shown] == [0, 1]
+    assert {'loss'} <= {*ask('scalars/tags')[f'{run}/train']}
+    shown = ask('scalars/scalars', run=f'{run}/train', tag='loss')
+    assert [step for _, step, _ in shown] == [1, 2]
     assert shown[-1][2] == pytest.approx(training['loss'], rel=1e-5)
-    assert 'hid1.w/histogram' in ask('histograms/tags')[run]
+    assert 'hid1.w/histogram' in ask('histograms/tags')[f'{run}/train']
 
 
 def test_a_sample_of_text_each_epoch(tmp_path):
@@ -148,7 +155,10 @@ def test_a_sample_of_text_each_epoch(tmp_path):
     (run,) = tmp_path.iterdir()
     import tensorflow as tf
 
-    samples = [tf.make_ndarray(e.tensor_proto).item().decode() for e in read(run).Tensors('sample')]
+    samples = [
+        tf.make_ndarray(e.tensor_proto).item().decode()
+        for e in read(run / 'train').Tensors('sample')
+    ]
     assert len(samples) == 2
     assert all(s.startswith('abcdefgh' * 5 + '|') and len(s) == 241 for s in samples)
 
@@ -159,7 +169,7 @@ def test_logs_are_closed_when_training_is_left(tmp_path):
     steps = net.itertrain([X, Y], epochs=5, tensorboard=board)
     next(steps)
     steps.close()
-    assert len(scalars(read(board.run), 'loss/train')) == 1
+    assert len(scalars(read(board.run / 'train'), 'loss')) == 1
 
 
 @pytest.mark.parametrize(
@@ -183,13 +193,12 @@ def test_monitors_are_logged_too(tmp_path):
     asked = dict(monitors={'hid1:out': 0.1}, monitor_gradients=True)
     training, validation = net.train([X, Y], [X, Y], epochs=1, tensorboard=tmp_path, **asked)
     (run,) = tmp_path.iterdir()
-    events = read(run)
     for name, part, monitors in (
         ('hid1:out<0.1', 'train', training),
         ('hid1:out<0.1', 'valid', validation),
         ('grad(out.w)', 'train', training),
     ):
-        np.testing.assert_allclose(scalars(events, f'{name}/{part}'), monitors[name], rtol=1e-5)
+        np.testing.assert_allclose(scalars(read(run / part), name), monitors[name], rtol=1e-5)
 
 
 def test_the_progress_bar_shows_loss_accuracy_and_time():

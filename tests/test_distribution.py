@@ -96,8 +96,10 @@ def test_a_lost_process_ends_training_and_fewer_resume(lost, tmp_path, one):
     processes = together(tmp_path, 4, 2, lost)
     _, err = processes[1 - lost].communicate(timeout=300)
     assert processes[1 - lost].returncode != 0
-    assert 'ProcessError: another of 2 processes is lost' in err
-    assert 'Start all of them again with resume=True' in err
+    # our error, or that of JAX, one of whose threads may end the process before it is raised
+    ours = 'ProcessError: one of 2 processes was lost' in err
+    assert ours or 'Terminating process because the JAX distributed service' in err
+    assert not ours or 'Restart all of them with resume=True' in err
     assert processes[lost].wait(60) == -signal.SIGKILL
     processes[lost].communicate()
     gone_on = [result(process) for process in together(tmp_path, 4, 3)]
@@ -157,7 +159,7 @@ def parts():  # rows that each device has in prediction
         seen.add(part.shape[0])
         return {'outputs': {'x': part}}
 
-    np.testing.assert_array_equal(devices.run(look, [x])['outputs']['x'], x)
+    np.testing.assert_array_equal(devices.run_shared(look, [x])['outputs']['x'], x)
     return seen
 
 

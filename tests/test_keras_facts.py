@@ -216,10 +216,18 @@ def test_parts_of_a_layer_are_its_cells_and_wrapped_layers():
     assert names == {'Bidirectional', 'LSTM', 'LSTMCell'}
 
 
-def test_outputs_of_all_calls_of_a_layer():
-    layer = keras.layers.Dense(2)
-    outputs = [layer(keras.Input((3,))) for _ in range(2)]
-    assert [id(t) for t in keras_facts.outputs_of_calls(layer)] == list(map(id, outputs))
+def test_calls_of_the_layers_of_a_model():
+    layer, source = keras.layers.Dense(3), keras.Input((3,))
+    model = keras.Model(source, layer(layer(source)))
+    shown = [
+        (one.name, len(inputs), outputs[0].shape)
+        for one, inputs, outputs in keras_facts.calls(model)
+    ]
+    entry = model.layers[0].name
+    assert shown == [(entry, 0, (None, 3)), (layer.name, 1, (None, 3)), (layer.name, 1, (None, 3))]
+    chain = keras.Sequential([keras.Input((3,)), layer, keras.layers.ReLU()])
+    assert [one for one, *_ in keras_facts.calls(chain)][1:] == chain.layers
+    assert keras_facts.calls(layer) == []
 
 
 def test_losses_that_layers_added_can_be_forgotten():

@@ -59,12 +59,12 @@ def test_hinge(batch):
     np.testing.assert_allclose(losses.hinge(*tensors(y, p.astype('f'))), want, atol=1e-6)
 
 
-@pytest.mark.parametrize('form', losses.KINDS)
+@pytest.mark.parametrize('form', losses.LOSSES)
 @pytest.mark.parametrize('weighted', [False, True])
 def test_gradients_by_finite_differences(form, weighted, batch, rng):
     """Of the loss in what the network gives: logits for the cross-entropy, else the output."""
     y, p, logits = batch
-    kind = losses.KINDS[form]
+    kind = losses.LOSSES[form]
     covar = 'covar' if kind.variance else None
     loss = Loss(form, weighted=weighted and not kind.whole, covar_name=covar)
     target = y if loss.of_labels else rng.random(p.shape).astype('f')

@@ -1,15 +1,18 @@
 """What a notebook shows of networks, their history and their files."""
 
+import os
 import re
+import traceback
 import xml.etree.ElementTree
 
+import keras
 import nbformat
 import numpy as np
 import pytest
 from nbclient import NotebookClient
 
 import kerasnets
-from kerasnets import callbacks
+from kerasnets import callbacks, errors, quiet, recurrent
 
 X, Y = np.eye(4, dtype='f'), np.array([0, 1, 2, 0])
 
@@ -73,14 +76,61 @@ monitors = net.train([x, y], [x, y], algo='adam', learning_rate=0.01, epochs=25)
     'net.train([x, y], algo="adam", learning_rate=0.01, epochs=2, verbose=0)\nnet.history',
     "net.history.plot('loss')",
     "net.save('net.keras')\nkerasnets.inspect('net.keras')",
+    'net.train([x, y], algo="adam", learning_rate=0.01, epochs=2, verbose=0)',
+    'net.find_learning_rate([x, y], steps=20)',
+    'net.train([x, y[:5]])',
 ]
+
+
+def test_a_text_and_its_vocabulary_are_tables():
+    text = recurrent.Text('a<b>a ' * 100, min_count=1)
+    tree = parse(text._repr_html_())
+    assert '600 characters, 600 labels of 6.' in ''.join(tree.itertext())
+    assert tree.find('.//pre').text == ('a<b>a ' * 50) + '…'
+    header, first, *_ = cells(tree)
+    assert (header, first) == (['label', 'stands for', 'count'], ['4', "'a'", '200'])
+    _, *rows = cells(parse(text.vocabulary._repr_html_()))
+    assert rows[1:4] == [['1', "' '"], ['2', "'<'"], ['3', "'>'"]]
+    words = recurrent.Text('a b c ' * 3, tokens='word')
+    assert len(cells(parse(words.vocabulary._repr_html_()))) == words.classes + 1
+    letters = ''.join(map(chr, range(0x100, 0x200)))
+    assert len(cells(parse(recurrent.Text('', alpha=letters)._repr_html_()))) == 11
+    assert len(cells(parse(recurrent.Text('', alpha=letters).vocabulary._repr_html_()))) == 22
+
+
+def test_an_error_shows_frames_of_the_user_and_one_of_ours():
+    def callback(epoch, logs):
+        net.predict(X[:, :2])
+
+    net = kerasnets.Classifier([4, 3])
+    with pytest.raises(kerasnets.DataError) as raised:
+        net.train([X, Y], epochs=1, callbacks=[keras.callbacks.LambdaCallback(callback)])
+    frames = traceback.extract_tb(errors._outside(raised.value.__traceback__))
+    assert [frame.name for frame in frames] == [
+        'test_an_error_shows_frames_of_the_user_and_one_of_ours',
+        'train',
+        'callback',
+    ]
+
+
+def test_only_log_lines_are_kept_from_standard_error(capfd):
+    with quiet.filtered():
+        os.write(2, b'WARNING: All log messages before absl::InitializeLog() is called are\n')
+        os.write(2, b'I0000 00:00:1795878103.98   16037 cudart_stub.cc:31] Could not find cuda\n')
+        os.write(2, b'2026-11-28 10:00:00.1: I tensorflow/core/cpu.cc:11] To enable\n')
+        os.write(2, b'To enable the following instructions: AVX2 FMA, in other operations\n')
+        os.write(2, b'Fatal Python error\n')
+    assert capfd.readouterr().err == 'Fatal Python error\n'
 
 
 @pytest.mark.slow
 def test_a_real_kernel_shows_all_of_it(tmp_path, monkeypatch):
-    monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', '3')
+    monkeypatch.delenv('TF_CPP_MIN_LOG_LEVEL')
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
-    NotebookClient(book, timeout=300, resources={'metadata': {'path': str(tmp_path)}}).execute()
+    client = NotebookClient(book, timeout=300, resources={'metadata': {'path': str(tmp_path)}})
+    client.allow_errors = True
+    client.execute()
+    assert not [o for cell in book.cells for o in cell.outputs if o.output_type == 'stream']
 
     def shown(cell, kind):
         outputs = [o for o in book.cells[cell].outputs if o.output_type != 'stream']
@@ -88,6 +138,15 @@ def test_a_real_kernel_shows_all_of_it(tmp_path, monkeypatch):
         return outputs[0]['data'][kind]
 
     assert ['hid1', 'ff', '5', 'tanh', 'w 4×5  b 5'] in cells(parse(shown(0, 'text/html')))
+    header, *rows = cells(parse(shown(5, 'text/html')))
+    assert header == ['', 'loss', 'err', 'acc']
+    assert [row[0] for row in rows] == ['training', 'validation']
+    assert shown(6, 'image/png').startswith('iVBORw')
+    (error,) = book.cells[7].outputs
+    text = re.sub('\x1b[^m]*m', '', '\n'.join(error.traceback))
+    assert re.findall('^(?:File|Cell) .*', text, re.M)[0].startswith('Cell In[8]')
+    assert len(re.findall('^(?:File|Cell) ', text, re.M)) == 2  # the cell, and `train`
+    assert text.splitlines()[-1].startswith('DataError: train: expected as many targets')
     # the bar: one line, that of the end, and its updates replaced it
     line = re.sub('<progress[^>]*></progress>', '', shown(1, 'text/html'))
     assert re.search(

@@ -3,16 +3,15 @@
 import pathlib
 import pkgutil
 import re
-import shlex
+import types
 import warnings
 
+import demo
 import keras
 import pytest
-from click.testing import CliRunner
-from paths import ROOT, TESTS
+from paths import ROOT
 
 import kerasnets
-from kerasnets.cli import main
 
 DOCS = ROOT / 'docs'
 PAGES = {
@@ -23,19 +22,21 @@ PAGES = {
 
 #: Page -> the package that it is about.
 NEEDS = {f'recipes/{name}.md': name for name in ('mlflow', 'optuna', 'wandb')}
-OLD = TESTS / 'pickles' / '0.7.3-rec_lstm.theanets.pkl.gz'
+#: Characters of a line of code that a page of 1,200 pixels shows without scrolling.
+WIDTH = 88
+
+#: Modules whose public names the pages of the API must have.
+MODULES = [
+    f'kerasnets.{name}'
+    for name in 'feedforward recurrent convolution estimators plots util'.split()
+]
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder with the files that the pages speak of."""
     monkeypatch.chdir(tmp_path)
-    pathlib.Path('corpus.txt').write_text('The end of the beginning. ' * 200, encoding='utf-8')
-    rows = [f'{n},{"odd" if n % 2 else "even"},{n % 2}' for n in range(60)]
-    pathlib.Path('data.csv').write_text('\n'.join(['number,kind,rest', *rows]), encoding='utf-8')
-    sales = [str(n % 12 + n / 50) for n in range(96)]
-    pathlib.Path('sales.csv').write_text('\n'.join(['sales', *sales]), encoding='utf-8')
-    pathlib.Path('old.pkl.gz').write_bytes(OLD.read_bytes())
+    demo.write_files(tmp_path)
     return tmp_path
 
 
@@ -70,26 +71,46 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, folder):
 
 @pytest.mark.parametrize('page', slow_recipes('sh'))
 def test_the_commands_of_a_page_run(page, folder):
-    for line in '\n'.join(blocks(page, 'sh')).splitlines():
-        done = CliRunner().invoke(main, shlex.split(line)[1:])
-        assert done.exit_code == 0, (line, done.output)
+    lines = '\n'.join(blocks(page, 'sh')).splitlines()
+    demo.run_commands([line for line in lines if not line.startswith('pip install ')])
+
+
+def anchors(text):
+    """Return the anchors of the headings of a page, as GitHub and Sphinx make them."""
+    text = re.sub(r'```.*?```', '', text, flags=re.DOTALL)
+    return {
+        re.sub(r'[^\w -]', '', heading.lower()).strip().replace(' ', '-')
+        for heading in re.findall(r'^#+ (.+)$', text, re.MULTILINE)
+    }
 
 
 def test_links_and_pictures_lead_somewhere():
-    for page, text in PAGES.items():
-        here = (DOCS / page).parent
-        for target in re.findall(r'\{doc\}`([^`]+)`', text):
+    outside = {path.name: path.read_text(encoding='utf-8') for path in ROOT.glob('*.md')}
+    for page, text in {**{f'docs/{page}': text for page, text in PAGES.items()}, **outside}.items():
+        here = (ROOT / page).parent
+        for target in re.findall(r'\{doc\}`(?:[^`<]*<)?([^`>]+)>?`', text):
             assert (here / f'{target}.md').exists(), (page, target)
-        for target in re.findall(r'!\[[^]]*\]\(([^)]+)\)', text):
-            assert (here / target).exists(), (page, target)
-    listed = re.findall(r'^[\w/-]+$', PAGES['index.md'], re.MULTILINE)
-    assert {f'{name}.md' for name in listed} == {*PAGES} - {'index.md'}
+        for target in re.findall(r'\]\(([^)\s]+)\)', re.sub(r'`[^`\n]*`', '', text)):
+            if not target.startswith('http'):
+                path, _, anchor = target.partition('#')
+                file = (here / path if path else ROOT / page).resolve()
+                assert file.exists(), (page, target)
+                assert not anchor or anchor in anchors(file.read_text('utf-8')), (page, target)
+
+
+def test_every_page_is_in_the_table_of_contents():
+    listed = set()
+    for page in ('index.md', 'api/index.md'):
+        names = re.findall(r'^[\w/-]+$', PAGES[page], re.MULTILINE)
+        listed |= {str(pathlib.Path(page).parent / f'{name}.md') for name in names}
+    assert listed == {*PAGES} - {'index.md'}
 
 
 def test_the_gallery_shows_every_example():
     for path in (DOCS.parent / 'examples').glob('*.py'):
         if path.stem not in ('pictures', 'images', 'recurrent_text'):
-            assert f'## {path.stem}\n' in PAGES['gallery.md'], path.stem
+            assert f'### {path.stem}\n' in PAGES['gallery.md'], path.stem
+            assert f'(../examples/{path.name})' in PAGES['gallery.md'], path.name
 
 
 def test_every_form_and_algorithm_of_theanets_is_in_the_table():
@@ -101,7 +122,35 @@ def test_every_form_and_algorithm_of_theanets_is_in_the_table():
         assert f'`{form}`' in table
 
 
-def test_autodoc_finds_what_the_api_names():
-    for name in re.findall(r'auto(?:class|function|module):: ([\w.]+)', PAGES['api.md']):
-        assert pkgutil.resolve_name(name).__doc__, name
-    assert keras.__version__
+def test_every_public_name_is_on_a_page_of_the_api():
+    text = '\n'.join(text for page, text in PAGES.items() if page.startswith('api/'))
+    directives = re.findall(r'auto(class|function|module):: ([\w.]+)(\n +:members:\n)?', text)
+    shown = set()
+    for directive, name, members in directives:
+        found = pkgutil.resolve_name(name)
+        assert found.__doc__, name
+        whole = directive == 'module' and members
+        shown |= {id(getattr(found, n)) for n in found.__all__} if whole else {id(found)}
+    for module in (kerasnets, *map(pkgutil.resolve_name, MODULES)):
+        for name in module.__all__:
+            found = getattr(module, name)
+            if not isinstance(found, types.ModuleType):
+                assert id(found) in shown, f'{module.__name__}.{name}'
+
+
+def test_no_line_of_code_is_wider_than_a_page():
+    for page, text in {**PAGES, 'README.md': (ROOT / 'README.md').read_text('utf-8')}.items():
+        fenced = re.findall(r'^```([^\n]*)\n(.*?)^```$', text, re.DOTALL | re.MULTILINE)
+        for block in (block for language, block in fenced if not language.startswith('{')):
+            for line in block.splitlines():
+                assert len(line) <= WIDTH, (page, line)
+
+
+def test_files_that_pages_name_exist():
+    pages = {'docs/design.md': PAGES['design.md']}
+    for name in ('CONTRIBUTING.md', 'SECURITY.md'):
+        pages[name] = (ROOT / name).read_text('utf-8')
+    for page, text in pages.items():
+        for name in re.findall(r'`([\w./-]+(?:\.py|/))`', text):
+            places = [ROOT / name, ROOT / 'kerasnets' / name, ROOT / 'kerasnets/files' / name]
+            assert 'NAME' in name or any(path.exists() for path in places), (page, name)

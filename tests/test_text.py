@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -107,3 +109,25 @@ def test_batches_cut_all_arrays_at_the_same_places(rng):
 def test_invalid_batches(kwargs, error):
     with pytest.raises(error):
         batches(**kwargs)
+
+
+def test_a_long_text_takes_few_bytes_a_character():
+    Text('aabb')  # so that imports and tables of Unicode do not count
+    written = 'the quick brown fox jumps over the lazy dog; ' * 200_000
+    for tokens in 'char', 'word':
+        tracemalloc.start()
+        text = Text(written, tokens=tokens)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak / len(written) <= 10
+        assert len(text.labels) >= 10 * 200_000
+
+
+def test_long_texts_are_encoded_as_short_ones(monkeypatch):
+    monkeypatch.setattr('kerasnets.vocabularies.CHUNK', 3)
+    written = 'né\ud83d\x00 𝄞to be or né'
+    text = Text(written, min_count=2, unknown='?')
+    alphabet = ''.join(sorted(c for c in set(written) if written.count(c) >= 2))
+    assert text.alpha == alphabet
+    assert text.labels.tolist() == [alphabet.find(c) + 1 for c in written]
+    assert text.text == ''.join(c if c in alphabet else '?' for c in written)

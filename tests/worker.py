@@ -41,7 +41,7 @@ def shards(x):
         rows.extend(len(shard.data) for shard in part.addressable_shards)
         return part
 
-    np.testing.assert_array_equal(devices.run(look, [x]), x)
+    np.testing.assert_array_equal(devices.run_shared(look, [x]), x)
     return rows
 
 

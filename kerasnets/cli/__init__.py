@@ -5,7 +5,7 @@ Keras is imported only when it is needed, so ``kerasnets --help`` is fast.
 
 from __future__ import annotations
 
-import os
+import re
 import sys
 from typing import Any
 
@@ -16,25 +16,72 @@ from kerasnets.cli import files, forecasts, tables, texts
 from kerasnets.compilation import enable_compilation_cache
 from kerasnets.errors import ConfigurationError, FileError, KerasnetsError
 
-# TensorFlow's log messages would mix with the output on standard error.
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+#: Words of the Python interface in messages -> the names of options.
+OPTIONS = {
+    r'expected batch_size ': 'expected --batch ',
+    r'expected (top_k|top_p|learning_rate|min_count) ': r'expected --\1 ',
+    r'expected (temperature|streams|epochs|patience|size) ': r'expected --\1 ',
+    r'Use fewer steps\.': 'Choose a smaller --time.',
+    r'Give an alphabet with alpha=, or a lower min_count\.': 'Set --alphabet or --min-count.',
+    r'a lower\s+min_count': 'a lower --min-count',
+    r'Leave out alpha ': 'Leave out --alphabet ',
+    r'to start from, got shape \(0,\)\. Pass a list of int, such as \[0\]\.': (
+        'to start from, got none. Choose a --seed of one character or more.'
+    ),
+}
+
+
+class OneLine(click.ClickException):
+    """An error that is printed as one line."""
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        vars(self)['exit_code'] = code
 
 
 class _Group(click.Group):
-    """A group of commands that prints our errors as one line, without a traceback."""
+    """A group of commands that prints errors as one line, without a traceback."""
+
+    def make_context(self, *args: Any, **keywords: Any) -> Any:
+        """Read the options; print errors in one line."""
+        try:
+            return super().make_context(*args, **keywords)
+        except click.UsageError as error:
+            raise _one_line(error) from error
 
     def invoke(self, context: Any) -> Any:
-        """Run a command; print our errors without a traceback."""
+        """Run a command; print errors in one line."""
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, 'reconfigure'):  # a terminal may lack a character
                 stream.reconfigure(errors='replace')
         try:
             return super().invoke(context)
+        except click.UsageError as error:
+            raise _one_line(error) from error
         except KerasnetsError as error:
-            raise click.ClickException(str(error)) from error
+            raise OneLine(_at_the_shell(str(error))) from error
 
 
-@click.group(cls=_Group, context_settings={'help_option_names': ['-h', '--help']})
+def _at_the_shell(text: str) -> str:
+    """Return a message with the names of options for words of the Python interface."""
+    for word, option in OPTIONS.items():
+        found = re.search(word, text)
+        if found is not None:
+            text = text.replace(found[0], found.expand(option).replace('_', '-'))
+    return text
+
+
+def _one_line(error: click.UsageError) -> click.ClickException:
+    """Return an error of click with its remedy in one line; help that is asked for as it is."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error
+    text = ' '.join(error.format_message().split())
+    command = error.ctx.command_path if error.ctx else 'kerasnets'
+    end = '' if text.endswith(('.', '?')) else '.'
+    return OneLine(f"{text}{end} See '{command} --help'.", error.exit_code)
+
+
+@click.group('kerasnets', cls=_Group, context_settings={'help_option_names': ['-h', '--help']})
 @click.version_option(kerasnets.__version__)
 def main() -> None:
     """Neural networks as lists of layers, on Keras."""

@@ -8,7 +8,6 @@ import functools
 import importlib
 import io
 import json
-import os
 import pathlib
 import sys
 import time
@@ -221,19 +220,16 @@ INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
 
 def import_keras() -> None:
-    """Import Keras without TensorFlow's messages.
-
-    TensorFlow writes them to the file descriptor of standard error, at any log level.
-    """
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    """Import Keras, which takes seconds: on a terminal, a line says so meanwhile."""
+    line = 'Loading Keras …'
+    shown = 'keras' not in sys.modules and sys.stderr.isatty()
+    if shown:
+        click.echo(line, err=True, nl=False)
     try:
-        os.dup2(nowhere, 2)
         importlib.import_module('keras')
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        if shown:
+            click.echo(f'\r{" " * len(line)}\r', err=True, nl=False)
 
 
 def check_output(path: str) -> None:

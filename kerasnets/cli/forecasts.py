@@ -6,6 +6,7 @@ import importlib
 import pathlib
 import re
 import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -151,7 +152,7 @@ def forecast(
         click.echo(message, err=True)
     if table is not None:
         if table['trained to'].dtype.kind not in 'iuf':
-            table['trained to'] = [_day(day) for day in table['trained to']]
+            table['trained to'] = _days(table['trained to'])
         common.write_rows(list(table), table.to_numpy(object).tolist(), output, as_json)
         return
     _check_known(model, target, known, steps)
@@ -166,7 +167,7 @@ def forecast(
         names, columns = ['step', *names], [[int(i) + 1 for i in counts], *columns]
     else:
         place = names.index(date)
-        columns[place] = [_day(day) for day in columns[place]]
+        columns[place] = _days(columns[place])
     common.write_rows(names, [list(row) for row in zip(*columns)], output, as_json)
     if plots is not None:
         _draw(plots, model, predicted, low, high, target).savefig(plot)
@@ -204,9 +205,11 @@ def _frame(
     return frame, date
 
 
-def _day(day: Any) -> str:
-    """Return a date as text, without the time of midnight."""
-    return str(day).removesuffix(' 00:00:00')
+def _days(dates: Iterable[Any]) -> list[str]:
+    """Return dates as texts, without the time where all are midnights."""
+    texts = [str(date) for date in dates]
+    midnight = ' 00:00:00'
+    return [t.removesuffix(midnight) for t in texts] if all(midnight in t for t in texts) else texts
 
 
 def _check_known(model: Any, target: str, known: tuple[str, ...], steps: int | None) -> None:

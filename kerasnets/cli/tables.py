@@ -198,7 +198,8 @@ def _ensemble(
     cls = kerasnets.Classifier if _of_classes(columns) else kerasnets.Regressor
     net = defaults.network(cls, data[0], columns.sizes[1], plan, rng=options['rng'])
     net.table = columns
-    parts = defaults.data(net, *data, plan)
+    x, y = data
+    parts = defaults.data(net, x, y, plan)
     click.echo(plan.about(len(data[0])), err=True)
     settings = defaults.settings(plan, options['algorithm'])
     if options['learning_rate'] is not None:

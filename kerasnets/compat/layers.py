@@ -17,6 +17,7 @@ from kerasnets.compat import activations, own_layers
 from kerasnets.compat.words import CLASSES
 from kerasnets.errors import ConfigurationError, pick
 from kerasnets.graph import nodes as graph_nodes
+from kerasnets.graph import summary
 from kerasnets.graph.nodes import connect, find_output, output_names
 from kerasnets.language import registry
 from kerasnets.language.spec import form_of, known_form, parse
@@ -124,8 +125,8 @@ class Layer:
         """Bind this layer to a node of a network; return a copy if it has another one."""
         found = copy.copy(self) if self._node not in (None, node) else self
         found._node, found._graph = node, graph
-        activation = node.spec.activation or node.spec.default_activation
-        found.kwargs = {**node.spec.options, 'activation': activation}
+        activation = node.spec.activation or summary.activation_name(node.layer)
+        found.kwargs = {**node.spec.options, 'activation': activation or None}
         return found
 
     @property
@@ -227,7 +228,7 @@ class Layer:
         return pick(params, key, f'layer {self.name!r} has no parameter')
 
     def full_name(self, name: str) -> str:
-        """Return 'hid1:out' for 'out'."""
+        """Return the full name of an output, such as 'hid1:out' for 'out'."""
         return f'{self.name}:{name}'
 
     @property
@@ -290,7 +291,7 @@ def class_of(form: str) -> type[Layer]:
     if form in registry.OWN:
         return getattr(registry.OWN[form], 'kind', None) or _other(form)
     known = CLASSES.get(form) or form_of(form) or known_form(form.lower())
-    return KINDS.get(SAME.get(known, known)) or _other(known)
+    return LAYERS.get(SAME.get(known, known)) or _other(known)
 
 
 def _other(form: str) -> Any:
@@ -320,8 +321,8 @@ def _class(name: str, form: str) -> type[Layer]:
 
 
 #: Form -> theanets' class.
-KINDS = {form: _class(name, form) for name, form in CLASSES.items()}
-globals().update({kind.__name__: kind for kind in KINDS.values()})
+LAYERS = {form: _class(name, form) for name, form in CLASSES.items()}
+globals().update({kind.__name__: kind for kind in LAYERS.values()})
 build = Layer.build
 __all__ = ['Layer', *CLASSES]
 

@@ -69,7 +69,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.util.spec_from_loader(fullname, self) if known else None
 
     def exec_module(self, module: ModuleType) -> None:
-        """Fill a former module."""
+        """Fill a module of theanets with its names."""
         source = _module(MODULES[module.__name__.removeprefix('kerasnets.')])
         _look_up(module, lambda name: getattr(source, name))
         vars(module).update(__doc__=source.__doc__, __dir__=lambda: dir(source))
@@ -102,7 +102,7 @@ def _add_names(module: ModuleType) -> None:
 
 
 def _add_methods(module: ModuleType) -> None:
-    """Add former methods to the classes of a module, and a former signature to a function."""
+    """Add theanets' methods to the classes of a module; let `batches` take samples and labels."""
     if module.__name__ == 'kerasnets.network':
         module.Network.transform = methods.transform
     elif module.__name__ == 'kerasnets.feedforward':

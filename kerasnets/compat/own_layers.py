@@ -129,7 +129,7 @@ class Written(keras.layers.Layer):
         """Return the further outputs, by name."""
         return Anatomy(
             outputs={
-                part: Output(lambda run, part=part: run.layer.outputs_of(run.given)[part])
+                part: Output(lambda run, part=part: run.layer.outputs_of(run.inputs)[part])
                 for part in self.parts
             }
         )

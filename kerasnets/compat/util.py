@@ -40,7 +40,7 @@ def enable_default_logging(level: int = logging.INFO) -> None:
 
 
 def log(message: str, *args: Any) -> None:
-    """Log a line; `args` go into its fields, '{}', as with `str.format`.
+    """Log a line, with `args` for its fields '{}' as in `str.format`.
 
     >>> log('{} layers', 3)
     """

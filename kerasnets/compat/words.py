@@ -108,12 +108,19 @@ def warn(old: str, today: str) -> None:
 
 
 def renamed(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Return keywords under the names of today.
+    """Return keywords with former names replaced by current ones, after a warning for each.
+
+    Parameters
+    ----------
+    given : dict
+        Keywords of a call.
+    names : dict of str to str
+        Former name -> current name.
 
     Raises
     ------
     ConfigurationError
-        For a keyword that is given under both names.
+        If a keyword stands under both names.
 
     >>> renamed({'epochs': 3}, TRAINING)
     {'epochs': 3}

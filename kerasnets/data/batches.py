@@ -232,14 +232,14 @@ class Arrays(Dataset):
         return self._cut(1)
 
     def _cut(self, batches: Any) -> Iterator[Any]:
-        """Yield the arrays and the rows of several batches at a time, in an epoch's order."""
+        """Yield (arrays, row numbers) of `batches` batches at a time, in the order of the epoch."""
         step = batches * self.batch_size
         for start in range(0, self.batches * self.batch_size, step):
             rows = self.order[start : min(start + step, self.batches * self.batch_size)]
             yield self.arrays, rows
 
     def _several(self) -> Iterator[Any]:
-        """Yield blocks of batches in new arrays, since several are in flight."""
+        """Yield blocks of batches, each in new arrays, since several are in use at once."""
         for arrays, rows in self._cut(_in_block(self.row(), self.batch_size)):
             yield tuple(p for s, a in zip(self.specs, arrays) for p in s.batch(a, rows))
 

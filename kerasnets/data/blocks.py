@@ -79,11 +79,11 @@ def pack(
     def block(open: bool) -> Block:
         """Return a block of the collected batches and start a new one."""
         source.write(pieces, size, room)
-        made = _block(room, rows, steps, [*ends, len(rows)] if open else ends, open)
+        packed = _block(room, rows, steps, [*ends, len(rows)] if open else ends, open)
         pieces.clear()
         rows.clear()
         ends[:] = [0]
-        return made
+        return packed
 
     for count in updates:
         odd: Any = None

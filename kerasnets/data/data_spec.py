@@ -116,7 +116,7 @@ class DataSpec:
         return [turn(a) if (deep[i] if i < len(deep) else rest) else a for i, a in enumerate(data)]
 
     def _lead(self, i: int) -> int:
-        """Return the index of the first loss with the same output and kind of target."""
+        """Return the index of the first loss that reads the same target array as loss `i`."""
         key = self._key(self.losses[i])
         return next(j for j in range(i + 1) if j == i or key == self._key(self.losses[j]))
 

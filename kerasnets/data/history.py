@@ -6,7 +6,8 @@ import functools
 import importlib
 from typing import Any
 
-from kerasnets.language.listing import html_table
+from kerasnets.markup import html_table
+from kerasnets.typing import Monitors
 
 #: Maximum number of rows that a notebook shows: the first and the last ones.
 SHOWN = 20
@@ -40,10 +41,39 @@ class History(list[dict[str, Any]]):
     def _repr_html_(self) -> str:
         names = list(dict.fromkeys(name for row in self for name in row))
         rows = [[_short(row.get(name, '')) for name in names] for row in self]
-        if len(rows) > SHOWN:
-            half = SHOWN // 2
-            rows = [*rows[:half], ['…'] * len(names), *rows[-half:]]
-        return html_table(names, rows)
+        return html_table(names, rows, SHOWN)
+
+
+class Trained(tuple[Monitors, Monitors]):
+    """The monitors (training, validation) of the parameters that a training kept.
+
+    Attributes
+    ----------
+    rows : list of dict
+        Its rows of the history.
+
+    A notebook shows them as a table.
+    """
+
+    rows: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, kept: tuple[Monitors, Monitors], rows: list[dict[str, Any]]) -> Trained:
+        """Return the monitors with the rows of their training."""
+        made = cls(kept)
+        made.rows = rows
+        return made
+
+    def _repr_html_(self) -> str:
+        names = list(dict.fromkeys(name for monitors in self for name in monitors))
+        rows = [
+            [called, *(_short(monitors.get(name, '')) for name in names)]
+            for called, monitors in zip(('training', 'validation'), self)
+            if monitors
+        ]
+        seconds = sum(row['seconds'] for row in self.rows)
+        ended = f'{len(self.rows)} epoch{"s" * (len(self.rows) != 1)} in {seconds:.1f} s. '
+        return f'<div>{ended}The network keeps:</div>{html_table(["", *names], rows)}'
 
 
 def _short(value: Any) -> str:

@@ -12,42 +12,33 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.lib.stride_tricks import sliding_window_view
 from rich.console import Console
 from rich.progress import Progress
 from sklearn import base
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
-from kerasnets import feedforward, recurrent
-from kerasnets.errors import (
-    ConfigurationError,
-    DataError,
-    fraction,
-    number,
-    positive,
-    stacklevel,
-    suggest,
-)
+from kerasnets import recurrent
+from kerasnets.errors import ConfigurationError, DataError, number, positive, stacklevel, suggest
 from kerasnets.estimators.base import Estimator, constructor
+from kerasnets.estimators.forecast_networks import (
+    MANY,
+    NETWORK,
+    POOLED,
+    TRAINED,
+    Ensemble,
+    Looped,
+    Pooled,
+    View,
+)
 from kerasnets.forecasting import combination, seasons, series
 from kerasnets.forecasting.combination import Candidate, Track
 from kerasnets.forecasting.dates import is_dates
-from kerasnets.forecasting.methods import factors, regress
 from kerasnets.forecasting.series import Layout, Series
 from kerasnets.typing import Array, Data
 
 if TYPE_CHECKING:
     from typing import Self  # of Python 3.11
-
-#: Steps before a step that the network reads, at most one of these.
-WINDOWS = 12, 24, 48
-
-#: Rows of training: powers of four of this, so that series share programs.
-ROWS = 256
-
-#: Steps of a series from which on a network is trained on it, and series that share weights.
-TRAINED, MANY = 24, 4
 
 
 class SequenceForecaster(base.RegressorMixin, Estimator):
@@ -55,7 +46,8 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
 
     Simple methods (naive, drift, exponential smoothing, Theta, ridge regression on lags) and an
     average of small networks forecast the past of the series at up to six origins. Those with
-    small errors in this back test are averaged, with weights of their inverse squared errors.
+    small errors in this back test are averaged, with weights of their inverse squared errors; the
+    network only if its error is the least.
     Each method stands with and without the season, and on the values and their logarithms.
 
     Parameters
@@ -172,14 +164,12 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
                     f'expected steps of the series {", ".join(old)}, got those of {one.group!r}. '
                     'Call fit for a new series.'
                 )
-            if one.frequency is not None:
-                gap = one.first - before.first - len(before.values)
-                if gap:
-                    raise DataError(
-                        f'expected new steps from {before.dates(1)[0]} on, got them from '
-                        f'{one.frequency.dates([one.first])[0]} on. Pass the missing steps too.'
-                    )
             steps = len(before.values)
+            if one.frequency is not None and one.first != before.first + steps:
+                raise DataError(
+                    f'expected new steps from {before.date(steps)} on, got them from '
+                    f'{one.date(0)} on. Pass the steps in between, and none twice.'
+                )
             before.known = np.concatenate([before.known[:steps], one.known])
             before.values = np.concatenate([before.values, one.values])
             self._renew(before, tracks[str(one.group)])
@@ -200,8 +190,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             (series, steps) for a list of series. For a data frame alone, or a pandas Series with
             dates, of the same type, with the dates of the forecast.
         """
-        found = self._forecast(X)
-        return self._shaped([one for one, _ in found])
+        return self._shaped([found.middle for found in self._forecast(X)])
 
     def predict_quantiles(
         self, X: Data = None, quantiles: Sequence[float] = (0.1, 0.5, 0.9)
@@ -219,14 +208,18 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             (quantiles, series, steps) for a list of series; of a data frame with groups, the rows
             of `predict`.
         """
+        if np.ndim(quantiles) != 1:
+            raise ConfigurationError(
+                f'expected quantiles as a list, got {quantiles!r}. Write for example [0.1, 0.9].'
+            )
         levels = [number(q, 'quantiles', lambda v: 0 < v < 1, 'between 0 and 1') for q in quantiles]
         found = self._forecast(X)
         result = []
         for level in levels:
             parts = []
-            for (one, distances), group in zip(found, self.series_):
-                rows = np.stack([d(level) for d in distances], axis=1)
-                parts.append(self._clip(one + rows, group))
+            for one, group in zip(found, self.series_):
+                rows = np.stack([distance(level) for distance in one.bands], axis=1)
+                parts.append(self._clip(one.middle + rows, group))
             result.append(self._plain(parts))
         return np.stack(result)
 
@@ -239,7 +232,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         steps = len(actual[0].values)
         found = self._forecast(steps)
         true = np.concatenate([one.values for one in actual])
-        return float(r2_score(true, np.concatenate([f for f, _ in found])))
+        return float(r2_score(true, np.concatenate([one.middle for one in found])))
 
     def backtest(self, X: Data, y: Data = None, folds: int = 5) -> pd.DataFrame:
         """Forecast the ends of shorter and shorter parts of a series, each trained anew.
@@ -253,56 +246,57 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         Returns
         -------
         DataFrame
-            A row for each fold and series: the last step of training, the mean absolute errors of
-            the forecast and of the (seasonal) naive one, their quotient and the share of values
-            in the 80 % band.
+            A row for each fold, series and target: the last step of training, the mean absolute
+            errors of the forecast and of the (seasonal) naive one, their quotient and the share of
+            values in the 80 % band.
         """
         folds, horizon = positive(folds, 'folds'), positive(self.horizon, 'horizon')
         whole = self._series(X, y, fresh=True)
         shortest = min(len(one.values) for one in whole)
-        folds = min(folds, (shortest - 2) // horizon)
-        if folds < 1:
+        room = (shortest - 2) // horizon
+        if room < 1:
             raise DataError(
                 f'expected a series of more than {horizon + 2} steps, the horizon and two, got '
                 f'{shortest}. Give a smaller horizon.'
             )
+        if room < folds:
+            warnings.warn(
+                f'{shortest} steps leave room for {room} of {folds} folds of {horizon} steps.',
+                stacklevel=stacklevel(),
+            )
         rows = []
-        for fold in range(folds, 0, -1):
+        for fold in range(min(folds, room), 0, -1):
             model = base.clone(self)
             model._adopt(self)
             model.series_ = [_cut(one, fold * horizon, horizon) for one in whole]
             with warnings.catch_warnings():
                 warnings.simplefilter('ignore')
                 model._learn()
-            found = model._forecast(horizon)
-            naive = [
-                np.stack([t.simple(horizon) for t in tracks], axis=1) for tracks in model._tracks
-            ]
-            for one, (predicted, distances), simple, cut in zip(whole, found, naive, model.series_):
+            forecasts = model._forecast(horizon)
+            for one, cut, tracks, found in zip(whole, model.series_, model._tracks, forecasts):
                 start = len(cut.values)
-                true = one.values[start : start + horizon]
-                low, high = (
-                    np.stack([d(level) for d in distances], axis=1) for level in (0.1, 0.9)
-                )
-                error = np.abs(true - predicted).mean()
-                other = np.abs(true - simple).mean()
-                inside = (true >= predicted + low) & (true <= predicted + high)
-                rows.append(
-                    {
-                        **({} if one.group is None else {'series': one.group}),
-                        'trained to': _date(one, start - 1),
-                        'error': error,
-                        'naive': other,
-                        'relative': error / other if other else np.nan,
-                        'in band': float(inside.mean()),
-                    }
-                )
+                last = one.dates(1, before=len(one.values) - start + 1)[0]
+                for i, track in enumerate(tracks):
+                    true, predicted = one.values[start : start + horizon, i], found.middle[:, i]
+                    low, high = (predicted + found.bands[i](q) for q in (0.1, 0.9))
+                    error = np.abs(true - predicted).mean()
+                    naive = np.abs(true - track.simple(horizon)).mean()
+                    rows.append(
+                        {
+                            **self._labels(one, i),
+                            'trained to': last,
+                            'error': error,
+                            'naive': naive,
+                            'relative': error / naive if naive else np.nan,
+                            'in band': float(((true >= low) & (true <= high)).mean()),
+                        }
+                    )
         return pd.DataFrame(rows)
 
     # ---------------------------------------------------------------------------- data
 
     def _adopt(self, other: Any) -> None:
-        for name in ('_mode', '_layout', '_names', 'n_features_in_', 'feature_names_in_'):
+        for name in ('_mode', '_layout', '_name', 'n_features_in_', 'feature_names_in_'):
             if hasattr(other, name):
                 setattr(self, name, getattr(other, name))
 
@@ -311,24 +305,25 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         if y is not None:
             return self._with_known(X, y, fresh)
         if isinstance(X, pd.Series):
-            dated = is_dates(X.index)
-            mode = 'dated' if dated else 'flat'
-            if dated:
-                name = str(X.name if X.name is not None else 'value')
-                return self._of_frame(X.to_frame(name), fresh, mode, [name])
+            if series.index_dates(X.index) is not None:
+                name = 'value' if X.name is None else str(X.name)
+                if fresh:
+                    self._name: Any = X.name
+                return self._of_frame(X.to_frame(name), fresh, 'dated', [name])
             X = X.to_numpy()
         if isinstance(X, pd.DataFrame):
             return self._of_frame(X, fresh, 'frame', _names(self.target))
         if isinstance(X, (list, tuple)) and any(np.ndim(one) for one in X):
-            parts = [
-                series.of_array(one, None, self.missing, f'series {i}') for i, one in enumerate(X)
-            ]
-            for i, part in enumerate(parts):
-                part.group = i
+            parts = []
+            for i, one in enumerate(X):
+                if isinstance(one, (pd.Series, pd.DataFrame)):  # in the order of their dates
+                    index = series.index_dates(one.index)
+                    one = one if index is None else one.set_axis(index, axis=0).sort_index()
+                parts.append(series.of_array(one, None, self.missing, f'series {i}'))
+                parts[-1].group = i
             return self._arrays(parts, 'list', fresh)
-        flat = np.ndim(X) == 1
         part = series.of_array(X, None, self.missing, 'X')
-        return self._arrays([part], 'flat' if flat else 'columns', fresh)
+        return self._arrays([part], 'flat' if np.ndim(X) == 1 else 'columns', fresh)
 
     def _with_known(self, X: Data, y: Data, fresh: bool) -> list[Series]:
         flat = np.ndim(y) == 1
@@ -418,8 +413,10 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         whole: list[Series] = self.series_
         lengths = [len(one.values) for one in whole]
         if min(lengths) < 2:
+            group = whole[int(np.argmin(lengths))].group
             raise DataError(
-                f'expected a series of two steps or more, got {min(lengths)}. Leave it out.'
+                f'expected a series of two steps or more, got {min(lengths)}'
+                f'{"" if group is None else f" of {group!r}"}. Leave it out.'
             )
         horizon = max(one.ahead for one in whole) or positive(self.horizon, 'horizon')
         backs = combination.offsets(horizon, max(lengths))
@@ -444,10 +441,13 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         self._learners: dict[Candidate, Any] = {}
         if max(lengths) >= TRAINED:
             self._train_network(tracks, backs)
-        else:
+        short = [one for one in whole if len(one.values) < TRAINED]
+        if short:
+            names = [repr(one.group) for one in short[:3] if one.group is not None]
+            of = f' of {", ".join(names)}{", …" if len(short) > 3 else ""}' if names else ''
             warnings.warn(
-                f'{max(lengths)} steps are too few for a network. The forecast is of simple '
-                f'methods; a network needs {TRAINED} steps.',
+                f'{max(len(one.values) for one in short)} steps{of} are too few for a network. The '
+                f'forecast is of simple methods; a network needs {TRAINED} steps.',
                 stacklevel=stacklevel(),
             )
         shared = combination.share(tracks) if len(tracks) >= MANY else None
@@ -519,14 +519,11 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             for i, track in enumerate(tracks):
                 rated = track.rated()
                 naive = rated.get(track.naive, np.nan)
-                names = {} if one.group is None else {'series': one.group}
-                if len(tracks) > 1:
-                    names['target'] = self._targets()[i]
                 for candidate in sorted({*rated, *track.weights}, key=lambda c: rated.get(c, 0)):
                     error = rated.get(candidate, np.nan)
                     rows.append(
                         {
-                            **names,
+                            **self._labels(one, i),
                             'method': candidate.method,
                             'season': candidate.season,
                             'logarithms': candidate.log,
@@ -537,15 +534,17 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
                     )
         return pd.DataFrame(rows)
 
-    def _targets(self) -> list[Any]:
-        if self._layout is not None:
-            return list(self._layout.targets)
-        return list(range(self.series_[0].values.shape[1]))
+    def _labels(self, one: Series, target: int) -> dict[str, Any]:
+        """Return the series and the target of a row of a table, where there are several."""
+        found = {} if one.group is None else {'series': one.group}
+        if one.values.shape[1] > 1:
+            found['target'] = target if self._layout is None else self._layout.targets[target]
+        return found
 
     # ---------------------------------------------------------------------------- forecasts
 
-    def _forecast(self, X: Data) -> list[tuple[Array, list[Any]]]:
-        """Return for each series its forecast (steps, targets), and the bands of the targets."""
+    def _forecast(self, X: Data) -> list[Forecast]:
+        """Return the forecast of each series."""
         check_is_fitted(self)
         ahead = self._ahead(X)
         flat = [track for tracks in self._tracks for track in tracks]
@@ -559,23 +558,21 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
                 each = learner.forecast(0, views, [rows[i] for i in some], steps)
                 for i, one in zip(some, each):
                     made[i][candidate] = one
-        found, at = [], 0
-        for one, tracks in zip(self.series_, self._tracks):
-            parts = []
-            bands = []
-            for track in tracks:
-                parts.append(track.forecast(len(rows[at]), rows[at], made[at]))
-                bands.append(functools.partial(track.band.distance, steps=len(rows[at])))
-                at += 1
-            found.append((self._clip(np.stack(parts, axis=1), one), bands))
-        return found
+        parts = iter([t.forecast(len(r), r, more) for t, r, more in zip(flat, rows, made)])
+        return [
+            Forecast(
+                self._clip(np.stack([next(parts) for _ in tracks], axis=1), one),
+                [functools.partial(t.band.distance, steps=len(row)) for t in tracks],
+            )
+            for one, tracks, row in zip(self.series_, self._tracks, ahead)
+        ]
 
     def _ahead(self, X: Data) -> list[Array]:
         """Return the known columns of the steps to forecast, (steps, columns) for each series."""
         whole: list[Series] = self.series_
         width = whole[0].known.shape[1]
         rows: list[Array] | None = None
-        if X is None or isinstance(X, (int, np.integer)):
+        if np.ndim(X) == 0:
             steps = None if X is None else positive(X, 'X, the number of steps,')
             counts = [steps or one.ahead or positive(self.horizon, 'horizon') for one in whole]
             rows = [one.known[len(one.values) :][:n] for one, n in zip(whole, counts)]
@@ -609,26 +606,30 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
                     f'there is no column {column.name!r}.{suggest(column.name, frame)} '
                     f'Give {", ".join(c.name for c in layout.known)}.'
                 )
-        if layout.in_index and is_dates(frame.index):
-            frame = frame.reset_index(names=layout.date)
+        if layout.in_index and (index := series.index_dates(frame.index)) is not None:
+            frame = frame.set_axis(index, axis=0).reset_index(names=layout.date)
         known = layout.encode(frame)
+        lacking = [c.name for c in layout.known if frame[c.name].isna().any()]
         if not np.isfinite(known).all():
-            row = int(np.argwhere(~np.isfinite(known))[0][0])
-            raise DataError(f'inputs: expected finite numbers, got none in row {row}. Fill it in.')
+            row = int(np.flatnonzero(~np.isfinite(known).all(axis=1))[0])
+            raise DataError(
+                f'column {", ".join(lacking)}: expected values that are known ahead, got none in '
+                f'row {row}. Fill them in.'
+            )
         found = []
         for one in self.series_:
             rows = np.arange(len(frame))
             if layout.group is not None and layout.group in frame:
                 rows = np.flatnonzero(frame[layout.group].astype(str) == str(one.group))
             if layout.date in frame and one.frequency is not None:
-                dates = series._typed(frame[[layout.date]])[layout.date].iloc[rows]
+                dates = layout.dates(frame).iloc[rows]
                 steps = one.frequency.steps(dates, f'column {layout.date!r}')
                 order = np.argsort(steps, kind='stable')
                 rows, steps = rows[order], steps[order]
                 want = one.first + len(one.values) + np.arange(len(rows))
                 if not np.array_equal(steps, want):
                     raise DataError(
-                        f'inputs: expected the dates after {_date(one, len(one.values) - 1)}, '
+                        f'inputs: expected the dates after {one.date(len(one.values) - 1)}, '
                         f'one each {one.frequency}, got {dates.iloc[order[0]]} to '
                         f'{dates.iloc[order[-1]]}. Fix them.'
                     )
@@ -667,336 +668,32 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         dates = [one.dates(len(part)) for one, part in zip(self.series_, parts)]
         index = dates[0].append(dates[1:]) if len(dates) > 1 else dates[0]
         if self._mode == 'dated':
-            return pd.Series(parts[0][:, 0], index.rename(layout.date), name=layout.targets[0])
+            index, name = index.rename(layout.index_name), self._name
+            return pd.Series(parts[0][:, 0], index, name=name)
         columns: dict[str, Any] = {}
         if layout.date is not None and not layout.in_index:
             columns[layout.date] = index
         if layout.group is not None:
-            columns[layout.group] = np.repeat(
-                np.array([one.group for one in self.series_], object), [len(p) for p in parts]
-            )
+            groups = pd.Index([one.group for one in self.series_])
+            columns[layout.group] = groups.repeat([len(part) for part in parts])
         columns.update(zip(layout.targets, np.concatenate(parts).T))
         frame = pd.DataFrame(columns)
-        return frame.set_index(index.rename(layout.date)) if layout.in_index else frame
+        return frame.set_index(index.rename(layout.index_name)) if layout.in_index else frame
 
 
-#: The candidates that learn from all series.
-NETWORK, POOLED = Candidate('network'), Candidate('ridge of all series')
-
-
-@dataclasses.dataclass
-class View:
-    """A series up to an origin as the network sees it: without season and effects, scaled.
+@dataclasses.dataclass(frozen=True)
+class Forecast:
+    """The forecast of a series.
 
     Attributes
     ----------
-    values : array (steps,)
-    known : array (steps, columns)
-    lags : array (rows, lags), changes : array (rows,)
-        Steps before each step less the last one, 0 before the series; and the change of the step.
-    last : array (lags,)
-        The lags of the forecast.
-    first : int
-        The first lag that the series is long enough for.
-    scale : float
-    season : array
-        Factors of the season, from the step after the values.
-    log : bool
-    effect : callable
+    middle : array (steps, targets)
+    bands : list of callable
+        For each target the distance (steps,) of a quantile from the forecast.
     """
 
-    values: Array
-    known: Array
-    lags: Array
-    changes: Array
-    last: Array
-    first: int
-    scale: float
-    factors: Array
-    log: bool
-    track: Track
-
-    @classmethod
-    def of(cls, track: Track, back: int, lags: int) -> View | None:
-        """Return the view, None for a series that is too short."""
-        end = len(track.values) - back
-        if end < TRAINED // 2 or (back and back not in track.backs):
-            return None
-        rest, _ = track.without(track.known, end, track.effect, 0)
-        best = track.best('ridge')
-        log = best.log and rest.min() > 0
-        rest = np.log(rest) if log else rest
-        factor = factors(rest, best.season)
-        phase = np.arange(end) % best.season
-        rest = rest - factor[phase]
-        own = min(lags, max(4, end - 10))
-        rows = sliding_window_view(rest, own + 1)
-        before = np.zeros((len(rows) + 1, lags))
-        before[:-1, lags - own :] = rows[:, :-1] - rows[:, -2:-1]
-        before[-1, lags - own :] = rest[-own:] - rest[-1]
-        scale = float(np.abs(before).mean()) or 1.0
-        return cls(
-            rest,
-            track.known[:end],
-            before[:-1] / scale,
-            (rows[:, -1] - rows[:, -2]) / scale,
-            before[-1] / scale,
-            lags - own,
-            scale,
-            np.roll(factor, -(end % best.season)),
-            log,
-            track,
-        )
-
-    def restore(self, changes: Array, ahead: Array) -> Array:
-        """Return a forecast from the change since the last value, in units of `scale`."""
-        steps = len(changes)
-        found = self.values[-1] + changes * self.scale + np.resize(self.factors, steps)
-        if self.log:
-            found = np.exp(np.minimum(found, self.values.max() + 3))
-        end = len(self.values)
-        known = np.concatenate([self.track.known[:end], ahead])
-        return found + self.track.without(known, end, self.track.effect, steps)[1]
-
-
-class Ensemble:
-    """Small networks side by side in one model: some for each origin of the back test.
-
-    Each has a hidden layer and a linear path from the lags to the change of the next step, and is
-    trained on windows of all series before its origin, drawn with replacement. `EinsumDense`
-    keeps their weights apart, so that one program trains them.
-    """
-
-    ORIGINS = 3
-    HIDDEN = 16
-
-    def __init__(self, owner: SequenceForecaster, tracks: list[Track]) -> None:
-        self.owner, self.members = owner, positive(owner.members, 'members')
-        longest = max((s for track in tracks for s in track.seasons), default=1)
-        usual = next((w for w in WINDOWS if w >= 1.5 * longest), WINDOWS[-1])
-        self.lags = usual if owner.window is None else positive(owner.window, 'window')
-        self.columns = tracks[0].known.shape[1]
-
-    def train(self, views: dict[int, list[View | None]]) -> None:
-        """Train on the views of all series, by their origins."""
-        self.places = {back: i for i, back in enumerate(views)}
-        count, width = len(views) * self.members, self.lags + self.columns
-
-        def dense(name: str, size: int, **more: Any) -> dict[str, Any]:
-            return dict(
-                form='EinsumDense',
-                name=name,
-                equation='bmi,mio->bmo',
-                output_shape=(count, size),
-                **more,
-            )
-
-        layers = [
-            (count, width),
-            dense('hidden', self.HIDDEN, bias_axes='mo', activation='relu'),
-            dense('change', 1, bias_axes='mo'),
-            dense('linear', 1, inputs='in'),
-            dict(form='Add', name='out', inputs=('change', 'linear')),
-        ]
-        loss = 'mae' if self.owner.loss in (None, 'gll') else self.owner.loss
-        self.net = feedforward.Regressor(layers, loss=loss, rng=self.owner._seed())
-        linear = self.net.find('linear', 'kernel')
-        linear.set_value(np.zeros(linear.shape, 'float32'))
-        rng = np.random.default_rng(self.owner._seed())
-        pools = {back: _pool([v for v in each if v is not None]) for back, each in views.items()}
-        held = fraction(self.owner.validation_fraction, 'validation_fraction')
-        most = max(len(y) for _, y, _ in pools.values())
-        rows = next(ROWS * 4**i for i in range(12) if ROWS * 4**i >= most or i == 2)
-        parts = []
-        for valid in (False, True) if held else (False,):
-            x = np.zeros((rows // 4 if valid else rows, count, width), 'float32')
-            y = np.zeros((len(x), count, 1), 'float32')
-            for back, place in self.places.items():
-                inputs, changes, age = pools[back]
-                some = np.flatnonzero((age < held) == valid) if held else np.arange(len(age))
-                some = some if len(some) else np.arange(len(age))
-                for member in range(place * self.members, (place + 1) * self.members):
-                    drawn = rng.choice(some, len(x), replace=len(some) < len(x))
-                    x[:, member], y[:, member, 0] = inputs[drawn], changes[drawn]
-            parts.append([x, y])
-        keywords = self.owner._keywords()
-        keywords.setdefault('batch_size', rows // 2)
-        keywords['validate_every'] = max(1, self.owner.epochs // 20) if held else self.owner.epochs
-        if keywords.get('jit') == 'auto':  # compiling takes longer than training
-            keywords['jit'] = False
-        self.net.train(parts[0], parts[1] if held else None, **keywords)
-
-    def forecast(
-        self, back: int, views: Sequence[View | None], ahead: Sequence[Array], steps: int
-    ) -> list[Array]:
-        """Return the forecasts (steps,) of series from an origin: the mean of the members."""
-        place = self.places[back] * self.members
-        own = slice(place, place + self.members)
-        x = np.zeros((1, self.net.inputs[0].shape[1], self.lags + self.columns), 'float32')
-
-        def change(state: Array, known: Array) -> Array:
-            """Return the change of the next step (series, members)."""
-            rows = np.repeat(x, len(state), axis=0)
-            rows[:, own, : self.lags], rows[:, own, self.lags :] = state, known[:, None]
-            return np.asarray(self.net.predict(rows))[:, own, 0]
-
-        return _step_by_step(change, self.members, views, ahead, steps)
-
-
-class Pooled:
-    """A ridge regression on the lags of all series together, from each origin."""
-
-    def __init__(self, lags: int, columns: int) -> None:
-        self.lags, self.columns = lags, columns
-        self.weights: dict[int, tuple[Array, float]] = {}
-
-    def train(self, views: dict[int, list[View | None]]) -> None:
-        """Estimate the weights from the views of all series, by their origins."""
-        for back, each in views.items():
-            inputs, changes, _ = _pool([view for view in each if view is not None])
-            self.weights[back] = regress(inputs, changes, rows=len(changes))
-
-    def forecast(
-        self, back: int, views: Sequence[View | None], ahead: Sequence[Array], steps: int
-    ) -> list[Array]:
-        """Return the forecasts (steps,) of series from an origin."""
-        weights, constant = self.weights[back]
-
-        def change(state: Array, known: Array) -> Array:
-            """Return the change of the next step (series, 1)."""
-            return np.concatenate([state[:, 0], known], axis=1) @ weights[:, None] + constant
-
-        return _step_by_step(change, 1, views, ahead, steps)
-
-
-def _step_by_step(
-    change: Callable[[Array, Array], Array],
-    members: int,
-    views: Sequence[View | None],
-    ahead: Sequence[Array],
-    steps: int,
-) -> list[Array]:
-    """Return forecasts (steps,) that read their own steps, as means over members."""
-    there = [view for view in views if view is not None]
-    state = np.repeat(np.stack([view.last for view in there])[:, None], members, axis=1)
-    seen = np.stack([np.arange(state.shape[-1]) >= view.first for view in there])[:, None]
-    known = np.stack(list(ahead))
-    total, found = np.zeros((len(there), members)), np.zeros((len(there), steps))
-    for i in range(steps):
-        moved = np.clip(change(state, known[:, i]), -20, 20)
-        total = np.clip(total + moved, -100, 100)
-        found[:, i] = total.mean(axis=1)
-        state = np.concatenate([state[..., 1:], state[..., -1:] + moved[..., None]], axis=-1)
-        state = (state - state[..., -1:]) * seen
-    return [view.restore(row, rows) for view, row, rows in zip(there, found, ahead)]
-
-
-class Looped:
-    """A `recurrent.Regressor` of the layers that a user gives, which reads its own forecasts."""
-
-    ORIGINS = 2
-
-    def __init__(self, owner: SequenceForecaster, tracks: list[Track]) -> None:
-        self.owner = owner
-        steps = max(32, 2 * tracks[0].horizon)
-        steps = steps if owner.window is None else positive(owner.window, 'window')
-        self.lags = max(1, min(steps, min(len(t.values) for t in tracks) // 2))
-        self.columns = tracks[0].known.shape[1]
-        self.nets: dict[int, Any] = {}
-
-    def train(self, views: dict[int, list[View | None]]) -> None:
-        """Train a network for each origin."""
-        for back, each in views.items():
-            x, y = [], []
-            for view in (v for v in each if v is not None):
-                level, values = self._scaled(view)
-                del level
-                steps = min(self.lags, len(values) - 1)
-                starts = range(0, len(values) - steps, max(1, steps // 8))
-                rows = np.array(sorted({*starts, len(values) - 1 - steps}))[:, None] + np.arange(
-                    steps
-                )
-                known = view.known[-len(values) :]
-                x.append(np.concatenate([values[rows][..., None], known[rows + 1]], axis=-1))
-                y.append(values[rows + 1][..., None])
-            least = min(len(part[0]) for part in x)
-            x, y = ([p[:, -least:] for p in part] for part in (x, y))
-            data, valid = _split(
-                np.concatenate(x), np.concatenate(y), self.owner.validation_fraction
-            )
-            net = self._network()
-            keywords = self.owner._keywords()
-            net.train(data, valid, **keywords)
-            self.nets[back] = net
-        self.net = self.nets[0]
-
-    def forecast(
-        self, back: int, views: Sequence[View | None], ahead: Sequence[Array], steps: int
-    ) -> list[Array]:
-        """Return the forecasts (steps,) of series from an origin."""
-        there = [view for view in views if view is not None]
-        found = []
-        for view, rows in zip(there, ahead):
-            level, values = self._scaled(view)
-            length = min(self.lags, len(values))
-            known = np.concatenate([view.known, rows])[-length - steps + 1 :]
-            padded = np.concatenate([known, np.zeros((1, known.shape[1]))])[: length + steps]
-            seed = np.concatenate([values[-length:, None], padded[:length]], axis=1)
-            future = padded[length : length + steps] if self.columns else None
-            if future is not None and len(future) < steps:
-                future = np.concatenate([future, np.zeros((steps - len(future), self.columns))])
-            made = self.nets[back].predict_sequence(seed, steps, future=future, temperature=0.0)
-            made = np.asarray(made).reshape(-1)
-            mean, spread, changed = level
-            made = made * spread + mean
-            made = np.cumsum(made) if changed else made - view.values[-1]
-            found.append(view.restore(made / view.scale, rows))
-        return found
-
-    def _scaled(self, view: View) -> tuple[tuple[float, float, bool], Array]:
-        """Return values or, where they move little from step to step, changes, standardized."""
-        changes = np.diff(view.values)
-        changed = bool(changes.std() < view.values.std())
-        values = changes if changed else view.values
-        spread = float(values.std()) or 1.0
-        return (float(values.mean()), spread, changed), (values - values.mean()) / spread
-
-    def _network(self) -> Any:
-        owner, columns = self.owner, 1 + self.columns
-        hidden = owner._hidden()
-        if owner.loss != 'gll':
-            loss = {} if owner.loss is None else {'loss': owner.loss}
-            net = recurrent.Regressor([columns, *hidden, 1], rng=owner._seed(), **loss)
-        else:
-            mean = dict(size=1, name='mean', activation='linear')
-            last = f'hid{len(hidden)}' if hidden else 'in'
-            covar = dict(size=1, name='covar', activation='softplus', inputs=last)
-            gll = dict(form='gll', mean_name='mean', covar_name='covar')
-            net = recurrent.Regressor([columns, *hidden, mean, covar], loss=gll, rng=owner._seed())
-        net.feedback = [0]
-        return net
-
-
-def _pool(views: list[View]) -> tuple[Array, Array, Array]:
-    """Return the inputs, the changes and the ages (1 for the oldest) of all windows of series."""
-    inputs, changes, ages = [], [], []
-    for view in views:
-        rows = len(view.changes)
-        inputs.append(np.concatenate([view.lags, view.known[-rows:]], axis=1))
-        changes.append(view.changes)
-        ages.append(1 - (np.arange(rows) + 0.5) / rows)
-    return np.concatenate(inputs), np.concatenate(changes), np.concatenate(ages)
-
-
-def _split(x: Array, y: Array, part: float) -> tuple[Any, Any]:
-    """Return windows for training, and those of the end for validation or None."""
-    held = fraction(part, 'validation_fraction')
-    if not held:
-        return [x, y], None
-    steps = x.shape[1]
-    cut = max(1, int(len(x) * (1 - held)))
-    apart = max(1, cut - max(1, steps // max(1, steps // 8)))  # windows that reach the held out end
-    return [x[:apart], y[:apart]], [x[cut:], y[cut:]] if cut < len(x) else None
+    middle: Array
+    bands: list[Callable[[float], Array]]
 
 
 def _bar(tracks: list[Track], verbose: Any, what: str) -> Iterator[Track]:
@@ -1008,13 +705,6 @@ def _bar(tracks: list[Track], verbose: Any, what: str) -> Iterator[Track]:
 
 def _names(names: str | Sequence[str] | None) -> list[str] | None:
     return [names] if isinstance(names, str) else None if names is None else list(names)
-
-
-def _date(one: Series, step: int) -> Any:
-    """Return the date of a step of a series, or its number."""
-    if one.frequency is None:
-        return one.first + step
-    return one.frequency.dates([one.first + step])[0]
 
 
 def _cut(one: Series, back: int, horizon: int) -> Series:

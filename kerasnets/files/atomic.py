@@ -75,6 +75,10 @@ def refused(cause: str) -> FileError:
     return FileError(f'{cause}. {OPEN_WITH_KERAS}')
 
 
+#: Maximum number of characters of a cause that a message quotes.
+LONGEST = 1000
+
+
 @contextlib.contextmanager
 def _local_copy(source: File) -> Iterator[tuple[pathlib.Path, str]]:
     """Yield a local path and a name for messages, of a path or an open binary file.
@@ -113,6 +117,7 @@ def reading(source: File) -> Iterator[pathlib.Path]:
             if not ours and (fault := _temporary_fault()):
                 raise FileError(f'cannot read {name}: {fault}') from error
             text = ' '.join(str(error if ours else f'{type(error).__name__}: {error}').split())
+            text = text if len(text) < LONGEST else f'{text[:LONGEST]} …'
             remedy = f'{"" if text.endswith(".") else "."} {RESTORE}'
             remedy = '' if ours and '. ' in text else remedy
             raise FileError(f'cannot read {name}: {text}{remedy}') from error
@@ -213,10 +218,10 @@ def check_seal(path: pathlib.Path) -> None:
 
 def _digest(path: pathlib.Path, size: int) -> bytes:
     """Return the digest of the first `size` bytes of a file."""
-    found = hashlib.blake2b(digest_size=DIGEST)
+    hasher = hashlib.blake2b(digest_size=DIGEST)
     with open(path, 'rb') as handle:
         while size:
             block = handle.read(min(size, BLOCK))
-            found.update(block)
+            hasher.update(block)
             size -= len(block)
-    return found.digest()
+    return hasher.digest()

@@ -116,13 +116,13 @@ def digests(path: pathlib.Path) -> set[tuple[Shape, bytes]]:
         else:
             source = path
         file = stack.enter_context(h5py.File(source, 'r'))
-        found: set[tuple[Shape, bytes]] = set()
+        hashes: set[tuple[Shape, bytes]] = set()
         file.visititems(
             lambda name, item: (
-                found.add(digest(item[()])) if isinstance(item, h5py.Dataset) else None
+                hashes.add(digest(item[()])) if isinstance(item, h5py.Dataset) else None
             )
         )
-        return found
+        return hashes
 
 
 def digest(array: Array) -> tuple[Shape, bytes]:
@@ -249,22 +249,22 @@ def _attribute(file: h5py.File, name: str) -> dict[str, Any] | None:
 def _json(text: str | bytes, name: str) -> dict[str, Any]:
     if len(text) > JSON_BYTES:
         raise damaged(f'{name!r} has {len(text):,} bytes, more than {JSON_BYTES:,}')
-    found = json.loads(text)
-    if not isinstance(found, dict):
+    parsed = json.loads(text)
+    if not isinstance(parsed, dict):
         raise damaged(f'{name!r} is not a description of a model')
-    return found
+    return parsed
 
 
 def _arrays(file: h5py.File, size: int) -> dict[str, Shape]:
     """Return the shape of each array in an HDF5 file by its path; refuse external arrays."""
-    found: dict[str, Shape] = {}
+    shapes: dict[str, Shape] = {}
     seen: set[int] = set()
     total = 0
     stack = [('', file)]
     while stack:
         prefix, group = stack.pop()
         address = h5py.h5o.get_info(group.id).addr
-        if address in seen or prefix.count('/') > DEPTH or len(seen) + len(found) > COUNT:
+        if address in seen or prefix.count('/') > DEPTH or len(seen) + len(shapes) > COUNT:
             raise damaged(
                 f'the groups of the file are cyclic, too many or too deep at {prefix[-80:]!r}'
             )
@@ -279,10 +279,10 @@ def _arrays(file: h5py.File, size: int) -> dict[str, Shape]:
                 continue
             total += _stored(name, item)
             _check_unfolded(total, size)
-            found[name] = item.shape
+            shapes[name] = item.shape
     if size - total > ATTRIBUTES:
         raise damaged(f'the file has {size - total:,} bytes outside of its arrays')
-    return found
+    return shapes
 
 
 def _stored(name: str, item: Any) -> int:
@@ -293,8 +293,8 @@ def _stored(name: str, item: Any) -> int:
         raise damaged(f'the values of {name!r} lie in another file')
     if item.dtype.kind not in 'biufcV' or item.dtype.hasobject or item.dtype.names:
         raise damaged(f'{name!r} is not an array of numbers')
-    made = item.id.get_create_plist()
-    if not {made.get_filter(i)[0] for i in range(made.get_nfilters())} <= FILTERS:
+    creation = item.id.get_create_plist()
+    if not {creation.get_filter(i)[0] for i in range(creation.get_nfilters())} <= FILTERS:
         raise damaged(f'{name!r} is compressed with an unknown filter')
     return math.prod(item.shape) * item.dtype.itemsize
 

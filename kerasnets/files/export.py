@@ -40,24 +40,24 @@ def export(net: Any, target: Path) -> None:
             f'SavedModel), or a file ending in {" or ".join(filter(None, FORMATS))}. '
             'Choose such a path.'
         )
-    kind = FORMATS[path.suffix]
+    target = FORMATS[path.suffix]
     backend = keras.backend.backend()
-    if kind not in MADE_ON.get(backend, ()):
+    if target not in MADE_ON.get(backend, ()):
         raise ConfigurationError(
-            f'{kind} cannot be made on {backend}. Save the network as .keras, and export it where '
-            'KERAS_BACKEND is tensorflow.'
+            f'{target} cannot be made on {backend}. Save the network as .keras, and export it '
+            'where KERAS_BACKEND is tensorflow.'
         )
-    module, source = NEEDS.get((kind, backend), (None, None))
+    module, source = NEEDS.get((target, backend), (None, None))
     if module and not importlib.util.find_spec(module):
         raise ConfigurationError(
             f'export to {path.suffix} needs the package {module}, which is not installed. Run: '
             f'pip install {source}'
         )
-    if kind == 'onnx' and backend == 'tensorflow':
+    if target == 'onnx' and backend == 'tensorflow':
         _convert_more_operations()
     with atomic.replacing(path) as written:
-        _renamed(net.model).export(written, format=kind, verbose=False)
-        if kind == 'onnx':
+        _renamed(net.model).export(written, format=target, verbose=False)
+        if target == 'onnx':
             _check_onnx(net.model, written)
 
 
@@ -140,9 +140,9 @@ def _renamed(model: KerasModel) -> Any:
         for tensor in model.inputs
     ]
     inputs = inputs if inputs[1:] else inputs[0]
-    made = keras.Model(inputs, model(inputs))
-    made(keras.tree.map_structure(_example, inputs))  # Keras exports what was called
-    return made
+    renamed = keras.Model(inputs, model(inputs))
+    renamed(keras.tree.map_structure(_example, inputs))  # Keras exports what was called
+    return renamed
 
 
 def _example(tensor: Tensor) -> Any:

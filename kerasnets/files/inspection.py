@@ -14,7 +14,7 @@ import rich.table
 
 from kerasnets.files import atomic, contents
 from kerasnets.files.theanets import records
-from kerasnets.language.listing import html_table
+from kerasnets.markup import html_table
 from kerasnets.typing import Config, File, Json, Shape
 
 FORMATS = {'.keras': 'Keras', '.h5': 'Keras, HDF5', '.weights.h5': 'weights alone, HDF5'}

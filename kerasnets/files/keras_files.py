@@ -94,33 +94,33 @@ def load(
             if not isinstance(net, cls):
                 raise metadata.other_class(type(net).__name__, cls)
             return net
-        found = contents.read(path)
-        if found.config is None:
+        stored = contents.read(path)
+        if stored.config is None:
             raise FileError(
                 'the file holds only weights. Build the network and call its load_weights().'
             )
-        objects = policy.check(found, max_params, max_values)
+        objects = policy.check(stored, max_params, max_values)
         with keras.saving.custom_object_scope(objects):
             if suffix == '.keras':
                 model = keras_facts.load_model(_for_keras(path))
             else:
                 with _named(path, suffix) as link:
                     model = keras.saving.load_model(link)
-                    if found.optimizer:
+                    if stored.optimizer:
                         _restore_optimizer(model, link)
-        if found.about is None:
+        if stored.about is None:
             return _of(model, cls)
-        return metadata.restore(found.about, model, cls)
+        return metadata.restore(stored.about, model, cls)
 
 
 def load_weights(net: Any, source: File) -> None:
     """Set all parameters of a network to those of a file; on an error, change none."""
     with atomic.reading(source) as path:
-        found = contents.read(path)
-        policy.compare(net.model, found.weights)
+        stored = contents.read(path)
+        policy.compare(net.model, stored.weights)
         before = [np.array(keras.ops.convert_to_numpy(w)) for w in net.model.weights]
         try:
-            with _named(path, found.format) as link:
+            with _named(path, stored.format) as link:
                 net.model.load_weights(link)
         except Exception:
             for weight, value in zip(net.model.weights, before):
@@ -179,13 +179,13 @@ def _write(net: Any, path: pathlib.Path, suffix: str, members: Mapping[str, byte
             for name, content in members.items():
                 archive.writestr(name, content)
     else:
-        made = _hdf5(net.model, suffix, about)
+        temporary = _hdf5(net.model, suffix, about)
         with open(path, 'wb') as handle:
-            handle.write(made)
-            handle.write(atomic.seal(bytes(made)))
-    found = contents.read(path)
+            handle.write(temporary)
+            handle.write(atomic.seal(bytes(temporary)))
+    stored = contents.read(path)
     try:
-        policy.check_names(found)
+        policy.check_names(stored)
     except FileError as cause:
         raise FileError(
             f'the network could not be loaded again: {cause} Decorate your own functions with '
@@ -193,7 +193,7 @@ def _write(net: Any, path: pathlib.Path, suffix: str, members: Mapping[str, byte
             ".weights.h5. net.model.save('a.keras') writes a file for Keras."
         ) from None
     kept = {contents.digest(keras.ops.convert_to_numpy(w)) for w in net.model.weights}
-    if json.dumps(found.about) != about or not kept <= contents.digests(path):
+    if json.dumps(stored.about) != about or not kept <= contents.digests(path):
         raise FileError(
             f'cannot write {str(path)!r}: what was read back differs from what was written. '
             'Save to another disk.'

@@ -86,7 +86,7 @@ def _check_all_described(specs: list[LayerSpec], model: KerasModel) -> None:
 def _loss(loss: Loss) -> Json:
     """Return a loss as plain data: a Keras loss by its config, a function by its name."""
     fields = {f.name: getattr(loss, f.name) for f in dataclasses.fields(loss)}
-    if loss.written:
+    if loss.is_custom:
         fields['form'] = {'written': type(loss).__name__.lower()}
     elif isinstance(loss.form, keras.losses.Loss):
         fields['form'] = {'keras': keras.losses.serialize(loss.form)}

@@ -16,10 +16,11 @@ from kerasnets.typing import Array
 ORIGINS, WITHIN, WITHIN_MANY, SHARED = 6, 2.0, 1.5, 0.8
 
 #: Factors of the weights, chosen on public series; 1 for other methods.
-RATES = {'smoothing': 3.0, 'ridge': 3.0, 'drift': 0.5, 'network': 0.5}
+RATES = {'smoothing': 3.0, 'theta': 2.0, 'ridge': 3.0, 'drift': 0.1, 'network': 0.5}
 
-#: Factor of the errors in the back test: the weights were chosen by them.
-WIDER = 1.25
+#: The band is wider than the errors in the back test, by which the weights were chosen: by this
+#: number divided by the steps of the series.
+WIDER = 25.0
 
 #: Steps before the first origin that a method reads at most.
 LONGEST = 3000
@@ -90,11 +91,14 @@ class Band:
     sizes : array
         Sorted absolute errors in deviations of their step; empty where a normal distribution
         takes their place.
+    wider : float
+        Factor of the quantiles of `sizes`.
     """
 
     start: float
     growth: float
     sizes: Array
+    wider: float = 1.0
 
     @classmethod
     def of(cls, errors: Array, values: Array) -> Band:
@@ -113,22 +117,18 @@ class Band:
             start, growth = 0.0, float(squares.mean() / step.mean())
         deviation = np.sqrt(start + growth * step)
         sizes = np.sqrt(squares) / np.where(deviation > 0, deviation, 1.0)
-        return cls(start, growth, np.sort(sizes))
+        return cls(start, growth, np.sort(sizes), 1 + WIDER / len(values))
 
-    def distance(self, quantile: float, steps: int, sizes: Array | None = None) -> Array:
+    def distance(self, quantile: float, steps: int) -> Array:
         """Return the distance of a quantile from the forecast (steps,), below 0 for low ones."""
         deviation = np.sqrt(self.start + self.growth * (1 + np.arange(steps)))
-        sizes = self.sizes if sizes is None else sizes
         share = abs(2 * quantile - 1)
-        if len(sizes):
-            level = min(1.0, share * (1 + 1 / len(sizes)))
-            far = WIDER * float(np.quantile(sizes, level))
-            if share * (1 + 1 / len(sizes)) > 1:  # beyond the largest error of the back test
-                far *= NormalDist().inv_cdf(0.5 + share / 2) / NormalDist().inv_cdf(
-                    1 - 0.5 / (len(sizes) + 1)
-                )
-        else:
-            far = NormalDist().inv_cdf(0.5 + share / 2) if share < 1 else np.inf
+        far = NormalDist().inv_cdf(0.5 + share / 2)
+        if count := len(self.sizes):
+            level = share * (1 + 1 / count)
+            size = self.wider * float(np.quantile(self.sizes, min(1.0, level)))
+            # beyond the largest error of the back test as a normal distribution
+            far = size if level <= 1 else size * far / NormalDist().inv_cdf(1 - 0.5 / (count + 1))
         return np.sign(quantile - 0.5) * far * deviation
 
 
@@ -368,24 +368,21 @@ def errors(forecasts: Array, values: Array, backs: Sequence[int]) -> Array:
 def weights(rated: dict[Candidate, float], within: float = WITHIN) -> dict[Candidate, float]:
     """Return the weights of candidates from their back-test errors.
 
-    Of each method the best candidate stays, if its error is near that of the best method. The
-    weights go with the inverse of the squared error.
+    Of each method the best candidate stays, if its error is near that of the best method, or
+    below all others for the network. The weights go with the inverse of the squared error.
     """
+    order = [*METHODS, *{c.method for c in rated if c.method not in METHODS}]
     best: dict[str, Candidate] = {}
-    for candidate, error in rated.items():
-        chosen = best.get(candidate.method)
-        if chosen is None or error < rated[chosen]:
+    for candidate in sorted(rated, key=lambda c: order.index(c.method)):
+        chosen = best.setdefault(candidate.method, candidate)
+        if rated[candidate] < rated[chosen]:
             best[candidate.method] = candidate
+    exact = [one for one in best.values() if rated[one] == 0]
+    if exact:  # needs no help
+        return {exact[0]: 1.0}
     least = min(rated[one] for one in best.values())
-    if least == 0:  # what is exact needs no help
-        exact = min(
-            best.values(),
-            key=lambda one: (
-                rated[one],
-                list(METHODS).index(one.method) if one.method in METHODS else 99,
-            ),
-        )
-        return {exact: 1.0}
+    if 'network' in best and rated[best['network']] > least:
+        del best['network']
     kept = {
         one: RATES.get(one.method, 1.0) / rated[one] ** 2
         for one in best.values()

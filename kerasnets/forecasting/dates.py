@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -13,9 +14,9 @@ from kerasnets.errors import DataError
 from kerasnets.typing import Array
 
 #: Names of columns of numbers that can be dates, such as years.
-NAMES = 'date time year ds timestamp day week month quarter period'.split()
+NAMES = {*'date time year ds timestamp day week month quarter period yyyymm yyyymmdd'.split()}
 
-#: Seasons of a frequency in steps: seconds of a step -> steps.
+#: Seconds of a day.
 _DAY = 86_400.0
 
 
@@ -32,8 +33,9 @@ class Frequency:
         Months, or seconds, or the difference of two numbers.
     start : Timestamp or float
         The date of step 0.
-    month_end : bool
-        Whether each date is the last day of a month.
+    day : int or str
+        The day of each month, or the last one of shorter months; 'business start' or 'business
+        end' for its first or last weekday.
     period : str
         The frequency of a pandas Period, '' for other dates.
     zone : Any
@@ -43,7 +45,7 @@ class Frequency:
     unit: Literal['month', 'business', 'time', 'number']
     size: float
     start: Any
-    month_end: bool = False
+    day: int | str = 1
     period: str = ''
     zone: Any = None
 
@@ -69,17 +71,24 @@ class Frequency:
                 'for each step.'
             )
         if unique.dtype.kind != 'M':
-            return cls('number', _even(np.diff(unique.astype(float)), name), float(unique[0]))
+            numbers = unique.astype(float)
+            size = _even(np.diff(numbers), name)
+            steps = np.rint(np.diff(numbers) / size).sum()
+            size = float(numbers[-1] - numbers[0]) / steps
+            whole = round(1 / size) if size < 1 else 0  # steps of a year, as in 1949.083
+            if whole and abs(1 / size - whole) < 0.01 * whole:
+                size = 1 / whole
+            return cls('number', size, float(numbers[0]))
         stamps = pd.DatetimeIndex(unique)
         made: dict[str, Any] = dict(period=period, zone=zone)
         months = stamps.year * 12 + stamps.month - 1
         distinct = months.nunique() == len(months)
-        ends = bool(stamps.is_month_end.all())
-        same_day = ends or stamps.day.nunique() == 1
-        if distinct and same_day and bool((stamps == stamps.normalize()).all()):
-            return cls(
-                'month', float(np.gcd.reduce(np.diff(months))), stamps[0], month_end=ends, **made
-            )
+        if distinct and bool((stamps == stamps.normalize()).all()):
+            latest = 31 if stamps.is_month_end.all() else int(stamps.day.max())
+            for day in (latest, 'business start', 'business end'):
+                if (_days_of(stamps.to_period('M'), day) == stamps).all():
+                    size = float(np.gcd.reduce(np.diff(months)))
+                    return cls('month', size, stamps[0], day, **made)
         seconds = np.diff(unique.astype('datetime64[us]').astype('int64')) / 1e6
         size = _even(seconds, name)
         weekdays = stamps.day_of_week < 5
@@ -128,10 +137,7 @@ class Frequency:
         if self.unit == 'month':
             first = pd.Period(self.start, 'M')
             months = pd.PeriodIndex([first + int(step * self.size) for step in steps], freq='M')
-            stamps = months.to_timestamp(how='end' if self.month_end else 'start').normalize()
-            if not self.month_end:
-                days = np.minimum(self.start.day, months.days_in_month)
-                stamps = stamps + pd.to_timedelta(np.asarray(days) - 1, unit='D')
+            stamps = _days_of(months, self.day)
         elif self.unit == 'business':
             found = np.busday_offset(np.datetime64(self.start, 'D'), steps, roll='forward')
             stamps = pd.DatetimeIndex(found)
@@ -192,8 +198,19 @@ class Frequency:
         return np.concatenate([np.sin(angle), np.cos(angle)], axis=1)
 
 
+def _days_of(months: pd.PeriodIndex, day: int | str) -> pd.DatetimeIndex:
+    """Return the date of each month, by `Frequency.day`."""
+    starts = months.to_timestamp()
+    if day == 'business start':
+        return pd.DatetimeIndex([pd.offsets.BMonthBegin().rollforward(start) for start in starts])
+    if day == 'business end':
+        return pd.DatetimeIndex([pd.offsets.BMonthEnd().rollforward(start) for start in starts])
+    days = np.minimum(day, months.days_in_month)
+    return starts + pd.to_timedelta(np.asarray(days) - 1, unit='D')
+
+
 def _plain(index: pd.Index[Any], zone: Any) -> Array:
-    """Dates as datetime64 in local time where each has the same time of day, else in UTC."""
+    """Return dates as datetime64 in local time where each has the same time of day, else in UTC."""
     if isinstance(index, pd.PeriodIndex):
         return np.asarray(index.to_timestamp())
     if isinstance(index, pd.DatetimeIndex) and index.tz is not None:
@@ -220,15 +237,43 @@ def _even(differences: Array, name: str) -> float:
         ratio = differences / size
         near = np.abs(ratio - np.rint(ratio)) <= 0.02
         if near.all() and (ratio >= 0.5).all():
-            # of a decimal year such as 1949.083333
-            return (
-                1 / round(1 / size) if abs(1 / size - round(1 / size)) < 1e-3 < size < 1 else size
-            )
+            return size
     raise DataError(
         f'{name}: the dates are not evenly spaced: the distances go from {smallest:g} to '
         f'{float(differences.max()):g} (in seconds for dates). Expected one distance, with gaps. '
         'Resample the series first, for example with pandas.'
     )
+
+
+def of_numbers(column: pd.Series[Any], named: bool) -> pd.Series[Any] | None:
+    """Return numbers such as 20240131 as dates, None for other numbers.
+
+    Parameters
+    ----------
+    column : pandas.Series
+    named : bool
+        Whether its name is that of a date: then 202401 is a month too, and large numbers are
+        seconds or milliseconds since 1970.
+    """
+    if not pd.api.types.is_numeric_dtype(column.dtype) or column.isna().any():
+        return None
+    if column.nunique() < 2 or (column % 1 != 0).any():
+        return None
+    least, most = float(column.min()), float(column.max())
+    for digits, form in ((8, '%Y%m%d'), (6, '%Y%m')):
+        century = 10.0 ** (digits - 2)
+        if (digits == 8 or named) and 18 * century <= least <= most < 22 * century:
+            dates = pd.to_datetime(column.astype('int64').astype(str), format=form, errors='coerce')
+            return None if dates.isna().any() else dates
+    for unit, second in (('s', 1.0), ('ms', 1e3)):
+        if named and 1e8 * second < least < most < 1e10 * second:
+            return pd.to_datetime(column.astype('int64'), unit=unit)
+    return None
+
+
+def is_named(name: Any) -> bool:
+    """Return True for the name of a date, such as 'order_date' or 'Year'."""
+    return not NAMES.isdisjoint(re.split(r'[^a-z]+', str(name).lower()))
 
 
 def is_dates(column: pd.Series[Any] | pd.Index[Any]) -> bool:

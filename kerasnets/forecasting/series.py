@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import warnings
 from collections.abc import Iterable, Sequence
@@ -10,14 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kerasnets.data.columns import Column
+from kerasnets.data.columns import Column, as_numbers
 from kerasnets.data.notation import Notation
 from kerasnets.data.tables import Table, find_column
 from kerasnets.errors import ConfigurationError, DataError, stacklevel
-from kerasnets.forecasting.dates import NAMES, Frequency, is_dates
+from kerasnets.forecasting.dates import Frequency, is_dates, is_named, of_numbers
 from kerasnets.forecasting.methods import factors
 from kerasnets.forecasting.seasons import find
 from kerasnets.typing import Array, Data
+
+#: Dates with a time zone.
+OFFSET = r'\d{4}-.*:.*(?:Z|[+-]\d\d:?\d\d)'
 
 #: Share of dates that occur twice from which the rows are of several series.
 SHARED = 0.2
@@ -55,6 +59,12 @@ class Series:
         after = self.first + len(self.values) + np.arange(-before, steps)
         return pd.Index(after) if self.frequency is None else self.frequency.dates(after)
 
+    def date(self, step: int) -> str:
+        """Return the date of a step, or its number, as text."""
+        if self.frequency is None:
+            return str(self.first + step)
+        return _dates(self.frequency, np.array([self.first + step]))
+
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
@@ -65,6 +75,8 @@ class Layout:
     date, group : str or None
     in_index : bool
         Whether the dates are the index.
+    index_name : Any
+        The name of such an index.
     targets : tuple of str
     known : tuple of Column
         Columns that are known ahead, with their encoding.
@@ -75,6 +87,7 @@ class Layout:
     in_index: bool
     targets: tuple[str, ...]
     known: tuple[Column, ...]
+    index_name: Any = None
 
     @property
     def width(self) -> int:
@@ -82,17 +95,28 @@ class Layout:
         return sum(column.width if column.words is not None else 1 for column in self.known)
 
     def encode(self, frame: pd.DataFrame) -> Array:
-        """Return the known columns as numbers (rows, width)."""
+        """Return the known columns as numbers (rows, width), NaN where they are missing."""
         parts = [np.zeros((len(frame), 0))]
         for column in self.known:
-            values = _typed(frame[[column.name]])[column.name]
+            values = _word(_typed(frame[[column.name]])[column.name])
             if column.words is None:
-                parts.append(values.to_numpy(float)[:, None])
+                parts.append(as_numbers(values)[:, None])
                 continue
+            words = values.astype('category')
+            if unseen := column.unseen(words):
+                warnings.warn(f'column {column.name!r}: {unseen}.', stacklevel=stacklevel())
             encoded = np.zeros((len(frame), column.width))
-            column.encode(column.plain(values.astype('category')), encoded)
+            column.encode(column.plain(words), encoded)
+            if '' not in (column.words or ()):
+                encoded[values.isna().to_numpy()] = np.nan
             parts.append(encoded)
         return np.concatenate(parts, axis=1)
+
+    def dates(self, frame: pd.DataFrame) -> pd.Series[Any]:
+        """Return the column of dates of another data frame."""
+        column = _typed(frame[[self.date]])[self.date]
+        dates = of_numbers(column, named=True)
+        return column if dates is None else dates
 
 
 def layout_of(
@@ -120,18 +144,26 @@ def layout_of(
         For names that are no columns, and where several columns hold dates.
     """
     frame = frame.rename(columns=str)
-    in_index = is_dates(frame.index) and date in (None, frame.index.name)
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise DataError(f'two columns are named {twice[0]!r}. Rename one of them.')
+    index_name, index = frame.index.name, index_dates(frame.index)
+    in_index = index is not None and date in (None, index_name)
     if in_index:
-        date = str(frame.index.name or 'date')
-        frame = frame.reset_index(names=date)
+        date = str('date' if index_name is None else index_name)
+        frame = frame.set_axis(index, axis=0).reset_index(names=date)
     for name in filter(None, (date, group, *(targets or ()), *(known or ()))):
         find_column(frame, name)
     for name in targets or ():
         _check_numbers(frame, name)
     frame = _typed(frame, skip=[group] if group else [])
     if date is None:
-        used = {group, *(targets or ()), *(known or ())}
-        date = date_column(frame, [name for name in frame if name not in used], group)
+        used = {group, *(targets or ())}
+        date = date_column(frame, [n for n in frame if n not in used], group, known or ())
+    if date is not None:
+        dates = of_numbers(frame[date], named=True)
+        frame = frame if dates is None else frame.assign(**{date: dates})
+        known = None if known is None else [n for n in known if n != date]  # the calendar is known
     rest = [name for name in frame if name not in (date, group)]
     if targets is None:
         numeric = pd.api.types.is_numeric_dtype
@@ -146,7 +178,7 @@ def layout_of(
     for name in {*targets} & {*known}:
         raise DataError(f'{name!r} is to be forecast, so it is not known ahead. Leave it out.')
     columns = tuple(Column.of(n, _word(frame[n]), Notation()) for n in known)
-    return Layout(date, group, in_index, tuple(targets), columns), frame
+    return Layout(date, group, in_index, tuple(targets), columns, index_name), frame
 
 
 def _word(values: pd.Series[Any]) -> pd.Series[Any]:
@@ -160,27 +192,61 @@ def _typed(frame: pd.DataFrame, skip: Iterable[str] = ()) -> pd.DataFrame:
     """Return a frame with its columns of texts read as numbers, dates or words."""
     kinds = object, 'string', 'str'
     texts = [n for n in frame.select_dtypes(include=list(kinds)).columns if n not in skip]
-    if not texts:
-        return frame
-    read = {n: Table.of(frame[[n]].reset_index(drop=True)).frame[n] for n in texts}
-    return frame.assign(**{n: column.set_axis(frame.index) for n, column in read.items()})
+    read = {n: _read(frame[n]).set_axis(frame.index) for n in texts}
+    return frame.assign(**read) if read else frame
 
 
-def date_column(frame: pd.DataFrame, names: list[str], group: str | None) -> str | None:
-    """Return the only column of dates, or a column of even numbers with the name of a date."""
+def _read(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column of texts as numbers, dates or words."""
+    plain = column.reset_index(drop=True)
+    found = Table.of(plain.to_frame()).frame[column.name]
+    if is_dates(found) and plain.astype(str).str.fullmatch(OFFSET).all():
+        with contextlib.suppress(ValueError):  # of several offsets: UTC
+            return pd.to_datetime(plain, format='ISO8601')
+    return found
+
+
+def index_dates(index: pd.Index[Any]) -> pd.Index[Any] | None:
+    """Return the dates of an index, also of texts and years; None for an index without dates."""
+    if is_dates(index):
+        return index
+    numeric = pd.api.types.is_numeric_dtype(index.dtype)
+    if isinstance(index, pd.MultiIndex) or (numeric and index.name is None):
+        return None
+    name = 'index' if index.name is None else str(index.name)
+    frame = _typed(pd.DataFrame({name: index.to_numpy()}))
+    return pd.Index(frame[name]) if date_column(frame, [name], None) else None
+
+
+def date_column(
+    frame: pd.DataFrame, names: list[str], group: str | None, known: Sequence[str] = ()
+) -> str | None:
+    """Return the only column of dates, or a column of even numbers with the name of a date.
+
+    A column that is known ahead holds the dates only if no other column does.
+    """
     found = [name for name in names if is_dates(frame[name])]
+    found = [name for name in found if name not in known] or found
     if len(found) > 1:
         raise DataError(f'the columns {", ".join(found)} hold dates. Name it: date={found[0]!r}.')
     if not found:
-        for name in names:
-            if name.lower() in NAMES and pd.api.types.is_numeric_dtype(frame[name].dtype):
-                parts = (
-                    [frame[name]] if group is None else [p for _, p in frame.groupby(group)[name]]
-                )
-                changes = [np.diff(part.to_numpy(float)) for part in parts]
-                if all(len(c) and ((c > 0).all() or (c < 0).all()) for c in changes):
-                    found.append(name)
+        parts = [frame] if group is None else [part for _, part in frame.groupby(group)]
+        found = [n for n in names if n not in known and all(_counts(part[n]) for part in parts)]
+        found = [name for name in found if is_named(name)] or found
     return found[0] if found else None
+
+
+def _counts(column: pd.Series[Any]) -> bool:
+    """Return True for numbers that are dates: 20240131, years, or even ones with such a name."""
+    numeric = pd.api.types.is_numeric_dtype(column.dtype)
+    if not numeric or pd.api.types.is_bool_dtype(column.dtype) or column.isna().any():
+        return False
+    if of_numbers(column, is_named(column.name)) is not None:
+        return True
+    values = np.sort(column.to_numpy(float))
+    changes = np.diff(values)
+    years = len(values) > 2 and values[0] >= 1000 and values[-1] < 2200 and set(changes) == {1.0}
+    return years or bool(is_named(column.name) and len(changes) and (changes > 0).all())
 
 
 def of_frame(
@@ -253,7 +319,7 @@ def _series(
     """Return one series with even steps."""
     of_group = '' if group is None else f' of {group!r}'
     problems = []
-    first = 0
+    first, seen = 0, np.ones(len(values), bool)
     if frequency is not None and layout.date is not None:
         dates = frame[layout.date].iloc[rows]
         steps = frequency.steps(dates, f'column {layout.date!r}')
@@ -295,6 +361,9 @@ def _series(
             wide[at], values = values, wide
             filled = np.full((len(whole), known.shape[1]), np.nan)
             filled[at], known = known, filled
+            seen = np.isin(whole, unique)
+        else:
+            seen = np.ones(len(unique), bool)
     infinite = np.argwhere(np.isinf(values))
     if len(infinite):
         raise DataError(
@@ -307,12 +376,13 @@ def _series(
     start, end = int(given[0]), int(given[-1]) + 1
     values, known, first = values[start:end], known[start:], first + start
     lacking = np.isnan(values).any(axis=1)
-    if lacking.any() and not any('missing' in one for one in problems):
+    lacking &= seen[start:end]
+    if lacking.any():
         places = first + np.flatnonzero(lacking)
         shown = (
             _dates(frequency, places)
             if frequency is not None
-            else _rows(frame, rows[start:end][lacking])
+            else _rows(frame, rows[start:end][np.flatnonzero(lacking)])
         )
         count = int(lacking.sum())
         problems.append(f'{count} {"value is" if count == 1 else "values are"} missing ({shown})')
@@ -327,7 +397,17 @@ def _series(
             f'the series{of_group}: {"; ".join(problems)}.{filled_in}', stacklevel=stacklevel()
         )
         values = np.stack([interpolate(column) for column in values.T], axis=1)
-    if np.isnan(known).any():
+    lacking = np.isnan(known).any(axis=1)
+    if lacking.any():
+        count = int((lacking & seen[start:]).sum())
+        if count:
+            problem = f'known columns lack values in {count} row{"s" if count > 1 else ""}'
+            if missing == 'error':
+                raise DataError(f'the series{of_group}: {problem}. Fill them in.')
+            warnings.warn(
+                f'the series{of_group}: {problem}. The value before is taken.',
+                stacklevel=stacklevel(),
+            )
         known = pd.DataFrame(known).ffill().bfill().fillna(0.0).to_numpy()
     return Series(values, known, group, frequency, first)
 
@@ -395,6 +475,10 @@ def numbers(array: Data, name: str, columns: int | None = None, nan: bool = Fals
         For what is no number, has more axes, or is not finite.
     """
     try:
+        if np.iscomplexobj(array):
+            raise TypeError
+        if isinstance(array, np.ma.MaskedArray) and nan:
+            array = np.ma.filled(array.astype(float), np.nan)
         array = np.asarray(array, float)
     except (TypeError, ValueError):
         raise DataError(f'{name}: expected numbers, got {array!r:.60}. Convert them.') from None

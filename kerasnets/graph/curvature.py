@@ -37,8 +37,8 @@ class Curvature(keras.layers.Layer):
         noise = [keras.random.normal(v.shape, seed=self.seed_generator) for v in self.by]
 
         def along() -> Tensor:
-            found = gradients(lambda: model(data, training=False), self.by)
-            return sum(ops.sum(g * r) for g, r in zip(found, noise))
+            slopes = gradients(lambda: model(data, training=False), self.by)
+            return sum(ops.sum(g * r) for g, r in zip(slopes, noise))
 
         with keras_facts.without_losses(model):
             return gradients(along, self.by)

@@ -16,10 +16,10 @@ from keras import ops
 from kerasnets.errors import ConfigurationError, scalar
 from kerasnets.graph import masks
 from kerasnets.graph.curvature import Curvature
+from kerasnets.graph.monitor_graph import GradientNorms, monitor_values
 from kerasnets.graph.nodes import Flow, Node, connect, full_name, logits_of
 from kerasnets.graph.noise import Noises
 from kerasnets.graph.parameters import Value
-from kerasnets.graph.watched import GradientNorms, computed
 from kerasnets.layers import abilities
 from kerasnets.losses import Loss, hidden
 from kerasnets.regularizers import Contraction, Contractive, Factor, Function, Noise, Regularizer
@@ -27,7 +27,7 @@ from kerasnets.typing import Tensor
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class Extras:
     """The quantities that a graph computes in addition to the losses."""
 
     regularizers: tuple[Any, ...] = ()
@@ -38,7 +38,7 @@ class Asked:
     curvature: bool = False  # whether the optimizer is one that looks at it
     rows: bool = False  # whether the data says of each row if it counts: batches are filled up
 
-    def without_weights(self) -> Asked:
+    def without_weights(self) -> Extras:
         """Return the same request, with 0.5 for the weight of each regularizer."""
         plain = tuple(dataclasses.replace(r, weight=0.5) for r in self.regularizers)
         return dataclasses.replace(self, regularizers=plain)
@@ -84,7 +84,7 @@ def build(
     sources: Mapping[str, Tensor],
     targets: list[list[Tensor]],
     monitors: Callable[..., dict[str, tuple[Tensor, Tensor]]],
-    asked: Asked,
+    extras: Extras,
     padded: bool = False,
 ) -> Graph:
     """Build the graph of the losses.
@@ -101,7 +101,7 @@ def build(
         For each loss what the data holds: its target, weights if it is weighted.
     monitors : callable
         (loss, outputs, target, weights) -> dict of further quantities, for the first loss.
-    asked : Asked
+    extras : Extras
     padded : bool
         Whether the inputs are sequences of different lengths, with their masks.
 
@@ -110,48 +110,48 @@ def build(
     ConfigurationError
         If an output cannot have the loss that is about it, or a pattern matches nothing.
     """
-    counts = keras.Input((), dtype='float32', name='rows') if asked.rows else None
-    noise = Noises(nodes, asked.regularizers, asked.noisy)
-    found = Flow(nodes, sources, padded, noise.change, swift=not asked.curvature)
+    counts = keras.Input((), dtype='float32', name='rows') if extras.rows else None
+    noise = Noises(nodes, extras.regularizers, extras.noisy)
+    flow = Flow(nodes, sources, padded, noise.change, swift=not extras.curvature)
     terms, compared = [], []
     for loss, data in zip(losses, targets):
         name = full_name(nodes, loss.output_name)
         logits = logits_of(nodes, name) if loss.kind.logits else None
-        logits = found[logits] if logits and name not in noise.changed else None
+        logits = flow[logits] if logits and name not in noise.changed else None
         if isinstance(loss.target, str):  # what the data holds, before any noise
             data = [Flow(nodes, sources)[full_name(nodes, loss.target)], *data]
-        target, weights = _weigh(loss, found[name], asked.class_weight, padded, *data)
+        target, weights = _weigh(loss, flow[name], extras.class_weight, padded, *data)
         if counts is not None:
-            weights = hidden(counts, weights, len(loss.weights_shape(found[name].shape)))
-        variance = loss.covar_name and found[full_name(nodes, loss.covar_name)]
-        given = found if loss.written else found[name]
-        terms.append((loss.weight, *loss.value(given, logits, target, weights, variance)))
-        compared.append((target, found[name] if logits is None else logits, weights))
+            weights = hidden(counts, weights, len(loss.weights_shape(flow[name].shape)))
+        variance = loss.covar_name and flow[full_name(nodes, loss.covar_name)]
+        predicted = flow if loss.is_custom else flow[name]
+        terms.append((loss.weight, *loss.value(predicted, logits, target, weights, variance)))
+        compared.append((target, flow[name] if logits is None else logits, weights))
     penalties, factors = [], []
-    for i, r in enumerate(asked.regularizers):
+    for i, r in enumerate(extras.regularizers):
         if not isinstance(r, Noise):
-            value = scalar(_penalty(nodes, r, found, sources, padded, counts), type(r).__name__)
+            value = scalar(_penalty(nodes, r, flow, sources, padded, counts), type(r).__name__)
             factors.append((Factor(r.weight), i))
             penalties.append(factors[-1][0](value))
     target, output, weights = compared[0]
-    watched = monitors(losses[0], output, target, weights)
-    watched.update(computed(asked.monitors, nodes, found, inputs[0]))
+    monitored = monitors(losses[0], output, target, weights)
+    monitored.update(monitor_values(extras.monitors, nodes, flow, inputs[0]))
     data = list({id(tensor): tensor for tensors in targets for tensor in tensors}.values())
-    first = target, found[full_name(nodes, losses[0].output_name)], weights
+    first = target, flow[full_name(nodes, losses[0].output_name)], weights
     data += [] if counts is None else [counts]
     factors = [(layer.factor, i) for layer, i in [*factors, *zip(noise.layers, noise.indices)]]
-    adding = [found[f'{n.name}:out'] for n in nodes if abilities.may_add_losses(n.layer)]
-    made = Graph(
-        [*inputs, *data], terms, watched, penalties, noise.layers, first, factors, adding=adding
+    adding = [flow[f'{n.name}:out'] for n in nodes if abilities.may_add_losses(n.layer)]
+    graph = Graph(
+        [*inputs, *data], terms, monitored, penalties, noise.layers, first, factors, adding=adding
     )
-    if asked.gradients:
-        watched.update(_gradients(nodes, made))
-    if asked.curvature:
-        model = keras.Model(made.variables, made.loss)
+    if extras.gradients:
+        monitored.update(_gradients(nodes, graph))
+    if extras.curvature:
+        model = keras.Model(graph.variables, graph.loss)
         noise.layers.append(Curvature(model, model.trainable_variables))
-        products = noise.layers[-1](made.variables)
-        made = dataclasses.replace(made, curvature=(model.trainable_variables, products))
-    return made
+        products = noise.layers[-1](graph.variables)
+        graph = dataclasses.replace(graph, curvature=(model.trainable_variables, products))
+    return graph
 
 
 def _gradients(nodes: Sequence[Node], graph: Graph) -> dict[str, tuple[Tensor, Tensor]]:
@@ -196,7 +196,7 @@ def _weigh(
 def _penalty(
     nodes: Sequence[Node],
     regularizer: Regularizer,
-    found: Mapping[str, Tensor],
+    outputs: Mapping[str, Tensor],
     sources: Mapping[str, Tensor],
     padded: bool,
     counts: Tensor | None,
@@ -204,7 +204,7 @@ def _penalty(
     """Return the value of a penalty, as a symbolic scalar."""
     if isinstance(regularizer, Function):
         function: Any = regularizer.function
-        return function(found)
+        return function(outputs)
     if regularizer.of == 'weights':
         return _of_weights(nodes, regularizer, next(iter(sources.values())))
     hidden = [node for node in nodes[:-1] if node.spec.form != 'input']
@@ -214,13 +214,13 @@ def _penalty(
             raise ConfigurationError(
                 f'{type(regularizer).__name__}: no hidden layer outputs sequences. Leave it out.'
             )
-    chosen = regularizer.select(list(found), [f'{node.name}:out' for node in hidden])
+    chosen = regularizer.select(list(outputs), [f'{node.name}:out' for node in hidden])
     if not chosen:
         return ops.sum(ops.zeros_like(next(iter(sources.values()))))
     if isinstance(regularizer, Contractive):
         return _contraction(nodes, regularizer, chosen, sources, padded)
-    steps = {name: _counted(found[name], padded, counts) for name in chosen}
-    return sum(regularizer.penalty(found[name], steps[name]) for name in chosen) / len(chosen)
+    steps = {name: _counted(outputs[name], padded, counts) for name in chosen}
+    return sum(regularizer.penalty(outputs[name], steps[name]) for name in chosen) / len(chosen)
 
 
 def _counted(tensor: Tensor, padded: bool, counts: Tensor | None) -> Tensor | None:

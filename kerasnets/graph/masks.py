@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
+from kerasnets.layers import abilities
 from kerasnets.typing import Tensor, Tensors
 
 if TYPE_CHECKING:
     from kerasnets.graph.nodes import Node
     from kerasnets.typing import KerasLayer
-
-#: Layers that treat each step by itself, but in Keras lose the mask.
-LOSING = (keras.layers.Embedding, keras.layers.RMSNormalization)
 
 
 class Padded(keras.layers.Layer):
@@ -68,7 +66,7 @@ class Steps(keras.layers.Layer):
         return None
 
 
-def run(layer: KerasLayer, x: Tensors, **kwargs: Any) -> Tensor:
+def call_masked(layer: KerasLayer, x: Tensors, **kwargs: Any) -> Tensor:
     """Call a layer on padded input, so that it skips the padding and passes the mask on."""
     if not _is_stepwise(layer):
         if 'initial_state' in kwargs:  # Keras fills in the mask only of a single tensor
@@ -99,4 +97,4 @@ def check(nodes: Sequence[Node]) -> None:
 def _is_stepwise(layer: KerasLayer) -> bool:
     # a model is what a layer of several inputs is made of, or a causal block: padding comes last
     causal = isinstance(layer, keras.layers.Conv1D) and layer.padding == 'causal'
-    return isinstance(layer, (*LOSING, keras.Model)) or (causal and layer.strides == (1,))
+    return abilities.of(type(layer)).loses_mask or (causal and layer.strides == (1,))

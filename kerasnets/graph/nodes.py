@@ -49,14 +49,20 @@ class Node:
         """Return name -> {name -> Parameter} of the layer, or of its parts."""
         if self.spec.form == 'input':
             return {self.name: {}}
-        found = layers.parts(self.layer, self.name)
+        by_name = layers.parts(self.layer, self.name)
         if self.spec.options.get('whole'):  # the network's only layer: no need to name it
-            found = {name.removeprefix(f'{self.name}/'): part for name, part in found.items()}
-        return {name: parameters(layer, name) for name, layer in found.items()}
+            by_name = {name.removeprefix(f'{self.name}/'): part for name, part in by_name.items()}
+        return {name: parameters(layer, name) for name, layer in by_name.items()}
 
     def params(self) -> list[Parameter]:
         """Return all `Parameter`s of the layer."""
         return [param for part in self.parts().values() for param in part.values()]
+
+    @property
+    def reads(self) -> list[str]:
+        """Names of the layers that it depends on."""
+        sources = *self.spec.inputs, *dict(self.spec.states).values()
+        return [source.split(':')[0] for source in sources]
 
     def outputs(self) -> dict[str, Output]:
         """Return name -> `Output` of the quantities inside the layer, without its 'out'."""
@@ -87,8 +93,8 @@ class Probe(keras.layers.Layer):
         output = layers.anatomy(self.layer).outputs[self.part]
         if output.after:
             return super().compute_output_spec(x, *after, **kwargs)
-        found = output.read(Pass(self.layer, x))  # Keras infers the shape without tracing it
-        return keras.KerasTensor(found.shape, dtype=found.dtype)
+        tensor = output.read(Pass(self.layer, x))  # Keras infers the shape without tracing it
+        return keras.KerasTensor(tensor.shape, dtype=tensor.dtype)
 
     def call(
         self,
@@ -132,8 +138,8 @@ def classes_of(nodes: Sequence[Node], name: str) -> int | None:
 
 def reach_of(nodes: Sequence[Node]) -> int | None:
     """Return the number of steps that a network has learned positions for; None if unlimited."""
-    found = [layers.reach(node.layer) for node in nodes if isinstance(node.layer, keras.Model)]
-    return min((steps for steps in found if steps is not None), default=None)
+    reaches = [layers.reach(node.layer) for node in nodes if isinstance(node.layer, keras.Model)]
+    return min((steps for steps in reaches if steps is not None), default=None)
 
 
 def is_chain(nodes: Sequence[Node]) -> bool:
@@ -217,9 +223,26 @@ class Flow(Mapping[str, Any]):
                     f'the network has no output {name!r}.{suggest(name, self.names)} '
                     f'Choose one of: {", ".join(self.names)}.'
                 )
-            self.made[name] = self._run(*name.split(':'))
-            self.changed[name] = self.change(name, self.made[name])
+            for one in [*self._before(name), name]:
+                if one not in self.changed:
+                    self.made[one] = self._run(*one.split(':'))
+                    self.changed[one] = self.change(one, self.made[one])
         return self.changed[name]
+
+    def _before(self, name: str) -> list[str]:
+        """Return the outputs that an output depends on, in the order of the layers.
+
+        They run one after the other, since Python limits how deep calls may go.
+        """
+        found: set[str] = set()
+        stack = [name]
+        while stack:
+            one = stack.pop()
+            spec = self.nodes[one.split(':')[0]].spec
+            more = {*spec.inputs, *dict(spec.states).values()} - found
+            found |= more
+            stack += [source for source in more if source not in self.changed]
+        return [one for one in self.names if one in found]
 
     def __contains__(self, name: object) -> bool:
         """Return True if the network has an output of that name."""
@@ -237,7 +260,7 @@ class Flow(Mapping[str, Any]):
         node = self.nodes[name]
         if part == 'out':
             swift = self.swift and not node.spec.states
-            layer = layers.as_trained(node.layer) if swift else node.layer
+            layer = layers.fast_variant(node.layer) if swift else node.layer
             return run_layer(layer, node.spec, self.__getitem__, self.padded, self.training)
         y = None
         if node.outputs()[part].after:
@@ -284,7 +307,7 @@ def run_layer(
     kwargs = {'initial_state': states} if states else {}
     if training is not None and 'training' in inspect.signature(layer.call).parameters:
         kwargs['training'] = training  # some layers of Keras train unless this is False
-    return masks.run(layer, x, **kwargs) if padded else layer(x, **kwargs)
+    return masks.call_masked(layer, x, **kwargs) if padded else layer(x, **kwargs)
 
 
 def add_node(
@@ -341,7 +364,7 @@ def adopt(specs: Iterable[LayerSpec], model: KerasModel) -> list[Node]:
         If the model has no layer of a spec's name.
     """
     within = [layer.layer for layer in model.layers if isinstance(layer, Probe)]
-    found = {layer.name: layer for layer in [model, *within, *model.layers]}
+    by_name = {layer.name: layer for layer in [model, *within, *model.layers]}
     keras_facts.share_names()
     inputs = iter(model.inputs)
     nodes = []
@@ -354,9 +377,9 @@ def adopt(specs: Iterable[LayerSpec], model: KerasModel) -> list[Node]:
             )
             nodes.append(Node(spec, layer, layer.output))
             continue
-        if spec.name not in found:
-            raise spec.error(f'the model has no such layer. Choose one of: {", ".join(found)}.')
-        layer = found[spec.name]
+        if spec.name not in by_name:
+            raise spec.error(f'the model has no such layer. Choose one of: {", ".join(by_name)}.')
+        layer = by_name[spec.name]
         output = run_layer(layer, spec, lambda name: find_output(nodes, name))
         nodes.append(Node(spec, layer, output))
     return nodes
@@ -379,7 +402,7 @@ def assemble(nodes: Sequence[Node]) -> KerasModel:
         )
     if is_chain(nodes):
         return keras.Sequential([node.layer for node in nodes])
-    read = {name.split(':')[0] for node in nodes for name in node.spec.sources}
+    read = {name for node in nodes for name in node.reads}
     ends = [node for node in nodes[::-1] if node.name not in read]
     for node in ends:
         if node.spec.form == 'input':
@@ -403,7 +426,7 @@ def reading_labels(nodes: list[Node], spec: LayerSpec, ndim: int) -> list[Node]:
 
 def _make(nodes: Sequence[Node], spec: LayerSpec) -> KerasLayer:
     """Build a layer for a spec, by its form."""
-    form = layers.form(spec.form)
+    form = layers.get_form(spec.form)
     if form.follow is not None:
         return form.follow(spec, [find_output(nodes, name) for name in spec.inputs])
     if form.join is not None and len(spec.inputs) > 1:
@@ -429,7 +452,7 @@ def _check_sizes(nodes: Sequence[Node], spec: LayerSpec) -> None:
 
 def _check_size(spec: LayerSpec, output: Tensor) -> None:
     """Raise ConfigurationError if the entry's size differs from the one that follows."""
-    follows = spec.layer is None and layers.form(spec.form).follow is not None
+    follows = spec.layer is None and layers.get_form(spec.form).follow is not None
     if follows and spec.size is not None and output.shape[-1] != spec.size:
         raise ConfigurationError(
             f'expected the size that follows from its inputs, {output.shape[-1]}, '
@@ -445,10 +468,10 @@ def _labels_read(nodes: Sequence[Node], spec: LayerSpec) -> int:
 
 
 def _partner(nodes: Sequence[Node], spec: LayerSpec) -> KerasLayer:
-    """Return the layer whose weights a tied one shares.
+    """Return the layer whose weights a tied layer shares.
 
-    The one that is named, or, going back, the one that is matched as brackets are: tied layers
-    close what others opened.
+    Without ``partner=`` in the entry, layers pair up like brackets: a dense layer opens one, and
+    a tied layer closes the last one that is open.
     """
     name = spec.options.get('partner')
     depth = 1
@@ -518,7 +541,8 @@ def _chosen(name: str, settings: dict[str, Any], bias: bool, squares: int) -> di
 def _reserve(name: str) -> None:
     """Keep Keras from giving a layer's name, such as 'mean', to an operation of keras.ops.
 
-    Keras numbers what has no name, from the second of a kind on. Here the first is used up.
+    Keras names the first unnamed operation 'mean', and later ones 'mean_1' and so on. This
+    creates a layer that takes the first name.
     """
     if hasattr(keras.ops, name):
         type(name, (keras.layers.Layer,), {})()
@@ -535,6 +559,8 @@ def _plain(cause: Exception, nodes: Sequence[Node], spec: LayerSpec) -> str:
             'Recurrent layers need (examples, time, variables), as the models of '
             'kerasnets.recurrent have it.'
         )
+    if 'stateful=True' in str(cause):
+        return 'networks keep no states. Leave out stateful, and read chunks with net.stream().'
     return ' '.join(str(cause).split())
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasnets.graph.nodes import Node, output_names
-from kerasnets.regularizers import Always, Noise, Regularizer
+from kerasnets.regularizers import Noise, Regularizer, TrainingMode
 from kerasnets.typing import Array, Tensor
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Noises:
-    """Changes outputs as some regularizers ask, on their way to the layers that read them.
+    """The noise and dropout between layers that some regularizers describe.
 
     Parameters
     ----------
@@ -45,11 +45,11 @@ class Noises:
                     self.changed.setdefault(name, []).append((i, regularizer))
 
     def change(self, name: str, tensor: Callable[[str], Tensor]) -> Tensor:
-        """Return an output, changed for the layers that read it."""
+        """Return the tensor of an output with its noise, for the layers that read it."""
         for i, regularizer in self.changed.get(name, ()):
             self.indices.append(i)
             layer = regularizer.layer(seed=len(self.layers))
-            self.layers.append(Always(layer) if self.noisy else layer)
+            self.layers.append(TrainingMode(layer) if self.noisy else layer)
             tensor = self.layers[-1](tensor)
         return tensor
 

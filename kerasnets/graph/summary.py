@@ -13,7 +13,7 @@ import rich.table
 
 from kerasnets import layers
 from kerasnets.graph.nodes import Node
-from kerasnets.language.listing import html_table
+from kerasnets.markup import html_table
 
 if TYPE_CHECKING:
     from kerasnets.typing import KerasLayer
@@ -26,12 +26,12 @@ BOX = 92, 34, 26
 
 def table(nodes: Sequence[Node]) -> rich.table.Table:
     """Return name, form, shape, activation and parameters of each layer, as a rich table."""
-    found = rich.table.Table(box=rich.box.SIMPLE_HEAD)
+    grid = rich.table.Table(box=rich.box.SIMPLE_HEAD)
     for column in COLUMNS:
-        found.add_column(column, overflow='fold')
+        grid.add_column(column, overflow='fold')
     for row in _rows(nodes):
-        found.add_row(*row)
-    return found
+        grid.add_row(*row)
+    return grid
 
 
 def _rows(nodes: Sequence[Node]) -> list[tuple[str, ...]]:
@@ -43,7 +43,7 @@ def _rows(nodes: Sequence[Node]) -> list[tuple[str, ...]]:
             f'{param.name.split(".", 1)[1]} {"×".join(map(str, param.shape))}'
             for param in node.params()
         )
-        rows.append((node.name, form, shape, _activation(node.layer), params))
+        rows.append((node.name, form, shape, activation_name(node.layer), params))
     return rows
 
 
@@ -62,12 +62,12 @@ def picture(nodes: Sequence[Node]) -> str:
     parts = []
     for node in nodes:
         x = places[node.name]
-        for source in node.spec.sources:
-            start = places[source.split(':')[0]] + width
+        for source in node.reads:
+            start = places[source] + width
             rise = 28 * (_span(start, x) - 1)
             middle, y = (start + x) / 2, top + (4 if rise else height / 2)
-            way = f'M{start} {y} Q{middle} {y - rise} {x} {y}'
-            parts.append(f'<path d="{way}" fill="none" stroke="#888"/>')
+            curve = f'M{start} {y} Q{middle} {y - rise} {x} {y}'
+            parts.append(f'<path d="{curve}" fill="none" stroke="#888"/>')
     for node in nodes:
         x, size = places[node.name], node.output.shape[-1]
         label = html.escape(node.name[:14])
@@ -91,11 +91,13 @@ def _span(start: float, end: float) -> int:
 
 
 def _reach(node: Node, places: dict[str, int]) -> int:
-    starts = [places[source.split(':')[0]] + BOX[0] for source in node.spec.sources]
+    starts = [places[source] + BOX[0] for source in node.reads]
     return max((_span(start, places[node.name]) for start in starts), default=0)
 
 
-def _activation(layer: KerasLayer) -> str:
+def activation_name(layer: KerasLayer) -> str:
+    """Return the name of a layer's activation, or an empty string if it has none."""
+    layer = getattr(layer, 'forward_layer', layer)  # the halves of a bidirectional layer are alike
     function = layers.activation_of(getattr(layer, 'cell', layer))
     if function is None:
         return ''

@@ -7,7 +7,6 @@ turns the specs into layers; saving and loading read the same specs.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import numbers
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -47,11 +46,6 @@ class LayerSpec:
         default_factory=lambda: MappingProxyType({})
     )
     layer: Any = None  # the Keras layer itself, where the user gave one
-
-    @functools.cached_property
-    def sources(self) -> tuple[str, ...]:
-        """Names of all outputs that the layer depends on."""
-        return (*self.inputs, *(name for _, name in self.states))
 
     def error(self, cause: object) -> ConfigurationError:
         """Return a ConfigurationError that names the layer at fault."""
@@ -129,7 +123,7 @@ def check_names(specs: Iterable[LayerSpec]) -> None:
     """Raise ConfigurationError for duplicate names and inputs that name no earlier layer."""
     seen: dict[str, Any] = {}
     for spec in specs:
-        for source in spec.sources:
+        for source in (*spec.inputs, *dict(spec.states).values()):
             if source.split(':')[0] not in seen:
                 later = any(s.name == source.split(':')[0] for s in specs)
                 why = 'comes later or is itself: a cycle' if later else 'is not there'

@@ -13,33 +13,33 @@ import keras
 from kerasnets.errors import ConfigurationError
 from kerasnets.language import registry
 from kerasnets.layers.attention import reach as reach
-from kerasnets.layers.fast.trained import as_trained as as_trained
-from kerasnets.layers.fast.trained import gains_by_xla as gains_by_xla
+from kerasnets.layers.fast.variants import fast_variant as fast_variant
+from kerasnets.layers.fast.variants import gains_by_xla as gains_by_xla
 from kerasnets.layers.form import Anatomy as Anatomy
 from kerasnets.layers.form import Form as Form
 from kerasnets.layers.form import Output as Output
 from kerasnets.layers.form import activation_of as activation_of
 from kerasnets.layers.form import anatomy as anatomy
-from kerasnets.layers.form import form as form
+from kerasnets.layers.form import get_form as get_form
 from kerasnets.layers.form import modules as modules
 from kerasnets.layers.form import parts as parts
 from kerasnets.layers.form import start as start
 
 
 def register(name: str) -> Callable[[type], type]:
-    """Make a Keras layer class a form, by a decorator.
+    """Return a decorator that makes a Keras layer class a form of the language of layers.
 
-    The class is made known to Keras' saving too, if it is not yet.
+    It also registers the class with Keras for saving, unless that is done already.
 
     Parameters
     ----------
     name : str
-        As it stands in lists of layers.
+        The form's name in lists of layers.
 
     Raises
     ------
     ConfigurationError
-        If the name is taken, or what is decorated is no class of Keras layers.
+        If the name is taken, or the decorated object is not a class of Keras layers.
 
     >>> @kerasnets.register('twice')
     ... class Twice(keras.layers.Layer):

@@ -25,6 +25,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasnets import activations
@@ -45,7 +46,7 @@ CONTEXT = 256
 #: The longest wavelength of rotary positions, over 2π.
 BASE = 10000.0
 
-#: In the place of a score: what is not to be attended to.
+#: Added to the score of a key that is not attended to.
 NOWHERE = -1e30
 
 #: Name of the attention layer in the model that either form makes.
@@ -95,6 +96,23 @@ def projected(layer: KerasLayer, x: Tensor, steps: Tensor) -> Tensors:
     if isinstance(layer, RotaryAttention):
         q, k = rotate(q, steps), rotate(k, steps)
     return q, k, v
+
+
+def attended(layer: KerasLayer, q: Tensor, k: Tensor, v: Tensor, seen: Tensor) -> Tensor:
+    """Return the attention (examples, queries, size) of a layer to the keys that are seen.
+
+    Parameters
+    ----------
+    layer : keras.layers.MultiHeadAttention
+    q, k, v : tensor (examples, time, heads, width)
+        Queries, and keys and values, as from `projected`.
+    seen : bool array or tensor (queries, keys)
+        Which keys each query attends to.
+    """
+    scores = ops.einsum('bqhw,bkhw->bhqk', q * float(layer.key_dim) ** -0.5, k)
+    hide = (np if isinstance(seen, np.ndarray) else ops).where(seen, 0.0, NOWHERE)
+    weights = ops.softmax(scores + ops.cast(hide, scores.dtype))
+    return layer.output_dense(ops.einsum('bhqk,bkhw->bqhw', weights, v))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,8 +186,8 @@ def _located(x: Tensor, size: int, options: dict[str, Any]) -> Tensor:
 def _attend(x: Tensor, size: int, options: dict[str, Any]) -> Tensor:
     learned = options['positions'] == 'learned'
     rotary = options['positions'] == 'rotary'
-    kind = RotaryAttention if rotary else keras.layers.MultiHeadAttention
-    layer = kind(
+    cls = RotaryAttention if rotary else keras.layers.MultiHeadAttention
+    layer = cls(
         options['heads'],
         size // options['heads'],
         output_shape=size,
@@ -249,8 +267,8 @@ _BLOCK = {
 
 def attention_of(model: KerasModel) -> KerasLayer:
     """Return the attention layer in a model of these forms; None for any other model."""
-    found = [layer for layer in model.layers if layer.name == PART]
-    return found[0] if found and isinstance(found[0], keras.layers.MultiHeadAttention) else None
+    parts = [layer for layer in model.layers if layer.name == PART]
+    return parts[0] if parts and isinstance(parts[0], keras.layers.MultiHeadAttention) else None
 
 
 def of_model(model: KerasModel) -> Anatomy | None:
@@ -266,8 +284,8 @@ def of_model(model: KerasModel) -> Anatomy | None:
 
 def window(model: KerasModel) -> int:
     """Return the number of steps that attention reaches back; all, with learned positions."""
-    found: int | None = attention_of(model).get_config()['sliding_window']
-    return found or reach(model) or CONTEXT
+    size: int | None = attention_of(model).get_config()['sliding_window']
+    return size or reach(model) or CONTEXT
 
 
 def around(
@@ -304,8 +322,8 @@ def reach(layer: KerasLayer) -> int | None:
     """Return the number of steps that a layer has learned positions for; None if unlimited."""
     if not isinstance(layer, keras.Model) or attention_of(layer) is None:
         return None
-    found = [part.input_dim for part in layer.layers if part.name == 'positions']
-    return found[0] if found else None
+    counts = [part.input_dim for part in layer.layers if part.name == 'positions']
+    return counts[0] if counts else None
 
 
 def _form(make: Callable[..., KerasModel]) -> Form:

@@ -35,7 +35,7 @@ def _following(cls: Any, **defaults: Any) -> Form:
 
 _product, _concatenate = _following(keras.layers.Multiply), _following(keras.layers.Concatenate)
 _flatten = _following(keras.layers.Flatten)
-_before = Anatomy(outputs={'pre': Output(lambda run: run.given)})
+_before = Anatomy(outputs={'pre': Output(lambda run: run.inputs)})
 
 FORMS = {
     'input': _stock(keras.layers.InputLayer),

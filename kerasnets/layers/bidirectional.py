@@ -46,14 +46,14 @@ def _build(spec: LayerSpec) -> KerasLayer:
         raise ConfigurationError('it runs in both directions. Leave out the direction.')
 
     def half(suffix: str, backwards: bool) -> Tensor:
-        given = {**options, 'go_backwards': backwards}
-        return layers.form(worker).make(
+        settings = {**options, 'go_backwards': backwards}
+        return layers.get_form(worker).make(
             dataclasses.replace(
                 spec,
                 form=worker,
                 size=units,
                 name=f'{spec.name}_{suffix}',
-                options=MappingProxyType(given),
+                options=MappingProxyType(settings),
             )
         )
 

@@ -46,7 +46,7 @@ class Filters(Layout):
 
 
 def _pre(run: Pass) -> Tensor:
-    y = run.layer.convolution_op(run.given, run.layer.kernel)
+    y = run.layer.convolution_op(run.inputs, run.layer.kernel)
     return y if run.layer.bias is None else y + run.layer.bias
 
 

@@ -121,7 +121,7 @@ def of_model(model: KerasModel) -> Anatomy | None:
 
     def pre(run: Pass) -> Tensor:
         kernels = [run.layer.get_layer(name).kernel for name in parts]
-        total = sum(ops.matmul(x, kernel) for x, kernel in zip(run.given, kernels))
+        total = sum(ops.matmul(x, kernel) for x, kernel in zip(run.inputs, kernels))
         return total + run.layer.get_layer(first).bias
 
     # in files from before there were models on PyTorch, a dot stands there
@@ -147,6 +147,6 @@ ANATOMIES = {
     ),
     Tied: Anatomy(
         params={'b': Layout('bias')},
-        outputs={'pre': Output(lambda run: run.layer.before(run.given))},
+        outputs={'pre': Output(lambda run: run.layer.before(run.inputs))},
     ),
 }

@@ -167,7 +167,7 @@ class Ensemble(keras.layers.Layer):
         self.kernel = self.add_weight(name='kernel', shape=wide, initializer=self._initial)
 
     def _initial(self, shape: Any, dtype: Any = None) -> Any:
-        """Return normal kernels of a variance of 2/inputs, 1/inputs at the last; biases of 0."""
+        """Draw normal kernels of variance 2/inputs, 1/inputs in the last layer; biases are 0."""
         normal = keras.initializers.RandomNormal(stddev=1.0)(shape, dtype)
         std = np.zeros(shape[1], 'float32')
         for i, (rows, part) in enumerate(zip(self.shapes, self._slices())):

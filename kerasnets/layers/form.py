@@ -53,18 +53,18 @@ class Form:
     #: must agree.
     follow: Callable[..., Any] | None = None
 
-    def make(self, spec: LayerSpec, **given: Any) -> KerasLayer:
-        """Build the Keras layer for a spec, without its weights; `given` are further keywords.
+    def make(self, spec: LayerSpec, **further: Any) -> KerasLayer:
+        """Build the Keras layer for a spec, without weights; `further` are added to its keywords.
 
         Raises
         ------
         ConfigurationError
-            For a size that is missing or not wanted, and for keywords that are not known.
+            If a size is missing or must be left out, or a keyword is unknown.
         """
         if self.build is not None:
             return self.build(spec)
         options = {self.renamed.get(k, k): v for k, v in spec.options.items()}
-        options.update(given)
+        options.update(further)
         choose: Any = self.choose
         cls = choose if isinstance(choose, (type, OverCell)) else choose(options)
         known = keywords(cls)
@@ -243,7 +243,7 @@ class Pass:
     """The inputs and outputs of a layer, from which inner quantities are computed."""
 
     layer: KerasLayer
-    given: Tensors  # a tensor, or a list of several
+    inputs: Tensors  # a tensor, or a list of several
     y: Tensor = None  # the output, where it is needed
     states: tuple[Any, ...] = ()  # those a recurrent layer started from; none if from zeros
     mask: Tensor | None = None  # which steps it read, bool (examples, time); None for all
@@ -256,7 +256,7 @@ class Pass:
     @property
     def x(self) -> Tensor:
         """The input in the order in which a recurrent layer reads it."""
-        return ops.flip(self.given, axis=1) if self.layer.go_backwards else self.given
+        return ops.flip(self.inputs, axis=1) if self.layer.go_backwards else self.inputs
 
     @property
     def before(self) -> Tensor:
@@ -313,7 +313,7 @@ def project(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def kernel_sum(run: Pass) -> Tensor:
     """Return the sum at the units of a layer with a kernel and a bias."""
-    return project(run.given, run.layer.kernel, run.layer.bias)
+    return project(run.inputs, run.layer.kernel, run.layer.bias)
 
 
 @functools.cache
@@ -323,7 +323,7 @@ def modules() -> list[ModuleType]:
     return [importlib.import_module(f'kerasnets.layers.{name}') for name in names]
 
 
-def form(name: str) -> Form:
+def get_form(name: str) -> Form:
     """Return the `Form` called `name`: one of kerasnets, or built for a class of keras.layers.
 
     Raises
@@ -350,15 +350,15 @@ def anatomy(layer: KerasLayer) -> Anatomy:
     """Return the `Anatomy` of a Keras layer; an empty one if nothing inside it has a name."""
     if isinstance(layer, keras.Model):
         readers = (getattr(module, 'of_model', None) for module in modules())
-        return next((found for read in readers if read and (found := read(layer))), Anatomy())
+        return next((inside for read in readers if read and (inside := read(layer))), Anatomy())
     if isinstance(layer, keras.layers.Bidirectional):
         return _of_halves(layer)
     if hasattr(layer, 'as_anatomy'):
         return layer.as_anatomy()
-    kind = type(getattr(layer, 'cell', None)) if type(layer) is keras.layers.RNN else type(layer)
+    cls = type(getattr(layer, 'cell', None)) if type(layer) is keras.layers.RNN else type(layer)
     for module in modules():
-        if kind in module.ANATOMIES:
-            return module.ANATOMIES[kind]
+        if cls in module.ANATOMIES:
+            return module.ANATOMIES[cls]
     return Anatomy()
 
 
@@ -375,13 +375,13 @@ def parts(layer: KerasLayer, name: str) -> dict[str, Any]:
     return {name: layer}
 
 
-def start(layer: KerasLayer, given: Tensor) -> Tensors:
+def start(layer: KerasLayer, initial: Tensor) -> Tensors:
     """Return initial states for a recurrent layer, in the order in which it takes them.
 
     Parameters
     ----------
     layer : keras.layers.Layer
-    given : dict of str to KerasTensor
+    initial : dict of str to KerasTensor
         Some of the states by key, 'h_0' and so on, (examples, units); others are zeros.
 
     Raises
@@ -389,16 +389,16 @@ def start(layer: KerasLayer, given: Tensor) -> Tensors:
     ConfigurationError
         If the layer has no such state, or it has another shape.
     """
-    if not given:
+    if not initial:
         return ()
     halves = list(parts(layer, layer.name).values())
     keys = anatomy(halves[0]).states
-    check_known(given, keys, 'state of this layer')
-    some = next(iter(given.values()))
+    check_known(initial, keys, 'state of this layer')
+    some = next(iter(initial.values()))
     states = []
     for half in halves:
         for i, size in enumerate(keras.tree.flatten(half.cell.state_size)):
-            state = given.get(keys[i]) if i < len(keys) else None
+            state = initial.get(keys[i]) if i < len(keys) else None
             if state is not None and tuple(state.shape[1:]) != (size,):
                 raise ConfigurationError(
                     f'expected {keys[i]} of shape (any, {size}), got {tuple(state.shape)}. Name an '
@@ -432,8 +432,8 @@ def _of_halves(layer: KerasLayer) -> Anatomy:
             return y
         states = run.states[count:] if backwards else run.states[:count]
         y = ops.flip(y, axis=1) if backwards else y
-        found = read(Pass(inner, run.given, y, states, run.mask))
-        return ops.flip(found, axis=1) if backwards else found
+        quantity = read(Pass(inner, run.inputs, y, states, run.mask))
+        return ops.flip(quantity, axis=1) if backwards else quantity
 
     outputs = {
         'fw_out': Output(lambda run: half(run, False), after=True),

@@ -16,9 +16,9 @@ import keras
 import numpy as np
 
 from kerasnets import activations, keras_facts, optimizers, regularizers
-from kerasnets.graph.loss_graph import Asked
+from kerasnets.graph.loss_graph import Extras
 from kerasnets.layers import abilities
-from kerasnets.loss_functions import KINDS
+from kerasnets.loss_functions import LOSSES
 from kerasnets.monitors import Below
 from kerasnets.programs.models import Models
 
@@ -117,7 +117,7 @@ class Description:
         if isinstance(value, keras.Variable):
             head = tuple(value.shape), value.dtype
         elif isinstance(value, keras.layers.Layer):
-            if cls not in abilities.table() or getattr(value, 'stateful', False):
+            if not abilities.of(cls).shared or getattr(value, 'stateful', False):
                 raise UnknownError(f'{cls.__name__} is not known to be complete')
             if isinstance(value, keras.Model):
                 return self._model(value)
@@ -129,8 +129,8 @@ class Description:
         elif cls not in PLAIN:
             raise UnknownError(f'{cls.__name__} is not known to be complete')
         self.seen.append(value)
-        found, derived = telling(value), DERIVED.get(cls, ())
-        items = [(name, self.of(found[name])) for name in sorted(found) if name not in derived]
+        derived = DERIVED.get(cls, ())
+        items = [(k, self.of(v)) for k, v in sorted(telling(value).items()) if k not in derived]
         return cls.__qualname__, head, *items
 
     def _model(self, model: Any) -> Any:
@@ -138,7 +138,8 @@ class Description:
         if not abilities.is_of_layers(model):
             raise UnknownError('a model with operations, which Keras numbers')
         layers = [(layer.name, self.of(layer)) for layer in model.layers]
-        config = model.get_config()
+        with keras_facts.without_tensorflow():
+            config = model.get_config()
         joints = [(one.get('name'), one.get('inbound_nodes')) for one in config['layers']]
         ends = config.get('input_layers'), config.get('output_layers')
         return type(model).__qualname__, layers, repr(joints), repr(ends)
@@ -148,12 +149,12 @@ class Description:
 
         Initial values, seeds and names that Keras gives do not matter.
         """
-        found = []
+        described = []
         for node in models.nodes:
             spec, output = node.spec, node.output
             connected = spec.name, spec.form, spec.inputs, spec.states
-            found.append((*connected, self.of(node.layer), tuple(output.shape), output.dtype))
-        return repr((settings(), found))
+            described.append((*connected, self.of(node.layer), tuple(output.shape), output.dtype))
+        return repr((settings(), described))
 
 
 def telling(value: Any) -> dict[str, Any]:
@@ -189,32 +190,32 @@ def settings() -> tuple[Any, ...]:
 
 def of_losses(models: Models) -> str:
     """Return the key of a network's losses and monitors; raise UnknownError without one."""
-    kind = type(getattr(models.monitors, '__self__', None))
+    cls = type(getattr(models.monitors, '__self__', None))
     places = {id(variable): i for i, variable in enumerate(models.layer_variables)}
     order = [places.get(id(variable)) for variable in models.model.trainable_variables]
-    if kind.__module__.split('.')[0] != 'kerasnets' or None in order:
+    if cls.__module__.split('.')[0] != 'kerasnets' or None in order:
         raise UnknownError('monitors of the user, or variables outside of the layers')
     for loss in models.losses:
-        if not isinstance(loss.form, str) or loss.written:
+        if not isinstance(loss.form, str) or loss.is_custom:
             raise UnknownError('a loss of the user')
-    return repr((models.losses, kind.__qualname__, models.takes_labels, order))
+    return repr((models.losses, cls.__qualname__, models.takes_labels, order))
 
 
-def of_asked(asked: Asked) -> str:
+def of_extras(extras: Extras) -> str:
     """Return the key of what a graph computes besides the losses, without weights."""
-    known = [type(one) in PENALTIES for one in asked.regularizers]
-    known += [isinstance(monitor.function, Below) for monitor in asked.monitors]
+    known = [type(one) in PENALTIES for one in extras.regularizers]
+    known += [isinstance(monitor.function, Below) for monitor in extras.monitors]
     if not all(known):
         raise UnknownError('a regularizer or a monitor of the user')
-    return repr(asked.without_weights())
+    return repr(extras.without_weights())
 
 
-def fills_up(models: Models, asked: Asked) -> bool:
+def fills_up(models: Models, extras: Extras) -> bool:
     """Return True if padding rows can be excluded from all results."""
-    if asked.monitors or asked.curvature or asked.gradients:
+    if extras.monitors or extras.curvature or extras.gradients:
         return False
-    if any(loss.written or loss.form not in KINDS or loss.whole for loss in models.losses):
+    if any(loss.is_custom or loss.form not in LOSSES or loss.whole for loss in models.losses):
         return False
-    if not all(type(one) in BY_ROWS for one in asked.regularizers):
+    if not all(type(one) in BY_ROWS for one in extras.regularizers):
         return False
     return all(abilities.works_by_rows(node.layer) for node in models.nodes)

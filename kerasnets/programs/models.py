@@ -11,14 +11,14 @@ from kerasnets import keras_facts
 from kerasnets.data.data_spec import DataSpec, Layout
 from kerasnets.errors import ConfigurationError
 from kerasnets.graph import loss_graph
-from kerasnets.graph.loss_graph import Asked, Graph
+from kerasnets.graph.loss_graph import Extras, Graph
 from kerasnets.graph.nodes import Node, connect
 from kerasnets.graph.noise import Noises
 from kerasnets.losses import Loss
 from kerasnets.typing import Tensor
 
 #: Nothing but the losses.
-PLAIN = Asked()
+PLAIN = Extras()
 
 
 class Models:
@@ -73,8 +73,8 @@ class Models:
     @property
     def layer_variables(self) -> list[Any]:
         """All variables of the layers, each once, in the order of the layers."""
-        found = {id(v): v for node in self.nodes for v in node.layer.variables}
-        return list(found.values())
+        variables = {id(v): v for node in self.nodes for v in node.layer.variables}
+        return list(variables.values())
 
     def outputs(self, names: Iterable[str], regularizers: Any = ()) -> dict[str, Tensor]:
         """Return the named outputs as a dict of KerasTensors, over the network's inputs."""
@@ -86,10 +86,10 @@ class Models:
         """The Keras tensors that the losses read: inputs, targets and weights."""
         return self.graph().variables
 
-    def graph(self, layout: Layout | None = None, asked: Asked = PLAIN) -> Graph:
+    def graph(self, layout: Layout | None = None, extras: Extras = PLAIN) -> Graph:
         """Return the `loss_graph.Graph` of the losses for one form of the inputs."""
         layout = self.data_spec.plain_layout() if layout is None else layout
-        key = layout, asked
+        key = layout, extras
         if key not in self._graphs:
             keras_facts.share_names()
             self.check_losses()
@@ -101,7 +101,7 @@ class Models:
                 sources,
                 targets,
                 self.monitors,
-                asked,
+                extras,
                 padded=any(masked for _, masked in layout),
             )
         return self._graphs[key]

@@ -67,10 +67,10 @@ def compute(
     noises = tuple(one for one in regularizers if isinstance(one, Noise))
     function = _function(programs, tuple(names), spec.layout(specs), start, noises, rng)
 
-    def run(batch: list[Array]) -> dict[str, dict[str, Array]]:
-        return devices.run(function, batch)
+    def compute_batch(batch: list[Array]) -> dict[str, dict[str, Array]]:
+        return devices.run_shared(function, batch)
 
-    results = _in_batches(run, arrays, specs)
+    results = _in_batches(compute_batch, arrays, specs)
     if spec.time_major:  # sequences of different lengths stay a list
         results = {n: turn(y) if getattr(y, 'ndim', 0) > 2 else y for n, y in results.items()}
     return {name: results[name] for name in names}
@@ -141,14 +141,14 @@ class Prediction(FunctionProgram):
 
         def outputs(sources: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
             wanted = [name.replace(MASK, ':out') for name in names]
-            made = connect(nodes, sources, wanted, padded, noise.change, training=False)
-            steps = {name: masks.Steps()(y) for name, y in made.items() if len(y.shape) > 2}
-            found = {
-                name: steps[output] if name.endswith(MASK) else made[output]
+            computed = connect(nodes, sources, wanted, padded, noise.change, training=False)
+            steps = {name: masks.Steps()(y) for name, y in computed.items() if len(y.shape) > 2}
+            chosen = {
+                name: steps[output] if name.endswith(MASK) else computed[output]
                 for name, output in zip(names, wanted)
             }
             hidden = {n: steps[o] for n, o in zip(names, wanted) if padded and o in steps}
-            return {'outputs': found, 'steps': hidden}
+            return {'outputs': chosen, 'steps': hidden}
 
         entry: Any = keras.Function(tensors, sources)
         if noises:  # a model makes the layers of the noise once, before anything is compiled
@@ -194,16 +194,16 @@ def _in_ragged_batches(
     """Compute outputs for sequences of different lengths, grouped by length."""
     longest = np.max([a.lengths for a in arrays if isinstance(a, Ragged)], axis=0)
     order = np.argsort(longest, kind='stable')
-    found: Any = {}
+    results: Any = {}
     while len(order):
         size = max(1, BATCH_VALUES // (_width(specs, arrays) * max(1, longest[order[-1]])))
         rows, order = order[-size:], order[:-size]
         outputs, steps = _run(function, specs, arrays, rows)
         for name, value in outputs.items():
-            into = found.setdefault(name, [None] * len(longest))
+            into = results.setdefault(name, [None] * len(longest))
             for i, row in enumerate(rows):
                 into[row] = value[i][steps[name][i]] if name in steps else value[i]
-    return {name: v if name in steps else np.stack(v) for name, v in found.items()}
+    return {name: v if name in steps else np.stack(v) for name, v in results.items()}
 
 
 def _width(specs: list[ArraySpec], arrays: list[Any]) -> int:
@@ -223,5 +223,5 @@ def _run(
         batch = [part for s, a in zip(specs, arrays) for part in s.batch(a, rows)]
     else:  # a row of zeros yields the shapes
         batch = [np.zeros((1, *a.shape[1:]), s.dtype) for s, a in zip(specs, arrays)]
-    found = function(batch)
-    return found['outputs'], found['steps']
+    results = function(batch)
+    return results['outputs'], results['steps']

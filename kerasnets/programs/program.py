@@ -21,7 +21,7 @@ from typing import Any
 
 import keras
 
-from kerasnets import backend, devices, keras_facts
+from kerasnets import backend, keras_facts
 from kerasnets.graph.nodes import Node, assemble, find_output, run_layer
 from kerasnets.programs import key
 from kerasnets.programs.models import Models
@@ -69,7 +69,7 @@ class Program:
         @functools.wraps(function)
         def traced(*args: Any, **kwargs: Any) -> Any:
             with keras_facts.releasing_gradients():
-                found = function(*args, **kwargs)
+                result = function(*args, **kwargs)
             if keras.backend.backend() == 'tensorflow':
                 import tensorflow as tf
 
@@ -77,7 +77,7 @@ class Program:
                 self._graphs += GRAPH * int(graph.ByteSize())
             else:
                 self._graphs += CODE
-            return found
+            return result
 
         return traced
 
@@ -137,24 +137,24 @@ class Cache:
     def get(self, key: Hashable) -> Any:
         """Return the program of a key, or None."""
         with self._lock:
-            found = self._programs.get(key)
-            if found is not None:
+            program = self._programs.get(key)
+            if program is not None:
                 self._programs.move_to_end(key)
-            return found
+            return program
 
     def put(self, key: Hashable, program: Any) -> Any:
         """Store a program and return it, or the one that another thread stored first."""
         dropped = []
         with self._lock:
             self.made += key not in self._programs
-            found = self._programs.setdefault(key, program)
+            stored = self._programs.setdefault(key, program)
             taken = sum([one.bytes for one in self._programs.values()])
             while taken > self.limit and len(self._programs) > 1:
                 dropped.append(self._programs.popitem(last=False)[1])
                 taken -= dropped[-1].bytes
         if dropped:
             _release(dropped)
-        return found
+        return stored
 
     def clear(self) -> None:
         """Drop all programs and free their memory."""
@@ -214,7 +214,7 @@ class Programs:
                 self._key, seen = None, sum(layers, self.models.layer_variables)
             self._snapshot = key.Snapshot(seen)
             self._own.clear()
-        alone = devices.shared() or keras.backend.backend() == 'torch'
+        alone = backend.is_distributed() or keras.backend.backend() == 'torch'
         return None if alone else self._key
 
     def find(
@@ -241,9 +241,9 @@ class Programs:
         """
         layers = self.layers_key()
         if layers is not None and shared is not None:
-            found = CACHE.get((layers, *shared))
-            if found is not None:
-                return found
+            program = CACHE.get((layers, *shared))
+            if program is not None:
+                return program
             try:
                 copied = self._copy(layers, losses)
                 with copied.lock:
@@ -264,22 +264,25 @@ class Programs:
         return (layers, *shared) in CACHE
 
     def _copy(self, layers: str, losses: bool) -> Models:
-        """Return a copy of the layers; raise UnknownError if it may compute something else."""
+        """Return a copy of the models, which is shared by all networks with the key `layers`.
+
+        Raise UnknownError if the copy may compute something else than the original.
+        """
         whole = layers, key.of_losses(self.models) if losses else None
         keras_facts.share_names()
         with _copying:
-            found = _copies.get(whole)
-            if found is None:
-                found = copy(self.models, losses)
+            copied = _copies.get(whole)
+            if copied is None:
+                copied = copy(self.models, losses)
                 shapes = [
                     [(tuple(v.shape), v.dtype) for v in one.layer_variables]
-                    for one in (found, self.models)
+                    for one in (copied, self.models)
                 ]
-                if key.Description().network(found) != layers or shapes[0] != shapes[1]:
+                if key.Description().network(copied) != layers or shapes[0] != shapes[1]:
                     self._key = None
                     raise key.UnknownError('a layer with an attribute outside of its configuration')
-                _copies[whole] = found
-            return found
+                _copies[whole] = copied
+            return copied
 
 
 #: Copies of layers that a living program uses, by the keys of layers and losses.
@@ -294,14 +297,14 @@ def copy(models: Models, losses: bool) -> Models:
     They have the losses of the network if `losses` is true.
     """
     nodes: list[Node] = []
-    with keras_facts.seeded():
+    with keras_facts.seeded(), keras_facts.without_tensorflow():
         for node in models.nodes:
             try:
                 layer = type(node.layer).from_config(node.layer.get_config())
             except Exception as error:  # such as a function that is not registered with Keras
                 raise key.UnknownError('a layer that its configuration cannot rebuild') from error
-            given = layer if node.spec.layer is not None else None  # no layer of the network
-            spec = dataclasses.replace(node.spec, layer=given, entry=repr(node.spec.entry))
+            own = layer if node.spec.layer is not None else None  # no layer of the network
+            spec = dataclasses.replace(node.spec, layer=own, entry=repr(node.spec.entry))
             if spec.form == 'input':
                 output = layer.output
             else:
@@ -322,9 +325,9 @@ def copy_optimizer(optimizer: Any, models: Models) -> Any:
     key.UnknownError
         If the optimizer has an attribute that its configuration does not hold.
     """
-    with keras_facts.seeded():
-        made = type(optimizer).from_config(optimizer.get_config())
-    made.build(models.model.trainable_variables)
-    if repr(key.Description().of(made)) != repr(key.Description().of(optimizer)):
+    with keras_facts.seeded(), keras_facts.without_tensorflow():
+        copied = type(optimizer).from_config(optimizer.get_config())
+    copied.build(models.model.trainable_variables)
+    if repr(key.Description().of(copied)) != repr(key.Description().of(optimizer)):
         raise key.UnknownError('an optimizer with settings of its own')
-    return made
+    return copied

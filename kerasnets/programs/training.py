@@ -22,7 +22,7 @@ from kerasnets.backend import for_xla
 from kerasnets.data.blocks import EPOCHS, Block
 from kerasnets.data.data_spec import Layout
 from kerasnets.devices import replicas, total
-from kerasnets.graph.loss_graph import Asked, Graph
+from kerasnets.graph.loss_graph import Extras, Graph
 from kerasnets.monitors import metric_of
 from kerasnets.programs.models import Models
 from kerasnets.programs.program import Program
@@ -96,9 +96,9 @@ class Objective(keras.Model):
         self.means = [keras.metrics.Mean(name=f'loss_{i}') for i in range(len(graph.losses))]
         self.monitor_means = {name: keras.metrics.Mean(name=name) for name in graph.monitors}
         self.keras_metrics = [
-            metric_of(asked, *outputs['compared'][:2])
-            for asked in metrics
-            if asked not in graph.monitors
+            metric_of(metric, *outputs['compared'][:2])
+            for metric in metrics
+            if metric not in graph.monitors
         ]
         self.noises = graph.noises
         self.factors = graph.factors
@@ -199,12 +199,13 @@ class BlockProgram(Program):
         Over the layers that are run.
     layout : tuple
         As `data_spec.layout` has it.
-    asked : Asked
+    extras : Extras
     metrics : tuple of str or keras.metrics.Metric
     optimizer : keras.optimizers.Optimizer or None
         Of the layers of `models`. None: only to evaluate.
     xla : bool
-        Whether XLA compiles on TensorFlow; on JAX it always compiles.
+        Whether XLA compiles on TensorFlow. JAX always compiles; False is with few optimizations,
+        in half the time.
 
     Attributes
     ----------
@@ -226,12 +227,12 @@ class BlockProgram(Program):
         self,
         models: Models,
         layout: Layout,
-        asked: Asked,
+        extras: Extras,
         metrics: tuple[Any, ...],
         optimizer: keras.Optimizer | None,
         xla: bool,
     ) -> None:
-        self.objective = objective = Objective(models.graph(layout, asked), metrics, asked.rows)
+        self.objective = objective = Objective(models.graph(layout, extras), metrics, extras.rows)
         held = list(models.layer_variables)
         if optimizer is not None:
             objective.use(optimizer, jit_compile=False)
@@ -241,7 +242,7 @@ class BlockProgram(Program):
             others.pop(id(variable), None)
         self.further = list(others.values())
         super().__init__(models, [*held, *self.further])
-        self.names, self.rows, self.xla, self.ran = objective.names, asked.rows, xla, False
+        self.names, self.rows, self.xla, self.ran = objective.names, extras.rows, xla, False
         objective.reset_metrics()
         values = backend.values(self.further)
         self.initial = [ops.convert_to_tensor(value) for value in values]
@@ -255,14 +256,15 @@ class BlockProgram(Program):
         if keras.backend.backend() == 'jax':
             import jax
 
-            self._loose = jax.jit(loose, static_argnames='steps')
+            quick = None if xla else {'xla_backend_optimization_level': 0}
+            self._loose = jax.jit(loose, static_argnames='steps', compiler_options=quick)
         else:
             import tensorflow as tf
 
             keras_facts.expect_retracing()
             self._loose = tf.function(loose, autograph=False, reduce_retracing=True)
 
-    def run(self, values: list[Tensor], block: Block, *args: Any) -> Any:
+    def run_block(self, values: list[Tensor], block: Block, *args: Any) -> Any:
         """Run a block; fall back to no XLA if XLA fails or the batch shape differs."""
         parts, steps = block.parts, len(block.rows)
         if self.rows:
@@ -279,7 +281,7 @@ class BlockProgram(Program):
         with self.lock:
             if not block.odd:
                 try:
-                    found = keras_facts.call(self._fixed_function(flat, ends, steps), flat)
+                    results = keras_facts.call(self._fixed_function(flat, ends, steps), flat)
                 except tf.errors.OpError as error:
                     if self.ran or not self.xla:
                         raise
@@ -293,7 +295,7 @@ class BlockProgram(Program):
                     if self.xla and not self.ran:
                         executables.append(len(self.variables))
                     self.ran = True
-                    return found
+                    return results
             return self._loose(*_divided(flat, ends), steps=steps)
 
     def _fixed_function(self, flat: list[Tensor], ends: tuple[int, int], steps: int) -> Any:
@@ -314,12 +316,12 @@ class BlockProgram(Program):
 
     def _batch(self, parts: tuple[Tensor, ...], i: Tensor, steps: int) -> tuple[tuple[Tensor, ...]]:
         """Return the i-th of `steps` batches of a block."""
-        found = []
+        batch = []
         for part in parts:
             rows, *row = ops.shape(part)
             size = rows // steps
-            found.append(ops.slice(part, (i * size, *[0 for _ in row]), (size, *row)))
-        return (tuple(found),)
+            batch.append(ops.slice(part, (i * size, *[0 for _ in row]), (size, *row)))
+        return (tuple(batch),)
 
     def _results(self) -> Tensor:
         """Return the current monitors as a vector."""
@@ -353,11 +355,13 @@ class EvaluationProgram(BlockProgram):
             heard = listeners is not None and block.rows.any()
             if heard:
                 listeners.on_test_batch_begin(i)
-            row, further = self.run([*held, *further], block, np.int32(block.ends[block.epochs]))
-            found = dict(zip(self.names, map(float, np.asarray(row))))
+            row, further = self.run_block(
+                [*held, *further], block, np.int32(block.ends[block.epochs])
+            )
+            monitors = dict(zip(self.names, map(float, np.asarray(row))))
             if heard:
-                listeners.on_test_batch_end(i, found)
-        return found, list(further)
+                listeners.on_test_batch_end(i, monitors)
+        return monitors, list(further)
 
     def _compute(self, values: Any, parts: Any, *args: Any, steps: int) -> Any:
         held, further = values[: -len(self.further)], values[-len(self.further) :]
@@ -384,7 +388,7 @@ class TrainingProgram(BlockProgram):
     def train(self, values: list[Tensor], block: Block) -> Computed:
         """Return the values and monitors after the batches of a block."""
         args = block.ends, np.int32(block.epochs), np.bool_(block.open)
-        values, logs, done = self.run(values, block, *args)
+        values, logs, done = self.run_block(values, block, *args)
         done = int(done)
         ended = done if done < block.epochs else done - block.open
         rows = [dict(zip(self.names, map(float, row))) for row in np.asarray(logs)[:done]]
@@ -431,12 +435,12 @@ class TrainingProgram(BlockProgram):
         groups = keras_facts.trainer_state(self.objective)
 
         def step(i: Tensor, values: list[Tensor]) -> list[Tensor]:
-            found = {id(variable): value for variable, value in zip(self.variables, values)}
-            state = tuple([found[id(v)] for v in group] for group in groups)
+            by_id = {id(variable): value for variable, value in zip(self.variables, values)}
+            state = tuple([by_id[id(v)] for v in group] for group in groups)
             _, state = self.objective.train_step(state, self._batch(parts, i, steps))
             for group, part in zip(groups, state):
-                found |= {id(variable): value for variable, value in zip(group, part)}
-            return [ops.cast(found[id(v)], x.dtype) for v, x in zip(self.variables, values)]
+                by_id |= {id(variable): value for variable, value in zip(group, part)}
+            return [ops.cast(by_id[id(v)], x.dtype) for v, x in zip(self.variables, values)]
 
         def epoch(carry: tuple[Any, ...]) -> tuple[Any, ...]:
             e, values, logs, _ = carry

@@ -76,13 +76,21 @@ class Explained:
         console.print(key)
 
     def html(self) -> str:
-        """Return the text as HTML: a ``<pre>`` with a coloured span for each character."""
+        """Return the text as HTML: a ``<pre>`` with a coloured span for each character, and a key.
+
+        Coloured characters are black, so that light and dark pages show them alike.
+        """
         spans = []
         for character, p in zip(self.pieces, self.probabilities):
             color = _color(p)
-            style = f' style="background:{color}" title="p = {p:.3g}"' if color else ''
+            style = f' style="background:{color};color:#000" title="p = {p:.3g}"' if color else ''
             spans.append(f'<span{style}>{html.escape(character)}</span>')
-        return f'<pre style="white-space:pre-wrap">{"".join(spans)}</pre>'
+        key = ''.join(
+            f' <span style="background:{color};color:#000">&nbsp;{least:g}&nbsp;</span>'
+            for least, color in COLORS.items()
+        )
+        text = f'<pre style="white-space:pre-wrap">{"".join(spans)}</pre>'
+        return f'{text}<div>{self.bits:.2f} bits a character; p from{key}</div>'
 
     _repr_html_ = html
 
@@ -110,12 +118,12 @@ def explain(net: Any, text: str) -> Explained:
     if len(labels) < 2:
         raise DataError(f'expected a text of two labels or more, got {text!r}. Pass a longer text.')
     p = net.predict_proba(labels[None, :-1])[0]
-    found = p[np.arange(len(p)), labels[1:]]
+    likelihoods = p[np.arange(len(p)), labels[1:]]
     pieces = list(text)
     if net.text.tokens != 'char':
         pieces = list(net.text.stream(labels))
         pieces = pieces if len(pieces) == len(labels) else [net.text.decode([n]) for n in labels]
-    return Explained(text, np.concatenate([[math.nan], found]), pieces)
+    return Explained(text, np.concatenate([[math.nan], likelihoods]), pieces)
 
 
 def score(net: Any, text: Any) -> dict[str, float]:
@@ -163,8 +171,8 @@ def score(net: Any, text: Any) -> dict[str, float]:
             right += int((one.argmax(-1) == want).sum())
             counted = int(start) + window
     characters = int(text.lengths[labels[1:]].sum())
-    found = {'characters': characters, 'labels': counted}
-    return {**found, 'bits': bits / max(1, characters), 'acc': right / counted}
+    result = {'characters': characters, 'labels': counted}
+    return {**result, 'bits': bits / max(1, characters), 'acc': right / counted}
 
 
 def _color(p: float) -> str | None:

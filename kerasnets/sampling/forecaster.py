@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -14,11 +13,9 @@ from kerasnets.errors import ConfigurationError, DataError, number, positive
 from kerasnets.graph.nodes import Node
 from kerasnets.initializers import generator
 from kerasnets.programs.program import Programs
+from kerasnets.sampling.loop import chunk, run_steps
 from kerasnets.sampling.sampler import StepNetwork, StepPrograms
 from kerasnets.typing import Array, Tensor, Tensors
-
-#: Maximum number of steps in one call of the compiled loop.
-CHUNK = 128
 
 
 class Forecaster:
@@ -80,12 +77,12 @@ class Forecaster:
         self.network.check_length(seed.shape[1] + steps - 1)
         future = self._future(future, len(seed), steps, fed, names)
         noise = generator(rng) if self.drawn and temperature else None
-        found = self._run(seed, future, streams, noise, fed, np.float32(temperature))
-        found = found.reshape(len(seed), streams, steps, self.values)
-        found = found[:, 0] if streams == 1 else found
-        found = found[0] if single else found
+        forecasts = self._run(seed, future, streams, noise, fed, np.float32(temperature))
+        forecasts = forecasts.reshape(len(seed), streams, steps, self.values)
+        forecasts = forecasts[:, 0] if streams == 1 else forecasts
+        forecasts = forecasts[0] if single else forecasts
         turned = self.data_spec.time_major and not single
-        return np.moveaxis(found, -2, 0) if turned else found
+        return np.moveaxis(forecasts, -2, 0) if turned else forecasts
 
     def _run(
         self,
@@ -101,34 +98,35 @@ class Forecaster:
         read, states = self.programs.begin(seed, streams)
         rows = np.concatenate([seed, future], axis=1)  # columns that are fed back hold 0 later
         rows = np.repeat(np.swapaxes(rows, 0, 1), streams, axis=1)
-        whole, found = length + steps - 1, []
+        whole, records = length + steps - 1, []
         y = np.zeros((count, self.values), 'f')
         matrix = np.zeros((self.values, self.columns), 'f')
         matrix[np.arange(self.values), fed] = 1
-        for first in range(read, whole, CHUNK):
-            part = rows[first : min(first + CHUNK, whole)]
-            given = np.zeros((CHUNK, *part.shape[1:]), 'f')
-            given[: len(part)] = part
-            draws = np.zeros((CHUNK if self.drawn else 0, count, self.values), 'f')
+        size = chunk()
+        for first in range(read, whole, size):
+            part = rows[first : min(first + size, whole)]
+            inputs = np.zeros((size, *part.shape[1:]), 'f')
+            inputs[: len(part)] = part
+            draws = np.zeros((size if self.drawn else 0, count, self.values), 'f')
             if noise is not None:
                 # steps of the seed draw no numbers
                 after = min(len(part), max(0, length - 1 - first))
                 drawn = noise.standard_normal((len(part) - after, count, self.values), 'f')
                 draws[after : len(part)] = temperature * drawn
             times = np.array([first, len(part), length], 'i')
-            args = y, given, draws, times, matrix, states
-            y, record, states = self.programs.run('forecast', _steps, *args)
-            found.append(ops.convert_to_numpy(record)[: len(part)])
-        made = (
-            np.concatenate(found)[length - 1 - read :]
-            if found
+            args = y, inputs, draws, times, matrix, states
+            y, record, states = self.programs.call('forecast', _steps, *args)
+            records.append(ops.convert_to_numpy(record)[: len(part)])
+        forecasts = (
+            np.concatenate(records)[length - 1 - read :]
+            if records
             else np.zeros((0, count, self.values))
         )
-        return np.swapaxes(made[:steps], 0, 1)
+        return np.swapaxes(forecasts[:steps], 0, 1)
 
     def _places(self, names: list[str]) -> list[int]:
-        """Return the indices of the columns that are fed back."""
-        found = []
+        """Return the indices of the fed-back columns, of which `feedback` may give names."""
+        places = []
         for column in self.feedback:
             if isinstance(column, str):
                 if column not in names:
@@ -138,8 +136,8 @@ class Forecaster:
                         'or feedback as indices.'
                     )
                 column = names.index(column)
-            found.append(column)
-        return found
+            places.append(column)
+        return places
 
     def _seed(self, seed: Any, single: bool) -> Array:
         if hasattr(seed, 'columns'):
@@ -192,7 +190,7 @@ class Forecaster:
 def _steps(
     network: StepNetwork,
     y: Tensor,
-    given: Tensor,
+    inputs: Tensor,
     draws: Tensor,
     times: Tensor,
     matrix: Tensor,
@@ -200,24 +198,22 @@ def _steps(
 ) -> tuple[Tensor, Tensor, Tensors]:
     """Run steps from an output; return the last output, all outputs and the states."""
     first, count, length = times[0], times[1], times[2]
-    advance = network.prepare()
-    record = ops.zeros((given.shape[0], *y.shape), 'float32')
+    advance = network.make_step()
 
-    def step(i: Tensor, y: Tensor, record: Tensor, *flat: Any) -> tuple[Any, ...]:
+    def step(held: Any, parts: list[Tensor], i: Tensor) -> tuple[Any, list[Tensor]]:
+        y, own = held
         ours = ops.cast(first + i >= length, 'float32')  # 0 within the seed
-        x = given[i] + ours * ops.matmul(y, matrix)
-        own = keras.tree.pack_sequence_as(states, list(flat))
+        x = parts[0] + ours * ops.matmul(y, matrix)
         (y, *variance), own = advance(x, own, first + i)
         y = ops.cast(y, 'float32')
         if variance:
-            y = y + ops.sqrt(ops.cast(variance[0], 'float32')) * draws[i]
-        record = ops.slice_update(record, (i, 0, 0), y[None])
-        return (i + 1, y, record, *keras.tree.flatten(own))
+            y = y + ops.sqrt(ops.cast(variance[0], 'float32')) * parts[1]
+        return [y, own], [y]
 
-    start = ops.convert_to_tensor(0, 'int32')
-    loop = (start, y, record, *keras.tree.flatten(states))
-    _, y, record, *flat = ops.while_loop(lambda i, *rest: i < count, step, loop)
-    return y, record, keras.tree.pack_sequence_as(states, list(flat))
+    rows = [inputs, draws] if draws.shape[0] else [inputs]
+    record = ops.zeros((inputs.shape[0], *y.shape), 'float32')
+    (y, states), (record,) = run_steps(step, count, rows, [y, states], [record])
+    return y, record, states
 
 
 def _known(names: list[str], which: str, future: Any) -> Array:
@@ -241,7 +237,14 @@ def _known(names: list[str], which: str, future: Any) -> Array:
 
 
 def check_feedback(feedback: Any, columns: int, values: int) -> list[Any]:
-    """Return the columns of the inputs that are fed back: indices, or names.
+    """Return the input columns that predictions are fed back to, as indices or names.
+
+    Parameters
+    ----------
+    feedback : int, str, list of them, or None
+        None: all columns.
+    columns, values : int
+        Numbers of input columns and of outputs.
 
     Raises
     ------
@@ -257,17 +260,17 @@ def check_feedback(feedback: Any, columns: int, values: int) -> list[Any]:
             )
         return list(range(columns))
     listed = not isinstance(feedback, str) and hasattr(feedback, '__iter__')
-    found = list(feedback) if listed else [feedback]
-    for column in found:
+    fed = list(feedback) if listed else [feedback]
+    for column in fed:
         whole = isinstance(column, (int, np.integer)) and not isinstance(column, bool)
         if not (isinstance(column, str) or (whole and 0 <= column < columns)):
             raise ConfigurationError(
                 f'feedback: expected columns of 0 to {columns - 1}, or their names, got '
                 f'{column!r}. Pass the index of a column.'
             )
-    if len(found) != values or len(set(found)) < len(found):
+    if len(fed) != values or len(set(fed)) < len(fed):
         raise ConfigurationError(
-            f'feedback: expected {values} different columns, one for each output, got {found}. '
+            f'feedback: expected {values} different columns, one for each output, got {fed}. '
             'Pass a list of that many.'
         )
-    return found
+    return fed

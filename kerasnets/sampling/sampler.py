@@ -23,10 +23,8 @@ from kerasnets.initializers import generator
 from kerasnets.layers.fast.stepping import Stepper, along
 from kerasnets.programs.models import Models
 from kerasnets.programs.program import FunctionProgram, Programs
+from kerasnets.sampling.loop import chunk, run_steps
 from kerasnets.typing import Array, Seed, Tensor, TensorFunction, Tensors
-
-#: Steps that one call of the compiled loop makes at most.
-CHUNK = 256
 
 #: Labels whose probabilities are summed up by a product with a matrix.
 FEW = 512
@@ -84,19 +82,18 @@ class StepNetwork:
                 self._add(node)
 
     def _add(self, node: Node) -> None:
-        before = [name.split(':')[0] for name in node.spec.inputs]
-        time = any(self.has_time[name] for name in before)
+        time = any(self.has_time[name] for name in node.reads)
         others = [name for name in node.spec.inputs if not name.endswith(':out')]
-        found: Stepper | str = along(node.layer, time)
+        stepper: Stepper | str = along(node.layer, time)
         if node.spec.states or others:
-            found = f'it depends on {(others or [node.spec.states[0][1]])[0]!r}'
-        if isinstance(found, str):
+            stepper = f'it depends on {(others or [node.spec.states[0][1]])[0]!r}'
+        if isinstance(stepper, str):
             raise node.spec.error(
-                f'{found}, so the network cannot be sampled step by step. Use forward recurrent '
-                'layers, attention, causal convolutions and layers that compute each step '
-                'independently.'
+                f'{stepper}. A network that runs step by step has forward recurrent layers, '
+                'attention, causal convolutions and layers that compute each step independently. '
+                'Use those.'
             )
-        self.steppers[node.name] = found
+        self.steppers[node.name] = stepper
         self.has_time[node.name] = time and getattr(node.layer, 'return_sequences', True)
 
     def padded_length(self, length: int) -> int | None:
@@ -119,7 +116,7 @@ class StepNetwork:
         """Return the initial states of `count` sequences: a list of arrays for each layer."""
         return [stepper.start(count) for stepper in self.steppers.values()]
 
-    def prepare(self) -> Callable[..., Any]:
+    def make_step(self) -> Callable[..., Any]:
         """Return a function of an input (count, …), states and the step's number t.
 
         It returns a list of the step's outputs, and the states after it. Everything that does not
@@ -127,19 +124,19 @@ class StepNetwork:
         """
         labelled = {name for name in self.steppers if self._reads_labels(name)}
         steps = {
-            name: stepper.prepare(self.classes if name in labelled else None)
+            name: stepper.make_step(self.classes if name in labelled else None)
             for name, stepper in self.steppers.items()
         }
 
         def advance(x: Tensor, states: Tensors, t: Tensor) -> Tensors:
             after: list[Any] = []
 
-            def run(name: str, given: Tensor) -> Any:
-                y, own = steps[name](given, states[len(after)], t)
+            def run_layer(name: str, inputs: Tensor) -> Any:
+                y, own = steps[name](inputs, states[len(after)], t)
                 after.append(own)
                 return y
 
-            return self._run(x, run, labelled), after
+            return self._run(x, run_layer, labelled), after
 
         return advance
 
@@ -147,58 +144,56 @@ class StepNetwork:
         """Return the states after the first `length` steps of sequences (count, time, …)."""
         after: list[Any] = []
 
-        def run(name: str, given: Tensor) -> Any:
+        def run_layer(name: str, inputs: Tensor) -> Any:
             read = self.steppers[name].read
             assert read is not None  # checked by `padded_length`
-            y, own = read(given, length)
+            y, own = read(inputs, length)
             after.append(own)
             return y
 
-        self._run(x, run, ())
+        self._run(x, run_layer, ())
         return after
 
-    def _run(self, x: Tensor, run: TensorFunction, labelled: Collection[str]) -> list[Tensor]:
-        """Return the network's outputs or logits; `run` computes the output of each layer."""
-        one_hot = x if self.classes is None else ops.one_hot(x, self.classes)
-        made = {self.source: one_hot}
+    def _run(self, x: Tensor, run_layer: TensorFunction, labelled: Collection[str]) -> list[Tensor]:
+        """Return the network's outputs or logits; `run_layer` computes the output of each layer."""
+        outputs = {self.source: x}
+        readers = {node.name for node in self.nodes if self.source in node.reads}
+        if self.classes is not None and not readers <= set(labelled):
+            outputs[self.source] = ops.one_hot(x, self.classes)
         for node in self.nodes:
             if node.name == self.source:
                 continue
-            before = [made[name.split(':')[0]] for name in node.spec.inputs]
-            given = before if len(before) > 1 else x if node.name in labelled else before[0]
+            before = [outputs[name] for name in node.reads]
+            inputs = before if len(before) > 1 else x if node.name in labelled else before[0]
             if node is self.nodes[-1] and self.logits is not None:
-                return [self._last(given)]
-            made[node.name] = run(node.name, given)
-        return [made[name] for name in self.outputs]
+                return [self._last(inputs)]
+            outputs[node.name] = run_layer(node.name, inputs)
+        return [outputs[name] for name in self.outputs]
 
     def _last(self, x: Tensor) -> Tensor:
         """Return the logits of one step or of a whole sequence, as the input has it."""
         assert self.logits is not None
         one = len(keras.tree.flatten(x)[0].shape) == 2
-        if one and any(self.has_time[name] for name in _before(self.nodes[-1])):
+        if one and any(self.has_time[name] for name in self.nodes[-1].reads):
             return self.logits(keras.tree.map_structure(lambda y: y[:, None], x))[:, 0]
         return self.logits(x)
 
     def _reads_labels(self, name: str) -> bool:
         """Return True if a layer can read labels instead of one-hot vectors."""
         node = next(node for node in self.nodes if node.name == name)
-        alone = _before(node) == [self.source]
+        alone = node.reads == [self.source]
         return self.classes is not None and alone and self.steppers[name].of_labels
-
-
-def _before(node: Node) -> list[str]:
-    return [name.split(':')[0] for name in node.spec.inputs]
 
 
 def _leading_to(nodes: Sequence[Node], names: list[str]) -> list[Any]:
     """Return the named nodes and those that they depend on, in order."""
     wanted = set(names)
-    found = []
+    chosen = []
     for node in reversed(nodes):
         if node.name in wanted:
-            found.append(node)
-            wanted.update(name.split(':')[0] for name in node.spec.sources)
-    return found[::-1]
+            chosen.append(node)
+            wanted.update(node.reads)
+    return chosen[::-1]
 
 
 class StepPrograms:
@@ -228,12 +223,12 @@ class StepPrograms:
         self.make = make
         self.about = about
 
-    def run(self, kind: Any, steps: Callable[..., Any], *args: Any) -> Any:
+    def call(self, name: Any, steps: Callable[..., Any], *args: Any) -> Any:
         """Run a compiled function.
 
         Parameters
         ----------
-        kind : hashable
+        name : hashable
             What identifies the function among those of the network.
         steps : callable
             (network, *args) -> results, written in `keras.ops`.
@@ -246,7 +241,7 @@ class StepPrograms:
             function = functools.partial(steps, network)
             return FunctionProgram(models, models.layer_variables, function)
 
-        about = kind, *self.about
+        about = name, *self.about
         program = self.programs.find(about, about, build)
         return program([v.value for v in self.programs.models.layer_variables], *args)
 
@@ -267,7 +262,7 @@ class StepPrograms:
             return 0, self.network.start(count * streams)
         padded = np.zeros((count, padding, *seeds.shape[2:]), seeds.dtype)
         padded[:, :length] = seeds
-        states = self.run('read', StepNetwork.read, padded, np.array(length - 1, 'i'))
+        states = self.call('read', StepNetwork.read, padded, np.array(length - 1, 'i'))
         repeat = functools.partial(ops.repeat, repeats=streams, axis=0)
         return length - 1, keras.tree.map_structure(repeat, states)
 
@@ -370,25 +365,23 @@ class Sampler:
         seen = np.zeros((streams, self.classes if options.penalized else 0), 'float32')
         if options.penalized:
             seen[:, labels[:read]] = 1
-        wanted = steps
+        wanted, size = steps, chunk()
         while wanted:
-            count = min(CHUNK, len(labels) - read + wanted)
-            given = np.full(CHUNK, -1, dtype='int32')
+            count = min(size, len(labels) - read + wanted)
+            forced = np.full(size, -1, dtype='int32')
             seed = labels[read : read + count]
-            given[: len(seed)] = seed
-            uniform = np.full((CHUNK, streams), 1e-30, dtype='float32')
+            forced[: len(seed)] = seed
+            uniform = np.full((size, streams), 1e-30, dtype='float32')
             if draws is not None:  # steps of the seed draw no numbers
                 uniform[len(seed) : count] = 1 - draws.random(
                     (count - len(seed), streams), dtype='float32'
                 )
             times = np.array([first, count], 'i')
-            args = current, given, uniform, times, settings, seen, states
-            current, drawn, logs, seen, states = self.programs.run(loop, loop.run, *args)
+            args = current, forced, uniform, times, settings, seen, states
+            current, drawn, logs, seen, states = self.programs.call(loop, loop.compute, *args)
             part = slice(len(seed), count)
             drawn = ops.convert_to_numpy(drawn)[part].tolist()
-            logs = (
-                ops.convert_to_numpy(logs)[part].tolist() if options.logged else [None] * len(drawn)
-            )
+            logs = ops.convert_to_numpy(logs[0])[part].tolist() if logs else [None] * len(drawn)
             read, wanted, first = read + len(seed), wanted - len(drawn), first + count
             yield from zip(drawn, logs)
 
@@ -446,11 +439,11 @@ class Loop:
     classes: int
     logits: bool
 
-    def run(
+    def compute(
         self,
         network: StepNetwork,
         label: Tensor,
-        given: Tensor,
+        forced: Tensor,
         uniform: Tensor,
         times: Tensor,
         settings: Settings,
@@ -460,32 +453,30 @@ class Loop:
         """Return the last label, all labels, their log probabilities, and the next states."""
         options = self.options
         first, count = times[0], times[1]
-        drawn = ops.zeros(uniform.shape, 'int32')
-        logs = ops.zeros(uniform.shape if options.logged else (0, 0), 'float32')
-        advance = network.prepare()
+        advance = network.make_step()
+        table = _table(self.classes)
 
-        def step(
-            i: Tensor, label: Tensor, drawn: Tensor, logs: Tensor, seen: Tensor, *flat: Any
-        ) -> Tensors:
-            own = keras.tree.pack_sequence_as(states, list(flat))
+        def step(held: Any, inputs: list[Tensor], i: Tensor) -> tuple[Any, list[Tensor]]:
+            label, seen, own = held
+            given, number = inputs
             (y,), own = advance(label, own, first + i)
             logits = y if self.logits else ops.log(ops.maximum(y, 1e-30))
             logits = ops.cast(logits, 'float32')
             changed = _penalized(logits, seen, settings.penalty) if options.penalized else logits
-            label = ops.where(
-                given[i] >= 0, given[i], _draw(changed, uniform[i], settings, options.filtered)
-            )
-            drawn = ops.slice_update(drawn, (i, 0), label[None])
+            drawn = _draw(changed, number, settings, options.filtered, table)
+            label = ops.where(given >= 0, given, drawn)
             if options.penalized:
                 seen = ops.maximum(seen, ops.one_hot(label, self.classes))
-            if options.logged:
-                logs = ops.slice_update(logs, (i, 0), _log_p(logits, label)[None])
-            return (i + 1, label, drawn, logs, seen, *keras.tree.flatten(own))
+            results = [label, _log_p(logits, label)] if options.logged else [label]
+            return [label, seen, own], results
 
-        start = ops.convert_to_tensor(0, 'int32')
-        loop = (start, label, drawn, logs, seen, *keras.tree.flatten(states))
-        _, label, drawn, logs, seen, *flat = ops.while_loop(lambda i, *rest: i < count, step, loop)
-        return label, drawn, logs, seen, keras.tree.pack_sequence_as(states, list(flat))
+        records = [ops.zeros(uniform.shape, 'int32')]
+        if options.logged:
+            records.append(ops.zeros(uniform.shape, 'float32'))
+        (label, seen, states), (drawn, *logs) = run_steps(
+            step, count, [forced, uniform], [label, seen, states], records
+        )
+        return label, drawn, logs, seen, states
 
 
 def _penalized(logits: Tensor, seen: Tensor, penalty: Tensor) -> Tensor:
@@ -499,11 +490,13 @@ def _penalized(logits: Tensor, seen: Tensor, penalty: Tensor) -> Tensor:
 
 def _log_p(logits: Tensor, label: Tensor) -> Tensor:
     """Return the log probability of each label."""
-    found = ops.take_along_axis(logits, label[:, None], axis=-1)[:, 0]
-    return found - ops.logsumexp(logits, axis=-1)
+    chosen = ops.take_along_axis(logits, label[:, None], axis=-1)[:, 0]
+    return chosen - ops.logsumexp(logits, axis=-1)
 
 
-def _draw(logits: Tensor, uniform: Tensor, settings: Settings, filtered: bool) -> Tensor:
+def _draw(
+    logits: Tensor, uniform: Tensor, settings: Settings, filtered: bool, table: Tensor | None
+) -> Tensor:
     """Return labels (streams,) from logits (streams, classes) and numbers in (0, 1].
 
     Labels are drawn by the inverse of the cumulated probabilities, never with a probability of 0.
@@ -511,17 +504,17 @@ def _draw(logits: Tensor, uniform: Tensor, settings: Settings, filtered: bool) -
     logits = (logits - ops.max(logits, axis=-1, keepdims=True)) / settings.temperature
     if filtered:
         logits = _filter(logits, settings.top_k, settings.top_p)
-    cumulated = _cumulated(ops.exp(logits))
+    p = ops.exp(logits)
+    cumulated = ops.cumsum(p, axis=-1) if table is None else ops.matmul(p, table)
     below = cumulated < uniform[:, None] * cumulated[:, -1:]
     return ops.sum(ops.cast(below, 'int32'), axis=-1)
 
 
-def _cumulated(p: Tensor) -> Tensor:
-    """Return cumulated sums over the labels; for few labels as a faster matrix product."""
-    count = p.shape[-1]
-    if count > FEW:
-        return ops.cumsum(p, axis=-1)
-    return ops.matmul(p, np.triu(np.ones((count, count), 'f')))
+def _table(classes: int) -> Tensor | None:
+    """Return the matrix whose product with probabilities sums them up, if that is faster."""
+    if classes > FEW:
+        return None
+    return ops.convert_to_tensor(np.triu(np.ones((classes, classes), 'f')))
 
 
 def _filter(logits: Tensor, top_k: Any, top_p: Any) -> Tensor:
@@ -569,10 +562,10 @@ class Stops:
         self.streams = streams
 
     def ended(self, steps: Iterator[Any]) -> Iterator[Any]:
-        """Yield labels, each stream up to the end of `stop`.
+        """Yield the labels of each step, until all streams have ended with `stop`.
 
-        With one stream yield a label, else a list of labels, with None for streams that have ended;
-        with logarithms yield pairs of labels and logarithms.
+        A step yields a label if there is one stream, otherwise a list with None for each stream
+        that has ended. If `steps` has logarithms, it yields a pair of labels and logarithms.
         """
         if not self.stop:
             for labels, logs in steps:
@@ -582,13 +575,13 @@ class Stops:
         written: list[list[int]] = [[] for _ in range(self.streams)]
         going = [True] * self.streams
         for labels, logs in steps:
-            found = [label if on else None for label, on in zip(labels, going)]
+            shown = [label if on else None for label, on in zip(labels, going)]
             logs = logs and [log if on else None for log, on in zip(logs, going)]
             for i, label in enumerate(labels):
                 written[i] = [*written[i], label][-len(self.stop) :]
                 going[i] = going[i] and written[i] != self.stop
             one = self.streams == 1
-            out = found[0] if one else found
+            out = shown[0] if one else shown
             yield out if logs is None else (out, logs[0] if one else logs)
             if not any(going):
                 return

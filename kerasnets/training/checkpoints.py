@@ -157,10 +157,10 @@ class State:
             raise _damaged('rngs', f'{len(own.rngs)} generators', self.rngs)
         for i, state in enumerate(self.rngs):
             try:
-                kind = type(restored(state).bit_generator).__name__
+                generator = type(restored(state).bit_generator).__name__
             except Exception:  # numpy may raise any error
                 raise _damaged('rngs', 'the state of a generator', state) from None
-            if i == 0 and kind != 'PCG64':  # by which data is shuffled; a network may have any
+            if i == 0 and generator != 'PCG64':  # by which data is shuffled; a network may have any
                 raise _damaged('rngs', 'a state of PCG64', state)
 
     def compare(self, own: dict[str, Any]) -> list[str]:
@@ -232,7 +232,7 @@ PLAIN: dict[str, tuple[Any, str]] = {
 
 
 def _fits(value: Any, shape: Any) -> bool:
-    """Return True if a JSON value has a shape.
+    """Return True if a JSON value has the structure that `shape` describes.
 
     A shape is a predicate, a list with the shape of all items, a tuple with the shape of each item,
     or a dict with the shape of each value, where '*' stands for any name.
@@ -260,17 +260,17 @@ def _damaged(name: str, expected: str, value: Any) -> FileError:
     )
 
 
-def _check_arrays(name: str, own: list[Array], found: Any) -> None:
+def _check_arrays(name: str, own: list[Array], arrays: Any) -> None:
     """Refuse arrays whose shapes or dtypes do not match those of the variables."""
-    if not isinstance(found, list) or not all(isinstance(a, np.ndarray) for a in found):
-        raise _damaged(name, 'a list of arrays', found)
-    shapes = [a.shape for a in own], [a.shape for a in found]
+    if not isinstance(arrays, list) or not all(isinstance(a, np.ndarray) for a in arrays):
+        raise _damaged(name, 'a list of arrays', arrays)
+    shapes = [a.shape for a in own], [a.shape for a in arrays]
     if shapes[0] != shapes[1]:
         raise FileError(
             f'cannot resume: the checkpoint is of another network or algorithm: expected {name} '
             f'of shapes {shapes[0]}, got {shapes[1]}. Train as before, or leave out resume.'
         )
-    for ours, theirs in zip(own, found):
+    for ours, theirs in zip(own, arrays):
         kinds = ours.dtype.kind, theirs.dtype.kind  # V: bfloat16
         if kinds[1] not in ('V' if kinds[0] == 'V' else 'iub' if kinds[0] in 'iub' else 'iubf'):
             raise _damaged(name, f'{ours.dtype}', theirs.dtype)
@@ -284,10 +284,10 @@ def unpack(content: bytes) -> State:
     """Return the state that `State.pack` stored; ValueError if a field is missing."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         contents.members(archive, len(content))
-    with np.load(io.BytesIO(content), allow_pickle=False) as found:
-        plain = json.loads(str(found['plain']))
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        plain = json.loads(str(stored['plain']))
         fields: dict[str, Any] = {
-            key: [found[f'{key}/{i}'] for i in range(value['arrays'])]
+            key: [stored[f'{key}/{i}'] for i in range(value['arrays'])]
             if 'arrays' in value
             else value['value']
             for key, value in plain.items()

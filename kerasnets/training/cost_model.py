@@ -31,10 +31,10 @@ UPDATE, STEP, SPEED = 3e-4, 6e-5, 1e11
 STEPS = 32
 
 
-def settings_for_keras(settings: Settings, watched: bool) -> Any:
+def settings_for_keras(settings: Settings, acts_on_batches: bool) -> Any:
     """Return settings of ``compile`` if Keras' own function trains; None if a program does.
 
-    `watched` is true if a callback acts on each batch. Raises ConfigurationError if XLA is
+    `acts_on_batches` is true if a callback acts on each batch. Raises ConfigurationError if XLA is
     requested on a backend without it.
     """
     name = keras.backend.backend()
@@ -43,18 +43,18 @@ def settings_for_keras(settings: Settings, watched: bool) -> Any:
             'jit=True: expected Keras on TensorFlow or JAX, got PyTorch, which does not compile '
             'these models. Leave out jit.'
         )
-    if not is_for_keras() and not watched:
+    if not is_for_keras() and not acts_on_batches:
         return None
     if name != 'tensorflow':
         return {'jit_compile': settings.jit}
     # TensorFlow cannot make several steps at once on several devices
-    one = settings.max_updates is not None or watched or devices.replicas() > 1
+    one = settings.max_updates is not None or acts_on_batches or devices.replicas() > 1
     return {'jit_compile': settings.jit, 'steps_per_execution': 1 if one else STEPS}
 
 
 def is_for_keras() -> bool:
     """Return True if Keras' own functions train and evaluate instead of programs."""
-    return keras.backend.backend() == 'torch' or devices.shared()
+    return keras.backend.backend() == 'torch' or backend.is_distributed()
 
 
 def uses_xla(
@@ -91,7 +91,10 @@ def seconds(models: Models, source: Dataset, settings: Settings) -> float:
 
 
 def batches_in_a_call(models: Models, source: Dataset, shown: bool) -> int:
-    """Return the maximum number of batches in a call; it bounds the delay of Ctrl-C."""
+    """Return the maximum number of batches in a call, so that Ctrl-C acts within about a second.
+
+    With `shown`, a progress bar must move, and a call takes at most 0.2 seconds.
+    """
     if not source.block:
         return 1
     return max(1, int((0.2 if shown else 1.0) / _update(models, source)))

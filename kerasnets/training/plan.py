@@ -141,11 +141,11 @@ class Patience:
 
     @property
     def exhausted(self) -> bool:
-        """True if more validations than `patience` did not improve."""
+        """True if more than `patience` validations in a row did not improve."""
         return self.failures > self.patience
 
 
-def advise(rows: list[dict[str, Any]], algo: Any, asked: dict[str, Any]) -> None:
+def advise(rows: list[dict[str, Any]], algo: Any, options: dict[str, Any]) -> None:
     """Log one line if the default learning rate was too small for the epochs that were run.
 
     Parameters
@@ -153,15 +153,15 @@ def advise(rows: list[dict[str, Any]], algo: Any, asked: dict[str, Any]) -> None
     rows : list of dict
         The history of the training.
     algo : str, keras.optimizers.Optimizer or None
-    asked : dict
+    options : dict
         The keywords of the training.
     """
     algo = 'rmsprop' if algo is None else algo
-    default = isinstance(algo, str) and asked.get('learning_rate') is None
+    default = isinstance(algo, str) and options.get('learning_rate') is None
     if not default or algo in BY_PARTS or algo.lower() in optimizers.RATES:
         return
     fell, epochs = falling(rows)
-    if fell > STEEP and asked.get('verbose', 'auto') != 0:
+    if fell > STEEP and options.get('verbose', 'auto') != 0:
         log.warning(
             'the loss still fell by %.0f%% in the last %d of %d epochs, with the learning rate of '
             "%g. algo='adam', learning_rate='auto' would be faster.",
@@ -180,11 +180,11 @@ def falling(rows: list[dict[str, Any]]) -> tuple[float, int]:
     (0.2, 2)
     """
     name = 'val_loss' if any('val_loss' in row for row in rows) else 'loss'
-    watched = [(i, row[name]) for i, row in enumerate(rows) if name in row]
-    start = [(i, loss) for i, loss in watched if i < len(rows) - len(rows) // 5]
-    if len(rows) < FEWEST or len(watched) < 2 or not start:
+    losses = [(i, row[name]) for i, row in enumerate(rows) if name in row]
+    start = [(i, loss) for i, loss in losses if i < len(rows) - len(rows) // 5]
+    if len(rows) < FEWEST or len(losses) < 2 or not start:
         return 0.0, 0
-    (first, before), (last, after) = start[-1], watched[-1]
+    (first, before), (last, after) = start[-1], losses[-1]
     if last == first or not 0 < after < before:
         return 0.0, 0
     return 1 - after / before, last - first

@@ -80,7 +80,9 @@ def itertrain(
 
 
 def _layerwise(net: Any, make: Any) -> Any:
-    """Return networks over growing parts of the layers, the whole network last.
+    """Return networks over the first layers, one layer more each time, the whole network last.
+
+    `make` builds a network from nodes, losses and whether it is a plain `Network`.
 
     Y. Bengio, P. Lamblin, D. Popovici, H. Larochelle (2006), "Greedy layer-wise training of
     deep networks", NIPS.
@@ -126,7 +128,10 @@ def _added(net: Any, nodes: Any, entry: Any) -> Any:
 
 
 def _shadow(net: Any, make: Any) -> Any:
-    """Return autoencoders over growing parts of the hidden layers, with tied decoders."""
+    """Return autoencoders over the first hidden layers, one layer more each time.
+
+    Their decoders are tied. `make` is as for `_layerwise`.
+    """
     hidden = net.nodes[:-1]
     if len(hidden) < 2:
         raise ConfigurationError(
@@ -179,6 +184,6 @@ def _drawn(rows: Any, count: Any, rng: Any) -> Any:
         return rng.normal(size=(count, rows.shape[1]))
     chosen = rng.choice(len(rows), count, replace=len(rows) < count)
     again = np.isin(np.arange(count), np.unique(chosen, return_index=True)[1], invert=True)
-    found = rows[chosen]
-    found[again] += rows.std(axis=0) * rng.normal(size=(again.sum(), rows.shape[1]))
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    drawn = rows[chosen]
+    drawn[again] += rows.std(axis=0) * rng.normal(size=(again.sum(), rows.shape[1]))
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)

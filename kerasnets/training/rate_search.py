@@ -6,6 +6,7 @@ L. Smith (2017), "Cyclical learning rates for training neural networks", WACV.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from kerasnets import backend, keras_facts
 from kerasnets.data import batches
 from kerasnets.errors import ConfigurationError, number, positive
-from kerasnets.graph.loss_graph import Asked
+from kerasnets.graph.loss_graph import Extras
 from kerasnets.optimizers import Esgd
 from kerasnets.programs.training import Objective
 from kerasnets.typing import Array
@@ -52,6 +53,20 @@ class RateCurve:
     losses: Array
     best: float
 
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the losses over the rates, with matplotlib; see `plots.rate_curve`."""
+        return importlib.import_module('kerasnets.plots').rate_curve(self, axes)
+
+    def _repr_png_(self) -> bytes | None:
+        if importlib.util.find_spec('matplotlib') is None:
+            return None
+        found: bytes = self.plot()._repr_png_()
+        return found
+
+    def __repr__(self) -> str:
+        """Return the best rate and the range that was tried."""
+        return f'<RateCurve: best {self.best:.3g}, of {self.rates[0]:.3g} to {self.rates[-1]:.3g}>'
+
 
 def find(
     trainable: Any,
@@ -63,10 +78,7 @@ def find(
     batch_size: int,
     options: dict[str, Any],
 ) -> RateCurve:
-    """Search: one update at each of `steps` rates, then `steps` updates at a few rates.
-
-    The network is unchanged afterwards.
-    """
+    """Search for a learning rate, as `Network.find_learning_rate` describes."""
     steps = positive(steps, 'steps', least=3)
     for name, rate in (('low', low), ('high', high)):
         number(rate, name, lambda r: 0 < r < math.inf, 'above 0')
@@ -80,9 +92,9 @@ def find(
     data.shuffle(np.random.default_rng(0))  # rows may be sorted by class
     optimizer = trainable.optimizer(algo, low, **options)
     layout = models.data_spec.layout(data.specs[: len(models.data_spec.inputs)])
-    asked = Asked(curvature=isinstance(optimizer, Esgd))
+    extras = Extras(curvature=isinstance(optimizer, Esgd))
     objective = trainable.programs.find(
-        None, ('rates', layout, id(optimizer)), lambda own: Objective(own.graph(layout, asked))
+        None, ('rates', layout, id(optimizer)), lambda own: Objective(own.graph(layout, extras))
     )
     rates = np.geomspace(low, high, steps)
     variables = models.layer_variables

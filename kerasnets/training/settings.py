@@ -164,15 +164,15 @@ class Keywords(TypedDict, total=False):
 
 def signature(method: Any) -> inspect.Signature:
     """Return the signature of a method that trains, with every keyword and its default."""
-    given = inspect.signature(method, eval_str=False)
-    *positional, rest = given.parameters.values()
+    declared = inspect.signature(method, eval_str=False)
+    *positional, rest = declared.parameters.values()
     defaults = {f.name: f.default for f in dataclasses.fields(Settings)} | PARTS
     named = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
         for name, default in defaults.items()
     ]
     rest = rest.replace(name='options', annotation=inspect.Parameter.empty)
-    return given.replace(parameters=[*positional, *named, rest])
+    return declared.replace(parameters=[*positional, *named, rest])
 
 
 def defaults(keywords: Mapping[str, Any], known: Iterable[str] = ()) -> dict[str, Any]:
@@ -189,27 +189,27 @@ def defaults(keywords: Mapping[str, Any], known: Iterable[str] = ()) -> dict[str
     ConfigurationError
         For a keyword that training does not take.
     """
-    found: dict[str, Any] = translate('training', keywords)
-    for algo in _algorithms(found.get('algo', 'rmsprop')):
-        taken = [*_known(algo, found), *known, 'train', 'valid', 'algo']
-        check_known(found, taken, 'keyword of training', WORDS)
-    return found
+    checked: dict[str, Any] = translate('training', keywords)
+    for algo in _algorithms(checked.get('algo', 'rmsprop')):
+        taken = [*_known(algo, checked), *known, 'train', 'valid', 'algo']
+        check_known(checked, taken, 'keyword of training', WORDS)
+    return checked
 
 
 def gathered(defaults: Any, keywords: Any, **named: Any) -> dict[str, Any]:
     """Merge the keywords of a call with the network's defaults; the call wins."""
-    given = {name: value for name, value in named.items() if value is not None}
+    passed = {name: value for name, value in named.items() if value is not None}
     keywords = translate('training', keywords)
-    for name in given:
+    for name in passed:
         if name in keywords:
             raise ConfigurationError(
-                f'expected {name!r} once, got it twice: {given[name]!r} and {keywords[name]!r}. '
+                f'expected {name!r} once, got it twice: {passed[name]!r} and {keywords[name]!r}. '
                 'Leave one of them out.'
             )
-    found = {**defaults, **given, **keywords}
-    if found.get('compat') == 'theanets' and found.get('valid') is None:
-        found['valid'] = found.get('train')
-    return found
+    merged = {**defaults, **passed, **keywords}
+    if merged.get('compat') == 'theanets' and merged.get('valid') is None:
+        merged['valid'] = merged.get('train')
+    return merged
 
 
 def algorithms(algo: Any, keywords: Any) -> list[tuple[Any, dict[str, Any]]]:
@@ -218,7 +218,7 @@ def algorithms(algo: Any, keywords: Any) -> list[tuple[Any, dict[str, Any]]]:
     Raises
     ------
     ConfigurationError
-        For a keyword that none of them takes.
+        If none of the algorithms takes a keyword.
     """
     chosen = _algorithms(algo)
     taken = [_known(one, keywords) for one in chosen]
@@ -247,11 +247,11 @@ def split(keywords: Any) -> tuple[Settings, dict[str, Any]]:
 
 def _algorithms(algo: Any) -> list[Any]:
     """Return the algorithms in a list, a tuple or a str with spaces."""
-    found = algo.split() if isinstance(algo, str) else algo
-    found = list(found) if isinstance(found, (list, tuple)) else [found]
-    if not found:
+    names = algo.split() if isinstance(algo, str) else algo
+    names = list(names) if isinstance(names, (list, tuple)) else [names]
+    if not names:
         raise ConfigurationError(f"expected an algorithm or several, got {algo!r}. Try 'rmsprop'.")
-    return [translate('algorithm', one) for one in found]
+    return [translate('algorithm', one) for one in names]
 
 
 def _known(algo: Any, keywords: Any) -> list[str]:

@@ -15,9 +15,10 @@ from kerasnets import devices, monitors, optimizers, regularizers
 from kerasnets.callbacks import TensorBoard, progress
 from kerasnets.data.batches import Dataset, dataset
 from kerasnets.errors import ConfigurationError, FileError, number
-from kerasnets.graph.loss_graph import Asked
+from kerasnets.graph.loss_graph import Extras
 from kerasnets.graph.nodes import find_output
 from kerasnets.initializers import generator
+from kerasnets.language import printing
 from kerasnets.programs.models import Models
 from kerasnets.training import checkpoints, cost_model, rate_search
 from kerasnets.training.checkpoints import Checkpoints, State
@@ -58,7 +59,7 @@ def make_trainer(
     built = regularizers.build(penalties)
     patience = Patience(settings.patience, settings.min_improvement)
     saving = _checkpoints(settings)
-    watched, metrics = monitors.build(settings.monitors)
+    monitored, metrics = monitors.build(settings.monitors)
     models.check_losses()
     if train is None:
         raise ConfigurationError('expected data to train with, got None. Pass [inputs, labels].')
@@ -89,10 +90,10 @@ def make_trainer(
     listeners = Listeners(shown, callbacks, models.model, settings.epochs, data.batches)
     optimizer = trainable.attach(optimizer)
     curvature = isinstance(optimizer, optimizers.Esgd)
-    asked = Asked(built, False, watched, settings.monitor_gradients, factors, curvature)
+    extras = Extras(built, False, monitored, settings.monitor_gradients, factors, curvature)
     xla = cost_model.uses_xla(models, data, settings, optimizer)
     by_keras = cost_model.settings_for_keras(settings, listeners.acts_on_batches)
-    common = trainable.programs, data, asked, metrics, optimizer
+    common = trainable.programs, data, extras, metrics, optimizer
     steps: Any = ProgramSteps(*common, xla) if by_keras is None else KerasSteps(*common, **by_keras)
     seeds = net.rng.integers(2**63, size=2)
     data.shuffle(generator(int(seeds[0])))
@@ -211,12 +212,15 @@ def _displays(net: Any, settings: Settings, options: dict[str, Any]) -> list[Any
     """Return the callbacks that show the progress of training."""
     if not devices.is_first():
         return []
-    found = progress(settings.verbose)
+    displays = progress(settings.verbose)
     if settings.tensorboard is not None:
         shown = {name: getattr(settings, name) for name in SHOWN}
-        given = {name: value for name, value in shown.items() if value is not None}
-        found.append(TensorBoard.build(settings.tensorboard, net, {**given, **options}))
-    return found
+        hparams = {name: value for name, value in shown.items() if value is not None}
+        layers = printing.short(net.specs)
+        displays.append(
+            TensorBoard.build(settings.tensorboard, net, {**hparams, **options}, layers)
+        )
+    return displays
 
 
 def _described(value: Any) -> Any:
@@ -244,14 +248,14 @@ def evaluate(
     """Return the monitors over data, with the noise among the regularizers."""
     models = trainable.models
     models.check_losses()
-    watched, metrics = monitors.build(watch)
+    monitored, metrics = monitors.build(watch)
     data = dataset(source, models.data_spec.fit, batch_size=batch_size)
     noisy = any(isinstance(one, regularizers.Noise) for one in built)
-    asked = Asked(built, noisy, watched, gradients)
-    made: Any = KerasSteps if cost_model.is_for_keras() else ProgramSteps
-    steps = made(trainable.programs, data, asked, metrics)
+    extras = Extras(built, noisy, monitored, gradients)
+    cls: Any = KerasSteps if cost_model.is_for_keras() else ProgramSteps
+    steps = cls(trainable.programs, data, extras, metrics)
     if noisy:
         steps.reseed(net.rng)
     with data.reading():
-        found: Monitors = steps.evaluate(data)
-    return found
+        result: Monitors = steps.evaluate(data)
+    return result

@@ -14,7 +14,7 @@ from keras.callbacks import Callback
 from kerasnets import backend, keras_facts
 from kerasnets.data.batches import Arrays, Dataset
 from kerasnets.data.blocks import FEW, Block, capacity, pack
-from kerasnets.graph.loss_graph import Asked
+from kerasnets.graph.loss_graph import Extras
 from kerasnets.graph.noise import reseed, seed
 from kerasnets.programs import key, program
 from kerasnets.programs.models import Models
@@ -37,7 +37,7 @@ class ProgramSteps:
         Of the network.
     source : Dataset
         The data to train with, or other data in batches of the same shape.
-    asked : Asked
+    extras : Extras
         Regularizers, monitors and weights of classes.
     metrics : tuple of str or keras.metrics.Metric
     optimizer : keras.optimizers.Optimizer or None
@@ -61,7 +61,7 @@ class ProgramSteps:
         self,
         programs: Programs,
         source: Dataset,
-        asked: Asked,
+        extras: Extras,
         metrics: tuple[Any, ...],
         optimizer: Any = None,
         xla: tuple[bool | str, bool | str] = ('auto', 'auto'),
@@ -71,7 +71,7 @@ class ProgramSteps:
         self.metrics, self.xla = metrics, xla
         self.model = models.model
         self.layout = models.data_spec.layout(source.specs[: len(models.data_spec.inputs)])
-        self.asked = dataclasses.replace(asked, rows=key.fills_up(models, asked))
+        self.extras = dataclasses.replace(extras, rows=key.fills_up(models, extras))
         self._held: dict[str, BlockProgram] = {}
         first = self._program('evaluate' if optimizer is None else 'train')
         self.names = first.names
@@ -88,7 +88,8 @@ class ProgramSteps:
     def fit(self, trainer: Any) -> None:
         """Run ``fit`` with the program as its train function.
 
-        Each epoch of ``fit`` is a stretch, or all stretches if no callback acts between them.
+        An epoch of ``fit`` is one stretch of the plan, or all of them if no callback acts between
+        them.
         """
         alone = trainer.alone
 
@@ -121,8 +122,8 @@ class ProgramSteps:
             self.seeds = [np.asarray(further[i]) for i in program.seeds]
             if writes:
                 self.write()
-            for i, (row, made) in enumerate(zip(computed.logs, computed.updates)):
-                if not trainer.record(made, row, i < computed.epochs):
+            for i, (row, number) in enumerate(zip(computed.logs, computed.updates)):
+                if not trainer.record(number, row, i < computed.epochs):
                     return
 
     def write(self) -> None:
@@ -150,9 +151,9 @@ class ProgramSteps:
         held = self._current()[: len(program.variables) - len(program.further)]
         values = [*held, *self._further(program)]
         blocks = self._blocks(source, program.rows, 2**30 if listeners is None else 1)
-        found, further = program.evaluate(values, blocks, listeners)
+        result, further = program.evaluate(values, blocks, listeners)
         self.seeds = [np.asarray(further[i]) for i in program.seeds]
-        return found
+        return result
 
     def _blocks(self, source: Dataset, pads: bool, most: int) -> Iterable[Block]:
         """Return the blocks of an evaluation; small data is packed once."""
@@ -171,45 +172,45 @@ class ProgramSteps:
 
     def _further(self, program: BlockProgram) -> list[Any]:
         """Return values for the variables of a program that are not the network's."""
-        found: list[Any] = list(program.initial)
+        values: list[Any] = list(program.initial)
         for place, i in program.weights:
-            found[place] = np.float32(self.asked.regularizers[i].weight)
+            values[place] = np.float32(self.extras.regularizers[i].weight)
         for place, state in zip(program.seeds, self.seeds):
             dtype = keras.backend.standardize_dtype(program.initial[place].dtype)
-            found[place] = np.asarray(state).astype(dtype)
-        return found
+            values[place] = np.asarray(state).astype(dtype)
+        return values
 
-    def _program(self, kind: str) -> BlockProgram:
+    def _program(self, purpose: str) -> BlockProgram:
         """Return the program that trains or evaluates, compiled for the shape of the batches."""
-        if kind in self._held:
-            return self._held[kind]
+        if purpose in self._held:
+            return self._held[purpose]
         programs, source, metrics = self.programs, self.source, self.metrics
-        optimizer = self.optimizer if kind == 'train' else None
+        optimizer = self.optimizer if purpose == 'train' else None
         rows = source.row() if source.block else ()  # else batches have many shapes
         shapes = repr([(part.shape[1:], part.dtype.name) for part in rows])
-        common: tuple[Hashable, ...] = kind, self.layout, source.batch_size, shapes
-        own: tuple[Hashable, ...] = (*common, self.asked, metrics, _identity(optimizer))
+        common: tuple[Hashable, ...] = purpose, self.layout, source.batch_size, shapes
+        own: tuple[Hashable, ...] = (*common, self.extras, metrics, _identity(optimizer))
         shared: tuple[Hashable, ...] | None = None
         try:
             described = repr(key.Description().of([optimizer, metrics]))
-            keys = key.of_losses(programs.models), key.of_asked(self.asked), described
+            keys = key.of_losses(programs.models), key.of_extras(self.extras), described
             shared = (*common, *keys)
         except key.UnknownError:  # then the program is the network's own
             pass
-        xla = self.xla[kind != 'train']
+        xla = self.xla[purpose != 'train']
         if xla == 'auto':
             xla = programs.has(None if shared is None else (*shared, True), (*own, True))
 
         def build(models: Models) -> BlockProgram:
-            made = optimizer
+            own_optimizer = optimizer
             if optimizer is not None and models is not programs.models:
-                made = program.copy_optimizer(optimizer, models)
+                own_optimizer = program.copy_optimizer(optimizer, models)
             cls = EvaluationProgram if optimizer is None else TrainingProgram
-            return cls(models, self.layout, self.asked, metrics, made, bool(xla))
+            return cls(models, self.layout, self.extras, metrics, own_optimizer, bool(xla))
 
         shared = None if shared is None else (*shared, bool(xla))
-        self._held[kind] = programs.find(shared, (*own, bool(xla)), build, losses=True)
-        return self._held[kind]
+        self._held[purpose] = programs.find(shared, (*own, bool(xla)), build, losses=True)
+        return self._held[purpose]
 
 
 def _identity(optimizer: Any) -> Hashable:
@@ -282,16 +283,16 @@ class KerasSteps:
         self,
         programs: Programs,
         source: Dataset,
-        asked: Asked,
+        extras: Extras,
         metrics: tuple[Any, ...],
         optimizer: Any = None,
         **settings: Any,
     ) -> None:
         models = programs.models
         layout = models.data_spec.layout(source.specs[: len(models.data_spec.inputs)])
-        own = 'keras', layout, asked, metrics, _identity(optimizer)
+        own = 'keras', layout, extras, metrics, _identity(optimizer)
         self.model: Objective = programs.find(
-            None, own, lambda models: Objective(models.graph(layout, asked), metrics)
+            None, own, lambda models: Objective(models.graph(layout, extras), metrics)
         )
         self.lock = models.lock
         if optimizer is not None:

@@ -46,14 +46,14 @@ class Run(Iterator[Pair]):
     kept: Pair = ({}, {})
     _epochs: Iterator[Pair] | None = None
 
-    def run(self) -> Iterator[Pair]:
+    def iterate(self) -> Iterator[Pair]:
         """Yield the monitors of each epoch."""
         raise NotImplementedError
 
     def __next__(self) -> Pair:
         """Return the monitors of the next epoch."""
         if self._epochs is None:
-            self._epochs = self.run()
+            self._epochs = self.iterate()
         return next(self._epochs)
 
     def close(self) -> None:
@@ -68,7 +68,7 @@ class Sequence(Run):
     def __init__(self, first: Run, others: Iterable[Run]) -> None:
         self.first, self.others = first, others
 
-    def run(self) -> Iterator[Pair]:
+    def iterate(self) -> Iterator[Pair]:
         """Yield the epochs of all trainings."""
         run, others = self.first, iter(self.others)
         while run is not None:
@@ -84,7 +84,7 @@ class Immediate(Run):
     def __init__(self, train: Callable[[], Pair]) -> None:
         self._train = train
 
-    def run(self) -> Iterator[Pair]:
+    def iterate(self) -> Iterator[Pair]:
         """Yield the monitors once."""
         self.kept = self._train()
         yield self.kept
@@ -230,7 +230,7 @@ class Trainer(Run):
         data = self.valid or (self.train.again() if self.plan.chooses else None)
         self.validated: Dataset | None = data
 
-    def run(self) -> Iterator[Pair]:
+    def iterate(self) -> Iterator[Pair]:
         """Yield (training, validation) monitors after each epoch, or once at the end.
 
         When training ends, also by Ctrl-C, the best parameters are restored. A caller who stops the
@@ -241,12 +241,12 @@ class Trainer(Run):
             try:
                 try:
                     self.listeners.on_train_begin()
-                    asked = self.model.stop_training
+                    requested = self.model.stop_training
                     if not self.epoch and self.valid is not None:
                         self._check()  # the initial parameters are candidates
                     while not self.done:
                         self._fit()
-                        self.stopped = self.stopped or asked
+                        self.stopped = self.stopped or requested
                         yield self.training, dict(self.validation or self.training)
                 except KeyboardInterrupt:
                     log.warning('Training was interrupted and stops.')
@@ -309,20 +309,20 @@ class Trainer(Run):
         failed = not math.isfinite(row['loss'])
         assert self.stretch is not None
         last = failed or self.epoch == self.stretch.epoch + len(self.stretch.updates)
-        found: Monitors = {}
+        monitors: Monitors = {}
         if failed:
             log.warning('The loss is %s, so training stops.', row['loss'])
         if last and self.averages:
             self.raw = backend.values(self.model.trainable_variables)
         if last and (self.stretch.checks or failed or self.model.stop_training):
-            found = self._check()
+            monitors = self._check()
         now = time.perf_counter()
         number = len(self.net.history) + 1
-        recorded = {'epoch': number, 'seconds': now - self._mark, **row, **found}
+        recorded = {'epoch': number, 'seconds': now - self._mark, **row, **monitors}
         self._mark = now
         self.net.history.append(recorded)
         if self.listeners.hears:
-            self.listeners.on_epoch_end(self.epoch - 1, {**row, **found})
+            self.listeners.on_epoch_end(self.epoch - 1, {**row, **monitors})
         self.stopped = self.stopped or failed or self.model.stop_training
         if not last and not self.stopped:
             return
@@ -364,10 +364,10 @@ class Trainer(Run):
             self.listeners.on_test_begin()
         listeners = self.listeners if heard and self.listeners.acts_on_tests else None
         with data.reading():
-            found: Monitors = self.steps.evaluate(data, listeners)
+            result: Monitors = self.steps.evaluate(data, listeners)
         if heard:
-            self.listeners.on_test_end(found)
-        return found
+            self.listeners.on_test_end(result)
+        return result
 
     @contextlib.contextmanager
     def _averaged(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -348,3 +349,35 @@ def test_tokens_documents_and_scores(tmp_path):
     done = call('text', 'score', model, tmp_path / 'latin')
     assert done.exit_code == 1
     assert '--encoding' in done.output
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'says', 'status'),
+    [
+        (['train'], "Missing argument 'DATA'. See 'kerasnets train --help'.", 2),
+        (['tran'], "No such command 'tran'. Did you mean 'train'? See 'kerasnets --help'.", 2),
+        (
+            ['text', 'train', 'a.txt', '-o', 'a.keras', '--epochs', 'x'],
+            "Invalid value for '--epochs': 'x' is not a valid integer. "
+            "See 'kerasnets text train --help'.",
+            2,
+        ),
+        (
+            ['text', 'train', 'a.txt', '-o', 'a.keras'],
+            'expected more than 50 labels, got 40. Choose a smaller --time.',
+            1,
+        ),
+        (
+            ['text', 'train', 'a.txt', '-o', 'a.keras', '--min-count', '999'],
+            'no character occurs 999 times in a text of 400. Set --alphabet or --min-count.',
+            1,
+        ),
+    ],
+)
+def test_errors_are_one_line_with_the_names_of_options(
+    arguments, says, status, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path('a.txt').write_text('abcd' * 100, encoding='utf-8')
+    done = call(*arguments)
+    assert (done.output, done.exit_code) == (f'Error: {says}\n', status)

@@ -69,6 +69,16 @@ def test_without_dates_steps_are_counted(tmp_path):
     assert found['step'].tolist() == list(range(1, 25))
 
 
+def test_hours_are_written_whole_and_numbers_are_days(tmp_path):
+    hours = pd.date_range('2024-01-01', periods=94, freq='h')
+    data = write(tmp_path / 'a.csv', time=hours, sales=SERIES[:94])
+    found = rows(call(data, '--target', 'sales', '--steps', 3))
+    assert found['time'].tolist()[1:] == ['2024-01-04 23:00:00', '2024-01-05 00:00:00']
+    days = pd.date_range('2024-01-01', periods=96).strftime('%Y%m%d')
+    data = write(data, booked=days[::-1], sales=SERIES[::-1])
+    assert rows(call(data, '--target', 'sales', '--steps', 2))['booked'][0] == '2024-04-06'
+
+
 def test_groups_with_dates_newest_first(tmp_path, shops):
     data, picture = tmp_path / 'a.csv', tmp_path / 'a.png'
     shops.assign(day=shops['day'].dt.strftime('%m/%d/%Y')).to_csv(data, index=False)

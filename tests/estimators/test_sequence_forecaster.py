@@ -177,6 +177,70 @@ def test_forms_of_dates(form, rng):
     np.testing.assert_allclose(found['sales'], 10 + WEEK, atol=1e-6)
 
 
+@pytest.mark.parametrize('name', ['when', 'date'])
+@pytest.mark.parametrize('form', ['%Y%m%d', '%Y%m%d as text', '%Y-%m-%dT%H:%M:%S+02:00'])
+def test_dates_in_numbers_and_texts_in_any_order(name, form, rng):
+    days = pd.date_range('2024-02-01', periods=63)
+    texts = days.strftime(form.removesuffix(' as text'))
+    dates = texts.astype(int) if form == '%Y%m%d' else texts
+    frame = pd.DataFrame({name: dates, 'sales': 10 + np.tile(WEEK, 9)}).sample(
+        frac=1, random_state=1
+    )
+    found = quick(horizon=7).fit(frame).predict()
+    assert list(found) == [name, 'sales']
+    want = days[-1] + pd.to_timedelta(np.arange(1, 8), unit='D')
+    assert found[name].dt.tz_localize(None).tolist() == want.tolist()
+    assert (found[name].dt.tz is not None) == form.endswith('02:00')
+    np.testing.assert_allclose(found['sales'], 10 + WEEK, atol=1e-6)
+
+
+def test_an_index_of_texts_or_years(rng):
+    values = 10 + np.tile(WEEK, 9)
+    days = pd.date_range('2024-02-01', periods=63)
+    found = (
+        quick(horizon=7).fit(pd.Series(values, days.strftime('%Y-%m-%d'), name='sales')).predict()
+    )
+    assert found.index[0] == pd.Timestamp('2024-04-04')
+    assert found.name == 'sales'
+    assert found.index.name is None
+    years = pd.Series(values, pd.RangeIndex(1900, 1963, name='year'))
+    assert quick(horizon=7).fit(years[::-1]).predict().index.tolist() == list(range(1963, 1970))
+    several = [pd.Series(values, days)[::-1], pd.Series(values[:40], days[:40])]
+    np.testing.assert_allclose(quick(horizon=7).fit(several).predict()[0], 10 + WEEK, atol=1e-6)
+
+
+def test_missing_values_are_counted_beside_missing_steps(shops, recwarn):
+    north = shops[shops['shop'] == 'north'].reset_index(drop=True)
+    north['price'] = np.resize([2.0, 3.0, 2.0], 140)
+    north.loc[20, 'sales'] = np.nan
+    north.loc[30, 'price'] = np.nan
+    model = quick(horizon=7, target='sales', known=['promo', 'price'])
+    model.fit(north.drop([50, 51]))
+    said = ' '.join(str(one.message) for one in recwarn)
+    assert '2 steps are missing (2024-02-20, 2024-02-21); 1 value is missing (2024-01-21)' in said
+    assert 'known columns lack values in 1 row' in said
+    ahead = pd.DataFrame({'promo': ['no', 'maybe'], 'price': [2.0, 3.0]})
+    with pytest.warns(UserWarning, match="'promo': 1 values that training never saw: 'maybe'"):
+        model.predict(ahead)
+    with pytest.raises(DataError, match=r'column price: expected values that are known .* row 1'):
+        model.predict(ahead.assign(promo='no', price=[2.0, None]))
+
+
+def test_the_date_may_be_named_as_known(shops):
+    north = shops[shops['shop'] == 'north']
+    found = quick(horizon=7, target='sales', known=['day', 'promo']).fit(north[:133])
+    assert list(found.predict(north[133:])) == ['day', 'sales']
+
+
+def test_a_short_series_of_several_is_named(shops):
+    few = shops[(shops['shop'] == 'north') | (shops['day'] < '2024-02-01')]
+    model = quick(horizon=7, target='sales', group='shop')
+    with pytest.warns(UserWarning, match="11 steps of 'south' are too few for a network"):
+        model.fit(few)
+    with pytest.raises(DataError, match="two steps or more, got 1 of 'south'"):
+        model.fit(shops[(shops['shop'] == 'north') | (shops['day'] < '2024-01-22')])
+
+
 def test_rows_are_sorted_and_gaps_named_and_filled(shops):
     north = shops[shops['shop'] == 'north'][['day', 'sales']].reset_index(drop=True)
     whole = quick(horizon=7).fit(north)
@@ -195,6 +259,15 @@ def test_rows_are_sorted_and_gaps_named_and_filled(shops):
     np.testing.assert_array_equal(twice.predict(), whole.predict())
     with pytest.raises(ConfigurationError, match="missing as 'interpolate' or 'error'"):
         quick(missing='drop').fit(north)
+
+
+def test_masked_values_are_missing():
+    values = 10 + np.tile(WEEK, 12)
+    masked = np.ma.masked_array(values, np.arange(84) == 30)
+    masked.data[30] = 1e6
+    with pytest.warns(UserWarning, match=r'1 value is missing \(row 30\)'):
+        model = quick(horizon=7).fit(masked)
+    np.testing.assert_allclose(model.series_[0].values[:, 0], 10 + np.tile(WEEK, 12), atol=0.5)
 
 
 def test_a_gap_is_filled_with_the_season():
@@ -456,6 +529,11 @@ def test_the_back_test_beside_naive(shops):
         assert row['error'] == pytest.approx(np.abs(alone - values[end : end + 7]).mean(), rel=1e-3)
     both = model.set_params(target='sales', group='shop').backtest(shops, folds=2)
     assert both['series'].tolist() == ['north', 'south'] * 2
+    two = quick(horizon=7).backtest(shops.assign(twice=2 * shops['sales'])[:140], folds=1)
+    assert two['target'].tolist() == ['sales', 'twice']
+    assert two['naive'][1] == pytest.approx(2 * two['naive'][0])
+    with pytest.warns(UserWarning, match='12 steps leave room for 1 of 5 folds of 7 steps'):
+        assert len(quick(horizon=7).backtest(values[:12])) == 1
     with pytest.raises(DataError, match='smaller horizon'):
         quick(horizon=80).backtest(north['sales'].to_numpy()[:80])
 
@@ -479,6 +557,8 @@ def test_a_series_too_short_for_a_network():
         (['a', 'b'], None, 'X: expected numbers'),
         (np.zeros((3, 1)), [1.0, 2.0], 'as many rows of X as steps of y, got 3 and 2'),
         (np.zeros((3, 2, 2)), None, r'expected \(time, columns\)'),
+        ([1j, 2.0], None, 'X: expected numbers'),
+        (pd.DataFrame(np.zeros((3, 2)), columns=['a', 'a']), None, "two columns are named 'a'"),
         (pd.DataFrame({'a': ['x', 'y']}), None, 'expected a column of numbers'),
     ],
 )
@@ -493,5 +573,10 @@ def test_wrong_columns_ahead(rng):
         model.predict()
     with pytest.raises(DataError, match=r'expected \(time, 2\)'):
         model.predict(np.zeros((5, 3)))
+    for steps in (0, 2.5, '3'):
+        with pytest.raises(ConfigurationError, match='the number of steps, as an int'):
+            model.predict(steps)
+    with pytest.raises(ConfigurationError, match='quantiles as a list'):
+        model.predict_quantiles(np.zeros((5, 2)), quantiles=0.5)
     with pytest.raises(ConfigurationError, match="season as 'auto'"):
         quick(season='weekly').fit(np.arange(40.0))

@@ -99,3 +99,47 @@ def test_invalid_arguments(tmp_path, monkeypatch):
             with pytest.raises(ConfigurationError, match=r'cannot be made on torch.*Save the'):
                 net.export(tmp_path / name)
     assert os.listdir(tmp_path) == []
+
+
+OTHERS = {
+    'bidirectional': lambda: kerasnets.recurrent.Regressor(
+        [5, dict(form='bidirectional', worker='gru', size=6), 2]
+    ),
+    'transformer': lambda: kerasnets.recurrent.Regressor(
+        [5, dict(form='transformer', size=8, positions='learned', context=16), 2]
+    ),
+    'rotary': lambda: kerasnets.recurrent.Regressor([5, dict(form='transformer', size=8), 2]),
+    'convolution': lambda: kerasnets.recurrent.Regressor(
+        [5, dict(form='conv1', size=3, filter_size=2, padding='causal'), 2]
+    ),
+    'embedding': lambda: kerasnets.recurrent.Classifier(
+        [5, dict(form='embedding', size=3), (4, 'gru'), 5]
+    ),
+    'image': lambda: kerasnets.Classifier(
+        [(7, 5, 1), dict(form='conv2', size=2, filter_size=(3, 3)), 'pool2', 'flat', 3]
+    ),
+}
+
+
+@not_torch
+@pytest.mark.parametrize('name', OTHERS)
+@pytest.mark.filterwarnings('ignore')
+def test_onnx_of_any_layer_works_or_is_refused(name, tmp_path):
+    runtime = pytest.importorskip('onnxruntime')
+    pytest.importorskip('tf2onnx' if BACKEND == 'tensorflow' else 'jax2onnx')
+    net, x = OTHERS[name](), RNG.normal(size=(2, 7, 5)).astype('f')
+    x = RNG.integers(5, size=(2, 7)) if name == 'embedding' else x
+    x = x[..., None] if name == 'image' else x
+    refused = ''
+    try:
+        net.export(tmp_path / 'net.onnx')
+    except ConfigurationError as error:
+        refused = str(error)
+    if refused:
+        assert 'Export it as a SavedModel' in refused
+        assert not (tmp_path / 'net.onnx').exists()
+        return
+    session = runtime.InferenceSession(str(tmp_path / 'net.onnx'))
+    (given,) = session.get_inputs()
+    made = session.run(None, {given.name: x.astype(net.inputs[0].dtype)})[0]
+    np.testing.assert_allclose(made, wanted(net, x), atol=1e-5)

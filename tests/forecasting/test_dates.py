@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from kerasnets.errors import DataError
-from kerasnets.forecasting.dates import Frequency
+from kerasnets.forecasting.dates import Frequency, is_named, of_numbers
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,46 @@ def test_numbers_as_dates():
     months = Frequency.of(pd.Series(np.round(1949 + np.arange(60) / 12, 6)))
     assert months.seasons == (12,)
     np.testing.assert_allclose(months.dates([600]), [1999], atol=1e-6)
+
+
+@pytest.mark.parametrize('freq', ['BME', 'BMS', 'BQE', 'YE'])
+def test_weekdays_at_the_ends_of_months(freq):
+    dates = pd.date_range('2019-01-31', periods=40, freq=freq)
+    found = Frequency.of(dates[[*range(20), *range(22, 30)]])
+    assert found.dates(range(30, 40)).tolist() == dates[30:].tolist()
+
+
+def test_the_30th_of_each_month_is_the_28th_of_february():
+    dates = [
+        pd.Timestamp(2023, m, min(30, pd.Period(f'2023-{m}').days_in_month)) for m in range(1, 11)
+    ]
+    found = Frequency.of(pd.DatetimeIndex(dates)).dates(range(10, 14))
+    assert found.strftime('%m-%d').tolist() == ['11-30', '12-30', '01-30', '02-29']
+
+
+def test_rounded_decimal_years():
+    found = Frequency.of(pd.Series(np.round(1950 + np.arange(70) / 12, 3)))
+    assert found.seasons == (12,)
+    assert found.steps(pd.Series([1955.833])).tolist() == [70]
+
+
+def test_numbers_that_are_dates():
+    days = pd.date_range('2024-01-30', periods=40)
+    forms = {
+        'yyyymmdd': days.strftime('%Y%m%d').astype(int),
+        'seconds': days.astype('datetime64[s]').astype('int64'),
+        'milliseconds': days.astype('datetime64[ms]').astype('int64'),
+    }
+    for name, numbers in forms.items():
+        found = of_numbers(pd.Series(numbers), named=True)
+        assert found.tolist() == days.tolist(), name
+    months = pd.Series([202311, 202312, 202401])
+    assert of_numbers(months, named=True).tolist()[2] == pd.Timestamp('2024-01-01')
+    assert of_numbers(months, named=False) is None
+    assert of_numbers(pd.Series([20240131, 20240132]), named=True) is None
+    assert of_numbers(pd.Series([20240131.5, 20240130]), named=True) is None
+    assert is_named('Order_Date')
+    assert not is_named('update')
 
 
 def test_uneven_dates():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import f_oneway
 from sklearn.linear_model import Ridge
 from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
@@ -84,3 +85,29 @@ def test_no_season_is_found_in_noise_and_random_walks(rng):
     assert (
         seasons.find(np.ones(50)) == seasons.find(np.arange(50.0)) == seasons.find(np.ones(1)) == ()
     )
+
+
+def test_a_noisy_year_of_months_is_no_season_of_13_months(rng):
+    """The autocorrelation at a lag of 12 can lie below those beside it."""
+    steps = np.arange(107)
+    for _ in range(20):
+        series = 9 * np.sin(2 * np.pi * steps / 12) + rng.normal(0, 3, 107)
+        assert seasons.find(series, most=2)[:1] == (12,)
+
+
+def test_a_weak_season_is_found_by_the_means_of_its_steps(rng):
+    """Autocorrelation alone cannot tell it from noise in a short series."""
+    found = [
+        seasons.find(np.resize([0.0, 1, 1.5, 0.2], 48) + rng.normal(0, 0.8, 48).cumsum())
+        for _ in range(20)
+    ]
+    assert found.count((4,)) >= 12
+
+
+def test_the_share_that_a_season_explains_is_that_of_an_f_test(rng):
+    values = np.resize([0.0, 1, 2], 60) + rng.normal(size=60)
+    share, chance = seasons.explained(values, 3)
+    test = f_oneway(*values.reshape(-1, 3).T)
+    assert chance == pytest.approx(test.pvalue)
+    residual = values - np.resize(values.reshape(-1, 3).mean(axis=0), 60)
+    assert share == pytest.approx(1 - residual.var(ddof=3) / values.var(ddof=1))

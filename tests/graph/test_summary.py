@@ -38,3 +38,18 @@ def test_summary_is_a_table_of_the_layers():
     assert by_name['out'][1:5] == ['ff', 'any,', '3', 'softmax']
     assert f'{net.num_params:,} parameters' in out.getvalue()
     assert net.num_params == sum(np.prod(p.shape) for p in net.params)
+
+
+def test_layers_name_the_activation_of_their_form():
+    layers = [
+        4,
+        (6, 'lstm'),
+        (6, 'gru'),
+        (6, 'mut1'),
+        (6, 'gru', 'relu+norm:z'),
+    ]
+    net = kerasnets.recurrent.Classifier([*layers, keras.layers.ELU(), (4, 'bidirectional'), 3])
+    names = [layer.activation for layer in net.layers]
+    assert names == [None, 'tanh', 'relu', 'tanh', 'relu+norm:z', None, 'relu', 'softmax']
+    for layer in net.layers[1:4]:
+        assert layer.activate.name == layer.activation

@@ -18,7 +18,7 @@ def test_every_form_has_a_module_that_makes_it():
     from kerasnets import layers
 
     for name in registry.FORMS:
-        assert isinstance(layers.form(name), layers.Form), name
+        assert isinstance(layers.get_form(name), layers.Form), name
 
 
 @kerasnets.register('scale')

@@ -8,7 +8,7 @@ from marks import quick
 
 from kerasnets import backend
 from kerasnets.layers.fast import recurrent as fast
-from kerasnets.layers.fast import trained
+from kerasnets.layers.fast import variants
 
 LAYERS = {
     'lstm': lambda **kw: keras.layers.LSTM(5, **kw),
@@ -53,7 +53,7 @@ def compare(layer, steps=7):
     rng = np.random.default_rng(5)
     x = rng.normal(size=(4, steps, 3)).astype('f')
     factors = rng.normal(size=layer(x).shape).astype('f')
-    wrapped = trained.as_trained(layer)
+    wrapped = variants.fast_variant(layer)
     assert type(wrapped) is fast.FastRecurrent
     for a, b in zip(*(grown(each, x, factors) for each in (wrapped, layer)), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
@@ -104,7 +104,7 @@ def test_both_directions(sequences):
 )
 def test_unknown_settings_use_the_stock_layer(more):
     layer = LAYERS['gru'](**more)
-    assert trained.as_trained(layer) is layer
+    assert variants.fast_variant(layer) is layer
 
 
 @pytest.mark.skipif(keras.backend.backend() != 'jax', reason='of JAX; test_pace has TensorFlow')
@@ -114,7 +114,7 @@ def test_on_a_gpu_cudnn_has_the_lstm(monkeypatch):
     monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
     for name, more in [('lstm', {}), ('lstm', {'use_bias': False}), ('gru', {})]:
         layer = LAYERS[name](**more)
-        assert (trained.as_trained(layer) is layer) == ((name, more) == ('lstm', {}))
+        assert (variants.fast_variant(layer) is layer) == ((name, more) == ('lstm', {}))
 
 
 def test_data_with_a_mask_stays_with_the_stock_layer():

@@ -21,8 +21,8 @@ NO_LAYERS = ('Functional', 'InputLayer', 'Sequential')
 
 STOCK = sorted(
     cls.__name__
-    for cls in abilities.table()
-    if cls.__module__.startswith('keras.') and cls.__name__ not in NO_LAYERS
+    for cls, found in abilities.table().items()
+    if found.shared and cls.__module__.startswith('keras.') and cls.__name__ not in NO_LAYERS
 )
 
 #: Classes of kerasnets -> a network with one.
@@ -98,7 +98,11 @@ def changed(layer):
 
 
 def test_every_class_of_the_table_is_shown():
-    ours = {cls.__name__ for cls in abilities.table() if cls.__module__.startswith('kerasnets.')}
+    ours = {
+        cls.__name__
+        for cls, found in abilities.table().items()
+        if found.shared and cls.__module__.startswith('kerasnets.')
+    }
     assert ours == set(OURS)
     assert set(STOCK) <= set(SAMPLES)
 
@@ -136,7 +140,7 @@ def test_a_copy_computes_what_the_original_computes(name):
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize('name', [n for n in STOCK if abilities.table()[getattr(L, n)]])
+@pytest.mark.parametrize('name', [n for n in STOCK if abilities.table()[getattr(L, n)].by_rows])
 def test_each_row_is_computed_from_that_row_alone(name):
     model = model_of(SAMPLES[name], None)
     x = SAMPLES[name].x

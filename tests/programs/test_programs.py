@@ -10,7 +10,7 @@ import pytest
 import kerasnets
 from kerasnets import backend
 from kerasnets.data import batches, blocks
-from kerasnets.layers.fast import trained
+from kerasnets.layers.fast import variants
 from kerasnets.programs import program
 from kerasnets.training import cost_model
 from kerasnets.training.settings import Settings
@@ -195,7 +195,7 @@ def test_on_a_gpu_xla_compiles_what_cudnn_does_not_take(gpu):
         layer = net.model.layers[0]
         assert xla == net.model.jit_compile == (entry in others)  # `predict` goes by it too
         if entry in taken:
-            assert trained.as_trained(layer) is layer
+            assert variants.fast_variant(layer) is layer
 
 
 @tensorflow_only

@@ -32,7 +32,9 @@ def test_colours_by_probability(net):
     assert ' style' not in spans[0]
     assert '#1a9850' in spans[3]
     assert '&lt;' in spans[4]
-    assert '#1a9850' not in spans[4]
+    assert '#1a9850' not in spans[4].split('</span>')[0]
+    assert all('color:#000' in span for span in spans[1:])
+    assert 'bits a character' in html
     assert net.explain_text('ab')._repr_html_().startswith('<pre')
     console = Console(record=True, width=80, force_terminal=True)
     net.explain_text('abcacb').show(console)

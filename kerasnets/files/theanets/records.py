@@ -17,7 +17,7 @@ from kerasnets.files.theanets import safe_unpickler
 from kerasnets.typing import Array
 
 #: theanets' classes of layers -> our forms, if they differ in more than case.
-FORMS = {'feedforward': 'ff', 'pool': 'pool2', 'lrrnn': 'rrnn', 'arrnn': 'rrnn'}
+FORM_NAMES = {'feedforward': 'ff', 'pool': 'pool2', 'lrrnn': 'rrnn', 'arrnn': 'rrnn'}
 
 #: theanets' classes of networks with another name here, and their losses before 0.7.
 CLASSES = {'Predictor': 'Regressor'}
@@ -91,7 +91,7 @@ class Records:
     @property
     def num_values(self) -> int:
         """Number of learnable values."""
-        return sum(array.size for found in self.values for array in found.values())
+        return sum(array.size for layer in self.values for array in layer.values())
 
 
 def read(content: bytes) -> Records:
@@ -140,11 +140,11 @@ def _entry(layer: Any) -> dict[str, Any]:
     form = layer.name.lower()
     if form == 'input':
         shape, size = _said(layer, 'shape'), _said(layer, 'size')
-        given = {'size': size} if shape is None else {'shape': tuple(shape)}
-        return {'form': 'input', 'name': layer.get('name'), **given}
+        sized = {'size': size} if shape is None else {'shape': tuple(shape)}
+        return {'form': 'input', 'name': layer.get('name'), **sized}
     inputs = _said(layer, 'inputs') or ()
     entry = {
-        'form': FORMS.get(form, form),
+        'form': FORM_NAMES.get(form, form),
         'name': layer.get('name'),
         'inputs': [inputs] if isinstance(inputs, str) else list(inputs),
     }
@@ -170,24 +170,24 @@ def _entry(layer: Any) -> dict[str, Any]:
 
 def _recurrent(layer: Any, entry: dict[str, Any]) -> dict[str, Any]:
     """Add the keywords of recurrent forms to an entry, from the layer or its halves."""
-    kind = str(entry.get('worker') or layer.name).lower()
+    form = str(entry.get('worker') or layer.name).lower()
     inner = layer.get('forward') or layer
-    if kind in FORMS and 'worker' in entry:
-        entry['worker'] = FORMS[kind]
-    if kind in ('rrnn', 'scrn', *RATES):
-        entry['rate'] = RATES.get(kind) or _said(inner, '_rate') or _said(inner, 'rate')
-    if kind == 'scrn' and 'xs' in _own(inner):  # up to 0.7
+    if form in FORM_NAMES and 'worker' in entry:
+        entry['worker'] = FORM_NAMES[form]
+    if form in ('rrnn', 'scrn', *RATES):
+        entry['rate'] = RATES.get(form) or _said(inner, '_rate') or _said(inner, 'rate')
+    if form == 'scrn' and 'xs' in _own(inner):  # up to 0.7
         entry |= {'output_activation': entry['activation'], 'activation': 'logistic'}
-    if kind == 'mrnn':
+    if form == 'mrnn':
         entry['factors'] = _said(inner, 'factors') or _said(inner, '_factors')
-    if kind == 'clockwork':
+    if form == 'clockwork':
         entry['periods'] = _plain(_said(inner, 'periods'))
         entry['slow_first'] = entry['periods'] != sorted(entry['periods'])
-    if kind == 'lstm':
+    if form == 'lstm':
         entry['peepholes'] = True
-    if kind in ('lstm', 'mut1'):
+    if form in ('lstm', 'mut1'):
         del entry['activation']  # theanets always used tanh
-    if kind == 'mut1' and _is_old(layer) and 'rng' not in layer.get('kwargs'):  # before 0.7.1
+    if form == 'mut1' and _is_old(layer) and 'rng' not in layer.get('kwargs'):  # before 0.7.1
         entry['outer_bias'] = True
     direction = _said(layer, 'direction')
     if direction and 'worker' not in entry:
@@ -197,8 +197,8 @@ def _recurrent(layer: Any, entry: dict[str, Any]) -> dict[str, Any]:
 
 def _said(layer: Any, key: str) -> Any:
     """Return an attribute of a layer, or a keyword it was built with."""
-    found = layer.get(key)
-    return (layer.get('kwargs') or {}).get(key) if found is None else found
+    value = layer.get(key)
+    return (layer.get('kwargs') or {}).get(key) if value is None else value
 
 
 def _is_old(layer: Any) -> bool:
@@ -255,18 +255,18 @@ def _values(layer: Any) -> dict[str, Array]:
 
 def _renamed(values: dict[str, Array], layer: Any) -> dict[str, Array]:
     """Return the parameters of a layer under the names of 0.8, for any release."""
-    kind, own = layer.name.lower(), f'{layer.get("name")}.{{}}'.format
+    form, own = layer.name.lower(), f'{layer.get("name")}.{{}}'.format
     joined: Any = {
         'gru': {'w': ('xh', 'xr', 'xz'), 'b': ('bh', 'br', 'bz')},
         'scrn': {'w': ('xh', 'xs')},
     }
-    for whole, names in joined.get(kind, {}).items():
+    for whole, names in joined.get(form, {}).items():
         if own(names[0]) in values:
             thirds = [values.pop(own(name)) for name in names]
             values[own(whole)] = np.concatenate(thirds, axis=-1)
-    if kind in RATES and 'nrng' in layer.state:  # 0.6: the rate of the old state
+    if form in RATES and 'nrng' in layer.state:  # 0.6: the rate of the old state
         values |= {own(k): -values[own(k)] for k in ('r', 'xr') if own(k) in values}
-    if kind == 'clockwork' and own('hh') not in values:  # 0.6.0: a matrix for each module
+    if form == 'clockwork' and own('hh') not in values:  # 0.6.0: a matrix for each module
         modules = [values.pop(own(f'hh{period}')) for period in _plain(layer.get('periods'))]
         size = layer.get('size')
         padded = [np.pad(m, ((0, size - len(m)), (0, 0))) for m in modules]

@@ -137,14 +137,14 @@ def read(content: bytes) -> Any:
 def _unzipped(content: bytes) -> bytes:
     try:
         unzip = zlib.decompressobj(wbits=31)
-        found = unzip.decompress(content, LARGEST)
+        data = unzip.decompress(content, LARGEST)
     except zlib.error as error:
         raise damaged(f'the gzip file is damaged ({error})') from None
     if unzip.unconsumed_tail:
         raise damaged(f'the file expands to more than {LARGEST:,} bytes')
     if not unzip.eof:
         raise damaged('the gzip file is truncated')
-    return found
+    return data
 
 
 def _check(content: bytes) -> None:
@@ -180,11 +180,11 @@ def array(record: Any) -> Array:
 
 def _array(shape: Any, dtype: Any, order: Any, data: Any) -> Array:
     byteorder: Any
-    kind = str(dtype.args[0])
+    code = str(dtype.args[0])
     byteorder = dtype.state[1] if isinstance(dtype.state, tuple) else '<'
-    if kind not in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u4', 'u8', 'b1'):
-        raise damaged(f'expected an array of numbers, got dtype {kind!r}')
-    dtype = np.dtype(kind).newbyteorder(byteorder)
+    if code not in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u4', 'u8', 'b1'):
+        raise damaged(f'expected an array of numbers, got dtype {code!r}')
+    dtype = np.dtype(code).newbyteorder(byteorder)
     if isinstance(data, Record) and data.name == 'encode':  # bytes, as Python 2 wrote them
         data = data.args[0]
     data = data.encode('latin1') if isinstance(data, str) else bytes(data)

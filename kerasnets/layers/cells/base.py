@@ -88,7 +88,7 @@ def check_rate(rate: Tensor, known: Iterable[str]) -> None:
         )
 
 
-def form(cell: KerasLayer, activation: str | None = 'custom') -> Form:
+def cell_form(cell: KerasLayer, activation: str | None = 'custom') -> Form:
     """Return the `Form` of a layer over a cell."""
     return Form(
         choose=OverCell(cell),

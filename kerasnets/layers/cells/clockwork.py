@@ -25,7 +25,7 @@ import numpy as np
 from keras import ops
 
 from kerasnets.errors import ConfigurationError, positive
-from kerasnets.layers.cells.base import Cell, form
+from kerasnets.layers.cells.base import Cell, cell_form
 from kerasnets.layers.form import Anatomy, Layout, Output, Pass, project
 from kerasnets.typing import Activation, Config, Shape, Tensor, Tensors
 
@@ -117,7 +117,7 @@ class ClockworkCell(ModularCell):
         return np.repeat(self.periods, self.units // self.modules)
 
     def due(self, t: Tensor) -> Tensor:
-        """Return which units are updated at a step."""
+        """Return which units are updated at step `t`, as a bool for each."""
         return ops.equal(ops.mod(t, ops.cast(self.period, t.dtype)), 0)
 
     def call(self, x: Tensor, states: Tensors) -> Tensor:
@@ -201,7 +201,7 @@ def _bcrnn_pre(run: Pass) -> Tensor:
 
 _PARAMS = {name: Layout(f'cell.{name}') for name in ('xh', 'hh', 'b')}
 
-FORMS = {'clockwork': form(ClockworkCell), 'bcrnn': form(BCRNNCell)}
+FORMS = {'clockwork': cell_form(ClockworkCell), 'bcrnn': cell_form(BCRNNCell)}
 ANATOMIES = {
     cell: Anatomy(_PARAMS, {'pre': Output(pre, after=True)}, states=('h_0',))
     for cell, pre in ((ClockworkCell, _clockwork_pre), (BCRNNCell, _bcrnn_pre))

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from kerasnets.errors import positive
-from kerasnets.layers.cells.base import Cell, form
+from kerasnets.layers.cells.base import Cell, cell_form
 from kerasnets.layers.form import Anatomy, Layout, Output, project
 from kerasnets.typing import Activation, Config, Shape, Tensor, Tensors
 
@@ -63,7 +63,7 @@ class MRNNCell(Cell):
         return {**super().get_config(), 'factors': self.factors}
 
 
-FORMS = {'mrnn': form(MRNNCell)}
+FORMS = {'mrnn': cell_form(MRNNCell)}
 ANATOMIES = {
     MRNNCell: Anatomy(
         params={name: Layout(f'cell.{name}') for name in ('xh', 'xf', 'hf', 'fh', 'b')},

@@ -19,7 +19,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasnets.layers.cells.base import Cell, form
+from kerasnets.layers.cells.base import Cell, cell_form
 from kerasnets.layers.form import Anatomy, Layout, Output, Pass, project
 from kerasnets.typing import Activation, Config, Shape, Tensor, Tensors
 
@@ -80,7 +80,7 @@ def _pre(run: Pass) -> Tensor:
 
 _NAMES = ('xh', 'xr', 'xz', 'hh', 'hr', 'bh', 'br', 'bz')
 
-FORMS = {'mut1': form(MUT1Cell, activation='tanh')}
+FORMS = {'mut1': cell_form(MUT1Cell, activation='tanh')}
 ANATOMIES = {
     MUT1Cell: Anatomy(
         params={name: Layout(f'cell.{name}') for name in _NAMES},

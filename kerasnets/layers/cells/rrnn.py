@@ -19,7 +19,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasnets.layers.cells.base import Cell, check_rate, form
+from kerasnets.layers.cells.base import Cell, cell_form, check_rate
 from kerasnets.layers.form import Anatomy, Layout, Output, Pass, project
 from kerasnets.typing import Activation, Config, Shape, Tensor, Tensors
 
@@ -90,7 +90,7 @@ def _rate(run: Pass) -> Tensor:
     return ops.broadcast_to(run.cell.rates_for(run.x), ops.shape(run.y))
 
 
-FORMS = {'rrnn': form(RRNNCell)}
+FORMS = {'rrnn': cell_form(RRNNCell)}
 ANATOMIES = {
     RRNNCell: Anatomy(
         params={name: Layout(f'cell.{name}') for name in ('xh', 'hh', 'b', 'r', 'xr')},

@@ -20,7 +20,7 @@ import keras
 from keras import ops
 
 from kerasnets import activations
-from kerasnets.layers.cells.base import Cell, check_rate, form
+from kerasnets.layers.cells.base import Cell, cell_form, check_rate
 from kerasnets.layers.form import Anatomy, Layout, Output, Pass, project
 from kerasnets.typing import Activation, Config, Shape, Tensor, Tensors
 
@@ -120,7 +120,7 @@ def _rate(run: Pass) -> Tensor:
 
 _NAMES = ('w', 'sh', 'hh', 'ho', 'so', 'b', 'r')
 
-FORMS = {'scrn': form(SCRNCell)}
+FORMS = {'scrn': cell_form(SCRNCell)}
 ANATOMIES = {
     SCRNCell: Anatomy(
         params={name: Layout(f'cell.{name}') for name in _NAMES},

@@ -96,8 +96,8 @@ def _by_hand(forward: TensorFunction, backward: TensorFunction) -> TensorFunctio
     def loop(*args: Any) -> Tensor:
         hs, kept = forward(*args)
 
-        def grad(*given: Any, upstream: Tensor | None = None) -> Tensors:
-            upstream = given[-1] if upstream is None else upstream
+        def grad(*upstreams: Any, upstream: Tensor | None = None) -> Tensors:
+            upstream = upstreams[-1] if upstream is None else upstream
             return backward(upstream, hs, kept, *args[1:])
 
         return hs, grad
@@ -118,8 +118,8 @@ def _lstm_ahead(sums: Tensor, kernel: Tensor) -> Tensors:
     def step(t: Tensor, state: Tensors) -> Tensors:
         h, c, *gates, hs, cs = state  # the gates take the place of the sums
         inner = ops.split(ops.matmul(h, scaled), 4, axis=-1)
-        h, c, found = lstm_step([_at(x, t) + y for x, y in zip(gates, inner)], c)
-        gates = [_put(gate, t, values) for gate, values in zip(gates, found)]
+        h, c, opened = lstm_step([_at(x, t) + y for x, y in zip(gates, inner)], c)
+        gates = [_put(gate, t, values) for gate, values in zip(gates, opened)]
         return h, c, *gates, _put(hs, t, h), _put(cs, t, c)
 
     empty = ops.zeros((*sums.shape[:2], units))
@@ -136,16 +136,16 @@ def _lstm_back(upstream: Tensor, hs: Tensor, kept: Tensors, kernel: Tensor) -> T
     turned = ops.transpose(kernel)
 
     def step(k: Tensor, state: Tensors) -> Tensors:
-        dh, dc, found = state
+        dh, dc, changes = state
         t = hs.shape[0] - 1 - k
         dh = dh + _at(upstream, t)
         dc = dc + dh * _at(between, t)
         change = ops.concatenate([dc, dc, dc, dh], axis=-1) * _at(factors, t)
-        return ops.matmul(change, turned), dc * _at(f, t), _put(found, t, change)
+        return ops.matmul(change, turned), dc * _at(f, t), _put(changes, t, change)
 
     state = (ops.zeros_like(hs[0]), ops.zeros_like(hs[0]), ops.zeros_like(factors))
-    *_, found = _loop(hs.shape[0], step, state, at_once=2)
-    return found, _product(_late(hs), found)
+    *_, changes = _loop(hs.shape[0], step, state, at_once=2)
+    return changes, _product(_late(hs), changes)
 
 
 def _gru(cell: KerasLayer, x: Tensor) -> Tensor:
@@ -178,7 +178,10 @@ def _gru_ahead(activation: TensorFunction, sums: Tensor, kernel: Tensor) -> Tens
 
 
 def _gru_loop(step: TensorFunction, sums: Tensor, units: int) -> Tensors:
-    """Return outputs and gates zr and g of each step; step(t, (h, zrs, gs, hs)) -> the same."""
+    """Return the outputs of all steps, and their gates zr and g.
+
+    `step` maps (t, (h, zrs, gs, hs)) to the next (h, zrs, gs, hs), with its values put at step t.
+    """
     empty = ops.zeros((*sums.shape[:2], units))
     state = (empty[0], sums[:, :, : 2 * units] * 0.5, sums[:, :, 2 * units :], empty)
     _, *kept, hs = _loop(sums.shape[0], step, state, at_once=2)
@@ -277,13 +280,13 @@ def _rnn_back(
     (turned,), slopes, empty = _turned(kernel, 1), slope(hs), ops.zeros_like(hs)
 
     def step(k: Tensor, state: Tensors) -> Tensors:
-        dh, found = state
+        dh, changes = state
         t = hs.shape[0] - 1 - k
         change = (dh + _at(upstream, t)) * _at(slopes, t)
-        return ops.matmul(change, turned), _put(found, t, change)
+        return ops.matmul(change, turned), _put(changes, t, change)
 
-    _, found = _loop(hs.shape[0], step, (empty[0], empty), at_once=2)
-    return found, _product(_late(hs), found)
+    _, changes = _loop(hs.shape[0], step, (empty[0], empty), at_once=2)
+    return changes, _product(_late(hs), changes)
 
 
 #: Layer -> function (cell, inputs (time, examples, variables)) -> outputs, time first.

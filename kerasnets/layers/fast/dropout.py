@@ -40,7 +40,7 @@ class FastNoise(keras.layers.Layer):
         return keras.KerasTensor(x.shape, dtype=x.dtype)
 
 
-def knows(layer: KerasLayer) -> bool:
+def supports(layer: KerasLayer) -> bool:
     """Return True if `FastNoise` can draw for a layer."""
     return type(layer) in DRAWS and getattr(layer, 'noise_shape', None) is None
 

@@ -23,7 +23,7 @@ class FastRecurrent(keras.layers.Layer):
     Parameters
     ----------
     layer : keras.layers.Layer
-        One for which `knows` holds.
+        One for which `supports` holds.
     """
 
     def __init__(self, layer: KerasLayer) -> None:
@@ -49,13 +49,13 @@ class FastRecurrent(keras.layers.Layer):
         return self.layer.compute_output_spec(x)
 
 
-def knows(layer: KerasLayer) -> bool:
+def supports(layer: KerasLayer) -> bool:
     """Return True if a layer is a stock one with settings that `outputs` supports."""
     if layer.activity_regularizer is not None:
         return False
     if type(layer) is keras.layers.Bidirectional:
         halves = [layer.forward_layer, layer.backward_layer]
-        return layer.merge_mode == 'concat' and all(map(knows, halves))
+        return layer.merge_mode == 'concat' and all(map(supports, halves))
     if type(layer) not in LOOPS:
         return False
     plain = not (layer.stateful or layer.return_state or layer.unroll or fused(layer))
@@ -89,20 +89,3 @@ def outputs(layer: KerasLayer, x: Tensor) -> Tensor:
     x = ops.transpose(ops.flip(x, axis=1) if layer.go_backwards else x, (1, 0, 2))
     h = LOOPS[type(layer)](layer.cell, x)
     return ops.transpose(h, (1, 0, 2)) if layer.return_sequences else h[-1]
-
-
-#: Layers that XLA makes faster, next to those that `backward` runs.
-GAIN = {
-    keras.layers.InputLayer,
-    keras.layers.Dense,
-    keras.layers.Activation,
-    keras.layers.Dropout,
-    keras.layers.Flatten,
-    keras.layers.Reshape,
-    keras.layers.Concatenate,
-    keras.layers.Add,
-    keras.layers.Multiply,
-    keras.layers.Softmax,
-    keras.layers.Embedding,
-    keras.layers.LayerNormalization,
-}

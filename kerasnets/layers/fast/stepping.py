@@ -21,22 +21,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets.layers import attention, dense
+from kerasnets.layers import abilities, attention, dense
 from kerasnets.layers.form import project
 from kerasnets.typing import Tensor, TensorFunction, Tensors
 
 if TYPE_CHECKING:
     from kerasnets.typing import KerasLayer, KerasModel
-
-#: Keras layers that treat each time step by itself.
-STEPWISE = (
-    'Activation ActivityRegularization AlphaDropout BatchNormalization Dense Dropout ELU '
-    'Embedding GaussianDropout GaussianNoise Identity LayerNormalization LeakyReLU '
-    'RMSNormalization ReLU Rescaling Softmax SpatialDropout1D TimeDistributed UnitNormalization'
-).split()
-
-#: Keras layers that join several inputs step by step.
-JOINING = 'Add Average Concatenate Maximum Minimum Multiply Subtract'.split()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +37,7 @@ class Stepper:
     ----------
     start : callable
         (count) -> its states before the first step of `count` sequences, arrays (count, …).
-    prepare : callable
+    make_step : callable
         (classes) -> a function (x, states, t) -> (y, states) of the input (count, …) at step t.
         What does not change from step to step is computed when it is made. With classes, x are
         labels instead of one-hot vectors.
@@ -57,7 +47,7 @@ class Stepper:
     """
 
     start: Callable[[int], list[Any]]
-    prepare: Callable[[Any], Any]
+    make_step: Callable[[Any], Any]
     read: Callable[[Any, Any], Any] | None = None
     of_labels: bool = False  # whether it reads labels faster than one-hot vectors
 
@@ -77,14 +67,13 @@ def along(layer: KerasLayer, time: bool = True) -> Stepper | str:
         return _convolution(layer)
     if isinstance(layer, keras.Model) and attention.attention_of(layer) is not None:
         return _Block(layer).stepper()
-    kind = type(layer).__name__
+    name = type(layer).__name__
     axes = getattr(layer, 'axis', -1)
-    joins = kind in JOINING or (
-        isinstance(layer, keras.Model) and dense.of_model(layer) is not None
-    )
-    if (kind in STEPWISE or joins) and axes in (-1, 2, [-1], [2], (-1,), (2,)):
+    known = abilities.of(type(layer))
+    joins = isinstance(layer, keras.Model) and dense.of_model(layer) is not None
+    if (known.by_steps or known.joins or joins) and axes in (-1, 2, [-1], [2], (-1,), (2,)):
         return _alone(layer, time)
-    whole = 'bidirectional' if kind == 'Bidirectional' else kind
+    whole = 'bidirectional' if name == 'Bidirectional' else name
     return f'{whole} layers read the whole sequence'
 
 
@@ -101,9 +90,9 @@ def _alone(layer: KerasLayer, time: bool) -> Stepper:
 
 def _recurrent(layer: KerasLayer) -> Stepper | str:
     if layer.go_backwards:
-        return 'it reads the sequence backwards, so there is no next step'
+        return 'it reads the sequence backwards'
 
-    def prepare(classes: int | None) -> TensorFunction:
+    def make_step(classes: int | None) -> TensorFunction:
         advance = stepper(layer, classes)
 
         def step(x: Tensor, states: Tensors, t: Tensor) -> Tensors:
@@ -115,7 +104,7 @@ def _recurrent(layer: KerasLayer) -> Stepper | str:
     def start(count: int) -> Tensors:
         return keras.tree.flatten(layer.cell.get_initial_state(batch_size=count))
 
-    return Stepper(start, prepare, of_labels=True)
+    return Stepper(start, make_step, of_labels=True)
 
 
 def _convolution(layer: KerasLayer) -> Stepper | str:
@@ -148,7 +137,10 @@ def _convolution(layer: KerasLayer) -> Stepper | str:
 
 
 def _last(length: Tensor, size: int) -> Tensor:
-    """Return the last of the first `length` steps in each slot of a ring; negative for none."""
+    """Return the number of the last step in each slot of a ring after `length` steps.
+
+    It is negative for a slot without a step.
+    """
     return length - 1 - (length - 1 - ops.arange(size)) % size
 
 
@@ -175,10 +167,8 @@ class _Block:
             at = (0, t % self.size, 0, 0)
             keys, values = (ops.slice_update(s, at, n) for s, n in zip(states, new))
             after.extend([keys, values])
-            scores = ops.einsum('bhw,bshw->bhs', q[:, 0] / self.attend.key_dim**0.5, keys)
-            scores = ops.where(_last(t + 1, self.size) >= 0, scores, attention.NOWHERE)
-            y = ops.einsum('bhs,bshw->bhw', ops.softmax(scores), values)
-            return self.attend.output_dense(y[:, None])
+            seen = _last(t + 1, self.size)[None] >= 0
+            return attention.attended(self.attend, q, keys, values, seen)
 
         return attention.around(self.parts, x[:, None], t[None], attend)[:, 0], after
 
@@ -247,7 +237,11 @@ LSTM_SCALES = 0.5, 0.5, 1.0, 0.5
 
 
 def lstm_step(sums: Sequence[Tensor], c: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Return h, c and the gates i, f, g, o, from the sums at the gates, scaled, and the cell."""
+    """Return the next h and c of an LSTM, and its gates i, f, g, o.
+
+    `sums` are the sums at the four gates, each times its `LSTM_SCALES`, and `c` is the cell's
+    state.
+    """
     gates = [ops.tanh(z) * s + (1 - s) for z, s in zip(sums, LSTM_SCALES)]
     i, f, g, o = gates
     c = f * c + i * g
@@ -261,10 +255,20 @@ def gru_step(
     inner: Callable[[Tensor], Tensor],
     activation: Callable[[Tensor], Tensor],
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return h, the gates z and r in one tensor, and g.
+    """Return the next state h of a GRU, its gates z and r in one tensor, and its candidate g.
 
-    `zr` are half the sums at the gates, `x` those of the input at g, and `inner` gives those of
-    the state at g for the gate r.
+    Parameters
+    ----------
+    h : tensor (examples, units)
+        The state.
+    zr : tensor (examples, 2·units)
+        Half the sums at the gates z and r.
+    x : tensor (examples, units)
+        The input's part of the sum at g.
+    inner : callable
+        (r) -> the state's part of the sum at g.
+    activation : callable
+        Of g.
     """
     zr = ops.tanh(zr) * 0.5 + 0.5
     z, r = ops.split(zr, 2, axis=-1)

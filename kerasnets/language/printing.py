@@ -1,13 +1,14 @@
-"""A network printed as the list of layers that makes it; tables in HTML."""
+"""A network printed as the list of layers that makes it."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 from typing import Any
 
+from kerasnets.language.spec import LayerSpec
 
-def listed(net: Any) -> str:
+
+def as_list(net: Any) -> str:
     """Return the list of layers as typed: ``recurrent.Classifier([10, (20, 'rnn'), 50])``."""
     cls = type(net)
     entries = ', '.join(_entry(spec) for spec in net.specs)
@@ -22,9 +23,14 @@ def _entry(spec: Any) -> str:
     return f'keras.layers.{type(spec.layer).__name__}({known})'
 
 
-def html_table(names: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """Return a table in HTML, with its texts escaped."""
-    head = ''.join(f'<th>{html.escape(str(name))}</th>' for name in names)
-    cells = [''.join(f'<td>{html.escape(str(value))}</td>' for value in row) for row in rows]
-    body = ''.join(f'<tr>{row}</tr>' for row in cells)
-    return f'<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+def short(specs: Iterable[LayerSpec]) -> str:
+    """Return layers as one word, such as ``4-8tanh-16gru-3``."""
+    return '-'.join(map(_word, specs))
+
+
+def _word(spec: LayerSpec) -> str:
+    form = '' if spec.form in ('input', 'ff', 'feedforward') else spec.form
+    if spec.layer is not None:
+        form = type(spec.layer).__name__
+    named = spec.activation if isinstance(spec.activation, str) else ''
+    return f'{spec.size or ""}{form}{named}'

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
-from keras import ops
 
 from kerasnets import backend
 from kerasnets.layers import attention
@@ -25,7 +24,7 @@ class FastBlock(keras.layers.Layer):
     Parameters
     ----------
     model : keras.Model
-        One for which `knows` holds.
+        One for which `supports` holds.
     """
 
     def __init__(self, model: KerasModel) -> None:
@@ -50,12 +49,9 @@ class FastBlock(keras.layers.Layer):
     def _attend(self, x: Tensor, steps: Tensor) -> Tensor:
         layer = self.parts[attention.PART]
         q, k, v = attention.projected(layer, x, steps)
-        scores = ops.einsum('bqhw,bkhw->bhqk', q * float(layer.key_dim) ** -0.5, k)
         apart = steps[:, None] - steps
         seen = (apart >= 0) & (apart < attention.window(self.model))
-        scores = scores + np.where(seen, 0, attention.NOWHERE).astype('f')
-        y = ops.einsum('bhqk,bkhw->bqhw', ops.softmax(scores), v)
-        return layer.output_dense(y)
+        return attention.attended(layer, q, k, v, seen)
 
     def compute_output_spec(
         self, x: Tensor, mask: Tensor | None = None, training: bool | None = None
@@ -64,7 +60,7 @@ class FastBlock(keras.layers.Layer):
         return self.model.compute_output_spec(x)
 
 
-def knows(layer: KerasLayer) -> bool:
+def supports(layer: KerasLayer) -> bool:
     """Return True if a layer is a block of attention in single precision."""
     if not isinstance(layer, keras.Model):
         return False

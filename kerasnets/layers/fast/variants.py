@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kerasnets.layers.fast import block, dropout, recurrent
+from kerasnets.layers import abilities
+from kerasnets.layers.fast import attention_block, dropout, recurrent
 
 if TYPE_CHECKING:
     from kerasnets.typing import KerasLayer
 
 #: Module that knows some layers -> what runs them in training.
-WAYS: tuple[tuple[Any, Any], ...] = (
+VARIANTS: tuple[tuple[Any, Any], ...] = (
     (recurrent, recurrent.FastRecurrent),
     (dropout, dropout.FastNoise),
-    (block, block.FastBlock),
+    (attention_block, attention_block.FastBlock),
 )
 
 
-def as_trained(layer: KerasLayer) -> KerasLayer:
+def fast_variant(layer: KerasLayer) -> KerasLayer:
     """Return a faster equivalent of a layer for training, or the layer itself."""
     if layer.activity_regularizer is not None:  # which Keras applies when it calls the layer
         return layer
-    made = next((made for kind, made in WAYS if kind.knows(layer)), None)
-    return layer if made is None else made(layer)
+    variant = next((variant for module, variant in VARIANTS if module.supports(layer)), None)
+    return layer if variant is None else variant(layer)
 
 
 def gains_by_xla(layer: KerasLayer) -> bool:
@@ -30,4 +31,6 @@ def gains_by_xla(layer: KerasLayer) -> bool:
 
     benchmarks/NOTES.md has the figures.
     """
-    return type(layer) in recurrent.GAIN or any(kind.knows(layer) for kind, _ in WAYS)
+    return abilities.of(type(layer)).gains_by_xla or any(
+        module.supports(layer) for module, _ in VARIANTS
+    )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kerasnets.typing import KerasModel
 
 
-def computed(
+def monitor_values(
     monitors: Sequence[Monitor],
     nodes: Sequence[Node],
     outputs: Mapping[str, Tensor],
@@ -31,13 +31,13 @@ def computed(
     held = [node.layer for node in nodes]
     one = anchor[(slice(None), *(0,) * (len(anchor.shape) - 1))]
     mass = ops.sum(ops.ones_like(one, dtype='float32'))
-    found = {}
+    values = {}
     for monitor in monitors:
         for name in matching(monitor.pattern, [*outputs, *params], 'the monitor'):
             tensor = outputs[name] if name in outputs else Value(params[name], held)(anchor)
             value = scalar(monitor.function(tensor), f'the monitor {name}{monitor.label}')
-            found[f'{name}{monitor.label}'] = ops.cast(value, 'float32'), mass
-    return found
+            values[f'{name}{monitor.label}'] = ops.cast(value, 'float32'), mass
+    return values
 
 
 class GradientNorms(keras.layers.Layer):
@@ -60,8 +60,8 @@ class GradientNorms(keras.layers.Layer):
         variables = list({id(p.variable): p.variable for p in self.params}.values())
         model = self.model()
         with keras_facts.without_losses(model):
-            found = gradients(lambda: model(data, training=False), variables)
-        by_variable = {id(v): g for v, g in zip(variables, found)}
+            slopes = gradients(lambda: model(data, training=False), variables)
+        by_variable = {id(v): g for v, g in zip(variables, slopes)}
         return [
             ops.sum(ops.square(p.layout.read(by_variable[id(p.variable)]))) for p in self.params
         ]
