@@ -47,7 +47,7 @@ def test_readme_examples_print_what_it_says(code, output, tmp_path, monkeypatch,
 
 def test_the_readme_is_short_and_all_its_code_is_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert len(README.splitlines()) <= 180
+    assert len(README.splitlines()) <= 190
     blocks = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
     (plain,) = set(blocks) - {code for code, _ in EXAMPLES}  # the same network in Keras
     if keras.backend.backend() != 'torch':  # Keras on PyTorch gives numpy no tensors with gradients
