@@ -11,7 +11,8 @@ import json
 import pathlib
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, TextIO
 
 import click
@@ -63,24 +64,29 @@ TRAINING: dict[str, tuple[Any, str]] = {
 USUAL: dict[str, Any] = {'algorithm': 'adam', 'patience': 5, 'noise': 0.0, 'dropout': 0.0}
 
 
-def training(output: bool = True, **defaults: Any) -> Callable[[Any], Any]:
+def training(
+    chosen: Mapping[str, str] = MappingProxyType({}), output: bool = True, **defaults: Any
+) -> Callable[[Any], Any]:
     """Return a decorator that adds the options of training.
 
     Parameters
     ----------
+    chosen : dict of str to str
+        Option whose default the command chooses -> text that says how. The command gets None.
     output : bool
         Whether the output file is required.
     **defaults
-        Option, such as ``learning_rate`` -> its default, or a text that says how it is chosen;
-        the command then gets None.
+        Option, such as ``epochs`` -> its default.
     """
     defaults = {**USUAL, **defaults}
 
     def option(name: str, kind: Any, about: str) -> Any:
-        default = defaults[name.replace('-', '_')]
-        if isinstance(default, str) and ' ' in default:
-            return click.option(f'--{name}', type=kind, help=f'{about} Default: {default}')
-        return click.option(f'--{name}', type=kind, default=default, show_default=True, help=about)
+        key = name.replace('-', '_')
+        if key in chosen:
+            return click.option(f'--{name}', type=kind, help=f'{about} Default: {chosen[key]}')
+        return click.option(
+            f'--{name}', type=kind, default=defaults[key], show_default=True, help=about
+        )
 
     options = [
         click.option(

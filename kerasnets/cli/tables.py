@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 #: Rows that are predicted at once.
 BLOCK = 2**15
 
-#: Defaults of training one network.
-SINGLE: dict[str, Any] = {
-    'algorithm': 'adam',
-    'learning_rate': 0.003,
-    'epochs': 200,
-    'batch': 32,
-    'patience': 5,
-    'dropout': 0.0,
+#: Option of training -> how an ensemble chooses its default, and the default of one network.
+CHOSEN: dict[str, tuple[str, Any]] = {
+    'algorithm': ('adamw with weight decay', 'adam'),
+    'learning_rate': ('a schedule that rises and falls to 0', 0.003),
+    'epochs': ('by the number of rows', 200),
+    'batch': ('by the number of rows', 32),
+    'patience': ('by the number of rows', 5),
+    'dropout': ('0.1, for 20,000 rows or more 0', 0),
 }
 
 
@@ -74,14 +74,7 @@ SINGLE: dict[str, Any] = {
 @click.option('--dry-run', is_flag=True, help='Print how each column is read, without training.')
 @common.reading_options
 @common.training(
-    output=False,
-    **{
-        name: f'by the number of rows; {SINGLE[name]} with --layers.'
-        for name in ('epochs', 'batch', 'patience')
-    },
-    algorithm='adamw with weight decay; adam with --layers.',
-    learning_rate='a schedule that rises and falls to 0; 0.003 with --layers.',
-    dropout='0.1, for 20,000 rows or more 0; 0 with --layers.',
+    {name: f'{how}; {one} with --layers.' for name, (how, one) in CHOSEN.items()}, output=False
 )
 def train(
     data: str,
@@ -130,7 +123,7 @@ def train(
     if layers and ensemble in (None, 1):
         net, found = _one(layers, columns, [x[kept], y[kept]], valid, options)
     else:
-        net, found = _ensemble(layers, ensemble, columns, [x[kept], y[kept]], options)
+        net, found = _ensemble(layers, ensemble, columns, x[kept], y[kept], options)
     beaten = True
     if valid is not None:
         score, guess, what = _beside_guess(net, valid, y[kept], columns)
@@ -164,12 +157,11 @@ def _one(
     layers: list[int], columns: Columns, data: list[Array], valid: Any, options: dict[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
     """Train one network and save it; return it and the results."""
-    cls = kerasnets.Classifier if _of_classes(columns) else kerasnets.Regressor
     hidden = [(size, options['activation'] or 'relu') for size in layers]
-    net = cls([columns.sizes[0], *hidden, columns.sizes[1]], rng=options['rng'])
+    net = _class(columns)([columns.sizes[0], *hidden, columns.sizes[1]], rng=options['rng'])
     net.table = columns
-    usual = {name: options[name] for name in SINGLE if options[name] is not None}
-    options = {**options, **SINGLE, **usual}
+    usual = {name: one for name, (_, one) in CHOSEN.items() if options[name] is None}
+    options = {**options, **usual}
     rate = options['learning_rate']
     return net, common.fit(net, data, valid, options, learning_rate=rate)
 
@@ -178,7 +170,8 @@ def _ensemble(
     layers: list[int] | None,
     members: int | None,
     columns: Columns,
-    data: list[Array],
+    x: Array,
+    y: Array,
     options: dict[str, Any],
 ) -> tuple[Any, dict[str, Any]]:
     """Train the default networks of the estimators and save them; return them and the results."""
@@ -194,13 +187,11 @@ def _ensemble(
         'patience': options['patience'],
     }
     chosen = {name: value for name, value in chosen.items() if value is not None}
-    plan = defaults.Plan.of(data[0], **chosen)
-    cls = kerasnets.Classifier if _of_classes(columns) else kerasnets.Regressor
-    net = defaults.network(cls, data[0], columns.sizes[1], plan, rng=options['rng'])
+    plan = defaults.Plan.of(x, **chosen)
+    net = defaults.network(_class(columns), x, columns.sizes[1], plan, rng=options['rng'])
     net.table = columns
-    x, y = data
     parts = defaults.data(net, x, y, plan)
-    click.echo(plan.about(len(data[0])), err=True)
+    click.echo(plan.about(len(x)), err=True)
     settings = defaults.settings(plan, options['algorithm'])
     if options['learning_rate'] is not None:
         settings['learning_rate'] = options['learning_rate']
@@ -211,6 +202,10 @@ def _ensemble(
 
 def _of_classes(columns: Columns) -> bool:
     return columns.target is not None and columns.target.words is not None
+
+
+def _class(columns: Columns) -> Any:
+    return kerasnets.Classifier if _of_classes(columns) else kerasnets.Regressor
 
 
 def _beside_guess(net: Any, valid: list[Array], y: Array, columns: Columns) -> tuple[Any, Any, str]:

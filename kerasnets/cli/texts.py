@@ -62,7 +62,9 @@ def text() -> None:
     'characters, 2 for others.',
 )
 @click.option('--encoding', default='utf-8', show_default=True)
-@common.training(epochs=10, batch=64, learning_rate='0.02; 0.003 for attention and transformers.')
+@common.training(
+    {'learning_rate': '0.02; 0.003 for attention and transformers.'}, epochs=10, batch=64
+)
 def train(corpus: tuple[str, ...], **options: Any) -> None:
     """Train a text model on CORPUS, text files, or - for standard input.
 
