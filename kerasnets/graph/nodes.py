@@ -61,8 +61,7 @@ class Node:
     @property
     def reads(self) -> list[str]:
         """Names of the layers that it depends on."""
-        sources = *self.spec.inputs, *dict(self.spec.states).values()
-        return [source.split(':')[0] for source in sources]
+        return [source.split(':')[0] for source in self.spec.sources]
 
     def outputs(self) -> dict[str, Output]:
         """Return name -> `Output` of the quantities inside the layer, without its 'out'."""
@@ -234,15 +233,14 @@ class Flow(Mapping[str, Any]):
 
         They run one after the other, since Python limits how deep calls may go.
         """
-        found: set[str] = set()
+        sources: set[str] = set()
         stack = [name]
         while stack:
             one = stack.pop()
-            spec = self.nodes[one.split(':')[0]].spec
-            more = {*spec.inputs, *dict(spec.states).values()} - found
-            found |= more
+            more = set(self.nodes[one.split(':')[0]].spec.sources) - sources
+            sources |= more
             stack += [source for source in more if source not in self.changed]
-        return [one for one in self.names if one in found]
+        return [one for one in self.names if one in sources]
 
     def __contains__(self, name: object) -> bool:
         """Return True if the network has an output of that name."""

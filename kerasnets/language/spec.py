@@ -47,6 +47,11 @@ class LayerSpec:
     )
     layer: Any = None  # the Keras layer itself, where the user gave one
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the outputs that the layer depends on."""
+        return (*self.inputs, *(name for _, name in self.states))
+
     def error(self, cause: object) -> ConfigurationError:
         """Return a ConfigurationError that names the layer at fault."""
         return ConfigurationError(f'layer {self.place} ({self.name!r}), {self.entry!r}: {cause}')
@@ -123,7 +128,7 @@ def check_names(specs: Iterable[LayerSpec]) -> None:
     """Raise ConfigurationError for duplicate names and inputs that name no earlier layer."""
     seen: dict[str, Any] = {}
     for spec in specs:
-        for source in (*spec.inputs, *dict(spec.states).values()):
+        for source in spec.sources:
             if source.split(':')[0] not in seen:
                 later = any(s.name == source.split(':')[0] for s in specs)
                 why = 'comes later or is itself: a cycle' if later else 'is not there'
