@@ -49,10 +49,12 @@ class View:
     first : int
         The first lag that the series is long enough for.
     scale : float
-    season : array
+    factors : array
         Factors of the season, from the step after the values.
     log : bool
-    effect : callable
+        Whether the values are logarithms.
+    track : Track
+        Of the series.
     """
 
     values: Array
@@ -262,8 +264,7 @@ class Looped:
         for back, each in views.items():
             x, y = [], []
             for view in (v for v in each if v is not None):
-                level, values = self._scaled(view)
-                del level
+                _, values = self._scaled(view)
                 steps = min(self.lags, len(values) - 1)
                 starts = range(0, len(values) - steps, max(1, steps // 8))
                 rows = np.array(sorted({*starts, len(values) - 1 - steps}))[:, None] + np.arange(

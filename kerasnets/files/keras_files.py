@@ -179,10 +179,10 @@ def _write(net: Any, path: pathlib.Path, suffix: str, members: Mapping[str, byte
             for name, content in members.items():
                 archive.writestr(name, content)
     else:
-        temporary = _hdf5(net.model, suffix, about)
+        hdf5 = _hdf5(net.model, suffix, about)
         with open(path, 'wb') as handle:
-            handle.write(temporary)
-            handle.write(atomic.seal(bytes(temporary)))
+            handle.write(hdf5)
+            handle.write(atomic.seal(bytes(hdf5)))
     stored = contents.read(path)
     try:
         policy.check_names(stored)

@@ -50,8 +50,7 @@ def run_steps(
     Returns
     -------
     (carry, records)
-        The values after the last step, and the results of all steps, of which the first `count`
-        count.
+        The values after the last step, and the results. Only the first `count` are set.
     """
     if keras.backend.backend() == 'torch':
         return _run_on_torch(step, int(count), inputs, carry, records)
@@ -82,27 +81,27 @@ def _run_on_torch(
     flat = keras.tree.flatten(keras.tree.map_structure(ops.convert_to_tensor, carry))
 
     def flattened(i: Tensor, *args: Tensor) -> tuple[Tensor, ...]:
-        given, held = list(args[: len(parts)]), list(args[len(parts) :])
-        after, results = step(keras.tree.pack_sequence_as(carry, held), given, i)
+        now, held = list(args[: len(parts)]), list(args[len(parts) :])
+        after, results = step(keras.tree.pack_sequence_as(carry, held), now, i)
         return (*keras.tree.flatten(after), *results)
 
-    run, found = flattened, []
+    run, rows = flattened, []
     for i in range(count):
         args = numbers[i], *(part[i] for part in parts), *flat
         if i == 0 and count >= LEAST_TRACED:
             run = _traced(flattened, args)
-        made = run(*args)
-        flat = list(made[: len(flat)])
-        found.append(made[len(flat) :])
-    results = [torch.stack(list(column)) for column in zip(*found)] if found else list(records)
+        outputs = run(*args)
+        flat = list(outputs[: len(flat)])
+        rows.append(outputs[len(flat) :])
+    results = [torch.stack(list(column)) for column in zip(*rows)] if rows else list(records)
     return keras.tree.pack_sequence_as(carry, flat), results
 
 
 def _traced(function: Callable[..., Any], args: Tensors) -> Callable[..., Any]:
-    """Return the function as a graph of PyTorch's own operations.
+    """Trace a function as a graph of PyTorch's own operations.
 
-    A function that depends on the values of tensors by more than such operations has no graph, and
-    is returned as it is.
+    A function that reads the value of a tensor, such as ``if x[0] > 0``, cannot be traced. It is
+    returned unchanged.
     """
     import torch
     from torch.fx.experimental.proxy_tensor import make_fx
@@ -113,5 +112,5 @@ def _traced(function: Callable[..., Any], args: Tensors) -> Callable[..., Any]:
         return function
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # that it will be replaced in a later version
-        made: Callable[..., Any] = torch.jit.trace(graph, tuple(args), check_trace=False)
-    return made
+        traced: Callable[..., Any] = torch.jit.trace(graph, tuple(args), check_trace=False)
+    return traced

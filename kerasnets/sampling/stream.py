@@ -99,8 +99,8 @@ class Stream:
     def _run(self, x: Array) -> Array:
         """Return the outputs of a chunk (examples, time, …), and keep the states after it."""
         nodes = self._programs.models.nodes
-        shape = nodes[0].output.shape  # fewer axes are labels, in the place of one-hot vectors
-        classes = shape[-1] if x.ndim < len(shape) else None
+        shape = nodes[0].output.shape
+        classes = shape[-1] if x.ndim < len(shape) else None  # labels instead of one-hot vectors
 
         def make(nodes: Sequence[Node]) -> StepNetwork:
             return StepNetwork(nodes, classes=classes)
@@ -108,16 +108,16 @@ class Stream:
         programs = StepPrograms(self._programs, make(nodes), make, classes)
         states = self._network.start(len(x)) if self._states is None else self._states
         size = SHORT if x.shape[1] <= SHORT else LONG
-        found = []
+        outputs = []
         for start in range(0, x.shape[1], size):
             part = np.swapaxes(x[:, start : start + size], 0, 1)
-            given = np.zeros((size, *part.shape[1:]), part.dtype)
-            given[: len(part)] = part
+            inputs = np.zeros((size, *part.shape[1:]), part.dtype)
+            inputs[: len(part)] = part
             times = np.array([self.steps + start, len(part)], 'i')
-            record, states = programs.call('stream', _steps, given, times, states)
-            found.append(ops.convert_to_numpy(record)[: len(part)])
+            record, states = programs.call('stream', _steps, inputs, times, states)
+            outputs.append(ops.convert_to_numpy(record)[: len(part)])
         self._states, self._count, self.steps = states, len(x), self.steps + x.shape[1]
-        return np.swapaxes(np.concatenate(found), 0, 1) if self._whole else found[-1][-1]
+        return np.swapaxes(np.concatenate(outputs), 0, 1) if self._whole else outputs[-1][-1]
 
 
 class LabelStream(Stream):
@@ -133,18 +133,18 @@ class LabelStream(Stream):
 
 
 def _steps(
-    network: StepNetwork, given: Tensor, times: Tensor, states: Tensors
+    network: StepNetwork, inputs: Tensor, times: Tensor, states: Tensors
 ) -> tuple[Tensor, Tensors]:
     """Run steps (time, examples, …); return the outputs of all of them, and the states."""
     first, count = times[0], times[1]
     advance = network.make_step()
     last = network.nodes[-1].output.shape
     shape = last[2:] if network.has_time[network.outputs[0]] else last[1:]
-    record = ops.zeros((*given.shape[:2], *shape), 'float32')
+    record = ops.zeros((*inputs.shape[:2], *shape), 'float32')
 
     def step(held: Any, parts: list[Tensor], i: Tensor) -> tuple[Any, list[Tensor]]:
         (y,), own = advance(parts[0], held, first + i)
         return own, [ops.cast(y, 'float32')]
 
-    states, (record,) = run_steps(step, count, [given], states, [record])
+    states, (record,) = run_steps(step, count, [inputs], states, [record])
     return record, states

@@ -95,7 +95,7 @@ def _check_sizes(records: Records, most: int | None) -> None:
 
 def _cell(net: Any, name: str) -> Any:
     """Return the cell of a layer, or of one direction of it, by its name."""
-    weights = {
+    layers = {
         part: inner for node in net.nodes for part, inner in parts(node.layer, node.name).items()
     }
-    return weights[name].cell
+    return layers[name].cell
