@@ -40,7 +40,7 @@ class KerasnetsError(Exception):
 
 
 def _outside(traceback: types.TracebackType | None) -> types.TracebackType | None:
-    """Return a traceback without frames of libraries, but for the first one of kerasnets."""
+    """Return a traceback with the user's frames and the first frame of kerasnets."""
     frames, entered = [], False
     while traceback is not None:
         path = traceback.tb_frame.f_code.co_filename

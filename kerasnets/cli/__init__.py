@@ -72,7 +72,10 @@ def _at_the_shell(text: str) -> str:
 
 
 def _one_line(error: click.UsageError) -> click.ClickException:
-    """Return an error of click with its remedy in one line; help that is asked for as it is."""
+    """Return an error of click as one line that names the command's help.
+
+    The help page, which click raises as an error too, is returned unchanged.
+    """
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return error
     text = ' '.join(error.format_message().split())

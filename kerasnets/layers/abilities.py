@@ -111,7 +111,10 @@ def of(cls: type) -> Abilities:
 
 
 def works_by_rows(layer: KerasLayer) -> bool:
-    """Return True if a layer, and all that it is made of, treats each row by itself."""
+    """Return True if a layer computes each row of a batch from that row alone.
+
+    The layers inside it must do so too.
+    """
     return all(
         of(type(one)).by_rows
         and one.activity_regularizer is None

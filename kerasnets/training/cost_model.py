@@ -1,4 +1,4 @@
-"""Choose whether XLA compiles a training, from an estimate of its time."""
+"""Estimate the time of a training, and compile it with XLA if the time is long enough."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def is_for_keras() -> bool:
 def uses_xla(
     models: Models, source: Dataset, settings: Settings, optimizer: Any
 ) -> tuple[Any, Any]:
-    """Return True if XLA compiles a training and its evaluations.
+    """Return for the training and for its evaluations whether XLA compiles them.
 
-    'auto' stands for using what XLA has compiled before. The choice follows from what is asked
-    for and from sizes, never from a clock.
+    Each is True, False, or 'auto', which uses a program that XLA has compiled before. The choice
+    depends on the settings and on sizes, never on a clock.
     """
     if isinstance(optimizer, Esgd):  # whose second derivatives XLA refuses
         return False, False
