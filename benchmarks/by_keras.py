@@ -62,16 +62,24 @@ def short_rnn():
     return _recurrent('SimpleRNN', 30 * work.BATCH)
 
 
-def _recurrent(layer, count=work.SEQUENCES):
+def wide_lstm():
+    return _recurrent('LSTM', 30 * work.BATCH, work.WIDE, work.SHORT)
+
+
+def wide_gru():
+    return _recurrent('GRU', 30 * work.BATCH, work.WIDE, work.SHORT)
+
+
+def _recurrent(layer, count=work.SEQUENCES, units=work.UNITS, steps=work.STEPS):
     import keras
 
-    x, y = work.letters(count)
+    x, y = work.letters(count, steps)
     x = work.one_hot(x)
     model = _compiled(
         keras.Sequential(
             [
                 keras.Input((None, work.LETTERS)),
-                getattr(keras.layers, layer)(work.UNITS, return_sequences=True),
+                getattr(keras.layers, layer)(units, return_sequences=True),
                 keras.layers.Dense(work.LETTERS, activation='softmax'),
             ]
         )

@@ -1,6 +1,8 @@
 """The works as kerasnets does them, by its defaults."""
 
+import subprocess
 import sys
+import tempfile
 
 import work
 
@@ -50,6 +52,19 @@ def small_first():
     return small()
 
 
+def small_cached():
+    """As `small`, after a process of its own that trained the same with the same cache."""
+    import kerasnets
+
+    if len(sys.argv) == 2:
+        folder = tempfile.mkdtemp()
+        subprocess.run([sys.executable, __file__, 'small_cached', folder], check=True, stdout=2)
+    else:
+        folder = sys.argv[2]
+    kerasnets.enable_compilation_cache(folder)
+    return small()
+
+
 def digits():
     return _small(*work.digits(), [64, 100, 10], 30)
 
@@ -70,7 +85,7 @@ def folds():
     from kerasnets.estimators import NetClassifier
 
     x, y = work.cancer()
-    return lambda: print(cross_val_score(NetClassifier(), x, y, cv=10).mean(), file=sys.stderr)
+    return lambda: print(cross_val_score(NetClassifier(), x, y, cv=5).mean(), file=sys.stderr)
 
 
 def predict_1():
@@ -93,11 +108,19 @@ def short_rnn():
     return _recurrent('rnn', 30 * work.BATCH)
 
 
-def _recurrent(form, count=work.SEQUENCES):
+def wide_lstm():
+    return _recurrent('lstm', 30 * work.BATCH, work.WIDE, work.SHORT)
+
+
+def wide_gru():
+    return _recurrent('gru', 30 * work.BATCH, work.WIDE, work.SHORT)
+
+
+def _recurrent(form, count=work.SEQUENCES, units=work.UNITS, steps=work.STEPS):
     import kerasnets
 
-    data = list(work.letters(count))
-    net = kerasnets.recurrent.Classifier([work.LETTERS, (work.UNITS, form), work.LETTERS])
+    data = list(work.letters(count, steps))
+    net = kerasnets.recurrent.Classifier([work.LETTERS, (units, form), work.LETTERS])
     return lambda: net.train(data, epochs=1, batch_size=work.BATCH)
 
 

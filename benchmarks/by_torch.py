@@ -50,10 +50,10 @@ def short_256():
 class Letters(nn.Module):
     """A recurrent layer and a dense one."""
 
-    def __init__(self, layer):
+    def __init__(self, layer, units=work.UNITS):
         super().__init__()
-        self.recurrent = layer(work.LETTERS, work.UNITS, batch_first=True)
-        self.dense = nn.Linear(work.UNITS, work.LETTERS)
+        self.recurrent = layer(work.LETTERS, units, batch_first=True)
+        self.dense = nn.Linear(units, work.LETTERS)
 
     def forward(self, x, state=None):
         y, state = self.recurrent(x, state)
@@ -72,9 +72,18 @@ def short_rnn():
     return _recurrent(nn.RNN, 30 * work.BATCH)
 
 
-def _recurrent(layer, count=work.SEQUENCES):
-    x, y = work.letters(count)
-    return _loop(Letters(layer), torch.from_numpy(work.one_hot(x)), torch.from_numpy(y), work.BATCH)
+def wide_lstm():
+    return _recurrent(nn.LSTM, 30 * work.BATCH, work.WIDE, work.SHORT)
+
+
+def wide_gru():
+    return _recurrent(nn.GRU, 30 * work.BATCH, work.WIDE, work.SHORT)
+
+
+def _recurrent(layer, count=work.SEQUENCES, units=work.UNITS, steps=work.STEPS):
+    x, y = work.letters(count, steps)
+    x = torch.from_numpy(work.one_hot(x))
+    return _loop(Letters(layer, units), x, torch.from_numpy(y), work.BATCH)
 
 
 def lstm():
