@@ -92,16 +92,17 @@ class Plan:
         """Return the plan for inputs (examples, columns); `chosen` are some of its attributes."""
         rows, dense = x.shape[0], isinstance(x, np.ndarray)
         bins = min(BINS, rows // ROWS_OF_A_BIN) if dense else 1
-        columns = enumerate(x[:LOOKED_AT].T if bins > 1 else ())
+        columns = enumerate(x[:LOOKED_AT].T if bins >= LEAST_BINS else ())
         varied = [i for i, column in columns if len(np.unique(column)) > FEW]
-        bins = min(bins, max(2, BINNED // max(1, len(varied))))
+        bins = min(bins, BINNED // max(1, len(varied)))
+        bins = bins if bins >= LEAST_BINS else 1
         batch_size = int(chosen.get('batch_size', _batch_size(rows)))
         steps = math.ceil(rows / batch_size)
         updates = UPDATES if rows < LARGE else UPDATES_LARGE
         epochs = int(chosen.get('epochs', max(1, round(updates / steps))))
         usual = {
             'binned': tuple(varied) if bins > 1 else (),
-            'bins': max(1, bins),
+            'bins': bins,
             'scaled': dense,
             'batch_size': batch_size,
             'epochs': epochs,
@@ -127,8 +128,9 @@ class Plan:
         )
 
 
-#: Limits of bins: at most BINS for a column, at least ROWS_OF_A_BIN rows each, BINNED in total.
-BINS, ROWS_OF_A_BIN, BINNED = 16, 100, 256
+#: Limits of bins: at most BINS for a column, at least ROWS_OF_A_BIN rows each, BINNED in total. Where
+#: they allow fewer than LEAST_BINS, no column is binned.
+BINS, ROWS_OF_A_BIN, BINNED, LEAST_BINS = 16, 100, 256, 6
 
 #: A column is binned if its first LOOKED_AT rows have more than FEW different values.
 FEW, LOOKED_AT = 4, 10_000
