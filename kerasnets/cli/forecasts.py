@@ -75,8 +75,8 @@ class _Season(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option('--form', default='gru', show_default=True, help='Of the --layers.')
 @click.option('--window', type=click.IntRange(1), help='Steps that the network reads.')
-@click.option('--epochs', default=60, show_default=True)
-@click.option('--learning-rate', default=0.008, show_default=True)
+@click.option('--epochs', default=30, show_default=True)
+@click.option('--learning-rate', default=0.015, show_default=True)
 @click.option('--rng', default=13, show_default=True, help='Seed of all that is drawn.')
 @click.option('--json', 'as_json', is_flag=True, help='A line of JSON for each step.')
 @common.reading_options

@@ -108,8 +108,8 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         known=None,
         missing='interpolate',
         lower='auto',
-        learning_rate=0.008,
-        epochs=60,
+        learning_rate=0.015,
+        epochs=30,
         batch_size=None,
     )
 
