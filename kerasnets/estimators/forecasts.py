@@ -33,7 +33,7 @@ from kerasnets.estimators.forecast_networks import (
 )
 from kerasnets.forecasting import combination, seasons, series
 from kerasnets.forecasting.combination import Candidate, Track
-from kerasnets.forecasting.dates import is_dates
+from kerasnets.forecasting.dates import is_dates, join_parts
 from kerasnets.forecasting.series import Layout, Series
 from kerasnets.typing import Array, Data
 
@@ -304,6 +304,8 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         """Return the series of what a user passes; `fresh` decides what its columns mean."""
         if y is not None:
             return self._with_known(X, y, fresh)
+        if isinstance(X, (pd.Series, pd.DataFrame)):
+            X = series.unstacked(X)
         if isinstance(X, pd.Series):
             if series.index_dates(X.index) is not None:
                 name = 'value' if X.name is None else str(X.name)
@@ -454,6 +456,14 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         for track in tracks:
             track.weigh(shared)
         self.report_ = self._report()
+        if isinstance(self.lower, (int, float)):
+            below = sum(int((one.values < self.lower).sum()) for one in whole)
+            if below:
+                warnings.warn(
+                    f'{below} of {sum(lengths)} values are less than the lower limit of '
+                    f'{self.lower:g}. Forecasts are not.',
+                    stacklevel=stacklevel(),
+                )
 
     def _seasons(self, one: Series) -> tuple[int, ...]:
         """Return the seasons of a series."""
@@ -580,8 +590,8 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             if width and lack:
                 names = '' if self._layout is None else f' ({", ".join(self.feature_names_in_)})'
                 raise DataError(
-                    f'expected X, the {self.n_features_in_} columns that are known ahead{names}, '
-                    f'a row for each of {lack[0]} steps to forecast, got None. Pass it to predict.'
+                    f'expected X, the columns that are known ahead{names}, a row for each of '
+                    f'{lack[0]} steps to forecast, got {X}. Pass it to predict.'
                 )
             if not width:
                 rows = [np.zeros((n, 0)) for n in counts]
@@ -599,7 +609,10 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
 
     def _frame_ahead(self, frame: pd.DataFrame, layout: Layout) -> list[Array]:
         """Return the known columns of a data frame by their names, in the order of dates."""
-        frame = frame.rename(columns=str)
+        frame = series.unstacked(frame).rename(columns=str)
+        if layout.date is not None and layout.date not in frame:
+            known = [column.name for column in layout.known]
+            frame, _, _ = join_parts(frame, layout.group, layout.targets, known)
         for column in layout.known:
             if column.name not in frame:
                 raise DataError(

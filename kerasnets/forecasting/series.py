@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import warnings
 from collections.abc import Iterable, Sequence
@@ -15,13 +14,17 @@ from kerasnets.data.columns import Column, as_numbers
 from kerasnets.data.notation import Notation
 from kerasnets.data.tables import Table, find_column
 from kerasnets.errors import ConfigurationError, DataError, stacklevel
-from kerasnets.forecasting.dates import Frequency, is_dates, is_named, of_numbers
+from kerasnets.forecasting.dates import (
+    Frequency,
+    is_dates,
+    is_named,
+    join_parts,
+    of_numbers,
+    with_offset,
+)
 from kerasnets.forecasting.methods import factors
 from kerasnets.forecasting.seasons import find
 from kerasnets.typing import Array, Data
-
-#: Dates with a time zone.
-OFFSET = r'\d{4}-.*:.*(?:Z|[+-]\d\d:?\d\d)'
 
 #: Share of dates that occur twice from which the rows are of several series.
 SHARED = 0.2
@@ -143,7 +146,7 @@ def layout_of(
     DataError
         For names that are no columns, and where several columns hold dates.
     """
-    frame = frame.rename(columns=str)
+    frame = unstacked(frame).rename(columns=str)
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise DataError(f'two columns are named {twice[0]!r}. Rename one of them.')
@@ -152,11 +155,22 @@ def layout_of(
     if in_index:
         date = str('date' if index_name is None else index_name)
         frame = frame.set_axis(index, axis=0).reset_index(names=date)
-    for name in filter(None, (date, group, *(targets or ()), *(known or ()))):
+    used = {*(targets or ()), *(known or ())}
+    for name in filter(None, (group, *used)):
         find_column(frame, name)
     for name in targets or ():
         _check_numbers(frame, name)
     frame = _typed(frame, skip=[group] if group else [])
+    if date is None or date not in frame:  # of an update
+        frame, name, parts = join_parts(frame, group, targets or (), known or ())
+        if parts and date is None:
+            warnings.warn(
+                f'the columns {", ".join(parts)} are joined to the dates {name!r}.',
+                stacklevel=stacklevel(),
+            )
+            date = name
+    if date is not None:
+        find_column(frame, date)
     if date is None:
         used = {group, *(targets or ())}
         date = date_column(frame, [n for n in frame if n not in used], group, known or ())
@@ -200,10 +214,13 @@ def _read(column: pd.Series[Any]) -> pd.Series[Any]:
     """Return a column of texts as numbers, dates or words."""
     plain = column.reset_index(drop=True)
     found = Table.of(plain.to_frame()).frame[column.name]
-    if is_dates(found) and plain.astype(str).str.fullmatch(OFFSET).all():
-        with contextlib.suppress(ValueError):  # of several offsets: UTC
-            return pd.to_datetime(plain, format='ISO8601')
-    return found
+    dates = with_offset(plain) if is_dates(found) else None
+    return found if dates is None else dates
+
+
+def unstacked(data: pd.DataFrame | pd.Series[Any]) -> pd.DataFrame | pd.Series[Any]:
+    """Return data with the levels of an index of several levels as columns."""
+    return data.reset_index() if isinstance(data.index, pd.MultiIndex) else data
 
 
 def index_dates(index: pd.Index[Any]) -> pd.Index[Any] | None:
@@ -338,10 +355,11 @@ def _series(
                     else 'Name the column that tells several series apart with group='
                 )
                 raise DataError(
-                    f'column {layout.date!r}{of_group}: {len(twice)} dates occur more than once: '
-                    f'{shown}. {remedy}, or remove the duplicates.'
+                    f'column {layout.date!r}{of_group}: dates occur more than once: {shown} '
+                    f'({len(twice)} in all). {remedy}, or remove the duplicates.'
                 )
-            problems.append(f'{len(twice)} dates occur more than once ({shown}) and are averaged')
+            count = 'date occurs' if len(twice) == 1 else 'dates occur'
+            problems.append(f'{len(twice)} {count} more than once ({shown}): values are averaged')
             values, known = (_mean(part, places, len(unique)) for part in (values, known))
         first = int(unique[0])
         whole = np.arange(first, unique[-1] + 1)
@@ -491,7 +509,8 @@ def numbers(array: Data, name: str, columns: int | None = None, nan: bool = Fals
     wrong = np.isinf(array) if nan else ~np.isfinite(array)
     if wrong.any():
         row = int(np.argwhere(wrong)[0][0])
-        raise DataError(f'{name}: expected finite numbers, got none in row {row}. Fill it in.')
+        value = array[row][wrong[row]][0]
+        raise DataError(f'{name}: expected finite numbers, got {value} in row {row}. Fix it.')
     return array
 
 

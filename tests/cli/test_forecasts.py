@@ -120,6 +120,18 @@ def test_a_missing_value_is_named_by_its_line(tmp_path):
     assert '50' in done.stderr
 
 
+def test_dates_in_parts_and_with_an_offset(tmp_path):
+    months = pd.date_range('2016-01-01', periods=96, freq='MS')
+    data = write(tmp_path / 'a.csv', year=months.year, month=months.month_name(), sales=SERIES)
+    done = call(data, '--target', 'sales', '--steps', 2)
+    assert 'year, month are joined' in done.stderr
+    assert rows(done)['date'].tolist() == ['2024-01-01', '2024-02-01']
+    hours = pd.date_range('2024-03-08', periods=96, freq='h', tz='America/New_York')
+    data = write(tmp_path / 'b.csv', at=[hour.isoformat() for hour in hours], sales=SERIES)
+    found = rows(call(data, '--target', 'sales', '--steps', 2))
+    assert found['at'].tolist() == ['2024-03-12 01:00:00-04:00', '2024-03-12 02:00:00-04:00']
+
+
 def test_decimal_commas(tmp_path):
     data = tmp_path / 'a.csv'
     lines = [
