@@ -146,7 +146,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         """Append steps to the series without training anew.
 
         The candidates and their weights stay as they are. The next forecast starts after the new
-        steps.
+        steps. Steps that are missing before them are interpolated, or refused, as `missing` says.
 
         Parameters
         ----------
@@ -165,13 +165,35 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
                     'Call fit for a new series.'
                 )
             steps = len(before.values)
-            if one.frequency is not None and one.first != before.first + steps:
+            start = 0 if one.frequency is None else before.first + steps
+            gap = one.first - start
+            if gap < 0 or (gap and self.missing == 'error'):
                 raise DataError(
                     f'expected new steps from {before.date(steps)} on, got them from '
                     f'{one.date(0)} on. Pass the steps in between, and none twice.'
                 )
-            before.known = np.concatenate([before.known[:steps], one.known])
-            before.values = np.concatenate([before.values, one.values])
+            if before.values.shape[1] != one.values.shape[1]:
+                raise DataError(
+                    f'expected new steps of {before.values.shape[1]} series, as in fit, got '
+                    f'{one.values.shape[1]}. Pass the same columns.'
+                )
+            if before.known.shape[1] != one.known.shape[1]:
+                raise DataError(
+                    f'expected {before.known.shape[1]} columns that are known ahead, as in fit, '
+                    f'got {one.known.shape[1]}. Pass the same columns.'
+                )
+            if gap:
+                warnings.warn(
+                    f'{gap} step{"s" if gap > 1 else ""} from {before.date(steps)} on '
+                    f'{"are" if gap > 1 else "is"} missing. Missing values are interpolated.',
+                    stacklevel=stacklevel(),
+                )
+            lost = np.full((gap, one.values.shape[1]), np.nan)
+            whole = np.concatenate([before.values, lost, one.values])
+            before.values = np.stack([series.interpolate(column) for column in whole.T], axis=1)
+            known = before.known[: steps + gap]  # of the gap the rows after the values, or the last
+            known = known[np.minimum(np.arange(steps + gap), len(known) - 1)]
+            before.known = np.concatenate([known, one.known])
             self._renew(before, tracks[str(one.group)])
         return self
 

@@ -335,6 +335,9 @@ def _series(
 ) -> Series:
     """Return one series with even steps."""
     of_group = '' if group is None else f' of {group!r}'
+    empty = DataError(f'the series{of_group} has no value. Leave it out.')
+    if not len(values):
+        raise empty
     problems = []
     first, seen = 0, np.ones(len(values), bool)
     if frequency is not None and layout.date is not None:
@@ -390,7 +393,7 @@ def _series(
         )
     given = np.flatnonzero(np.isfinite(values).any(axis=1))
     if not len(given):
-        raise DataError(f'the series{of_group} has no value. Leave it out.')
+        raise empty
     start, end = int(given[0]), int(given[-1]) + 1
     values, known, first = values[start:end], known[start:], first + start
     lacking = np.isnan(values).any(axis=1)
@@ -463,7 +466,7 @@ def interpolate(values: Array) -> Array:
         return np.interp(steps[lacking], steps[~lacking], series[~lacking])
 
     found[lacking] = fill(values)
-    for season in find(found):
+    for season in find(found) * 3:  # each time from factors of better values
         factor = factors(found, season)[steps % season]
         found[lacking] = fill(values - factor) + factor[lacking]
     return found

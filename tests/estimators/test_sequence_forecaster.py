@@ -507,6 +507,24 @@ def test_update_goes_on_without_training(rng):
     assert clone(again).fit(series[:91]).net_ is not net
 
 
+def test_update_after_a_gap_and_with_other_columns():
+    days = pd.date_range('2024-01-01', periods=80)
+    series = pd.Series(np.resize(WEEK, 80), days)
+    model = quick(horizon=7).fit(series[:70])
+    with pytest.warns(UserWarning, match='2 steps from 2024-03-11 on are missing'):
+        model.update(series[72:])
+    np.testing.assert_allclose(model.series_[0].values[:, 0], series, atol=0.2)
+    assert model.predict().index[0] == days[-1] + pd.Timedelta('1D')
+    for strict, new, says in (
+        (True, series[72:], 'steps from 2024-03-11 on, got them from 2024-03-13 on'),
+        (False, series[:0], 'no value'),
+        (False, np.ones((3, 2)), 'new steps of 1 series, as in fit, got 2'),
+    ):
+        model = quick(horizon=7, missing='error' if strict else 'interpolate').fit(series[:70])
+        with pytest.raises(DataError, match=says):
+            model.update(new)
+
+
 def test_update_of_groups_and_dates(shops):
     late = shops['day'] > '2024-05-10'
     model = quick(horizon=7, target='sales', group='shop').fit(shops[~late])
