@@ -249,11 +249,11 @@ def _draw(plots: Any, model: Any, predicted: Any, low: Any, high: Any, target: s
     parts = model.series_[:DRAWN]
     figure = plots.Figure(figsize=(8, 1.2 + 2.6 * len(parts)), layout='constrained')
     axes = figure.subplots(len(parts), 1, squeeze=False)[:, 0]
-    start = 0
     for one, ax in zip(parts, axes):
-        steps = len(predicted) // len(model.series_)
-        rows = slice(start, start + steps)
-        start += steps
+        rows = np.arange(len(predicted))
+        if one.group is not None:
+            rows = np.flatnonzero(predicted[model.group].to_numpy() == one.group)
+        steps = len(rows)
         seen = min(len(one.values), max(4 * steps, 40))
         dates = one.dates(steps, before=seen)
         dates = dates.to_timestamp() if hasattr(dates, 'to_timestamp') else dates

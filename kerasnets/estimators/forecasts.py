@@ -19,7 +19,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from kerasnets import recurrent
-from kerasnets.errors import ConfigurationError, DataError, number, positive, stacklevel, suggest
+from kerasnets.errors import ConfigurationError, DataError, number, positive, stacklevel
 from kerasnets.estimators.base import Estimator, constructor
 from kerasnets.estimators.forecast_networks import (
     MANY,
@@ -31,9 +31,9 @@ from kerasnets.estimators.forecast_networks import (
     Pooled,
     View,
 )
-from kerasnets.forecasting import combination, seasons, series
+from kerasnets.forecasting import combination, series
 from kerasnets.forecasting.combination import Candidate, Track
-from kerasnets.forecasting.dates import is_dates, join_parts
+from kerasnets.forecasting.dates import is_dates
 from kerasnets.forecasting.series import Layout, Series
 from kerasnets.typing import Array, Data
 
@@ -164,36 +164,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
                     f'expected steps of the series {", ".join(old)}, got those of {one.group!r}. '
                     'Call fit for a new series.'
                 )
-            steps = len(before.values)
-            start = 0 if one.frequency is None else before.first + steps
-            gap = one.first - start
-            if gap < 0 or (gap and self.missing == 'error'):
-                raise DataError(
-                    f'expected new steps from {before.date(steps)} on, got them from '
-                    f'{one.date(0)} on. Pass the steps in between, and none twice.'
-                )
-            if before.values.shape[1] != one.values.shape[1]:
-                raise DataError(
-                    f'expected new steps of {before.values.shape[1]} series, as in fit, got '
-                    f'{one.values.shape[1]}. Pass the same columns.'
-                )
-            if before.known.shape[1] != one.known.shape[1]:
-                raise DataError(
-                    f'expected {before.known.shape[1]} columns that are known ahead, as in fit, '
-                    f'got {one.known.shape[1]}. Pass the same columns.'
-                )
-            if gap:
-                warnings.warn(
-                    f'{gap} step{"s" if gap > 1 else ""} from {before.date(steps)} on '
-                    f'{"are" if gap > 1 else "is"} missing. Missing values are interpolated.',
-                    stacklevel=stacklevel(),
-                )
-            lost = np.full((gap, one.values.shape[1]), np.nan)
-            whole = np.concatenate([before.values, lost, one.values])
-            before.values = np.stack([series.interpolate(column) for column in whole.T], axis=1)
-            known = before.known[: steps + gap]  # of the gap the rows after the values, or the last
-            known = known[np.minimum(np.arange(steps + gap), len(known) - 1)]
-            before.known = np.concatenate([known, one.known])
+            before.append(one, self.missing)
             self._renew(before, tracks[str(one.group)])
         return self
 
@@ -450,7 +421,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         spread = known.std(axis=0)
         self._center = known.mean(axis=0), np.where(spread > 0, spread, 1.0)
         self._tracks: list[list[Track]] = []
-        self.seasons_ = [self._seasons(one) for one in whole]
+        self.seasons_ = [series.seasons_of(one, self.season) for one in whole]
         usual = collections.Counter(season for found in self.seasons_ for season in found)
         often = tuple(s for s, count in usual.items() if 2 * count >= len(whole) >= MANY)
         self.seasons_ = [tuple(dict.fromkeys((*found, *often)))[:2] for found in self.seasons_]
@@ -486,26 +457,6 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
                     f'{self.lower:g}. Forecasts are not.',
                     stacklevel=stacklevel(),
                 )
-
-    def _seasons(self, one: Series) -> tuple[int, ...]:
-        """Return the seasons of a series."""
-        if self.season is None:
-            return ()
-        if not isinstance(self.season, str):
-            listed = self.season if isinstance(self.season, (list, tuple)) else [self.season]
-            return tuple(s for s in (positive(s, 'season') for s in listed) if s > 1)
-        if self.season != 'auto':
-            raise ConfigurationError(
-                f"expected season as 'auto', a number of steps or None, got {self.season!r}. "
-                'Choose one.'
-            )
-        usual = seasons.USUAL if one.frequency is None else one.frequency.seasons
-        found: dict[int, int] = {}
-        for column in one.values.T:
-            column = np.log(column) if column.min() > 0 else column
-            for season in seasons.find(column, usual, most=2):
-                found[season] = found.get(season, 0) + 1
-        return tuple(sorted(found, key=lambda s: -found[s])[:2])
 
     def _known(self, one: Series) -> Array:
         """Return the known columns standardized, with those of the calendar."""
@@ -618,7 +569,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             if not width:
                 rows = [np.zeros((n, 0)) for n in counts]
         elif isinstance(X, pd.DataFrame) and self._layout is not None:
-            rows = self._frame_ahead(X, self._layout)
+            rows = series.rows_ahead(X, self._layout, whole)
         else:
             array = series.numbers(X, 'X', None if not len(X) else width)
             rows = [array[:, :width] for _ in whole]
@@ -628,48 +579,6 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             joined = dataclasses.replace(one, known=np.concatenate([one.known[:steps], row]))
             ahead.append(self._known(joined)[steps:])
         return ahead
-
-    def _frame_ahead(self, frame: pd.DataFrame, layout: Layout) -> list[Array]:
-        """Return the known columns of a data frame by their names, in the order of dates."""
-        frame = series.unstacked(frame).rename(columns=str)
-        if layout.date is not None and layout.date not in frame:
-            known = [column.name for column in layout.known]
-            frame, _, _ = join_parts(frame, layout.group, layout.targets, known)
-        for column in layout.known:
-            if column.name not in frame:
-                raise DataError(
-                    f'there is no column {column.name!r}.{suggest(column.name, frame)} '
-                    f'Give {", ".join(c.name for c in layout.known)}.'
-                )
-        if layout.in_index and (index := series.index_dates(frame.index)) is not None:
-            frame = frame.set_axis(index, axis=0).reset_index(names=layout.date)
-        known = layout.encode(frame)
-        lacking = [c.name for c in layout.known if frame[c.name].isna().any()]
-        if not np.isfinite(known).all():
-            row = int(np.flatnonzero(~np.isfinite(known).all(axis=1))[0])
-            raise DataError(
-                f'column {", ".join(lacking)}: expected values that are known ahead, got none in '
-                f'row {row}. Fill them in.'
-            )
-        found = []
-        for one in self.series_:
-            rows = np.arange(len(frame))
-            if layout.group is not None and layout.group in frame:
-                rows = np.flatnonzero(frame[layout.group].astype(str) == str(one.group))
-            if layout.date in frame and one.frequency is not None:
-                dates = layout.dates(frame).iloc[rows]
-                steps = one.frequency.steps(dates, f'column {layout.date!r}')
-                order = np.argsort(steps, kind='stable')
-                rows, steps = rows[order], steps[order]
-                want = one.first + len(one.values) + np.arange(len(rows))
-                if not np.array_equal(steps, want):
-                    raise DataError(
-                        f'inputs: expected the dates after {one.date(len(one.values) - 1)}, '
-                        f'one each {one.frequency}, got {dates.iloc[order[0]]} to '
-                        f'{dates.iloc[order[-1]]}. Fix them.'
-                    )
-            found.append(known[rows])
-        return found
 
     def _clip(self, rows: Array, one: Series) -> Array:
         """Keep forecasts (steps, targets) at or above the lower limit."""

@@ -511,7 +511,7 @@ def test_update_after_a_gap_and_with_other_columns():
     days = pd.date_range('2024-01-01', periods=80)
     series = pd.Series(np.resize(WEEK, 80), days)
     model = quick(horizon=7).fit(series[:70])
-    with pytest.warns(UserWarning, match='2 steps from 2024-03-11 on are missing'):
+    with pytest.warns(UserWarning, match='2 steps are missing from 2024-03-11 on'):
         model.update(series[72:])
     np.testing.assert_allclose(model.series_[0].values[:, 0], series, atol=0.2)
     assert model.predict().index[0] == days[-1] + pd.Timedelta('1D')
