@@ -168,6 +168,26 @@ def test_as_many_steps_as_rows_without_a_target(tmp_path, shops):
     assert 'expected 40 rows after the last value' in done.output
 
 
+def test_each_group_is_drawn_with_its_own_steps(tmp_path, shops, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        'kerasnets.plots.forecast', lambda *args, **more: drawn.append((args, more))
+    )
+    shops = shops.sort_values(['shop', 'day'], ascending=[True, True]).reset_index(drop=True)
+    shops.loc[shops.groupby('shop').tail(3).index, 'sales'] = np.nan
+    shops = shops.drop(shops.index[-1])  # two steps ahead of the second one
+    out, picture = tmp_path / 'out.csv', tmp_path / 'a.png'
+    data = write(tmp_path / 'data.csv', **shops)
+    options = '--target', 'sales', '--group', 'shop', '--known', 'promo'
+    done = call(data, *options, '-o', out, '--plot', picture)
+    assert done.exit_code == 0, done.output
+    written = pd.read_csv(out)
+    assert written['shop'].tolist() == ['north'] * 3 + ['south'] * 2
+    for name, (_, middle) in zip(('north', 'south'), drawn):
+        want = written[written['shop'] == name]['sales']
+        np.testing.assert_allclose(middle, want, rtol=1e-4)
+
+
 def test_the_back_test_is_printed(tmp_path):
     data = write(tmp_path / 'a.csv', sales=SERIES)
     found = rows(call(data, '--target', 'sales', '--steps', 6, '--backtest', '--folds', 3))
