@@ -170,9 +170,7 @@ def test_as_many_steps_as_rows_without_a_target(tmp_path, shops):
 
 def test_each_group_is_drawn_with_its_own_steps(tmp_path, shops, monkeypatch):
     drawn = []
-    monkeypatch.setattr(
-        'kerasnets.plots.forecast', lambda *args, **more: drawn.append((args, more))
-    )
+    monkeypatch.setattr('kerasnets.plots.forecast', lambda *args, **_: drawn.append(args))
     shops = shops.sort_values(['shop', 'day'], ascending=[True, True]).reset_index(drop=True)
     shops.loc[shops.groupby('shop').tail(3).index, 'sales'] = np.nan
     shops = shops.drop(shops.index[-1])  # two steps ahead of the second one
