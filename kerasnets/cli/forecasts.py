@@ -75,8 +75,8 @@ class _Season(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option('--form', default='gru', show_default=True, help='Of the --layers.')
 @click.option('--window', type=click.IntRange(1), help='Steps that the network reads.')
-@click.option('--epochs', default=60, show_default=True)
-@click.option('--learning-rate', default=0.008, show_default=True)
+@click.option('--epochs', default=30, show_default=True)
+@click.option('--learning-rate', default=0.015, show_default=True)
 @click.option('--rng', default=13, show_default=True, help='Seed of all that is drawn.')
 @click.option('--json', 'as_json', is_flag=True, help='A line of JSON for each step.')
 @common.reading_options
@@ -112,7 +112,7 @@ def forecast(
     from kerasnets.data.tables import read
 
     plots = None if plot is None else _plots(plot)
-    frame, date = _frame(read(data, reading), target, date, group, known)
+    frame = _frame(read(data, reading), target, group, known)
     common.import_keras()
     try:
         estimators = importlib.import_module('kerasnets.estimators')
@@ -143,7 +143,8 @@ def forecast(
             if not backtest:
                 model.fit(frame)
         except DataError as error:  # in words of the shell
-            text = re.sub(r"group='(.*?)'", r'--group \1', str(error)).replace('group=', '--group')
+            text = re.sub(r"\b(group|date)='(.*?)'", r'--\1 \2', str(error))
+            text = text.replace('group=', '--group')
             text = text.replace("or say missing='interpolate'", 'or leave out --strict')
             raise DataError(
                 text.replace('Give a smaller horizon', 'Ask for fewer --steps')
@@ -162,24 +163,24 @@ def forecast(
     low, high = model.predict_quantiles(steps, BAND)
     names = [*predicted, *(f'{target} {q:.0%}' for q in BAND)]
     columns = [predicted[name].tolist() for name in predicted] + [low.tolist(), high.tolist()]
-    if date is None:
+    if names[0] in (target, group):  # no dates
         counts = predicted.groupby(group, sort=False).cumcount() if group else range(len(predicted))
         names, columns = ['step', *names], [[int(i) + 1 for i in counts], *columns]
     else:
-        place = names.index(date)
-        columns[place] = _days(columns[place])
+        columns[0] = _days(columns[0])
     common.write_rows(names, [list(row) for row in zip(*columns)], output, as_json)
     if plots is not None:
         _draw(plots, model, predicted, low, high, target).savefig(plot)
 
 
-def _frame(
-    table: Table, target: str, date: str | None, group: str | None, known: tuple[str, ...]
-) -> tuple[pd.DataFrame, str | None]:
-    """Return the table with the lines of the file as index, and the name of the dates."""
-    from kerasnets.data.tables import find_column
+def _frame(table: Table, target: str, group: str | None, known: tuple[str, ...]) -> pd.DataFrame:
+    """Return the table with the lines of the file as index."""
+    import pandas as pd
 
-    for name in filter(None, (target, date, group, *known)):
+    from kerasnets.data.tables import find_column
+    from kerasnets.forecasting.dates import with_offset
+
+    for name in filter(None, (target, group, *known)):
         find_column(table.frame, name)
     reading = table.readings[target]
     if reading.kind != 'number' or not table.frame[target].notna().any():
@@ -187,22 +188,16 @@ def _frame(
         raise DataError(f'column {target!r}: expected numbers, {why}. Fix that value.')
     if reading.doubt:
         click.echo(f'column {target!r}: {reading.doubt}', err=True)
-    used = {target, group, *known}
-    if date is None:
-        dates = [n for n, r in table.readings.items() if r.kind == 'date' and n not in used]
-        if len(dates) > 1:
-            raise DataError(
-                f'the columns {", ".join(dates)} hold dates. Choose one: --date {dates[0]}.'
-            )
-        from kerasnets.forecasting.series import date_column
-
-        rest = [n for n in table.frame if n not in used]
-        date = dates[0] if dates else date_column(table.frame, rest, group)
     frame = table.frame
     if table.source is not None:
-        frame = frame.set_axis([line for line, _ in table.source.records()], axis=0)
+        lines, rows = zip(*table.source.records())
+        frame = frame.set_axis(list(lines), axis=0)
         frame.index.name = 'line'
-    return frame, date
+        for place, (name, reading) in enumerate(table.readings.items()):
+            if reading.kind == 'date':  # the table has them in UTC
+                dates = with_offset(pd.Series([row[place] for row in rows], frame.index))
+                frame = frame if dates is None else frame.assign(**{name: dates})
+    return frame
 
 
 def _days(dates: Iterable[Any]) -> list[str]:
@@ -254,11 +249,11 @@ def _draw(plots: Any, model: Any, predicted: Any, low: Any, high: Any, target: s
     parts = model.series_[:DRAWN]
     figure = plots.Figure(figsize=(8, 1.2 + 2.6 * len(parts)), layout='constrained')
     axes = figure.subplots(len(parts), 1, squeeze=False)[:, 0]
-    start = 0
     for one, ax in zip(parts, axes):
-        steps = len(predicted) // len(model.series_)
-        rows = slice(start, start + steps)
-        start += steps
+        rows = np.arange(len(predicted))
+        if one.group is not None:
+            rows = np.flatnonzero(predicted[model.group].to_numpy() == one.group)
+        steps = len(rows)
         seen = min(len(one.values), max(4 * steps, 40))
         dates = one.dates(steps, before=seen)
         dates = dates.to_timestamp() if hasattr(dates, 'to_timestamp') else dates

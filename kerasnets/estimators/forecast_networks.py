@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from threadpoolctl import threadpool_limits
 
 from kerasnets import feedforward, recurrent
 from kerasnets.errors import fraction, positive
@@ -175,11 +178,12 @@ class Ensemble:
                     x[:, member], y[:, member, 0] = inputs[drawn], changes[drawn]
             parts.append([x, y])
         keywords = self.owner._keywords()
-        keywords.setdefault('batch_size', rows // 2)
+        keywords.setdefault('batch_size', rows)
         keywords['validate_every'] = max(1, self.owner.epochs // 20) if held else self.owner.epochs
         if keywords.get('jit') == 'auto' and rows <= QUICK:  # compiling takes longer than training
             keywords['jit'] = False
-        self.net.train(parts[0], parts[1] if held else None, **keywords)
+        with _one_thread():
+            self.net.train(parts[0], parts[1] if held else None, **keywords)
 
     def forecast(
         self, back: int, views: Sequence[View | None], ahead: Sequence[Array], steps: int
@@ -195,7 +199,8 @@ class Ensemble:
             rows[:, own, : self.lags], rows[:, own, self.lags :] = state, known[:, None]
             return np.asarray(self.net.predict(rows))[:, own, 0]
 
-        return _step_by_step(change, self.members, views, ahead, steps)
+        with _one_thread():
+            return _step_by_step(change, self.members, views, ahead, steps)
 
 
 class Pooled:
@@ -222,6 +227,12 @@ class Pooled:
             return np.concatenate([state[:, 0], known], axis=1) @ weights[:, None] + constant
 
         return _step_by_step(change, 1, views, ahead, steps)
+
+
+def _one_thread() -> contextlib.AbstractContextManager[Any]:
+    """Return a context in which PyTorch uses one thread: for small arrays, others only wait."""
+    torch = keras.backend.backend() == 'torch'
+    return threadpool_limits(1, 'openmp') if torch else contextlib.nullcontext()
 
 
 def _step_by_step(

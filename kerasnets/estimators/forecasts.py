@@ -19,7 +19,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from kerasnets import recurrent
-from kerasnets.errors import ConfigurationError, DataError, number, positive, stacklevel, suggest
+from kerasnets.errors import ConfigurationError, DataError, number, positive, stacklevel
 from kerasnets.estimators.base import Estimator, constructor
 from kerasnets.estimators.forecast_networks import (
     MANY,
@@ -31,7 +31,7 @@ from kerasnets.estimators.forecast_networks import (
     Pooled,
     View,
 )
-from kerasnets.forecasting import combination, seasons, series
+from kerasnets.forecasting import combination, series
 from kerasnets.forecasting.combination import Candidate, Track
 from kerasnets.forecasting.dates import is_dates
 from kerasnets.forecasting.series import Layout, Series
@@ -108,8 +108,8 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         known=None,
         missing='interpolate',
         lower='auto',
-        learning_rate=0.008,
-        epochs=60,
+        learning_rate=0.015,
+        epochs=30,
         batch_size=None,
     )
 
@@ -146,7 +146,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         """Append steps to the series without training anew.
 
         The candidates and their weights stay as they are. The next forecast starts after the new
-        steps.
+        steps. Steps that are missing before them are interpolated, or refused, as `missing` says.
 
         Parameters
         ----------
@@ -164,14 +164,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
                     f'expected steps of the series {", ".join(old)}, got those of {one.group!r}. '
                     'Call fit for a new series.'
                 )
-            steps = len(before.values)
-            if one.frequency is not None and one.first != before.first + steps:
-                raise DataError(
-                    f'expected new steps from {before.date(steps)} on, got them from '
-                    f'{one.date(0)} on. Pass the steps in between, and none twice.'
-                )
-            before.known = np.concatenate([before.known[:steps], one.known])
-            before.values = np.concatenate([before.values, one.values])
+            before.append(one, self.missing)
             self._renew(before, tracks[str(one.group)])
         return self
 
@@ -304,6 +297,8 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         """Return the series of what a user passes; `fresh` decides what its columns mean."""
         if y is not None:
             return self._with_known(X, y, fresh)
+        if isinstance(X, (pd.Series, pd.DataFrame)):
+            X = series.unstacked(X)
         if isinstance(X, pd.Series):
             if series.index_dates(X.index) is not None:
                 name = 'value' if X.name is None else str(X.name)
@@ -426,7 +421,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         spread = known.std(axis=0)
         self._center = known.mean(axis=0), np.where(spread > 0, spread, 1.0)
         self._tracks: list[list[Track]] = []
-        self.seasons_ = [self._seasons(one) for one in whole]
+        self.seasons_ = [series.seasons_of(one, self.season) for one in whole]
         usual = collections.Counter(season for found in self.seasons_ for season in found)
         often = tuple(s for s, count in usual.items() if 2 * count >= len(whole) >= MANY)
         self.seasons_ = [tuple(dict.fromkeys((*found, *often)))[:2] for found in self.seasons_]
@@ -454,26 +449,14 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
         for track in tracks:
             track.weigh(shared)
         self.report_ = self._report()
-
-    def _seasons(self, one: Series) -> tuple[int, ...]:
-        """Return the seasons of a series."""
-        if self.season is None:
-            return ()
-        if not isinstance(self.season, str):
-            listed = self.season if isinstance(self.season, (list, tuple)) else [self.season]
-            return tuple(s for s in (positive(s, 'season') for s in listed) if s > 1)
-        if self.season != 'auto':
-            raise ConfigurationError(
-                f"expected season as 'auto', a number of steps or None, got {self.season!r}. "
-                'Choose one.'
-            )
-        usual = seasons.USUAL if one.frequency is None else one.frequency.seasons
-        found: dict[int, int] = {}
-        for column in one.values.T:
-            column = np.log(column) if column.min() > 0 else column
-            for season in seasons.find(column, usual, most=2):
-                found[season] = found.get(season, 0) + 1
-        return tuple(sorted(found, key=lambda s: -found[s])[:2])
+        if isinstance(self.lower, (int, float)):
+            below = sum(int((one.values < self.lower).sum()) for one in whole)
+            if below:
+                warnings.warn(
+                    f'{below} of {sum(lengths)} values are less than the lower limit of '
+                    f'{self.lower:g}. Forecasts are not.',
+                    stacklevel=stacklevel(),
+                )
 
     def _known(self, one: Series) -> Array:
         """Return the known columns standardized, with those of the calendar."""
@@ -580,13 +563,13 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             if width and lack:
                 names = '' if self._layout is None else f' ({", ".join(self.feature_names_in_)})'
                 raise DataError(
-                    f'expected X, the {self.n_features_in_} columns that are known ahead{names}, '
-                    f'a row for each of {lack[0]} steps to forecast, got None. Pass it to predict.'
+                    f'expected X, the columns that are known ahead{names}, a row for each of '
+                    f'{lack[0]} steps to forecast, got {X}. Pass it to predict.'
                 )
             if not width:
                 rows = [np.zeros((n, 0)) for n in counts]
         elif isinstance(X, pd.DataFrame) and self._layout is not None:
-            rows = self._frame_ahead(X, self._layout)
+            rows = series.rows_ahead(X, self._layout, whole)
         else:
             array = series.numbers(X, 'X', None if not len(X) else width)
             rows = [array[:, :width] for _ in whole]
@@ -596,45 +579,6 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             joined = dataclasses.replace(one, known=np.concatenate([one.known[:steps], row]))
             ahead.append(self._known(joined)[steps:])
         return ahead
-
-    def _frame_ahead(self, frame: pd.DataFrame, layout: Layout) -> list[Array]:
-        """Return the known columns of a data frame by their names, in the order of dates."""
-        frame = frame.rename(columns=str)
-        for column in layout.known:
-            if column.name not in frame:
-                raise DataError(
-                    f'there is no column {column.name!r}.{suggest(column.name, frame)} '
-                    f'Give {", ".join(c.name for c in layout.known)}.'
-                )
-        if layout.in_index and (index := series.index_dates(frame.index)) is not None:
-            frame = frame.set_axis(index, axis=0).reset_index(names=layout.date)
-        known = layout.encode(frame)
-        lacking = [c.name for c in layout.known if frame[c.name].isna().any()]
-        if not np.isfinite(known).all():
-            row = int(np.flatnonzero(~np.isfinite(known).all(axis=1))[0])
-            raise DataError(
-                f'column {", ".join(lacking)}: expected values that are known ahead, got none in '
-                f'row {row}. Fill them in.'
-            )
-        found = []
-        for one in self.series_:
-            rows = np.arange(len(frame))
-            if layout.group is not None and layout.group in frame:
-                rows = np.flatnonzero(frame[layout.group].astype(str) == str(one.group))
-            if layout.date in frame and one.frequency is not None:
-                dates = layout.dates(frame).iloc[rows]
-                steps = one.frequency.steps(dates, f'column {layout.date!r}')
-                order = np.argsort(steps, kind='stable')
-                rows, steps = rows[order], steps[order]
-                want = one.first + len(one.values) + np.arange(len(rows))
-                if not np.array_equal(steps, want):
-                    raise DataError(
-                        f'inputs: expected the dates after {one.date(len(one.values) - 1)}, '
-                        f'one each {one.frequency}, got {dates.iloc[order[0]]} to '
-                        f'{dates.iloc[order[-1]]}. Fix them.'
-                    )
-            found.append(known[rows])
-        return found
 
     def _clip(self, rows: Array, one: Series) -> Array:
         """Keep forecasts (steps, targets) at or above the lower limit."""

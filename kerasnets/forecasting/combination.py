@@ -19,8 +19,8 @@ ORIGINS, WITHIN, WITHIN_MANY, SHARED = 6, 2.0, 1.5, 0.8
 RATES = {'smoothing': 3.0, 'theta': 2.0, 'ridge': 3.0, 'drift': 0.1, 'network': 0.5}
 
 #: The band is wider than the errors in the back test, by which the weights were chosen: by this
-#: number divided by the steps of the series.
-WIDER = 25.0
+#: factor, and by `volatility` within these limits.
+WIDER, VOLATILE = 1.1, (0.5, 2.5)
 
 #: Steps before the first origin that a method reads at most.
 LONGEST = 3000
@@ -101,7 +101,7 @@ class Band:
     wider: float = 1.0
 
     @classmethod
-    def of(cls, errors: Array, values: Array) -> Band:
+    def of(cls, errors: Array, values: Array, wider: float = 1.0) -> Band:
         """Return the band of back-test errors (origins, horizon), NaN where there are none."""
         if not np.isfinite(errors).any():
             changes = np.diff(values)
@@ -117,7 +117,7 @@ class Band:
             start, growth = 0.0, float(squares.mean() / step.mean())
         deviation = np.sqrt(start + growth * step)
         sizes = np.sqrt(squares) / np.where(deviation > 0, deviation, 1.0)
-        return cls(start, growth, np.sort(sizes), 1 + WIDER / len(values))
+        return cls(start, growth, np.sort(sizes), wider)
 
     def distance(self, quantile: float, steps: int) -> Array:
         """Return the distance of a quantile from the forecast (steps,), below 0 for low ones."""
@@ -255,7 +255,8 @@ class Track:
             sum_of_weights = sum_of_weights + weight * there
         with np.errstate(invalid='ignore', divide='ignore'):
             self.combined = errors(total / sum_of_weights, self.values, self.backs[1:])
-        self.band = Band.of(self.combined, self.values)
+        usual = volatility(self.values, self.naive.season, self.horizon, self.backs[1:])
+        self.band = Band.of(self.combined, self.values, WIDER * float(np.clip(usual, *VOLATILE)))
 
     def forecast(self, steps: int, ahead: Array, more: dict[Candidate, Array]) -> Array:
         """Return the forecast (steps,) after the values.
@@ -363,6 +364,22 @@ def errors(forecasts: Array, values: Array, backs: Sequence[int]) -> Array:
         seen = min(back, steps)
         row[:seen] = values[len(values) - back :][:seen] - forecast[:seen]
     return found
+
+
+def volatility(values: Array, season: int, horizon: int, backs: Sequence[int]) -> float:
+    """Return the size of naive errors in the whole series, relative to those of the back test.
+
+    Errors are those of logarithms where all values are positive.
+    """
+    values = np.log(values[-LONGEST:]) if values.min() > 0 else values[-LONGEST:]
+    lags = season * (1 + np.arange(horizon) // season)
+    lags = lags[lags < len(values)]
+    ends = [len(values) - back for back in backs]
+    recent = errors(naive(values, ends, horizon, season), values, backs)[:, : len(lags)]
+    if not np.nan_to_num(recent).any():
+        return 1.0
+    usual = np.mean([((values[lag:] - values[:-lag]) ** 2).mean() for lag in lags])
+    return float(np.sqrt(usual / np.nanmean(recent**2)))
 
 
 def weights(rated: dict[Candidate, float], within: float = WITHIN) -> dict[Candidate, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +15,19 @@ from kerasnets.typing import Array
 
 #: Names of columns of numbers that can be dates, such as years.
 NAMES = {*'date time year ds timestamp day week month quarter period yyyymm yyyymmdd'.split()}
+
+#: Names of columns with a part of a date -> the part.
+PARTS = {
+    **{name: name for name in ('year', 'quarter', 'month', 'week', 'day', 'hour')},
+    **dict(yr='year', yyyy='year', qtr='quarter', mon='month', mo='month', mm='month'),
+    **dict(wk='week', dd='day', hr='hour'),
+}
+
+#: English months by their first three letters.
+_MONTHS = 'jan feb mar apr may jun jul aug sep oct nov dec'.split()
+
+#: Texts of dates with an offset from UTC.
+_OFFSET = r'\d{4}-.*:.*(?:Z|[+-]\d\d:?\d\d)'
 
 #: Seconds of a day.
 _DAY = 86_400.0
@@ -90,7 +103,7 @@ class Frequency:
                     size = float(np.gcd.reduce(np.diff(months)))
                     return cls('month', size, stamps[0], day, **made)
         seconds = np.diff(unique.astype('datetime64[us]').astype('int64')) / 1e6
-        size = _even(seconds, name)
+        size = _even(seconds, name, _duration)
         weekdays = stamps.day_of_week < 5
         if size == _DAY and weekdays.all() and (stamps[-1] - stamps[0]).days > 6:
             return cls('business', _DAY, stamps[0], **made)
@@ -184,11 +197,7 @@ class Frequency:
         if self.unit == 'month':
             word = {1: 'month', 3: 'quarter', 12: 'year'}.get(int(self.size))
             return word or f'{self.size:g} months'
-        for seconds, word in ((7 * _DAY, 'week'), (_DAY, 'day'), (3600, 'hour'), (60, 'minute')):
-            if self.size % seconds == 0:
-                count = int(self.size // seconds)
-                return word if count == 1 else f'{count} {word}s'
-        return f'{self.size:g} seconds'
+        return _duration(self.size).removeprefix('1 ')
 
     def calendar(self, steps: Sequence[int] | Array) -> Array:
         """Return the season of the year (steps, waves) of steps that are shorter than a week."""
@@ -229,7 +238,16 @@ def _local(stamps: pd.DatetimeIndex, frequency: Frequency) -> pd.DatetimeIndex:
     return stamps.tz_localize('UTC').tz_convert(frequency.zone)
 
 
-def _even(differences: Array, name: str) -> float:
+def _duration(size: float) -> str:
+    """Return seconds in words, such as '2 weeks'."""
+    for seconds, word in ((7 * _DAY, 'week'), (_DAY, 'day'), (3600, 'hour'), (60, 'minute')):
+        if size % seconds == 0:
+            count = int(size // seconds)
+            return f'{count} {word}{"s" if count > 1 else ""}'
+    return f'{size:g} seconds'
+
+
+def _even(differences: Array, name: str, words: Callable[[float], str] = '{:g}'.format) -> float:
     """Return the step of which all differences are multiples."""
     step = float(np.median(differences))
     smallest = float(differences.min())
@@ -239,8 +257,8 @@ def _even(differences: Array, name: str) -> float:
         if near.all() and (ratio >= 0.5).all():
             return size
     raise DataError(
-        f'{name}: the dates are not evenly spaced: the distances go from {smallest:g} to '
-        f'{float(differences.max()):g} (in seconds for dates). Expected one distance, with gaps. '
+        f'{name}: the dates are not evenly spaced: the distances go from {words(smallest)} to '
+        f'{words(float(differences.max()))}. Expected one distance, with gaps. '
         'Resample the series first, for example with pandas.'
     )
 
@@ -269,6 +287,94 @@ def of_numbers(column: pd.Series[Any], named: bool) -> pd.Series[Any] | None:
         if named and 1e8 * second < least < most < 1e10 * second:
             return pd.to_datetime(column.astype('int64'), unit=unit)
     return None
+
+
+def with_offset(texts: pd.Series[Any]) -> pd.Series[Any] | None:
+    """Return texts such as '2024-01-01T00:00:00+02:00' as dates, None for other texts.
+
+    Of several offsets, as with summer time, the dates get that of the last one.
+    """
+    if not texts.astype(str).str.fullmatch(_OFFSET).all():
+        return None
+    stamps = [pd.Timestamp(text) for text in texts]
+    zone = max(stamps).tz
+    local = pd.DatetimeIndex([stamp.tz_localize(None) for stamp in stamps])
+    days = (local - local.normalize()).nunique() == 1
+    found = local.tz_localize(zone) if days else pd.to_datetime(stamps, utc=True).tz_convert(zone)
+    return pd.Series(found, texts.index)
+
+
+def join_parts(
+    frame: pd.DataFrame,
+    group: str | None = None,
+    targets: Collection[str] = (),
+    known: Collection[str] = (),
+) -> tuple[pd.DataFrame, str, list[str]]:
+    """Return a frame with a column of dates in place of columns of parts, such as year and month.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    group : str, optional
+    targets : collection of str
+        Columns that are no parts of a date.
+    known : collection of str
+        Columns that stay.
+
+    Returns
+    -------
+    frame : pandas.DataFrame
+        The same one where there are no such columns.
+    name : str
+        The column of dates.
+    parts : list of str
+    """
+    rest = [name for name in frame if name not in targets and name != group]
+    parts = {PARTS[key]: name for name in rest if (key := name.strip().lower()) in PARTS}
+    dates = [name for name in rest if is_dates(frame[name])]
+
+    def values(part: str, default: int) -> pd.Series[Any]:
+        if part not in parts:
+            return pd.Series(default, frame.index)
+        column = frame[parts[part]]
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            return column
+        texts = column.astype(str).str.strip().str.lower()
+        if part == 'month':
+            return texts.str[:3].map({name: i + 1 for i, name in enumerate(_MONTHS)})
+        return pd.to_numeric(texts.str.extract(r'(\d+)')[0], errors='coerce')
+
+    hours = pd.to_timedelta(values('hour', 0), unit='h')
+    shorter = [part for part in ('month', 'quarter', 'week') if part in parts]
+    if len(dates) == 1 and 'hour' in parts:
+        name, *_ = dates
+        keys = [name] if group is None else [name, group]
+        if not frame.duplicated(keys).any():
+            return frame, '', []
+        joined, parts = frame[name] + hours, {'date': name, 'hour': parts['hour']}
+    elif dates or 'year' not in parts or not shorter:
+        return frame, '', []
+    else:
+        first, name = shorter[0], 'date'
+        year, number = values('year', 1), values(first, 1)
+        if not year.between(1000, 2200).all():
+            return frame, '', []
+        if first == 'week':
+            texts = year.astype(int).astype(str) + '-' + number.fillna(0).astype(int).astype(str)
+            joined = pd.to_datetime(texts + '-1', format='%G-%V-%u', errors='coerce')
+        else:
+            month = number if first == 'month' else 3 * number - 2
+            day = values('day', 1) if first == 'month' else 1
+            table = pd.DataFrame(dict(year=year, month=month, day=day))
+            joined = pd.to_datetime(table, errors='coerce')
+        some = ('year', first, *(('day', 'hour') if first == 'month' else ()))
+        parts = {part: parts[part] for part in some if part in parts}
+        joined = joined + hours if 'hour' in parts else joined
+    if joined.isna().any():
+        return frame, '', []
+    frame = frame.drop(columns=[part for part in parts.values() if part not in known])
+    frame.insert(0, name, joined)
+    return frame, name, [*parts.values()]
 
 
 def is_named(name: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import collections
 import dataclasses
 import warnings
 from collections.abc import Iterable, Sequence
@@ -14,14 +14,18 @@ import pandas as pd
 from kerasnets.data.columns import Column, as_numbers
 from kerasnets.data.notation import Notation
 from kerasnets.data.tables import Table, find_column
-from kerasnets.errors import ConfigurationError, DataError, stacklevel
-from kerasnets.forecasting.dates import Frequency, is_dates, is_named, of_numbers
+from kerasnets.errors import ConfigurationError, DataError, positive, stacklevel, suggest
+from kerasnets.forecasting.dates import (
+    Frequency,
+    is_dates,
+    is_named,
+    join_parts,
+    of_numbers,
+    with_offset,
+)
 from kerasnets.forecasting.methods import factors
-from kerasnets.forecasting.seasons import find
+from kerasnets.forecasting.seasons import USUAL, find
 from kerasnets.typing import Array, Data
-
-#: Dates with a time zone.
-OFFSET = r'\d{4}-.*:.*(?:Z|[+-]\d\d:?\d\d)'
 
 #: Share of dates that occur twice from which the rows are of several series.
 SHARED = 0.2
@@ -64,6 +68,44 @@ class Series:
         if self.frequency is None:
             return str(self.first + step)
         return _dates(self.frequency, np.array([self.first + step]))
+
+    def append(self, new: Series, missing: str) -> None:
+        """Append new steps, and interpolate those that are missing before them.
+
+        Raises
+        ------
+        DataError
+            For steps that are there already, for missing ones if `missing` is 'error', and for
+            other columns.
+        """
+        steps = len(self.values)
+        gap = new.first - (0 if new.frequency is None else self.first + steps)
+        if gap < 0 or (gap and missing == 'error'):
+            raise DataError(
+                f'expected new steps from {self.date(steps)} on, got them from {new.date(0)} on. '
+                'Pass the steps in between, and none twice.'
+            )
+        for what, columns, other in (
+            ('series', self.values, new.values),
+            ('columns that are known ahead', self.known, new.known),
+        ):
+            if columns.shape[1] != other.shape[1]:
+                raise DataError(
+                    f'expected new steps of {columns.shape[1]} {what}, as in fit, got '
+                    f'{other.shape[1]}. Pass the same columns.'
+                )
+        if gap:
+            warnings.warn(
+                f'{gap} step{"s are" if gap > 1 else " is"} missing from {self.date(steps)} on. '
+                'Missing values are interpolated.',
+                stacklevel=stacklevel(),
+            )
+        lost = np.full((gap, new.values.shape[1]), np.nan)
+        whole = np.concatenate([self.values, lost, new.values])
+        # in the gap the known columns are those after the values, or the last ones
+        rows = np.minimum(np.arange(steps + gap), len(self.known) - 1)
+        self.known = np.concatenate([self.known[rows], new.known])
+        self.values = np.stack([interpolate(column) for column in whole.T], axis=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,7 +185,7 @@ def layout_of(
     DataError
         For names that are no columns, and where several columns hold dates.
     """
-    frame = frame.rename(columns=str)
+    frame = unstacked(frame).rename(columns=str)
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise DataError(f'two columns are named {twice[0]!r}. Rename one of them.')
@@ -152,15 +194,25 @@ def layout_of(
     if in_index:
         date = str('date' if index_name is None else index_name)
         frame = frame.set_axis(index, axis=0).reset_index(names=date)
-    for name in filter(None, (date, group, *(targets or ()), *(known or ()))):
+    used = {*(targets or ()), *(known or ())}
+    for name in filter(None, (group, *used)):
         find_column(frame, name)
     for name in targets or ():
         _check_numbers(frame, name)
     frame = _typed(frame, skip=[group] if group else [])
+    if date is None or date not in frame:  # of an update
+        frame, name, parts = join_parts(frame, group, targets or (), known or ())
+        if parts and date is None:
+            warnings.warn(
+                f'the columns {", ".join(parts)} are joined to the dates {name!r}.',
+                stacklevel=stacklevel(),
+            )
+            date = name
     if date is None:
-        used = {group, *(targets or ())}
-        date = date_column(frame, [n for n in frame if n not in used], group, known or ())
+        rest = [n for n in frame if n != group and n not in (targets or ())]
+        date = date_column(frame, rest, group, known or ())
     if date is not None:
+        find_column(frame, date)
         dates = of_numbers(frame[date], named=True)
         frame = frame if dates is None else frame.assign(**{date: dates})
         known = None if known is None else [n for n in known if n != date]  # the calendar is known
@@ -200,10 +252,13 @@ def _read(column: pd.Series[Any]) -> pd.Series[Any]:
     """Return a column of texts as numbers, dates or words."""
     plain = column.reset_index(drop=True)
     found = Table.of(plain.to_frame()).frame[column.name]
-    if is_dates(found) and plain.astype(str).str.fullmatch(OFFSET).all():
-        with contextlib.suppress(ValueError):  # of several offsets: UTC
-            return pd.to_datetime(plain, format='ISO8601')
-    return found
+    dates = with_offset(plain) if is_dates(found) else None
+    return found if dates is None else dates
+
+
+def unstacked(data: pd.DataFrame | pd.Series[Any]) -> pd.DataFrame | pd.Series[Any]:
+    """Return data with the levels of an index of several levels as columns."""
+    return data.reset_index() if isinstance(data.index, pd.MultiIndex) else data
 
 
 def index_dates(index: pd.Index[Any]) -> pd.Index[Any] | None:
@@ -318,6 +373,9 @@ def _series(
 ) -> Series:
     """Return one series with even steps."""
     of_group = '' if group is None else f' of {group!r}'
+    empty = DataError(f'the series{of_group} has no value. Leave it out.')
+    if not len(values):
+        raise empty
     problems = []
     first, seen = 0, np.ones(len(values), bool)
     if frequency is not None and layout.date is not None:
@@ -338,10 +396,11 @@ def _series(
                     else 'Name the column that tells several series apart with group='
                 )
                 raise DataError(
-                    f'column {layout.date!r}{of_group}: {len(twice)} dates occur more than once: '
-                    f'{shown}. {remedy}, or remove the duplicates.'
+                    f'column {layout.date!r}{of_group}: dates occur more than once: {shown} '
+                    f'({len(twice)} in all). {remedy}, or remove the duplicates.'
                 )
-            problems.append(f'{len(twice)} dates occur more than once ({shown}) and are averaged')
+            occur = 'date occurs' if len(twice) == 1 else 'dates occur'
+            problems.append(f'{len(twice)} {occur} more than once ({shown}): values are averaged')
             values, known = (_mean(part, places, len(unique)) for part in (values, known))
         first = int(unique[0])
         whole = np.arange(first, unique[-1] + 1)
@@ -372,7 +431,7 @@ def _series(
         )
     given = np.flatnonzero(np.isfinite(values).any(axis=1))
     if not len(given):
-        raise DataError(f'the series{of_group} has no value. Leave it out.')
+        raise empty
     start, end = int(given[0]), int(given[-1]) + 1
     values, known, first = values[start:end], known[start:], first + start
     lacking = np.isnan(values).any(axis=1)
@@ -412,6 +471,70 @@ def _series(
     return Series(values, known, group, frequency, first)
 
 
+def rows_ahead(frame: pd.DataFrame, layout: Layout, whole: Sequence[Series]) -> list[Array]:
+    """Return the known columns of a data frame for each series, in the order of dates.
+
+    Raises
+    ------
+    DataError
+        For columns and values that are missing, and for dates that do not follow a series.
+    """
+    frame = unstacked(frame).rename(columns=str)
+    names = [column.name for column in layout.known]
+    if layout.date is not None and layout.date not in frame:
+        frame, _, _ = join_parts(frame, layout.group, layout.targets, names)
+    for name in names:
+        if name not in frame:
+            raise DataError(
+                f'there is no column {name!r}.{suggest(name, frame)} Give {", ".join(names)}.'
+            )
+    if layout.in_index and (index := index_dates(frame.index)) is not None:
+        frame = frame.set_axis(index, axis=0).reset_index(names=layout.date)
+    known = layout.encode(frame)
+    if not np.isfinite(known).all():
+        row = int(np.flatnonzero(~np.isfinite(known).all(axis=1))[0])
+        raise DataError(
+            f'column {", ".join(name for name in names if frame[name].isna().any())}: expected '
+            f'values that are known ahead, got none in row {row}. Fill them in.'
+        )
+    found = []
+    for one in whole:
+        rows = np.arange(len(frame))
+        if layout.group is not None and layout.group in frame:
+            rows = np.flatnonzero(frame[layout.group].astype(str) == str(one.group))
+        if layout.date in frame and one.frequency is not None:
+            dates = layout.dates(frame).iloc[rows]
+            steps = one.frequency.steps(dates, f'column {layout.date!r}')
+            order = np.argsort(steps, kind='stable')
+            rows, steps = rows[order], steps[order]
+            want = one.first + len(one.values) + np.arange(len(rows))
+            if not np.array_equal(steps, want):
+                raise DataError(
+                    f'inputs: expected the dates after {one.date(len(one.values) - 1)}, one each '
+                    f'{one.frequency}, got {dates.iloc[order[0]]} to {dates.iloc[order[-1]]}. '
+                    'Fix them.'
+                )
+        found.append(known[rows])
+    return found
+
+
+def seasons_of(one: Series, season: Any) -> tuple[int, ...]:
+    """Return the seasons of a series by the parameter `season`: those found, if it is 'auto'."""
+    if season is None:
+        return ()
+    if not isinstance(season, str):
+        listed = season if isinstance(season, (list, tuple)) else [season]
+        return tuple(s for s in (positive(s, 'season') for s in listed) if s > 1)
+    if season != 'auto':
+        raise ConfigurationError(
+            f"expected season as 'auto', a number of steps or None, got {season!r}. Choose one."
+        )
+    usual = USUAL if one.frequency is None else one.frequency.seasons
+    logs = (np.log(column) if column.min() > 0 else column for column in one.values.T)
+    found = collections.Counter(s for column in logs for s in find(column, usual, most=2))
+    return tuple(s for s, _ in found.most_common(2))
+
+
 def _dates(frequency: Frequency, steps: Array) -> str:
     dates = frequency.dates(steps[:3])
     shown = [str(d).removesuffix(' 00:00:00') for d in dates]
@@ -445,7 +568,7 @@ def interpolate(values: Array) -> Array:
         return np.interp(steps[lacking], steps[~lacking], series[~lacking])
 
     found[lacking] = fill(values)
-    for season in find(found):
+    for season in find(found) * 3:  # each time from factors of better values
         factor = factors(found, season)[steps % season]
         found[lacking] = fill(values - factor) + factor[lacking]
     return found
@@ -491,7 +614,8 @@ def numbers(array: Data, name: str, columns: int | None = None, nan: bool = Fals
     wrong = np.isinf(array) if nan else ~np.isfinite(array)
     if wrong.any():
         row = int(np.argwhere(wrong)[0][0])
-        raise DataError(f'{name}: expected finite numbers, got none in row {row}. Fill it in.')
+        value = array[row][wrong[row]][0]
+        raise DataError(f'{name}: expected finite numbers, got {value} in row {row}. Fix it.')
     return array
 
 

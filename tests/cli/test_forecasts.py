@@ -120,6 +120,18 @@ def test_a_missing_value_is_named_by_its_line(tmp_path):
     assert '50' in done.stderr
 
 
+def test_dates_in_parts_and_with_an_offset(tmp_path):
+    months = pd.date_range('2016-01-01', periods=96, freq='MS')
+    data = write(tmp_path / 'a.csv', year=months.year, month=months.month_name(), sales=SERIES)
+    done = call(data, '--target', 'sales', '--steps', 2)
+    assert 'year, month are joined' in done.stderr
+    assert rows(done)['date'].tolist() == ['2024-01-01', '2024-02-01']
+    hours = pd.date_range('2024-03-08', periods=96, freq='h', tz='America/New_York')
+    data = write(tmp_path / 'b.csv', at=[hour.isoformat() for hour in hours], sales=SERIES)
+    found = rows(call(data, '--target', 'sales', '--steps', 2))
+    assert found['at'].tolist() == ['2024-03-12 01:00:00-04:00', '2024-03-12 02:00:00-04:00']
+
+
 def test_decimal_commas(tmp_path):
     data = tmp_path / 'a.csv'
     lines = [
@@ -154,6 +166,24 @@ def test_as_many_steps_as_rows_without_a_target(tmp_path, shops):
     done = call(*how, '--steps', 40)
     assert done.exit_code == 1
     assert 'expected 40 rows after the last value' in done.output
+
+
+def test_each_group_is_drawn_with_its_own_steps(tmp_path, shops, monkeypatch):
+    drawn = []
+    monkeypatch.setattr('kerasnets.plots.forecast', lambda *args, **_: drawn.append(args))
+    shops = shops.sort_values(['shop', 'day'], ascending=[True, True]).reset_index(drop=True)
+    shops.loc[shops.groupby('shop').tail(3).index, 'sales'] = np.nan
+    shops = shops.drop(shops.index[-1])  # two steps ahead of the second one
+    out, picture = tmp_path / 'out.csv', tmp_path / 'a.png'
+    data = write(tmp_path / 'data.csv', **shops)
+    options = '--target', 'sales', '--group', 'shop', '--known', 'promo'
+    done = call(data, *options, '-o', out, '--plot', picture)
+    assert done.exit_code == 0, done.output
+    written = pd.read_csv(out)
+    assert written['shop'].tolist() == ['north'] * 3 + ['south'] * 2
+    for name, (_, middle) in zip(('north', 'south'), drawn):
+        want = written[written['shop'] == name]['sales']
+        np.testing.assert_allclose(middle, want, rtol=1e-4)
 
 
 def test_the_back_test_is_printed(tmp_path):

@@ -194,6 +194,22 @@ def test_dates_in_numbers_and_texts_in_any_order(name, form, rng):
     np.testing.assert_allclose(found['sales'], 10 + WEEK, atol=1e-6)
 
 
+def test_dates_in_parts_and_in_an_index_of_levels(shops):
+    months = pd.date_range('2010-01-01', periods=48, freq='MS')
+    sales = np.resize(WEEK, 48)
+    frame = pd.DataFrame(dict(year=months.year, month=months.month, sales=sales))
+    with pytest.warns(UserWarning, match="year, month are joined to the dates 'date'"):
+        model = quick(horizon=3).fit(frame[:40])
+    assert model.predict()['date'].tolist() == months[40:43].tolist()
+    assert model.update(frame[40:]).predict()['date'][0] == pd.Timestamp('2014-01-01')
+    stacked = shops.set_index(['shop', 'day'])[['sales']]
+    found = quick(horizon=7, group='shop').fit(stacked).predict()
+    want = quick(horizon=7, group='shop').fit(shops[['shop', 'day', 'sales']]).predict()
+    pd.testing.assert_frame_equal(found, want)
+    with pytest.raises(DataError, match="group='shop'"):
+        quick(horizon=7).fit(stacked)
+
+
 def test_an_index_of_texts_or_years(rng):
     values = 10 + np.tile(WEEK, 9)
     days = pd.date_range('2024-02-01', periods=63)
@@ -252,7 +268,7 @@ def test_rows_are_sorted_and_gaps_named_and_filled(shops):
     np.testing.assert_allclose(model.predict()['sales'], whole.predict()['sales'], rtol=0.1)
     with pytest.raises(DataError, match='3 steps are missing'):
         quick(missing='error').fit(north.drop([50, 51, 52]))
-    with pytest.raises(DataError, match='1 dates occur more than once: 2024-01-04'):
+    with pytest.raises(DataError, match='dates occur more than once: 2024-01-04'):
         quick(missing='error').fit(pd.concat([north, north.iloc[[3]]]))
     with pytest.warns(UserWarning, match='more than once'):
         twice = quick(horizon=7).fit(pd.concat([north, north.iloc[[3]]]))
@@ -305,7 +321,7 @@ def test_columns_known_ahead_by_name(shops, rng):
         model.predict(pd.DataFrame({'promo': ['no'] * 7, 'day': days + pd.Timedelta(days=1)}))
     with pytest.raises(DataError, match=r"Did you mean 'promo'\?"):
         quick(target='sales', known='prom').fit(north)
-    with pytest.raises(DataError, match='1 columns that are known ahead'):
+    with pytest.raises(DataError, match=r'the columns that are known ahead \(promo'):
         model.predict()
     with pytest.raises(DataError, match="no column 'promo'"):
         model.predict(pd.DataFrame({'prom': ['no'] * 7}))
@@ -429,7 +445,8 @@ def test_counts_stay_in_range(rng):
     assert model.predict_quantiles(quantiles=(0.01, 0.5)).min() >= 0
     free = quick(horizon=6, lower=None).fit(counts)
     assert free.predict_quantiles(quantiles=(0.01,)).min() < 0
-    up = quick(horizon=6, lower=0.3).fit(counts)
+    with pytest.warns(UserWarning, match='values are less than the lower limit of 0.3'):
+        up = quick(horizon=6, lower=0.3).fit(counts)
     assert up.predict_quantiles(quantiles=(0.01,)).min() == 0.3
     with pytest.raises(ConfigurationError, match='lower'):
         quick(lower='zero').fit(counts).predict()
@@ -488,6 +505,24 @@ def test_update_goes_on_without_training(rng):
     np.testing.assert_array_equal(again.predict(9), model.predict(9))
     assert again.fit(-series).net_ is not net
     assert clone(again).fit(series[:91]).net_ is not net
+
+
+def test_update_after_a_gap_and_with_other_columns():
+    days = pd.date_range('2024-01-01', periods=80)
+    series = pd.Series(np.resize(WEEK, 80), days)
+    model = quick(horizon=7).fit(series[:70])
+    with pytest.warns(UserWarning, match='2 steps are missing from 2024-03-11 on'):
+        model.update(series[72:])
+    np.testing.assert_allclose(model.series_[0].values[:, 0], series, atol=0.2)
+    assert model.predict().index[0] == days[-1] + pd.Timedelta('1D')
+    for strict, new, says in (
+        (True, series[72:], 'steps from 2024-03-11 on, got them from 2024-03-13 on'),
+        (False, series[:0], 'no value'),
+        (False, np.ones((3, 2)), 'new steps of 1 series, as in fit, got 2'),
+    ):
+        model = quick(horizon=7, missing='error' if strict else 'interpolate').fit(series[:70])
+        with pytest.raises(DataError, match=says):
+            model.update(new)
 
 
 def test_update_of_groups_and_dates(shops):
@@ -552,7 +587,7 @@ def test_a_series_too_short_for_a_network():
     ('x', 'y', 'says'),
     [
         ([1.0], None, 'two steps or more'),
-        ([1.0, np.inf, 2.0], None, 'finite numbers, got none in row 1'),
+        ([1.0, np.inf, 2.0], None, 'finite numbers, got inf in row 1'),
         ([np.nan, np.nan], None, 'has no value'),
         (['a', 'b'], None, 'X: expected numbers'),
         (np.zeros((3, 1)), [1.0, 2.0], 'as many rows of X as steps of y, got 3 and 2'),
@@ -569,7 +604,7 @@ def test_wrong_series(x, y, says):
 
 def test_wrong_columns_ahead(rng):
     model = quick().fit(rng.normal(size=(40, 2)), np.arange(40.0))
-    with pytest.raises(DataError, match='expected X, the 2 columns that are known ahead'):
+    with pytest.raises(DataError, match='expected X, the columns that are known ahead'):
         model.predict()
     with pytest.raises(DataError, match=r'expected \(time, 2\)'):
         model.predict(np.zeros((5, 3)))

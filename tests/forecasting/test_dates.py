@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from kerasnets.errors import DataError
-from kerasnets.forecasting.dates import Frequency, is_named, of_numbers
+from kerasnets.forecasting.dates import Frequency, is_named, join_parts, of_numbers, with_offset
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,61 @@ def test_numbers_that_are_dates():
     assert of_numbers(pd.Series([20240131.5, 20240130]), named=True) is None
     assert is_named('Order_Date')
     assert not is_named('update')
+
+
+def _in_parts(dates, *names):
+    found = {name: getattr(dates, name.lower()) for name in names}
+    return pd.DataFrame({**found, 'y': np.arange(len(dates))})
+
+
+@pytest.mark.parametrize(
+    ('dates', 'names'),
+    [
+        (pd.date_range('2020-01-01', periods=30, freq='MS'), ('Year', 'Month')),
+        (pd.date_range('2020-01-01', periods=30, freq='QS'), ('year', 'quarter')),
+        (pd.date_range('2020-02-20', periods=30), ('year', 'month', 'day')),
+        (pd.date_range('2020-02-28', periods=50, freq='h'), ('YEAR', 'MONTH', 'DAY', 'hour')),
+    ],
+)
+def test_columns_of_parts_are_joined(dates, names):
+    frame = _in_parts(dates, *names)
+    joined, name, parts = join_parts(frame)
+    assert (name, set(parts), list(joined)) == ('date', set(names), ['date', 'y'])
+    assert (joined['date'] == dates).all()
+
+
+def test_parts_in_words_and_hours_of_a_date():
+    dates = pd.date_range('2020-01-01', periods=30, freq='MS')
+    frame = pd.DataFrame(dict(year=dates.year, mon=dates.month_name(), y=0))
+    assert (join_parts(frame)[0]['date'] == dates).all()
+    weeks = pd.date_range('2020-01-06', periods=60, freq='W-MON')
+    iso = weeks.isocalendar()
+    assert (join_parts(iso[['year', 'week']].reset_index(drop=True))[0]['date'] == weeks).all()
+    hours = pd.date_range('2020-01-01', periods=50, freq='h')
+    frame = pd.DataFrame(dict(on=hours.normalize(), hour=hours.hour, y=0))
+    joined, name, _ = join_parts(frame)
+    assert name == 'on'
+    assert (joined['on'] == hours).all()
+
+
+def test_columns_that_are_no_parts_of_a_date_stay():
+    dates = pd.date_range('2020-01-01', periods=30, freq='MS')
+    frame = _in_parts(dates, 'year', 'month')
+    assert join_parts(frame.assign(on=dates))[1:] == ('', [])
+    assert join_parts(frame.assign(month=13))[1:] == ('', [])
+    assert join_parts(frame, targets=['month'])[1:] == ('', [])
+    assert list(join_parts(frame, known=['month'])[0]) == ['date', 'month', 'y']
+
+
+def test_offsets_of_texts():
+    hours = pd.date_range('2024-03-09', periods=50, freq='h', tz='America/New_York')
+    found = with_offset(pd.Series([hour.isoformat() for hour in hours]))
+    assert (found == hours).all()
+    assert found.iloc[0].isoformat() == '2024-03-09T01:00:00-04:00'
+    days = pd.date_range('2024-03-09', periods=5, tz='America/New_York')
+    found = with_offset(pd.Series([day.isoformat() for day in days]))
+    assert found.iloc[0].isoformat() == '2024-03-09T00:00:00-04:00'
+    assert with_offset(pd.Series(['2024-03-09'])) is None
 
 
 def test_uneven_dates():
