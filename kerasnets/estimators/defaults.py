@@ -128,8 +128,8 @@ class Plan:
         )
 
 
-#: Limits of bins: at most BINS for a column, at least ROWS_OF_A_BIN rows each, BINNED in total. Where
-#: they allow fewer than LEAST_BINS, no column is binned.
+#: Limits of bins: at most BINS for a column, at least ROWS_OF_A_BIN rows each, BINNED in total.
+#: Where they allow fewer than LEAST_BINS, no column is binned.
 BINS, ROWS_OF_A_BIN, BINNED, LEAST_BINS = 16, 100, 256, 6
 
 #: A column is binned if its first LOOKED_AT rows have more than FEW different values.
