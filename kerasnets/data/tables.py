@@ -9,6 +9,7 @@ import gzip
 import io
 import re
 import sys
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -217,10 +218,10 @@ class _Source:
 
     def even(self, columns: int, rows: int) -> bool:
         """Count the separators at once. False where only `check` can tell."""
-        content = np.frombuffer(self.content, np.uint8, offset=self.start)
         if b'"' not in self.content:  # pandas has refused rows that are too long
-            found = np.count_nonzero(content == ord(self.separator))
-            return bool(found == rows * (columns - 1))
+            found = self.content.count(self.separator.encode(), self.start)
+            return found == rows * (columns - 1)
+        content = np.frombuffer(self.content, np.uint8, offset=self.start)
         outside = ~np.logical_xor.accumulate(content == ord('"'))
         ends = np.flatnonzero((content == 10) & outside)
         between = np.flatnonzero((content == ord(self.separator)) & outside)
@@ -272,8 +273,7 @@ def read(
     head = [row for (_, row), _ in zip(source.records(), range(HEAD))]
     if any(len(row) != len(names) for row in head):
         source.check(names, path)
-    types, decimal = _first_look(names, head, options, known, source)
-    marks = set(options.marks).intersection(*(written.marks for written in known.values()))
+    types, plain, decimal = _first_look(names, head, options, known, source)
     blanks = any(
         separator + ' ' in text or text[:1] == ' '
         for text, _ in zip(_lines(content, start), range(HEAD))
@@ -285,17 +285,21 @@ def read(
         index_col=False,
         skipinitialspace=blanks,
         keep_default_na=False,
-        na_values=['', *sorted(marks)],
         decimal=decimal,
     )
+    marks = {
+        i: ['', *(known[name] if name in known else options).marks, *options.missing]
+        for i, name in enumerate(names)
+    }
+    every = {i: [*m, *options.number_marks] if i in plain else m for i, m in marks.items()}
     try:
-        try:  # pandas is quick where it need not look for types
-            frame = pd.read_csv(source.stream(), dtype=types, **settings)
-        except ValueError as error:
-            if isinstance(error, pd.errors.ParserError):
-                raise
-            texts = {i: kind for i, kind in types.items() if kind is not float}
-            frame = pd.read_csv(source.stream(), dtype=texts, low_memory=False, **settings)
+        with warnings.catch_warnings():  # about columns that are read again below
+            warnings.simplefilter('ignore', pd.errors.DtypeWarning)
+            frame = pd.read_csv(source.stream(), dtype=types, na_values=every, **settings)
+        again = [i for i in frame if i not in types and not _as_expected(frame[i], i in plain)]
+        if again:
+            settings |= dict(usecols=again, dtype=str, na_values=marks)
+            frame[again] = pd.read_csv(source.stream(), **settings).astype(object)
     except pd.errors.ParserError as error:
         source.check(names, path)
         last = list(source.records())[-1][0]
@@ -303,16 +307,16 @@ def read(
             f'{path}, line {last}: a quotation mark is not closed in the row that begins there '
             f'({error}). Close it, or write it twice inside of quotation marks.'
         ) from None
-    frame = frame.set_axis(names, axis=1)
+    frame.columns = pd.Index(names)
     if not source.even(len(names), len(frame)):
         source.check(names, path)
     for name in [n for n in names if n.startswith('column ') and n not in known]:
         if frame[name].isna().all():
             del frame[name]
             notes.append(f'{name} has no name and no value, and is left out')
-    blank = frame.iloc[:, 0].hasnans and frame.isna().all(axis=1).to_numpy()
-    if np.any(blank):
-        empty = np.flatnonzero(blank)
+    empty = np.flatnonzero(frame.iloc[:, 0].isna())
+    empty = empty[frame.iloc[empty].isna().all(axis=1)]
+    if len(empty):
         notes.append(f'{len(empty)} rows hold no value, such as line {source.line(int(empty[0]))}')
     table = Table._typed(frame, options, known, source)
     table.notes = notes
@@ -466,8 +470,12 @@ def _first_look(
     options: Options,
     known: Mapping[str, Notation],
     source: _Source,
-) -> tuple[dict[int, Any], str]:
-    """Return the apparent types of the columns and their most common decimal character."""
+) -> tuple[dict[int, Any], set[int], str]:
+    """Return types that pandas must not infer, columns that look like numbers, and their decimal.
+
+    Types are of words that look like numbers or booleans: pandas would not keep how they are
+    written.
+    """
     columns = [[row[i] for row in head if row[i]] for i in range(len(names))]
     commas = 0
     for name, column in zip(names, columns):
@@ -481,22 +489,33 @@ def _first_look(
     decimal = options.decimal or (',' if commas or options.thousands == '.' else '.')
     source.comma |= decimal == ','
     types: dict[int, Any] = {}
-    plain = re.compile(rf'[-+]?(\d+[{decimal}]?\d*|[{decimal}]\d+)([eE][-+]?\d+)?\s*')
+    plain = set()
+    number = re.compile(rf'[-+]?(\d+[{decimal}]?\d*|[{decimal}]\d+)([eE][-+]?\d+)?\s*')
     for i, (name, column) in enumerate(zip(names, columns)):
         written = known.get(name)
         kind = written.kind if written else options.kinds.get(name)
-        column = [text for text in column if text not in options.marks]
+        column = [text for text in column if text not in options.number_marks]
+        numeric = list(map(bool, map(number.fullmatch, column)))
         if (
-            kind != 'word'
+            kind not in ('word', 'drop')
             and (written is None or written.decimal == decimal)
             and column
-            and all(map(plain.fullmatch, column))
+            and all(numeric)
             and not any(re.match(r'[-+]?0\d', text) for text in column)  # of codes
         ):
-            types[i] = float
-        else:
-            types[i] = 'category' if 2 * len(set(column)) <= len(column) else object
-    return types, decimal
+            plain.add(i)
+        elif any(numeric) or not column or {'true', 'false'} & set(map(str.lower, column)):
+            types[i] = 'category' if 2 * len(set(column)) <= len(column) else str
+    return types, plain, decimal
+
+
+def _as_expected(series: pd.Series[Any], plain: bool) -> bool:
+    """Return whether pandas read a column as numbers, or as texts, in all its parts."""
+    if pd.api.types.is_bool_dtype(series.dtype):
+        return False
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return plain
+    return not plain and pd.api.types.infer_dtype(series, skipna=True) in ('string', 'empty')
 
 
 def _column(
@@ -547,7 +566,7 @@ def _column(
                 f'column {name!r}: expected a number, text or date in each row ({error}). '
                 'Split it into columns, or leave it out.'
             ) from None
-    texts = [as_text(value).strip() for value in different]
+    texts = [v.strip() if type(v) is str else as_text(v).strip() for v in different]
     merged = {text: i for i, text in enumerate(dict.fromkeys(texts))}
     if len(merged) < len(texts):
         codes = np.append([merged[text] for text in texts], -1)[codes]
