@@ -343,7 +343,7 @@ def days(texts: list[str], order: str = '') -> tuple[Array, str]:
 
 def _iso(texts: list[str]) -> Array | None:
     """Return texts as days if all are ISO 8601 dates, which pandas parses fast; else None."""
-    if not all(len(t) >= 10 and t[4] == '-' == t[7] for t in texts):
+    if min(map(len, texts), default=0) < 10 or {t[4:8:3] for t in texts} != {'--'}:
         return None
     try:
         return _as_days(pd.to_datetime(pd.Series(texts, dtype=object), format='ISO8601', utc=True))
@@ -437,11 +437,13 @@ def infer(
         Prefer a decimal comma where '1,234' could be either.
     """
     marks = {'', *options.number_marks}
-    some = np.array([text not in marks for text in texts], bool)
+    some, rest = np.ones(len(texts), bool), texts
+    if not marks.isdisjoint(texts):
+        some = np.array([text not in marks for text in texts], bool)
+        rest = [text for text in texts if text not in marks]
     words = Inferred(Notation(marks=options.marks), None)
-    if kind == 'word' or not some.any():
+    if kind == 'word' or not rest:
         return words
-    rest = [text for text, is_value in zip(texts, some) if is_value]
     weights = counts[some]
     sample = rest[:: max(1, len(rest) // 200)]
     tries: list[tuple[Kind, Any]] = [('number', None), ('time', None), ('date', None)]

@@ -30,6 +30,12 @@ __all__ = ['Options', 'Reading', 'Table', 'decoded', 'find_column', 'read']
 #: Separators that are looked for, and the rows at the start of a file that are looked at.
 SEPARATORS, HEAD = ',;\t|', 300
 
+#: Booleans that pandas reads, in the two usual orders of their texts.
+BOOLEANS = ('False', 'True'), ('false', 'true'), ('FALSE', 'TRUE')
+
+#: Bytes that are counted at once.
+BLOCK = 2**16
+
 #: Different words up to which whole numbers with leading zeros are words.
 CODES = 100
 
@@ -218,10 +224,13 @@ class _Source:
 
     def even(self, columns: int, rows: int) -> bool:
         """Count the separators at once. False where only `check` can tell."""
-        if b'"' not in self.content:  # pandas has refused rows that are too long
-            found = self.content.count(self.separator.encode(), self.start)
-            return found == rows * (columns - 1)
         content = np.frombuffer(self.content, np.uint8, offset=self.start)
+        if b'"' not in self.content:  # pandas has refused rows that are too long
+            found = sum(
+                np.count_nonzero(content[at : at + BLOCK] == ord(self.separator))
+                for at in range(0, len(content), BLOCK)
+            )
+            return found == rows * (columns - 1)
         outside = ~np.logical_xor.accumulate(content == ord('"'))
         ends = np.flatnonzero((content == 10) & outside)
         between = np.flatnonzero((content == ord(self.separator)) & outside)
@@ -273,7 +282,7 @@ def read(
     head = [row for (_, row), _ in zip(source.records(), range(HEAD))]
     if any(len(row) != len(names) for row in head):
         source.check(names, path)
-    types, plain, decimal = _first_look(names, head, options, known, source)
+    types, plain, booleans, decimal = _first_look(names, head, options, known, source)
     blanks = any(
         separator + ' ' in text or text[:1] == ' '
         for text, _ in zip(_lines(content, start), range(HEAD))
@@ -288,7 +297,7 @@ def read(
         decimal=decimal,
     )
     marks = {
-        i: ['', *(known[name] if name in known else options).marks, *options.missing]
+        i: ['', *(known.get(name) or options).marks, *options.missing]
         for i, name in enumerate(names)
     }
     every = {i: [*m, *options.number_marks] if i in plain else m for i, m in marks.items()}
@@ -296,7 +305,13 @@ def read(
         with warnings.catch_warnings():  # about columns that are read again below
             warnings.simplefilter('ignore', pd.errors.DtypeWarning)
             frame = pd.read_csv(source.stream(), dtype=types, na_values=every, **settings)
-        again = [i for i in frame if i not in types and not _as_expected(frame[i], i in plain)]
+        again = []
+        for i in [i for i in frame if i not in types]:
+            if i in booleans and pd.api.types.is_bool_dtype(frame[i].dtype):
+                codes = frame[i].to_numpy().view('int8')
+                frame[i] = pd.Categorical.from_codes(codes, booleans[i])
+            elif not _as_expected(frame[i], i in plain):
+                again.append(i)
         if again:
             settings |= dict(usecols=again, dtype=str, na_values=marks)
             frame[again] = pd.read_csv(source.stream(), **settings).astype(object)
@@ -308,8 +323,8 @@ def read(
             f'({error}). Close it, or write it twice inside of quotation marks.'
         ) from None
     frame.columns = pd.Index(names)
-    if not source.even(len(names), len(frame)):
-        source.check(names, path)
+    if frame.iloc[:, -1].hasnans and not source.even(len(names), len(frame)):
+        source.check(names, path)  # of rows that are too short; pandas refuses longer ones
     for name in [n for n in names if n.startswith('column ') and n not in known]:
         if frame[name].isna().all():
             del frame[name]
@@ -470,11 +485,19 @@ def _first_look(
     options: Options,
     known: Mapping[str, Notation],
     source: _Source,
-) -> tuple[dict[int, Any], set[int], str]:
-    """Return types that pandas must not infer, columns that look like numbers, and their decimal.
+) -> tuple[dict[int, Any], set[int], dict[int, tuple[str, ...]], str]:
+    """Return what pandas must know of the columns, by their places.
 
-    Types are of words that look like numbers or booleans: pandas would not keep how they are
-    written.
+    Returns
+    -------
+    types : dict
+        Of words that look like numbers or booleans, which pandas would not keep as written.
+    plain : set
+        Columns that look like numbers.
+    booleans : dict
+        The two texts of columns that look like booleans.
+    decimal : str
+        The most common decimal character.
     """
     columns = [[row[i] for row in head if row[i]] for i in range(len(names))]
     commas = 0
@@ -489,7 +512,8 @@ def _first_look(
     decimal = options.decimal or (',' if commas or options.thousands == '.' else '.')
     source.comma |= decimal == ','
     types: dict[int, Any] = {}
-    plain = set()
+    plain: set[int] = set()
+    booleans: dict[int, tuple[str, ...]] = {}
     number = re.compile(rf'[-+]?(\d+[{decimal}]?\d*|[{decimal}]\d+)([eE][-+]?\d+)?\s*')
     for i, (name, column) in enumerate(zip(names, columns)):
         written = known.get(name)
@@ -504,9 +528,11 @@ def _first_look(
             and not any(re.match(r'[-+]?0\d', text) for text in column)  # of codes
         ):
             plain.add(i)
+        elif len(column) == len(head) and (both := tuple(sorted(set(column)))) in BOOLEANS:
+            booleans[i] = both
         elif any(numeric) or not column or {'true', 'false'} & set(map(str.lower, column)):
             types[i] = 'category' if 2 * len(set(column)) <= len(column) else str
-    return types, plain, decimal
+    return types, plain, booleans, decimal
 
 
 def _as_expected(series: pd.Series[Any], plain: bool) -> bool:
@@ -566,9 +592,10 @@ def _column(
                 f'column {name!r}: expected a number, text or date in each row ({error}). '
                 'Split it into columns, or leave it out.'
             ) from None
+    different = np.asarray(different, dtype=object).tolist()
     texts = [v.strip() if type(v) is str else as_text(v).strip() for v in different]
-    merged = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-    if len(merged) < len(texts):
+    if texts != different and len(set(texts)) < len(texts):
+        merged = {text: i for i, text in enumerate(dict.fromkeys(texts))}
         codes = np.append([merged[text] for text in texts], -1)[codes]
         texts = list(merged)
     if known is not None and known.kind != 'word':
@@ -646,9 +673,9 @@ def _words(
     known: Notation | None,
 ) -> tuple[pd.Series[Any], Reading]:
     """Return a column of categories, in which marks of a missing value are missing."""
-    marks = {'', *(known.marks if known else options.marks), *options.missing}
-    keep = [text for text in dict.fromkeys(texts) if text not in marks]
-    if len(keep) < len(texts):
+    marks, keep = {'', *(known.marks if known else options.marks), *options.missing}, texts
+    if not marks.isdisjoint(texts):
+        keep = [text for text in texts if text not in marks]
         place = {text: i for i, text in enumerate(keep)}
         codes = np.append([place.get(text, -1) for text in texts], -1)[codes]
     column = pd.Series(pd.Categorical.from_codes(codes, keep), index=series.index)
