@@ -599,8 +599,8 @@ def _useless(name: str, values: pd.Series[Any], reading: Reading) -> str:
     if not reading.whole or missing or given < IDENTIFIERS or reading.kind != 'number':
         return ''
     named = _IDENTIFIER.fullmatch(name)
-    counts = low in (0, 1) and high - low < 2 * len(numbers)
-    if not (named or counts) or high - low < len(numbers) - 1:
+    counted = low in (0, 1) and high - low < 2 * len(numbers)
+    if not (named or counted) or high - low < len(numbers) - 1:
         return ''
     ordered = np.sort(numbers)
     if (np.diff(ordered) == 0).any():

@@ -287,7 +287,7 @@ def read(
         separator + ' ' in text or text[:1] == ' '
         for text, _ in zip(_lines(content, start), range(HEAD))
     )
-    settings = dict(
+    settings: dict[str, Any] = dict(
         sep=separator,
         header=None,
         names=range(len(names)),
@@ -313,8 +313,10 @@ def read(
             elif not _as_expected(frame[i], i in plain):
                 again.append(i)
         if again:
-            settings |= dict(usecols=again, dtype=str, na_values=marks)
-            frame[again] = pd.read_csv(source.stream(), **settings).astype(object)
+            texts = pd.read_csv(
+                source.stream(), usecols=again, dtype=str, na_values=marks, **settings
+            )
+            frame[again] = texts.astype(object)
     except pd.errors.ParserError as error:
         source.check(names, path)
         last = list(source.records())[-1][0]
@@ -335,9 +337,9 @@ def read(
         notes.append(f'{len(empty)} rows hold no value, such as line {source.line(int(empty[0]))}')
     table = Table._typed(frame, options, known, source)
     table.notes = notes
-    marks = {'', *options.number_marks}
+    lacking = {'', *options.number_marks}
     for i, name in enumerate(names):  # as it is written
-        written = next((row[i] for row in head if row[i] not in marks), '')
+        written = next((row[i] for row in head if row[i] not in lacking), '')
         if name in table.readings and written:
             reading = dataclasses.replace(table.readings[name], example=written)
             table.readings[name] = reading

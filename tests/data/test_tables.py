@@ -197,14 +197,14 @@ def mix_of_a_large_file(kind, rng, rows):
     return frame.assign(**{f'w{i}': rng.choice(words, rows) for i in range(5)})
 
 
-@pytest.mark.parametrize('kind', ['numbers', 'gaps', 'mixed'])
-def test_a_large_file_takes_about_as_long_as_pandas(kind, tmp_path):
+@pytest.mark.parametrize('kind, most', [('numbers', 3.2), ('gaps', 4), ('mixed', 4)])
+def test_a_large_file_takes_about_as_long_as_pandas(kind, most, tmp_path):
     """Reading and encoding, beside pandas, by the time of the processor."""
     import time
 
     rng = np.random.default_rng(0)
     path = tmp_path / 'large.csv'
-    mix_of_a_large_file(kind, rng, 100_000).to_csv(path, index=False)
+    mix_of_a_large_file(kind, rng, 200_000).to_csv(path, index=False)
 
     def seconds(function):
         start = time.process_time()
@@ -216,7 +216,7 @@ def test_a_large_file_takes_about_as_long_as_pandas(kind, tmp_path):
         Columns.of(table).inputs(table)
 
     pairs = [(seconds(ours), seconds(lambda: pd.read_csv(path))) for _ in range(7)]
-    assert min(one for one, _ in pairs) < 3.5 * min(other for _, other in pairs)
+    assert min(one for one, _ in pairs) < most * min(other for _, other in pairs)
 
 
 def test_the_index_of_a_data_frame_does_not_matter():
