@@ -197,7 +197,7 @@ def mix_of_a_large_file(kind, rng, rows):
     return frame.assign(**{f'w{i}': rng.choice(words, rows) for i in range(5)})
 
 
-@pytest.mark.parametrize('kind, most', [('numbers', 3.2), ('gaps', 4), ('mixed', 4)])
+@pytest.mark.parametrize(('kind', 'most'), [('numbers', 3.2), ('gaps', 4), ('mixed', 4)])
 def test_a_large_file_takes_about_as_long_as_pandas(kind, most, tmp_path):
     """Reading and encoding, beside pandas, by the time of the processor."""
     import time
