@@ -316,6 +316,7 @@ def predict(
         )
     table, target = read(data, reading, columns.notations), columns.target
     unseen = columns.unseen(table)
+    unseen += [f'column {name!r}: {r.doubt}' for name, r in table.readings.items() if r.doubt]
     if unseen and strict:
         raise DataError(f'{"; ".join(unseen)}. Leave out --strict to predict them all the same.')
     for line in unseen:

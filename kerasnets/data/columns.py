@@ -40,6 +40,9 @@ SAMPLE = 20_000
 #: Distance from the center, in scales, from which a value is reported.
 FAR = 1e8
 
+#: Numbers that often stand for a missing value.
+SENTINELS = [sign * (10.0**digits - 1) for digits in range(2, 11) for sign in (-1, 1)]
+
 #: Number of rows that are encoded at once.
 BLOCK = 8192
 
@@ -399,6 +402,12 @@ class Columns:
             )
         for column in columns:
             notes += _extremes(column, table)
+            if column.notation.kind == 'number' and (
+                said := sentinel(column.name, as_numbers(table.frame[column.name]))
+            ):
+                mark = said.partition(': ')[2].partition(' ')[0]
+                remedy = f'--missing {mark}' if table.source else f'X.replace({mark}, numpy.nan)'
+                notes.append(f'{said}; {remedy} takes it as missing')
         return cls(columns, aim, tuple(useless.items()), tuple(notes))
 
     @classmethod
@@ -688,6 +697,31 @@ def _extremes(column: Column, table: Table) -> list[str]:
         f'column {column.name!r}: {numbers[row]:g} in {table.where(row)} is far from all other '
         'values, and is clipped'
     ]
+
+
+def sentinel(name: str, numbers: Array) -> str:
+    """Describe a number such as -999 that seems to stand for a missing value; '' for none.
+
+    It is repeated, and farther from all other values than these are from each other; or it is the
+    only negative number.
+
+    >>> sentinel('age', np.array([30.0, 41, -999, 52, -999]))
+    "column 'age': -999 in 2 rows is far from all other values and may stand for a missing value"
+    """
+    for end in (np.fmin.reduce(numbers), np.fmax.reduce(numbers)):
+        if end not in SENTINELS:
+            continue
+        others = numbers[(numbers != end) & ~np.isnan(numbers)]
+        count = int(np.count_nonzero(numbers == end))
+        if count < 2 or len(others) < 2:
+            continue
+        gap = np.abs(others - end).min()
+        if gap > np.ptp(others) or (end < -99 and others.min() >= 0):
+            return (
+                f'column {name!r}: {as_text(end)} in {count:,} rows is far from all other values '
+                'and may stand for a missing value'
+            )
+    return ''
 
 
 def _described(fields: Mapping[str, Any]) -> Column:

@@ -64,6 +64,9 @@ GROUPS = " ,.'’\u00a0\u202f\u2009"
 #: Letters after a number that are no unit of it.
 NO_UNITS = 'am', 'pm', 'st', 'nd', 'rd', 'th', 'e'
 
+#: Pattern of an infinite number.
+INFINITE = r'[-+]?(?i:inf|infinity|∞)\s*'
+
 _CODES = 'USD|EUR|GBP|CHF|JPY|INR|CNY|RMB|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|BRL|MXN|ZAR|KRW|RUB|TRY'
 _MONEY = rf'US\$|C\$|A\$|R\$|[$€£¥₹₽₩₪₺฿¢]|(?:{_CODES})\b|kr\.?|zł|Fr\.'
 _UNIT = rf'{_MONEY}|[%‰]|°[CF]?|[^\W\d_]{{1,5}}[²³]?(?:/[^\W\d_]{{1,5}}[²³]?)?'
@@ -234,7 +237,7 @@ def _check_format(form: str) -> None:
 def numbers(
     texts: list[str], decimal: str, thousands: str | None = None
 ) -> tuple[Array, list[str]]:
-    """Return texts as numbers, NaN for other texts, and the unit of each.
+    """Return texts as numbers, infinite ones too, NaN for other texts, and the unit of each.
 
     Parameters
     ----------
@@ -251,7 +254,10 @@ def numbers(
     drop = str.maketrans({**dict.fromkeys(groups), decimal: '.'})
     found, units = np.full(len(texts), np.nan), [''] * len(texts)
     for i, text in enumerate(texts):
-        match = pattern.fullmatch(text.strip().replace('\u2212', '-'))
+        text = text.strip().replace('\u2212', '-')
+        match = pattern.fullmatch(text)
+        if match is None and re.fullmatch(INFINITE, text):
+            found[i] = -np.inf if text[0] == '-' else np.inf
         if match is None:
             continue
         opened, first, before, second, body, after, closed = match.group(
@@ -456,7 +462,7 @@ def infer(
     if not kind and rated[best] < 0.5:
         return words
     found = _attempt(best, rest, options, comma)
-    read = np.isfinite(found.numbers)
+    read = ~np.isnan(found.numbers)
     values = np.full(len(texts), np.nan)
     values[some] = found.numbers
     wrong = tuple(np.flatnonzero(some)[~read].tolist())

@@ -139,9 +139,8 @@ class Table:
         readings: dict[str, Reading] = {}
         table = cls(pd.DataFrame(), readings, source=source)
         for name in frame.columns:
-            columns[name], readings[name] = _column(
-                table, name, frame[name], options, known.get(name), comma
-            )
+            column, reading = _column(table, name, frame[name], options, known.get(name), comma)
+            columns[name], readings[name] = _finite(table, name, column, reading)
         table.frame = pd.DataFrame(columns, index=frame.index, copy=False)
         table.dropped = tuple(name for name, kind in options.kinds.items() if kind == 'drop')
         return table
@@ -516,12 +515,14 @@ def _first_look(
     types: dict[int, Any] = {}
     plain: set[int] = set()
     booleans: dict[int, tuple[str, ...]] = {}
-    number = re.compile(rf'[-+]?(\d+[{decimal}]?\d*|[{decimal}]\d+)([eE][-+]?\d+)?\s*')
+    number = re.compile(
+        rf'[-+]?(\d+[{decimal}]?\d*|[{decimal}]\d+)([eE][-+]?\d+)?\s*|' + notation.INFINITE
+    )
     for i, (name, column) in enumerate(zip(names, columns)):
         written = known.get(name)
         kind = written.kind if written else options.kinds.get(name)
         column = [text for text in column if text not in options.number_marks]
-        numeric = list(map(bool, map(number.fullmatch, column)))
+        numeric = [number.fullmatch(text) is not None for text in column]
         if (
             kind not in ('word', 'drop')
             and (written is None or written.decimal == decimal)
@@ -636,6 +637,33 @@ def _column(
     return column, dataclasses.replace(reading, example=example, doubt=doubt, guess=found.guess)
 
 
+def _finite(
+    table: Table, name: str, column: pd.Series[Any], reading: Reading
+) -> tuple[pd.Series[Any], Reading]:
+    """Return a column in which infinite numbers of a file are missing, with a note about them.
+
+    Raises
+    ------
+    DataError
+        For an infinite number in a data frame, as scikit-learn does.
+    """
+    infinite = np.isinf(column.to_numpy()) if column.dtype.kind == 'f' else np.zeros(0, bool)
+    if not infinite.any():
+        return column, reading
+    row, count = int(np.argmax(infinite)), int(infinite.sum())
+    value, place = column.iloc[row], table.where(row)
+    if table.source is None:
+        raise DataError(
+            f'column {name!r}, {place}: expected a finite number, got {value}. Replace it by a '
+            'finite number, or by NaN if it is missing.'
+        )
+    what = 'is infinite and' if count == 1 else f'and {count - 1:,} more are infinite and'
+    doubt = f'{value} in {place} {what} taken as missing'
+    missing = reading.missing + count
+    doubt = '; '.join(filter(None, (reading.doubt, doubt)))
+    return column.mask(infinite), dataclasses.replace(reading, missing=missing, doubt=doubt)
+
+
 def _values(known: Notation, values: Array) -> pd.Series[Any]:
     """Return numbers and hours unchanged, days as dates."""
     if known.kind != 'date':
@@ -654,7 +682,7 @@ def _as_known(
         known, decimal=options.decimal or known.decimal, dates=options.dates or known.dates
     )
     values = known.read(['' if text in marks else text for text in texts])
-    rest = [i for i, text in enumerate(texts) if text not in marks and not np.isfinite(values[i])]
+    rest = [i for i, text in enumerate(texts) if text not in marks and np.isnan(values[i])]
     column = _values(known, np.append(values, np.nan)[codes])
     reading, fault = _reading(known, column, column), ''
     if rest:
