@@ -268,7 +268,7 @@ def _show(table: Table, columns: Columns, as_json: bool, dry_run: bool) -> None:
 def _plain(value: Any) -> Any:
     from rich.text import Text
 
-    return Text(f'{value:,}' if isinstance(value, int) else str(value))
+    return Text(f'{value:,}' if isinstance(value, int) else ' '.join(str(value).split()))
 
 
 @click.command()

@@ -291,8 +291,8 @@ def as_numbers(values: pd.Series[Any]) -> Array:
 
 def _cycles(given: Array, kind: str) -> tuple[str, ...]:
     """Return the cycles that some dates or times pass through at least twice."""
-    if kind == 'time':
-        return ('day',)
+    if kind == 'time':  # of a day, or a longer duration
+        return ('day',) if (given <= 24).all() else ()
     if kind != 'date' or not len(given):
         return ()
     floors = np.floor(given)
@@ -379,7 +379,9 @@ class Columns:
         drop = (*drop, *table.dropped)
         names = [name for name in table.frame if name != target and name not in drop]
         if not names:
-            raise DataError('no column is left to predict from, expected one. Drop fewer columns.')
+            raise DataError(
+                'no column is left to predict from, expected one. Add a column, or drop fewer.'
+            )
         notes: list[str] = []
         aim = None if target is None else _target(table, target, classes, notes)
         useless = {
@@ -395,9 +397,13 @@ class Columns:
             if name not in useless
         )
         if not columns:
+            doubts = {name: table.readings[name].doubt for name in useless}
             raise DataError(
                 'no column is left to predict from: '
-                + '; '.join(f'{name!r} has {why}' for name, why in useless.items())
+                + '; '.join(
+                    f'{name!r} has {why}' + f' ({doubts[name]})' * (doubts[name] not in (why, ''))
+                    for name, why in useless.items()
+                )
                 + '. Add a column with values that differ and come again.'
             )
         for column in columns:
@@ -596,10 +602,8 @@ def _useless(name: str, values: pd.Series[Any], reading: Reading) -> str:
             return f'one value: {values.cat.categories[int(counts.argmax())]!r}'
         if len(values) >= IDENTIFIERS and different == given:
             return 'a different word in each row'
-        if different > WORDS and 2 * different > given:
+        if different > WORDS and (2 * different > given or reading.doubt):
             return f'{different} different words'
-        if different > WORDS and reading.doubt:
-            return f'{different} different words: {reading.doubt}'
         return ''
     numbers = as_numbers(values)
     low, high = np.fmin.reduce(numbers), np.fmax.reduce(numbers)

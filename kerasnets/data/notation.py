@@ -67,6 +67,13 @@ NO_UNITS = 'am', 'pm', 'st', 'nd', 'rd', 'th', 'e'
 #: Pattern of an infinite number.
 INFINITE = r'[-+]?(?i:inf|infinity|∞)\s*'
 
+#: Abbreviation of a time zone -> its hours from UTC. Of those with several meanings the American.
+ZONES = {
+    **{'UTC': 0, 'GMT': 0, 'WET': 0, 'WEST': 1, 'BST': 1, 'CET': 1, 'CEST': 2, 'EET': 2, 'EEST': 3},
+    **{'EST': -5, 'EDT': -4, 'CST': -6, 'CDT': -5, 'MST': -7, 'MDT': -6, 'PST': -8, 'PDT': -7},
+    **{'MSK': 3, 'JST': 9, 'AEST': 10, 'AEDT': 11},
+}
+
 _CODES = 'USD|EUR|GBP|CHF|JPY|INR|CNY|RMB|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|BRL|MXN|ZAR|KRW|RUB|TRY'
 _MONEY = rf'US\$|C\$|A\$|R\$|[$€£¥₹₽₩₪₺฿¢]|(?:{_CODES})\b|kr\.?|zł|Fr\.'
 _UNIT = rf'{_MONEY}|[%‰]|°[CF]?|[^\W\d_]{{1,5}}[²³]?(?:/[^\W\d_]{{1,5}}[²³]?)?'
@@ -76,7 +83,8 @@ _TIME = (
     r'(?:\s*(?P<p>[AaPp])\.?[Mm]\.?)?'
 )
 _CLOCK = (
-    rf'(?:(?:\s*[T,]\s*|\s+|:){_TIME}\s*(?P<z>Z|UTC|GMT|[-+]\d{{2}}:?\d{{2}})?(?:\[[\w/]+\])?)?'
+    rf'(?:(?:\s*[T,]\s*|\s+|:){_TIME}\s*(?P<z>Z|{"|".join(ZONES)}|[-+]\d{{2}}(?::?\d{{2}})?)?'
+    r'(?:\[[\w/]+\])?)?'
 )
 _WEEKDAY = r'(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?,?\s+)?'
 _NAME = rf'(?P<mon>{"|".join(sorted(MONTHS, key=len, reverse=True))})\.?'
@@ -246,7 +254,7 @@ def numbers(
     thousands : str, optional
         Characters that may group digits. Default: any of the usual ones.
 
-    >>> numbers(['$1,037.5', '(3)', '12_5', ' 7 '], '.')[0].tolist()
+    >>> numbers(['$1,037.5', '$(3)', '12_5', ' 7 '], '.')[0].tolist()
     [1037.5, -3.0, nan, 7.0]
     """
     groups = (GROUPS if thousands is None else thousands).replace(decimal, '')
@@ -264,9 +272,10 @@ def numbers(
             'open', 'first', 'before', 'second', 'body', 'after', 'closed'
         )
         unit = before or after or ''
-        if (opened == '(') != (closed == ')') or unit.lower() in NO_UNITS:
+        brackets = (opened, second).count('(')
+        if brackets != (closed == ')') or unit.lower() in NO_UNITS:
             continue
-        negative = opened or '-' in (first, second, closed)
+        negative = brackets or '-' in (first, second, closed)
         found[i] = (-1 if negative else 1) * float(body.translate(drop))
         units[i] = unit
     return found, units
@@ -285,7 +294,7 @@ def _pattern(decimal: str, groups: str) -> re.Pattern[str]:
         point = re.escape(decimal)
         body = rf'(?:(?:{grouped}\d+)(?:{point}\d*)?|{point}\d+){_PLAIN}'
         _patterns[decimal, groups] = re.compile(
-            rf'(?P<open>\()?(?P<first>[-+])?\s*(?P<before>{_MONEY})?\s*(?P<second>[-+])?'
+            rf'(?P<open>\()?(?P<first>[-+])?\s*(?P<before>{_MONEY})?\s*(?P<second>[-+(])?'
             rf'(?P<body>{body})\s*(?P<after>{_UNIT})?\s*(?P<closed>[-)])?'
         )
     return _patterns[decimal, groups]
@@ -390,9 +399,9 @@ def _day(match: re.Match[str] | None, order: str) -> float:
     if clock > 24:
         return np.nan
     zone = (part['z'] or '').replace(':', '')
-    shift = 0.0
+    shift = float(ZONES.get(zone.upper(), 0))
     if zone[:1] in ('+', '-') and zone:
-        shift = (int(zone[1:3]) + int(zone[3:]) / 60) * (1 if zone[0] == '+' else -1)
+        shift = (int(zone[1:3]) + int(zone[3:] or 0) / 60) * (1 if zone[0] == '+' else -1)
     return date.toordinal() - 719163 + (clock - shift) / 24
 
 

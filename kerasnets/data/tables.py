@@ -10,6 +10,7 @@ import io
 import re
 import sys
 import warnings
+import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -184,7 +185,7 @@ class _Source:
     def __init__(self, content: bytes, start: int, separator: str, line: int) -> None:
         self.content, self.start = content, start
         self.separator, self.first = separator, line
-        self.comma = separator == ';'
+        self.comma, self.decimal = separator == ';', '.'
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the line that each row begins in, and its texts."""
@@ -366,7 +367,11 @@ def _content(path: Path, encoding: str | None) -> tuple[bytes, str]:
                 content = file.read()
         if content[:2] == b'\x1f\x8b':
             content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
+        elif zipfile.is_zipfile(stream := io.BytesIO(content)):
+            with zipfile.ZipFile(stream) as archive:
+                files = [name for name in archive.namelist() if name[-1] != '/']
+                content = archive.read(files[0]) if len(files) == 1 else content
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(
             f'{path}: expected a readable file: {error}. Check its path and permissions.'
         ) from None
@@ -454,13 +459,13 @@ def _names(header: list[str], source: _Source, path: Path, notes: list[str]) -> 
     if len(first) == len(header) + 1:  # R writes row names so; others a separator at the end
         header = [*header, ''] if not first[-1] else ['', *header]
     names = [name or f'column {i + 1}' for i, name in enumerate(header)]
+    plain = np.isfinite(notation.numbers(header, '.')[0]).all()
     if (twice := _twice(names)) is not None:
         raise DataError(
-            f'{path}, line {source.first - 1}: the name {twice!r} is there twice. Give one of '
-            'the columns another name.'
+            f'{path}, line {source.first - 1}: the name {twice!r} is there twice. '
+            + ('Add a line of names above.' if plain else 'Give one of the columns another name.')
         )
-    plain = np.isfinite(notation.numbers(header, '.')[0])
-    if plain.all():
+    if plain:
         notes.append(
             f'line {source.first - 1} holds only numbers, which are taken as names. Add a line of '
             'names above it if it is a row.'
@@ -511,7 +516,7 @@ def _first_look(
             found = notation.infer(different, counts, options, options.kinds.get(name))
             commas += found.notation.decimal == ',' and not found.guess
     decimal = options.decimal or (',' if commas or options.thousands == '.' else '.')
-    source.comma |= decimal == ','
+    source.comma, source.decimal = source.comma or decimal == ',', decimal
     types: dict[int, Any] = {}
     plain: set[int] = set()
     booleans: dict[int, tuple[str, ...]] = {}
@@ -582,9 +587,8 @@ def _column(
         else:
             if not isinstance(series.dtype, np.dtype):
                 series = series.astype('float64')
-            return series, _reading(
-                known or Notation('number', '.' if not comma else ','), series, series
-            )
+            decimal = '.' if table.source is None else table.source.decimal
+            return series, _reading(known or Notation('number', decimal), series, series)
     if isinstance(dtype, pd.CategoricalDtype):
         codes, different = series.cat.codes.to_numpy(), dtype.categories
     else:

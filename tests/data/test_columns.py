@@ -146,7 +146,7 @@ def test_columns_that_cannot_help_are_left_out():
     assert of(frame[['id', 'y']], 'y').columns[0].name == 'id'  # nothing else is left
     with pytest.raises(DataError, match="no column is left to predict from: 'one' has one value"):
         of(frame[['one', 'y']], 'y')
-    with pytest.raises(DataError, match='Drop fewer columns'):
+    with pytest.raises(DataError, match='Add a column, or drop fewer'):
         of(frame[['one', 'y']], 'y', drop=['one'])
 
 

@@ -239,3 +239,25 @@ def test_values_that_are_no_column_are_refused():
     for values, says in [([[1], [2]], "column 'a': expected a number"), ([1j, 2], 'complex')]:
         with pytest.raises(DataError, match=says):
             Table.of(pd.DataFrame({'a': values}))
+
+
+def test_semicolons_do_not_mean_a_decimal_comma(tmp_path):
+    path = tmp_path / 'a.csv'
+    path.write_text('x;y\n' + '\n'.join(f'{i / 4};{i % 7}' for i in range(40)), encoding='utf-8')
+    table = read(path)
+    assert table.readings['x'].notation.decimal == '.'
+    again = read(path, known=Columns.of(table, 'y').notations)
+    assert not again.readings['x'].wrong
+    pd.testing.assert_series_equal(again.frame['x'], pd.read_csv(path, sep=';')['x'])
+
+
+def test_a_zip_file_of_one_table_is_read(tmp_path):
+    frame = pd.DataFrame({'x': [1.5, 2, 3], 'w': ['a', 'b', 'a']})
+    frame.to_csv(tmp_path / 'a.zip', index=False)
+    assert read(tmp_path / 'a.zip').frame['x'].tolist() == [1.5, 2, 3]
+
+
+def test_rows_without_a_line_of_names_are_named_as_such(tmp_path):
+    (tmp_path / 'a.csv').write_text('0,0,1\n2,3,4\n', encoding='utf-8')
+    with pytest.raises(DataError, match="line 1: the name '0' .* Add a line of names"):
+        read(tmp_path / 'a.csv')
