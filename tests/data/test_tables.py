@@ -259,5 +259,5 @@ def test_a_zip_file_of_one_table_is_read(tmp_path):
 
 def test_rows_without_a_line_of_names_are_named_as_such(tmp_path):
     (tmp_path / 'a.csv').write_text('0,0,1\n2,3,4\n', encoding='utf-8')
-    with pytest.raises(DataError, match="line 1: the name '0' .* Add a line of names"):
+    with pytest.raises(DataError, match=r"line 1: the name '0' .* Add a line of names"):
         read(tmp_path / 'a.csv')
