@@ -408,6 +408,7 @@ class Columns:
             )
         for column in columns:
             notes += _extremes(column, table)
+        for column in (*columns, *filter(None, (aim,))):
             if column.notation.kind == 'number' and (
                 said := sentinel(column.name, as_numbers(table.frame[column.name]))
             ):

@@ -539,7 +539,7 @@ def _first_look(
         elif len(column) == len(head) and (both := tuple(sorted(set(column)))) in BOOLEANS:
             booleans[i] = both
         elif any(numeric) or not column or {'true', 'false'} & set(map(str.lower, column)):
-            types[i] = 'category' if 2 * len(set(column)) <= len(column) else str
+            types[i] = str  # categories would become numbers
     return types, plain, booleans, decimal
 
 

@@ -261,3 +261,12 @@ def test_rows_without_a_line_of_names_are_named_as_such(tmp_path):
     (tmp_path / 'a.csv').write_text('0,0,1\n2,3,4\n', encoding='utf-8')
     with pytest.raises(DataError, match=r"line 1: the name '0' .* Add a line of names"):
         read(tmp_path / 'a.csv')
+
+
+def test_codes_keep_their_zeros(tmp_path):
+    path = tmp_path / 'a.csv'
+    frame = pd.DataFrame({'zip': ['01234', '90210', '00501'] * 20, 'y': ['01', '02', '10'] * 20})
+    frame.to_csv(path, index=False)
+    table = read(path)
+    assert table.frame.astype(str).equals(frame.astype(str))
+    assert set(Columns.of(table, 'y').target.words) == {'01', '02', '10'}
