@@ -691,9 +691,10 @@ def _as_known(
     reading, fault = _reading(known, column, column), ''
     if rest:
         text, place = texts[rest[0]], table.where(int(np.argmax(codes == rest[0])))
+        remedy = f'set --missing {text!r}' if table.source else 'replace it by NaN'
         fault = (
             f'column {name!r}, {place}: expected a {known.kind} as in training, got {text!r}. '
-            f'Fix it, or set --missing {text!r}.'
+            f'Fix it, or {remedy} if it is missing.'
         )
     return column, dataclasses.replace(reading, wrong=fault)
 

@@ -96,10 +96,10 @@ class Inputs:
         else:
             assert self.columns_ is not None
             table = self.columns_.table(frame)
-            for line in self.columns_.unseen(table):
-                warnings.warn(line, stacklevel=4)
         assert self.columns_ is not None
         inputs = self.columns_.inputs(table)
+        for line in () if reset else self.columns_.unseen(table):
+            warnings.warn(line, stacklevel=4)
         return inputs if alone else (inputs, y)
 
     def _table(self, target: Column | None) -> Columns | None:
