@@ -201,8 +201,8 @@ class Column:
         """Describe the values that training never saw; '' if there are none."""
         if self.words is not None and isinstance(values.dtype, pd.CategoricalDtype):
             codes, unknown = values.cat.codes.to_numpy(), []
-            known = set(self.words)
-            new = [i for i, word in enumerate(values.cat.categories) if word not in known]
+            place = {word: i for i, word in enumerate(self.words)}
+            new = [i for i, w in enumerate(values.cat.categories) if _find(w, place) < 0]
             counts = np.bincount(codes[codes >= 0], minlength=len(values.cat.categories))
             unknown = [i for i in new if counts[i]]
             if unknown:
@@ -255,8 +255,18 @@ class Column:
         if not isinstance(values.dtype, pd.CategoricalDtype):
             values = pd.Series(pd.Categorical(list(map(as_text, values))))
         place = {word: i for i, word in enumerate(words)}
-        places = [place.get(word, -1) for word in values.cat.categories]
+        places = [_find(word, place) for word in values.cat.categories]
         return np.array([*places, place.get('', -1)])[values.cat.codes.to_numpy()]
+
+
+def _find(word: str, place: Mapping[str, int]) -> int:
+    """Return the place of a word, of 1.0 that of 1, of TRUE that of True; -1 for none."""
+    if word not in place:
+        short = word.lower()
+        same = [re.sub(r'(?<=\d)\.0+$', '', word)]
+        same += [short, short.title(), short.upper()] if short in ('true', 'false') else []
+        word = next((one for one in same if one in place), word)
+    return place.get(word, -1)
 
 
 def robust(values: Array) -> tuple[float, float]:

@@ -692,6 +692,9 @@ def _as_known(
     if rest:
         text, place = texts[rest[0]], table.where(int(np.argmax(codes == rest[0])))
         remedy = f'set --missing {text!r}' if table.source else 'replace it by NaN'
+        other = '.' if known.decimal == ',' else ','
+        if table.source and np.isfinite(notation.numbers([text], other)[0][0]):
+            remedy = f'set --decimal {other}, or {remedy}'
         fault = (
             f'column {name!r}, {place}: expected a {known.kind} as in training, got {text!r}. '
             f'Fix it, or {remedy} if it is missing.'

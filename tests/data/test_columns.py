@@ -360,3 +360,21 @@ def test_an_infinite_number_of_a_frame_is_refused():
     frame = pd.DataFrame({'x': [1, np.inf, 3], 'w': ['a', 'b', 'a']})
     with pytest.raises(DataError, match="column 'x', row 1: expected a finite number, got inf"):
         Table.of(frame)
+
+
+def test_words_that_another_program_writes_otherwise_are_known():
+    frame = pd.DataFrame({'on': ['True', 'False'] * 20, 'x': range(40), 'y': [1, 2, 3, 1] * 10})
+    columns = of(frame, 'y')
+    again = pd.DataFrame({'on': ['TRUE', 'false'], 'x': [3, 4], 'y': ['2.0', '3']})
+    assert columns.unseen(again) == []
+    assert columns.inputs(again)[:, :2].tolist() == [[0, 1], [1, 0]]
+    assert columns.targets(again).tolist() == [1, 2]
+
+
+def test_another_decimal_character_is_named_with_an_option_that_reads_it(tmp_path):
+    path, lines = tmp_path / 'a.csv', [f'{i},25;{i % 7}' for i in range(40)]
+    path.write_text('\n'.join(['x;y', *lines]), encoding='utf-8')
+    known = Columns.of(read(path), 'y').notations
+    path.write_text('x;y\n1.25;3\n2.5;4\n', encoding='utf-8')
+    assert 'set --decimal ., or' in read(path, known=known).readings['x'].wrong
+    assert read(path, Options(decimal='.'), known).frame['x'].tolist() == [1.25, 2.5]
