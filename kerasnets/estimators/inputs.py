@@ -65,8 +65,8 @@ class Inputs:
             self._names = None if frame is None else list(frame.columns)
         if numbers or (self.columns_ is None and (frame is None or not reset)):
             targets = {} if alone else {'y': y}
-            for name in frame if numbers else ():
-                if said := sentinel(str(name), frame[name].to_numpy('d')):
+            for name, values in frame.items() if frame is not None and numbers else ():
+                if said := sentinel(str(name), values.to_numpy('d')):
                     warnings.warn(said, stacklevel=4)
             return validate_data(self, X, **targets, accept_sparse='csr', reset=reset, **checks)
         validate_data(self, X if frame is None else frame, reset=reset, skip_check_array=True)
