@@ -270,3 +270,22 @@ def test_codes_keep_their_zeros(tmp_path):
     table = read(path)
     assert table.frame.astype(str).equals(frame.astype(str))
     assert set(Columns.of(table, 'y').target.words) == {'01', '02', '10'}
+
+
+@pytest.mark.parametrize(
+    'parts',
+    [
+        (['1.50', '2'], ['abc']),
+        (['abc', 'b'], ['1.50', '007'], ['c']),
+        (['TRUE', 'FALSE'], ['']),
+        (['TRUE', 'FALSE'], ['True', '1']),
+        ([''], ['007', '1.0']),
+        (['007', '010'], ['8']),
+    ],
+)
+def test_columns_that_change_far_below_keep_their_texts(parts, tmp_path):
+    texts = [text for part in parts for text in part * 20_000]
+    path = tmp_path / 'a.csv'
+    path.write_text('\n'.join(['x,y', *(f'{text},1' for text in texts)]), encoding='utf-8')
+    column = read(path).frame['x']
+    assert column.astype(object).fillna('').tolist() == texts
