@@ -268,7 +268,7 @@ def _show(table: Table, columns: Columns, as_json: bool, dry_run: bool) -> None:
 def _plain(value: Any) -> Any:
     from rich.text import Text
 
-    return Text(f'{value:,}' if isinstance(value, int) else str(value))
+    return Text(f'{value:,}' if isinstance(value, int) else ' '.join(str(value).split()))
 
 
 @click.command()
@@ -316,6 +316,7 @@ def predict(
         )
     table, target = read(data, reading, columns.notations), columns.target
     unseen = columns.unseen(table)
+    unseen += [f'column {name!r}: {r.doubt}' for name, r in table.readings.items() if r.doubt]
     if unseen and strict:
         raise DataError(f'{"; ".join(unseen)}. Leave out --strict to predict them all the same.')
     for line in unseen:

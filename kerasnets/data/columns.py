@@ -40,6 +40,9 @@ SAMPLE = 20_000
 #: Distance from the center, in scales, from which a value is reported.
 FAR = 1e8
 
+#: Numbers that often stand for a missing value.
+SENTINELS = [sign * (10.0**digits - 1) for digits in range(2, 11) for sign in (-1, 1)]
+
 #: Number of rows that are encoded at once.
 BLOCK = 8192
 
@@ -113,7 +116,9 @@ class Column:
             written = dataclasses.replace(written, kind='word')
             return cls(name, written, (*first, *rest), len(rest), gaps=bool(counts[0]))
         numbers = as_numbers(values)
-        gaps, given = bool(np.isnan(numbers).any()), numbers[~np.isnan(numbers)]
+        missing = np.isnan(numbers)
+        gaps = bool(missing.any())
+        given = numbers[~missing] if gaps else numbers
         center, scale = robust(given)
         return cls(
             name,
@@ -134,8 +139,11 @@ class Column:
         return 1 + self.indicator + 2 * len(self.cycles)
 
     def plain(self, values: pd.Series[Any]) -> Array:
-        """Return a column of a `Table` as places in `words`, -1 for others, or as numbers."""
-        return self._places(values) if self.words is not None else as_numbers(values)
+        """Return a column of a `Table` as numbers, or as the input of each word, -1 for none."""
+        if self.words is None:
+            return as_numbers(values)
+        places = self._places(values)
+        return np.minimum(places, self.width - 1) if self.shared else places
 
     def encode(self, plain: Array, out: Array) -> None:
         """Write the inputs of some rows to an array (rows, width) of zeros.
@@ -143,29 +151,31 @@ class Column:
         A missing number becomes `fill`, the center; an unknown word all zeros.
         """
         if self.words is not None:
-            places = np.minimum(plain, self.width - 1) if self.shared else plain
             rows = np.flatnonzero(plain >= 0)
-            out[rows, places if len(rows) == len(places) else places[rows]] = 1
+            out[rows, plain[rows]] = 1
             return
         missing = np.isnan(plain)
+        some = missing.any()
         with np.errstate(over='ignore'):
             scaled = (plain - self.center) / self.scale
-        if self.clip:
-            np.clip(scaled, -1e100, 1e100, out=scaled)
-            bent = scaled / self.clip
-            np.square(bent, out=bent)
-            bent += 1
-            scaled /= np.sqrt(bent, out=bent)
-        if missing.any():
+            if self.clip:
+                scaled = np.clip(scaled.astype('f'), -1e18, 1e18)
+                bent = np.square(scaled / np.float32(self.clip))
+                bent += 1
+                scaled /= np.sqrt(bent, out=bent)
+        if some:
             scaled[missing] = self.fill
         out[:, 0] = scaled
         if self.indicator:
             out[:, 1] = missing
         days = plain / 24 if self.notation.kind == 'time' else plain
         for i, name in enumerate(self.cycles):
-            angle = 2 * np.pi * days / CYCLES[name]
+            turns = days / CYCLES[name]
+            angle = (2 * np.pi * (turns - np.floor(turns))).astype('f')
             at = 1 + self.indicator + 2 * i
-            out[:, at], out[:, at + 1] = np.nan_to_num(np.sin(angle)), np.nan_to_num(np.cos(angle))
+            out[:, at], out[:, at + 1] = np.sin(angle), np.cos(angle)
+            if some:
+                out[missing, at : at + 2] = 0
 
     def labels(
         self, values: pd.Series[Any], where: Callable[[int], str] = 'row {}'.format
@@ -191,8 +201,8 @@ class Column:
         """Describe the values that training never saw; '' if there are none."""
         if self.words is not None and isinstance(values.dtype, pd.CategoricalDtype):
             codes, unknown = values.cat.codes.to_numpy(), []
-            known = set(self.words)
-            new = [i for i, word in enumerate(values.cat.categories) if word not in known]
+            place = {word: i for i, word in enumerate(self.words)}
+            new = [i for i, w in enumerate(values.cat.categories) if _find(w, place) < 0]
             counts = np.bincount(codes[codes >= 0], minlength=len(values.cat.categories))
             unknown = [i for i in new if counts[i]]
             if unknown:
@@ -245,8 +255,18 @@ class Column:
         if not isinstance(values.dtype, pd.CategoricalDtype):
             values = pd.Series(pd.Categorical(list(map(as_text, values))))
         place = {word: i for i, word in enumerate(words)}
-        places = [place.get(word, -1) for word in values.cat.categories]
+        places = [_find(word, place) for word in values.cat.categories]
         return np.array([*places, place.get('', -1)])[values.cat.codes.to_numpy()]
+
+
+def _find(word: str, place: Mapping[str, int]) -> int:
+    """Return the place of a word, of 1.0 that of 1, of TRUE that of True; -1 for none."""
+    if word not in place:
+        short = word.lower()
+        same = [re.sub(r'(?<=\d)\.0+$', '', word)]
+        same += [short, short.title(), short.upper()] if short in ('true', 'false') else []
+        word = next((one for one in same if one in place), word)
+    return place.get(word, -1)
 
 
 def robust(values: Array) -> tuple[float, float]:
@@ -281,20 +301,18 @@ def as_numbers(values: pd.Series[Any]) -> Array:
 
 def _cycles(given: Array, kind: str) -> tuple[str, ...]:
     """Return the cycles that some dates or times pass through at least twice."""
-    if kind == 'time':
-        return ('day',)
+    if kind == 'time':  # of a day, or a longer duration
+        return ('day',) if (given <= 24).all() else ()
     if kind != 'date' or not len(given):
         return ()
+    floors = np.floor(given)
+    days = pd.unique(floors)
     span = np.ptp(given)
-    some = {'year': span > 500 and (np.diff(np.unique(given // 28)) < 9).any()}
-    some['week'] = span > 14 and len(np.unique(np.floor(given) % 7)) > 1 and not _monthly(given)
-    some['day'] = bool((given % 1 > 0).any())
+    monthly = bool((pd.to_datetime(days, unit='D').day == 1).all())
+    some = {'year': span > 500 and (np.diff(np.unique(days // 28)) < 9).any()}
+    some['week'] = span > 14 and len(np.unique(days % 7)) > 1 and not monthly
+    some['day'] = not np.array_equal(floors, given)
     return tuple(name for name, goes in some.items() if goes)
-
-
-def _monthly(days: Array) -> bool:
-    """Return True if all dates are the first of a month."""
-    return bool((pd.to_datetime(np.floor(days[:SAMPLE]), unit='D').day == 1).all())
 
 
 def in_order(words: Sequence[str]) -> list[str]:
@@ -371,7 +389,9 @@ class Columns:
         drop = (*drop, *table.dropped)
         names = [name for name in table.frame if name != target and name not in drop]
         if not names:
-            raise DataError('no column is left to predict from, expected one. Drop fewer columns.')
+            raise DataError(
+                'no column is left to predict from, expected one. Add a column, or drop fewer.'
+            )
         notes: list[str] = []
         aim = None if target is None else _target(table, target, classes, notes)
         useless = {
@@ -387,13 +407,24 @@ class Columns:
             if name not in useless
         )
         if not columns:
+            doubts = {name: table.readings[name].doubt for name in useless}
             raise DataError(
                 'no column is left to predict from: '
-                + '; '.join(f'{name!r} has {why}' for name, why in useless.items())
+                + '; '.join(
+                    f'{name!r} has {why}' + f' ({doubts[name]})' * (doubts[name] not in (why, ''))
+                    for name, why in useless.items()
+                )
                 + '. Add a column with values that differ and come again.'
             )
         for column in columns:
             notes += _extremes(column, table)
+        for column in (*columns, *filter(None, (aim,))):
+            if column.notation.kind == 'number' and (
+                said := sentinel(column.name, as_numbers(table.frame[column.name]))
+            ):
+                mark = said.partition(': ')[2].partition(' ')[0]
+                remedy = f'--missing {mark}' if table.source else f'X.replace({mark}, numpy.nan)'
+                notes.append(f'{said}; {remedy} takes it as missing')
         return cls(columns, aim, tuple(useless.items()), tuple(notes))
 
     @classmethod
@@ -466,12 +497,21 @@ class Columns:
         for column in self.columns:
             table.check(column.name)
         out = np.zeros((len(table), self.sizes[0]), 'f')
-        every = [c.plain(find_column(table.frame, c.name)) for c in self.columns]
-        ends = np.cumsum([column.width for column in self.columns]).tolist()
+        width, ends = out.shape[1], np.cumsum([column.width for column in self.columns]).tolist()
+        words, numbers = [], []
+        for column, end in zip(self.columns, ends):
+            plain, start = column.plain(find_column(table.frame, column.name)), end - column.width
+            if column.words is None:
+                numbers.append((column, plain, slice(start, end)))
+            else:
+                rows = np.flatnonzero(plain >= 0)
+                words.append(rows * width + plain[rows] + start)
         for start in range(0, len(table), BLOCK):  # in the cache of the processor
-            rows = slice(start, start + BLOCK)
-            for column, plain, end in zip(self.columns, every, ends):
-                column.encode(plain[rows], out[rows, end - column.width : end])
+            some = slice(start, start + BLOCK)
+            for column, plain, inputs in numbers:
+                column.encode(plain[some], out[some, inputs])
+        for places in words:
+            out.reshape(-1)[places] = 1
         return out
 
     def targets(self, data: Table | pd.DataFrame) -> Array:
@@ -562,34 +602,35 @@ NUMBERED = 'a number for each row'
 
 def _useless(name: str, values: pd.Series[Any], reading: Reading) -> str:
     """Return the reason why a column cannot help to predict; '' if it may."""
-    given = values.dropna()
-    if not len(given):
+    missing = int(np.count_nonzero(values.isna()))
+    given = len(values) - missing
+    if not given:
         return 'no value'
     if isinstance(values.dtype, pd.CategoricalDtype):
-        different = int(np.count_nonzero(np.bincount(given.cat.codes)))
-        if different < 2 and len(given) == len(values):
-            return f'one value: {given.iloc[0]!r}'
-        if len(values) >= IDENTIFIERS and different == len(given):
+        counts = np.bincount(values.cat.codes.to_numpy() + 1)[1:]
+        different = int(np.count_nonzero(counts))
+        if different < 2 and not missing:
+            return f'one value: {values.cat.categories[int(counts.argmax())]!r}'
+        if len(values) >= IDENTIFIERS and different == given:
             return 'a different word in each row'
-        if different > WORDS and 2 * different > len(given):
+        if different > WORDS and (2 * different > given or reading.doubt):
             return f'{different} different words'
-        if different > WORDS and reading.doubt:
-            return f'{different} different words: {reading.doubt}'
         return ''
-    numbers = as_numbers(given)
-    low, high = numbers.min(), numbers.max()
+    numbers = as_numbers(values)
+    low, high = np.fmin.reduce(numbers), np.fmax.reduce(numbers)
     if low == high:
-        return '' if len(given) < len(values) else f'one value: {reading.example or low!r}'
-    if not reading.whole or len(given) < max(len(values), IDENTIFIERS) or reading.kind != 'number':
+        return '' if missing else f'one value: {reading.example or low!r}'
+    if not reading.whole or missing or given < IDENTIFIERS or reading.kind != 'number':
+        return ''
+    named = _IDENTIFIER.fullmatch(name)
+    counted = low in (0, 1) and high - low < 2 * len(numbers)
+    if not (named or counted) or high - low < len(numbers) - 1:
         return ''
     ordered = np.sort(numbers)
     if (np.diff(ordered) == 0).any():
         return ''
-    counted = low in (0, 1) and (
-        high - low == len(numbers) - 1
-        or (high - low < 2 * len(numbers) and bool((numbers == ordered).all()))  # rows were removed
-    )
-    return NUMBERED if counted or _IDENTIFIER.fullmatch(name) else ''
+    counted = high - low == len(numbers) - 1 or np.array_equal(numbers, ordered)  # rows removed
+    return NUMBERED if named or counted else ''
 
 
 def _target(table: Table, name: str, classes: bool | None, notes: list[str]) -> Column:
@@ -663,14 +704,39 @@ def _extremes(column: Column, table: Table) -> list[str]:
     if column.words is not None:
         return []
     numbers = as_numbers(table.frame[column.name])
-    far = {int(np.nanargmin(numbers)), int(np.nanargmax(numbers))}
-    row = max(far, key=lambda at: abs(numbers[at] / 2 - column.center / 2))
-    if not abs(numbers[row] / 2 - column.center / 2) > FAR / 2 * column.scale:
+    ends = np.fmin.reduce(numbers), np.fmax.reduce(numbers)
+    if not max(abs(end / 2 - column.center / 2) for end in ends) > FAR / 2 * column.scale:
         return []
+    row = int(np.nanargmax(np.abs(numbers / 2 - column.center / 2)))
     return [
         f'column {column.name!r}: {numbers[row]:g} in {table.where(row)} is far from all other '
         'values, and is clipped'
     ]
+
+
+def sentinel(name: str, numbers: Array) -> str:
+    """Describe a number such as -999 that seems to stand for a missing value; '' for none.
+
+    It is repeated, and farther from all other values than these are from each other; or it is the
+    only negative number.
+
+    >>> sentinel('age', np.array([30.0, 41, -999, 52, -999]))
+    "column 'age': -999 in 2 rows is far from all other values and may stand for a missing value"
+    """
+    for end in (np.fmin.reduce(numbers), np.fmax.reduce(numbers)):
+        if end not in SENTINELS:
+            continue
+        others = numbers[(numbers != end) & ~np.isnan(numbers)]
+        count = int(np.count_nonzero(numbers == end))
+        if count < 2 or len(others) < 2:
+            continue
+        gap = np.abs(others - end).min()
+        if gap > np.ptp(others) or (end < -99 and others.min() >= 0):
+            return (
+                f'column {name!r}: {as_text(end)} in {count:,} rows is far from all other values '
+                'and may stand for a missing value'
+            )
+    return ''
 
 
 def _described(fields: Mapping[str, Any]) -> Column:

@@ -64,6 +64,16 @@ GROUPS = " ,.'’\u00a0\u202f\u2009"
 #: Letters after a number that are no unit of it.
 NO_UNITS = 'am', 'pm', 'st', 'nd', 'rd', 'th', 'e'
 
+#: Pattern of an infinite number.
+INFINITE = r'[-+]?(?i:inf|infinity|∞)\s*'
+
+#: Abbreviation of a time zone -> its hours from UTC. Of those with several meanings the American.
+ZONES = {
+    **{'UTC': 0, 'GMT': 0, 'WET': 0, 'WEST': 1, 'BST': 1, 'CET': 1, 'CEST': 2, 'EET': 2, 'EEST': 3},
+    **{'EST': -5, 'EDT': -4, 'CST': -6, 'CDT': -5, 'MST': -7, 'MDT': -6, 'PST': -8, 'PDT': -7},
+    **{'MSK': 3, 'JST': 9, 'AEST': 10, 'AEDT': 11},
+}
+
 _CODES = 'USD|EUR|GBP|CHF|JPY|INR|CNY|RMB|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|BRL|MXN|ZAR|KRW|RUB|TRY'
 _MONEY = rf'US\$|C\$|A\$|R\$|[$€£¥₹₽₩₪₺฿¢]|(?:{_CODES})\b|kr\.?|zł|Fr\.'
 _UNIT = rf'{_MONEY}|[%‰]|°[CF]?|[^\W\d_]{{1,5}}[²³]?(?:/[^\W\d_]{{1,5}}[²³]?)?'
@@ -73,7 +83,8 @@ _TIME = (
     r'(?:\s*(?P<p>[AaPp])\.?[Mm]\.?)?'
 )
 _CLOCK = (
-    rf'(?:(?:\s*[T,]\s*|\s+|:){_TIME}\s*(?P<z>Z|UTC|GMT|[-+]\d{{2}}:?\d{{2}})?(?:\[[\w/]+\])?)?'
+    rf'(?:(?:\s*[T,]\s*|\s+|:){_TIME}\s*(?P<z>Z|{"|".join(ZONES)}|[-+]\d{{2}}(?::?\d{{2}})?)?'
+    r'(?:\[[\w/]+\])?)?'
 )
 _WEEKDAY = r'(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?,?\s+)?'
 _NAME = rf'(?P<mon>{"|".join(sorted(MONTHS, key=len, reverse=True))})\.?'
@@ -234,7 +245,7 @@ def _check_format(form: str) -> None:
 def numbers(
     texts: list[str], decimal: str, thousands: str | None = None
 ) -> tuple[Array, list[str]]:
-    """Return texts as numbers, NaN for other texts, and the unit of each.
+    """Return texts as numbers, infinite ones too, NaN for other texts, and the unit of each.
 
     Parameters
     ----------
@@ -243,7 +254,7 @@ def numbers(
     thousands : str, optional
         Characters that may group digits. Default: any of the usual ones.
 
-    >>> numbers(['$1,037.5', '(3)', '12_5', ' 7 '], '.')[0].tolist()
+    >>> numbers(['$1,037.5', '$(3)', '12_5', ' 7 '], '.')[0].tolist()
     [1037.5, -3.0, nan, 7.0]
     """
     groups = (GROUPS if thousands is None else thousands).replace(decimal, '')
@@ -251,16 +262,20 @@ def numbers(
     drop = str.maketrans({**dict.fromkeys(groups), decimal: '.'})
     found, units = np.full(len(texts), np.nan), [''] * len(texts)
     for i, text in enumerate(texts):
-        match = pattern.fullmatch(text.strip().replace('\u2212', '-'))
+        text = text.strip().replace('\u2212', '-')
+        match = pattern.fullmatch(text)
+        if match is None and re.fullmatch(INFINITE, text):
+            found[i] = -np.inf if text[0] == '-' else np.inf
         if match is None:
             continue
         opened, first, before, second, body, after, closed = match.group(
             'open', 'first', 'before', 'second', 'body', 'after', 'closed'
         )
         unit = before or after or ''
-        if (opened == '(') != (closed == ')') or unit.lower() in NO_UNITS:
+        brackets = (opened, second).count('(')
+        if brackets != (closed == ')') or unit.lower() in NO_UNITS:
             continue
-        negative = opened or '-' in (first, second, closed)
+        negative = brackets or '-' in (first, second, closed)
         found[i] = (-1 if negative else 1) * float(body.translate(drop))
         units[i] = unit
     return found, units
@@ -279,7 +294,7 @@ def _pattern(decimal: str, groups: str) -> re.Pattern[str]:
         point = re.escape(decimal)
         body = rf'(?:(?:{grouped}\d+)(?:{point}\d*)?|{point}\d+){_PLAIN}'
         _patterns[decimal, groups] = re.compile(
-            rf'(?P<open>\()?(?P<first>[-+])?\s*(?P<before>{_MONEY})?\s*(?P<second>[-+])?'
+            rf'(?P<open>\()?(?P<first>[-+])?\s*(?P<before>{_MONEY})?\s*(?P<second>[-+(])?'
             rf'(?P<body>{body})\s*(?P<after>{_UNIT})?\s*(?P<closed>[-)])?'
         )
     return _patterns[decimal, groups]
@@ -343,7 +358,7 @@ def days(texts: list[str], order: str = '') -> tuple[Array, str]:
 
 def _iso(texts: list[str]) -> Array | None:
     """Return texts as days if all are ISO 8601 dates, which pandas parses fast; else None."""
-    if not all(len(t) >= 10 and t[4] == '-' == t[7] for t in texts):
+    if min(map(len, texts), default=0) < 10 or {t[4:8:3] for t in texts} != {'--'}:
         return None
     try:
         return _as_days(pd.to_datetime(pd.Series(texts, dtype=object), format='ISO8601', utc=True))
@@ -384,9 +399,9 @@ def _day(match: re.Match[str] | None, order: str) -> float:
     if clock > 24:
         return np.nan
     zone = (part['z'] or '').replace(':', '')
-    shift = 0.0
+    shift = float(ZONES.get(zone.upper(), 0))
     if zone[:1] in ('+', '-') and zone:
-        shift = (int(zone[1:3]) + int(zone[3:]) / 60) * (1 if zone[0] == '+' else -1)
+        shift = (int(zone[1:3]) + int(zone[3:] or 0) / 60) * (1 if zone[0] == '+' else -1)
     return date.toordinal() - 719163 + (clock - shift) / 24
 
 
@@ -437,11 +452,13 @@ def infer(
         Prefer a decimal comma where '1,234' could be either.
     """
     marks = {'', *options.number_marks}
-    some = np.array([text not in marks for text in texts], bool)
+    some, rest = np.ones(len(texts), bool), texts
+    if not marks.isdisjoint(texts):
+        some = np.array([text not in marks for text in texts], bool)
+        rest = [text for text in texts if text not in marks]
     words = Inferred(Notation(marks=options.marks), None)
-    if kind == 'word' or not some.any():
+    if kind == 'word' or not rest:
         return words
-    rest = [text for text, is_value in zip(texts, some) if is_value]
     weights = counts[some]
     sample = rest[:: max(1, len(rest) // 200)]
     tries: list[tuple[Kind, Any]] = [('number', None), ('time', None), ('date', None)]
@@ -454,7 +471,7 @@ def infer(
     if not kind and rated[best] < 0.5:
         return words
     found = _attempt(best, rest, options, comma)
-    read = np.isfinite(found.numbers)
+    read = ~np.isnan(found.numbers)
     values = np.full(len(texts), np.nan)
     values[some] = found.numbers
     wrong = tuple(np.flatnonzero(some)[~read].tolist())

@@ -9,6 +9,8 @@ import gzip
 import io
 import re
 import sys
+import warnings
+import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,12 @@ __all__ = ['Options', 'Reading', 'Table', 'decoded', 'find_column', 'read']
 
 #: Separators that are looked for, and the rows at the start of a file that are looked at.
 SEPARATORS, HEAD = ',;\t|', 300
+
+#: Booleans that pandas reads, in the two usual orders of their texts.
+BOOLEANS = ('False', 'True'), ('false', 'true'), ('FALSE', 'TRUE')
+
+#: Bytes that are counted at once.
+BLOCK = 2**16
 
 #: Different words up to which whole numbers with leading zeros are words.
 CODES = 100
@@ -132,9 +140,8 @@ class Table:
         readings: dict[str, Reading] = {}
         table = cls(pd.DataFrame(), readings, source=source)
         for name in frame.columns:
-            columns[name], readings[name] = _column(
-                table, name, frame[name], options, known.get(name), comma
-            )
+            column, reading = _column(table, name, frame[name], options, known.get(name), comma)
+            columns[name], readings[name] = _finite(table, name, column, reading)
         table.frame = pd.DataFrame(columns, index=frame.index, copy=False)
         table.dropped = tuple(name for name, kind in options.kinds.items() if kind == 'drop')
         return table
@@ -178,7 +185,7 @@ class _Source:
     def __init__(self, content: bytes, start: int, separator: str, line: int) -> None:
         self.content, self.start = content, start
         self.separator, self.first = separator, line
-        self.comma = separator == ';'
+        self.comma, self.decimal = separator == ';', '.'
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the line that each row begins in, and its texts."""
@@ -219,8 +226,11 @@ class _Source:
         """Count the separators at once. False where only `check` can tell."""
         content = np.frombuffer(self.content, np.uint8, offset=self.start)
         if b'"' not in self.content:  # pandas has refused rows that are too long
-            found = np.count_nonzero(content == ord(self.separator))
-            return bool(found == rows * (columns - 1))
+            found = sum(
+                np.count_nonzero(content[at : at + BLOCK] == ord(self.separator))
+                for at in range(0, len(content), BLOCK)
+            )
+            return found == rows * (columns - 1)
         outside = ~np.logical_xor.accumulate(content == ord('"'))
         ends = np.flatnonzero((content == 10) & outside)
         between = np.flatnonzero((content == ord(self.separator)) & outside)
@@ -272,30 +282,41 @@ def read(
     head = [row for (_, row), _ in zip(source.records(), range(HEAD))]
     if any(len(row) != len(names) for row in head):
         source.check(names, path)
-    types, decimal = _first_look(names, head, options, known, source)
-    marks = set(options.marks).intersection(*(written.marks for written in known.values()))
+    types, plain, booleans, decimal = _first_look(names, head, options, known, source)
     blanks = any(
         separator + ' ' in text or text[:1] == ' '
         for text, _ in zip(_lines(content, start), range(HEAD))
     )
-    settings = dict(
+    settings: dict[str, Any] = dict(
         sep=separator,
         header=None,
         names=range(len(names)),
         index_col=False,
         skipinitialspace=blanks,
         keep_default_na=False,
-        na_values=['', *sorted(marks)],
         decimal=decimal,
     )
+    marks = {
+        i: ['', *(known.get(name) or options).marks, *options.missing]
+        for i, name in enumerate(names)
+    }
+    every = {i: [*m, *options.number_marks] if i in plain else m for i, m in marks.items()}
     try:
-        try:  # pandas is quick where it need not look for types
-            frame = pd.read_csv(source.stream(), dtype=types, **settings)
-        except ValueError as error:
-            if isinstance(error, pd.errors.ParserError):
-                raise
-            texts = {i: kind for i, kind in types.items() if kind is not float}
-            frame = pd.read_csv(source.stream(), dtype=texts, low_memory=False, **settings)
+        with warnings.catch_warnings():  # about columns that are read again below
+            warnings.simplefilter('ignore', pd.errors.DtypeWarning)
+            frame = pd.read_csv(source.stream(), dtype=types, na_values=every, **settings)
+        again = []
+        for i in [i for i in frame if i not in types]:
+            if i in booleans and pd.api.types.is_bool_dtype(frame[i].dtype):
+                codes = frame[i].to_numpy().view('int8')
+                frame[i] = pd.Categorical.from_codes(codes, booleans[i])
+            elif not _as_expected(frame[i], i in plain):
+                again.append(i)
+        if again:
+            texts = pd.read_csv(
+                source.stream(), usecols=again, dtype=str, na_values=marks, **settings
+            )
+            frame[again] = texts.astype(object)
     except pd.errors.ParserError as error:
         source.check(names, path)
         last = list(source.records())[-1][0]
@@ -303,22 +324,22 @@ def read(
             f'{path}, line {last}: a quotation mark is not closed in the row that begins there '
             f'({error}). Close it, or write it twice inside of quotation marks.'
         ) from None
-    frame = frame.set_axis(names, axis=1)
-    if not source.even(len(names), len(frame)):
-        source.check(names, path)
+    frame.columns = pd.Index(names)
+    if frame.iloc[:, -1].hasnans and not source.even(len(names), len(frame)):
+        source.check(names, path)  # of rows that are too short; pandas refuses longer ones
     for name in [n for n in names if n.startswith('column ') and n not in known]:
         if frame[name].isna().all():
             del frame[name]
             notes.append(f'{name} has no name and no value, and is left out')
-    blank = frame.iloc[:, 0].hasnans and frame.isna().all(axis=1).to_numpy()
-    if np.any(blank):
-        empty = np.flatnonzero(blank)
+    empty = np.flatnonzero(frame.iloc[:, 0].isna())
+    empty = empty[frame.iloc[empty].isna().all(axis=1)]
+    if len(empty):
         notes.append(f'{len(empty)} rows hold no value, such as line {source.line(int(empty[0]))}')
     table = Table._typed(frame, options, known, source)
     table.notes = notes
-    marks = {'', *options.number_marks}
+    lacking = {'', *options.number_marks}
     for i, name in enumerate(names):  # as it is written
-        written = next((row[i] for row in head if row[i] not in marks), '')
+        written = next((row[i] for row in head if row[i] not in lacking), '')
         if name in table.readings and written:
             reading = dataclasses.replace(table.readings[name], example=written)
             table.readings[name] = reading
@@ -346,7 +367,11 @@ def _content(path: Path, encoding: str | None) -> tuple[bytes, str]:
                 content = file.read()
         if content[:2] == b'\x1f\x8b':
             content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
+        elif zipfile.is_zipfile(stream := io.BytesIO(content)):
+            with zipfile.ZipFile(stream) as archive:
+                files = [name for name in archive.namelist() if name[-1] != '/']
+                content = archive.read(files[0]) if len(files) == 1 else content
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(
             f'{path}: expected a readable file: {error}. Check its path and permissions.'
         ) from None
@@ -434,13 +459,13 @@ def _names(header: list[str], source: _Source, path: Path, notes: list[str]) -> 
     if len(first) == len(header) + 1:  # R writes row names so; others a separator at the end
         header = [*header, ''] if not first[-1] else ['', *header]
     names = [name or f'column {i + 1}' for i, name in enumerate(header)]
+    plain = np.isfinite(notation.numbers(header, '.')[0]).all()
     if (twice := _twice(names)) is not None:
         raise DataError(
-            f'{path}, line {source.first - 1}: the name {twice!r} is there twice. Give one of '
-            'the columns another name.'
+            f'{path}, line {source.first - 1}: the name {twice!r} is there twice. '
+            + ('Add a line of names above.' if plain else 'Give one of the columns another name.')
         )
-    plain = np.isfinite(notation.numbers(header, '.')[0])
-    if plain.all():
+    if plain:
         notes.append(
             f'line {source.first - 1} holds only numbers, which are taken as names. Add a line of '
             'names above it if it is a row.'
@@ -466,8 +491,20 @@ def _first_look(
     options: Options,
     known: Mapping[str, Notation],
     source: _Source,
-) -> tuple[dict[int, Any], str]:
-    """Return the apparent types of the columns and their most common decimal character."""
+) -> tuple[dict[int, Any], set[int], dict[int, tuple[str, ...]], str]:
+    """Return what pandas must know of the columns, by their places.
+
+    Returns
+    -------
+    types : dict
+        Of words that look like numbers or booleans, which pandas would not keep as written.
+    plain : set
+        Columns that look like numbers.
+    booleans : dict
+        The two texts of columns that look like booleans.
+    decimal : str
+        The most common decimal character.
+    """
     columns = [[row[i] for row in head if row[i]] for i in range(len(names))]
     commas = 0
     for name, column in zip(names, columns):
@@ -479,24 +516,40 @@ def _first_look(
             found = notation.infer(different, counts, options, options.kinds.get(name))
             commas += found.notation.decimal == ',' and not found.guess
     decimal = options.decimal or (',' if commas or options.thousands == '.' else '.')
-    source.comma |= decimal == ','
+    source.comma, source.decimal = source.comma or decimal == ',', decimal
     types: dict[int, Any] = {}
-    plain = re.compile(rf'[-+]?(\d+[{decimal}]?\d*|[{decimal}]\d+)([eE][-+]?\d+)?\s*')
+    plain: set[int] = set()
+    booleans: dict[int, tuple[str, ...]] = {}
+    number = re.compile(
+        rf'[-+]?(\d+[{decimal}]?\d*|[{decimal}]\d+)([eE][-+]?\d+)?\s*|' + notation.INFINITE
+    )
     for i, (name, column) in enumerate(zip(names, columns)):
         written = known.get(name)
         kind = written.kind if written else options.kinds.get(name)
-        column = [text for text in column if text not in options.marks]
+        column = [text for text in column if text not in options.number_marks]
+        numeric = [number.fullmatch(text) is not None for text in column]
         if (
-            kind != 'word'
+            kind not in ('word', 'drop')
             and (written is None or written.decimal == decimal)
             and column
-            and all(map(plain.fullmatch, column))
+            and all(numeric)
             and not any(re.match(r'[-+]?0\d', text) for text in column)  # of codes
         ):
-            types[i] = float
-        else:
-            types[i] = 'category' if 2 * len(set(column)) <= len(column) else object
-    return types, decimal
+            plain.add(i)
+        elif len(column) == len(head) and (both := tuple(sorted(set(column)))) in BOOLEANS:
+            booleans[i] = both
+        elif any(numeric) or not column or {'true', 'false'} & set(map(str.lower, column)):
+            types[i] = str  # categories would become numbers
+    return types, plain, booleans, decimal
+
+
+def _as_expected(series: pd.Series[Any], plain: bool) -> bool:
+    """Return whether pandas read a column as numbers, or as texts, in all its parts."""
+    if pd.api.types.is_bool_dtype(series.dtype):
+        return False
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return plain
+    return not plain and pd.api.types.infer_dtype(series, skipna=True) in ('string', 'empty')
 
 
 def _column(
@@ -534,9 +587,8 @@ def _column(
         else:
             if not isinstance(series.dtype, np.dtype):
                 series = series.astype('float64')
-            return series, _reading(
-                known or Notation('number', '.' if not comma else ','), series, series
-            )
+            decimal = '.' if table.source is None else table.source.decimal
+            return series, _reading(known or Notation('number', decimal), series, series)
     if isinstance(dtype, pd.CategoricalDtype):
         codes, different = series.cat.codes.to_numpy(), dtype.categories
     else:
@@ -547,9 +599,10 @@ def _column(
                 f'column {name!r}: expected a number, text or date in each row ({error}). '
                 'Split it into columns, or leave it out.'
             ) from None
-    texts = [as_text(value).strip() for value in different]
-    merged = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-    if len(merged) < len(texts):
+    different = np.asarray(different, dtype=object).tolist()
+    texts = [v.strip() if type(v) is str else as_text(v).strip() for v in different]
+    if texts != different and len(set(texts)) < len(texts):
+        merged = {text: i for i, text in enumerate(dict.fromkeys(texts))}
         codes = np.append([merged[text] for text in texts], -1)[codes]
         texts = list(merged)
     if known is not None and known.kind != 'word':
@@ -588,6 +641,33 @@ def _column(
     return column, dataclasses.replace(reading, example=example, doubt=doubt, guess=found.guess)
 
 
+def _finite(
+    table: Table, name: str, column: pd.Series[Any], reading: Reading
+) -> tuple[pd.Series[Any], Reading]:
+    """Return a column in which infinite numbers of a file are missing, with a note about them.
+
+    Raises
+    ------
+    DataError
+        For an infinite number in a data frame, as scikit-learn does.
+    """
+    infinite = np.isinf(column.to_numpy()) if column.dtype.kind == 'f' else np.zeros(0, bool)
+    if not infinite.any():
+        return column, reading
+    row, count = int(np.argmax(infinite)), int(infinite.sum())
+    value, place = column.iloc[row], table.where(row)
+    if table.source is None:
+        raise DataError(
+            f'column {name!r}, {place}: expected a finite number, got {value}. Replace it by a '
+            'finite number, or by NaN if it is missing.'
+        )
+    what = 'is infinite and' if count == 1 else f'and {count - 1:,} more are infinite and'
+    doubt = f'{value} in {place} {what} taken as missing'
+    missing = reading.missing + count
+    doubt = '; '.join(filter(None, (reading.doubt, doubt)))
+    return column.mask(infinite), dataclasses.replace(reading, missing=missing, doubt=doubt)
+
+
 def _values(known: Notation, values: Array) -> pd.Series[Any]:
     """Return numbers and hours unchanged, days as dates."""
     if known.kind != 'date':
@@ -606,14 +686,18 @@ def _as_known(
         known, decimal=options.decimal or known.decimal, dates=options.dates or known.dates
     )
     values = known.read(['' if text in marks else text for text in texts])
-    rest = [i for i, text in enumerate(texts) if text not in marks and not np.isfinite(values[i])]
+    rest = [i for i, text in enumerate(texts) if text not in marks and np.isnan(values[i])]
     column = _values(known, np.append(values, np.nan)[codes])
     reading, fault = _reading(known, column, column), ''
     if rest:
         text, place = texts[rest[0]], table.where(int(np.argmax(codes == rest[0])))
+        remedy = f'set --missing {text!r}' if table.source else 'replace it by NaN'
+        other = '.' if known.decimal == ',' else ','
+        if table.source and np.isfinite(notation.numbers([text], other)[0][0]):
+            remedy = f'set --decimal {other}, or {remedy}'
         fault = (
             f'column {name!r}, {place}: expected a {known.kind} as in training, got {text!r}. '
-            f'Fix it, or set --missing {text!r}.'
+            f'Fix it, or {remedy} if it is missing.'
         )
     return column, dataclasses.replace(reading, wrong=fault)
 
@@ -627,9 +711,9 @@ def _words(
     known: Notation | None,
 ) -> tuple[pd.Series[Any], Reading]:
     """Return a column of categories, in which marks of a missing value are missing."""
-    marks = {'', *(known.marks if known else options.marks), *options.missing}
-    keep = [text for text in dict.fromkeys(texts) if text not in marks]
-    if len(keep) < len(texts):
+    marks, keep = {'', *(known.marks if known else options.marks), *options.missing}, texts
+    if not marks.isdisjoint(texts):
+        keep = [text for text in texts if text not in marks]
         place = {text: i for i, text in enumerate(keep)}
         codes = np.append([place.get(text, -1) for text in texts], -1)[codes]
     column = pd.Series(pd.Categorical.from_codes(codes, keep), index=series.index)

@@ -208,7 +208,13 @@ class NetRegressor(base.MultiOutputMixin, base.RegressorMixin, Tabular):
         return self._scaling.decode(self.net_.predict(X))
 
     def _check(self, X: Data, y: Data, reset: bool) -> Any:
-        return self._inputs(X, y, reset, multi_output=True, y_numeric=True)
+        X, y = self._inputs(X, y, reset, multi_output=True, y_numeric=True)
+        if y.dtype.kind in 'mM':
+            raise DataError(
+                f'y: expected numbers, got {y.dtype}. Pass the days since a date, such as '
+                "(y - y.min()) / numpy.timedelta64(1, 'D')."
+            )
+        return X, y
 
     def _learn(
         self,

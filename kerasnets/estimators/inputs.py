@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.utils import check_array, check_X_y
 from sklearn.utils.validation import validate_data
 
-from kerasnets.data.columns import Column, Columns
+from kerasnets.data.columns import Column, Columns, sentinel
 from kerasnets.data.notation import Notation
 from kerasnets.data.tables import Table, as_text
 from kerasnets.losses import Loss
@@ -65,6 +65,9 @@ class Inputs:
             self._names = None if frame is None else list(frame.columns)
         if numbers or (self.columns_ is None and (frame is None or not reset)):
             targets = {} if alone else {'y': y}
+            for name, values in frame.items() if frame is not None and numbers else ():
+                if said := sentinel(str(name), values.to_numpy('d')):
+                    warnings.warn(said, stacklevel=4)
             return validate_data(self, X, **targets, accept_sparse='csr', reset=reset, **checks)
         validate_data(self, X if frame is None else frame, reset=reset, skip_check_array=True)
         if frame is None:
@@ -93,10 +96,10 @@ class Inputs:
         else:
             assert self.columns_ is not None
             table = self.columns_.table(frame)
-            for line in self.columns_.unseen(table):
-                warnings.warn(line, stacklevel=4)
         assert self.columns_ is not None
         inputs = self.columns_.inputs(table)
+        for line in () if reset else self.columns_.unseen(table):
+            warnings.warn(line, stacklevel=4)
         return inputs if alone else (inputs, y)
 
     def _table(self, target: Column | None) -> Columns | None:

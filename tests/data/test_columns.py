@@ -1,6 +1,7 @@
 """What columns mean, as arrays and back."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 import kerasnets
 from kerasnets.data import columns
 from kerasnets.data.columns import Columns, robust
-from kerasnets.data.tables import Table
+from kerasnets.data.tables import Options, Table, read
 from kerasnets.errors import DataError, FileError
 
 FRAME = pd.DataFrame(
@@ -54,7 +55,7 @@ def test_quartiles_are_of_all_values():
     assert robust(np.array([])) == (0, 1)
 
 
-@pytest.mark.parametrize('value', [1e300, -1.797e308, np.inf])
+@pytest.mark.parametrize('value', [1e300, -1.797e308])
 def test_a_value_far_from_all_others_is_named_and_clipped(value):
     frame = pd.DataFrame({'a': [*range(1, 60), value], 'y': [0.5, 1.5] * 30})
     table = of(frame, 'y')
@@ -145,7 +146,7 @@ def test_columns_that_cannot_help_are_left_out():
     assert of(frame[['id', 'y']], 'y').columns[0].name == 'id'  # nothing else is left
     with pytest.raises(DataError, match="no column is left to predict from: 'one' has one value"):
         of(frame[['one', 'y']], 'y')
-    with pytest.raises(DataError, match='Drop fewer columns'):
+    with pytest.raises(DataError, match='Add a column, or drop fewer'):
         of(frame[['one', 'y']], 'y', drop=['one'])
 
 
@@ -309,3 +310,71 @@ def test_invalid_descriptions_in_a_file(change):
     about = json.loads(json.dumps(of(FRAME, 'kind').as_dict()))
     with pytest.raises(FileError, match='description of the columns'):
         Columns.from_dict({**about, **change})
+
+
+@pytest.mark.parametrize(
+    ('others', 'mark', 'said'),
+    [
+        ([20, 35, 41, 60], -999, True),
+        ([20, 35, 41, 60], 999, True),
+        ([0, 5000, 40_000], -999, True),
+        ([-4.5, 0.25, 3], -9999, True),
+        ([20, 60, 95], 99, False),
+        ([-900, 400, 950], -999, False),
+        ([20, 35, 41, 60], -998, False),
+    ],
+)
+def test_a_number_for_missing_values_is_named_and_kept(others, mark, said, tmp_path):
+    path = tmp_path / 'a.csv'
+    lines = [f'{value},{i % 7}' for i, value in enumerate([*others, mark] * 4)]
+    path.write_text('\n'.join(['x,y', *lines]), encoding='utf-8')
+    table = read(path)
+    columns = Columns.of(table, 'y')
+    assert table.frame['x'].isin([mark]).sum() == 4
+    notes = [note for note in columns.notes if 'may stand for a missing value' in note]
+    assert [f"'x': {mark} in 4 rows" in note for note in notes] == [True] * said
+    if said:
+        assert notes[0].endswith(f'--missing {mark} takes it as missing')
+        table = read(path, Options(missing=(str(mark),)))
+        assert table.readings['x'].missing == 4
+        assert not [n for n in Columns.of(table, 'y').notes if 'may stand' in n]
+
+
+@pytest.mark.parametrize('text', ['inf', '-inf', 'Infinity', '-INF', '∞', '1e400'])
+@pytest.mark.parametrize('line', [3, 900])
+def test_an_infinite_number_of_a_file_is_named_and_missing(text, line, tmp_path):
+    path = tmp_path / 'a.csv'
+    lines = [f'{i / 8},{i % 7}' for i in range(999)]
+    lines[line - 2] = f'{text},1'
+    path.write_text('\n'.join(['x,y', *lines]), encoding='utf-8')
+    table = read(path)
+    assert np.flatnonzero(table.frame['x'].isna()).tolist() == [line - 2]
+    reading = table.readings['x']
+    assert reading.missing == 1
+    assert re.fullmatch(rf'-?inf in line {line} is infinite and taken as missing', reading.doubt)
+    columns = Columns.of(table, 'y')
+    assert read(path, known=columns.notations).readings['x'].doubt == reading.doubt
+
+
+def test_an_infinite_number_of_a_frame_is_refused():
+    frame = pd.DataFrame({'x': [1, np.inf, 3], 'w': ['a', 'b', 'a']})
+    with pytest.raises(DataError, match="column 'x', row 1: expected a finite number, got inf"):
+        Table.of(frame)
+
+
+def test_words_that_another_program_writes_otherwise_are_known():
+    frame = pd.DataFrame({'on': ['True', 'False'] * 20, 'x': range(40), 'y': [1, 2, 3, 1] * 10})
+    columns = of(frame, 'y')
+    again = pd.DataFrame({'on': ['TRUE', 'false'], 'x': [3, 4], 'y': ['2.0', '3']})
+    assert columns.unseen(again) == []
+    assert columns.inputs(again)[:, :2].tolist() == [[0, 1], [1, 0]]
+    assert columns.targets(again).tolist() == [1, 2]
+
+
+def test_another_decimal_character_is_named_with_an_option_that_reads_it(tmp_path):
+    path, lines = tmp_path / 'a.csv', [f'{i},25;{i % 7}' for i in range(40)]
+    path.write_text('\n'.join(['x;y', *lines]), encoding='utf-8')
+    known = Columns.of(read(path), 'y').notations
+    path.write_text('x;y\n1.25;3\n2.5;4\n', encoding='utf-8')
+    assert 'set --decimal ., or' in read(path, known=known).readings['x'].wrong
+    assert read(path, Options(decimal='.'), known).frame['x'].tolist() == [1.25, 2.5]

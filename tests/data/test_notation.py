@@ -3,6 +3,7 @@
 import datetime
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -195,3 +196,16 @@ def test_what_prevents_numbers_is_found():
 def test_invalid_options(options, says):
     with pytest.raises(ConfigurationError, match=says):
         Options(**options)
+
+
+def test_brackets_may_stand_after_the_currency():
+    found, units = notation.numbers(['$(1,250.50)', '($3)', '$4', '$(5', '(6)) '], '.')
+    np.testing.assert_array_equal(found, [-1250.5, -3, 4, np.nan, np.nan])
+    assert units[0] == '$'
+
+
+def test_named_time_zones_are_those_of_pandas():
+    texts = ['2024-01-31 10:00 EST', '2024-07-31 10:00 CEST', '2024-01-31 10:00 utc']
+    zones = ['Etc/GMT+5', 'Etc/GMT-2', 'UTC']
+    right = [pd.Timestamp(text[:16], tz=zone) for text, zone in zip(texts, zones)]
+    np.testing.assert_allclose(notation.days(texts)[0], [one.timestamp() / 86400 for one in right])

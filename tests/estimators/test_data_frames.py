@@ -278,3 +278,23 @@ def test_a_data_frame_of_numbers_is_taken_as_an_array_is():
         p = model.predict_proba(gaps)
     assert "column 'b': 1 missing values, of which training had none" in str(found[0].message)
     np.testing.assert_allclose(p, model.predict_proba(filled), atol=1e-6)
+
+
+def test_dates_as_a_target_are_refused_with_a_remedy_that_works():
+    y = pd.Series(pd.date_range('2020-01-01', periods=40))
+    x = pd.DataFrame({'x': np.arange(40.0)})
+    with pytest.raises(DataError, match='days since a date') as caught:
+        NetRegressor([4], epochs=1).fit(x, y)
+    remedy = str(caught.value).split('such as ')[1].rstrip('.')
+    days = eval(remedy, {'y': y, 'numpy': np})
+    assert days.tolist() == list(range(40))
+    NetRegressor([4], epochs=1).fit(x, days)
+
+
+def test_a_number_for_missing_values_warns():
+    numbers = pd.DataFrame({'age': [20.0, 30, -999, 40] * 10, 'b': np.arange(40) % 7})
+    for frame in (numbers, numbers.assign(w=['u', 'v'] * 20)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            NetClassifier([4], epochs=1).fit(frame, ['p', 'q'] * 20)
+        assert [w for w in caught if "column 'age': -999 in 10 rows" in str(w.message)]
