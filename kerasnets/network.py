@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import numpy as np
 
-from kerasnets import monitors as monitoring
+from kerasnets import backend, monitors as monitoring
 from kerasnets.data.array_spec import turn
 from kerasnets.data.columns import Columns
 from kerasnets.data.data_spec import DataSpec
@@ -638,7 +638,7 @@ class Network:
         >>> round(float(f([x, y])), 4)
         1.0986
         """
-        return self._graph(regularizers).loss
+        return backend.readable(self._graph(regularizers).loss)
 
     def monitors(self, monitors: Any = None, **regularizers: Any) -> list[tuple[str, Tensor]]:
         """Return (name, KerasTensor) pairs of the monitors, without the loss.
@@ -649,7 +649,8 @@ class Network:
         """
         monitored, _ = monitoring.build(monitors)
         graph = self._graph(regularizers, monitored)
-        return [('err', graph.err), *((name, mean) for name, (mean, _) in graph.monitors.items())]
+        pairs = {'err': graph.err, **{name: mean for name, (mean, _) in graph.monitors.items()}}
+        return [(name, backend.readable(tensor)) for name, tensor in pairs.items()]
 
     def updates(self, **regularizers: Any) -> list[Any]:
         """Return an empty list: Keras layers update their own state, see `build_graph`."""
