@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import numpy as np
 
-from kerasnets import backend, monitors as monitoring
+from kerasnets import backend
+from kerasnets import monitors as monitoring
 from kerasnets.data.array_spec import turn
 from kerasnets.data.columns import Columns
 from kerasnets.data.data_spec import DataSpec
