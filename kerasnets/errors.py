@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import difflib
 import fnmatch
 import inspect
@@ -17,6 +18,15 @@ from kerasnets.typing import Tensor
 
 #: Folders of installed modules, and of Python's own.
 LIBRARIES = tuple(sysconfig.get_paths()[name] for name in ('stdlib', 'purelib', 'platlib'))
+
+
+#: Argument -> its name in messages, where another than in Python: a command sets its options'.
+NAMES: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar('names')
+
+
+def named(argument: str) -> str:
+    """Return the name of an argument for messages: at the shell that of the option."""
+    return NAMES.get({}).get(argument, argument)
 
 
 class KerasnetsError(Exception):
@@ -139,7 +149,7 @@ def positive(value: Any, name: str, least: int = 1) -> int:
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < least:
         raise ConfigurationError(
-            f'expected {name} as an int of {least} or more, got {value!r}. '
+            f'expected {named(name)} as an int of {least} or more, got {value!r}. '
             f'Write for example {max(least, 10)}.'
         )
     return int(value)
@@ -149,7 +159,7 @@ def number(value: Any, name: str, allowed: Callable[[Any], bool], when: str) -> 
     """Return the value as a float if `allowed` accepts it; else raise ConfigurationError."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not allowed(value):
         raise ConfigurationError(
-            f'expected {name} as a number {when}, got {value!r}. Change it to such a number.'
+            f'expected {named(name)} as a number {when}, got {value!r}. Change it to such a number.'
         )
     return float(value)
 

@@ -141,7 +141,7 @@ def test_what_is_said_of_a_mistake(mistake):
 
 
 def test_more_steps_than_a_text_has():
-    with pytest.raises(DataError, match=r'expected more than 9 labels, got 5\. Use fewer steps'):
+    with pytest.raises(DataError, match=r'expected more than 9 labels, got 5\. Lower steps'):
         kerasnets.recurrent.Text('abcab', min_count=1).sequences(9)
 
 

@@ -121,9 +121,9 @@ def test_max_params():
     for wrong in ('many', 0, 2.5):
         with pytest.raises(ConfigurationError, match='max_params as an int of 1 or more'):
             kerasnets.load(io.BytesIO(content), max_params=wrong)
-    with pytest.raises(FileError, match='holds 43 parameters, more than max_params=42'):
+    with pytest.raises(FileError, match='holds 43 parameters, more than the maximum of 42'):
         kerasnets.load(io.BytesIO(content), max_params=42)
-    with pytest.raises(FileError, match='holds 51 parameters, more than max_params=7'):
+    with pytest.raises(FileError, match='holds 51 parameters, more than the maximum of 7'):
         kerasnets.load(PICKLE.parent / '0.7.3-ff_classifier.theanets.pkl', max_params=7)
 
 
