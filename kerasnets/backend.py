@@ -173,7 +173,7 @@ def gradients(function: Callable[..., Any], variables: Sequence[Variable]) -> li
     raise ConfigurationError(f'monitor_gradients is not supported on {backend}. Leave it out.')
 
 
-class _Scalar(keras.Operation):  # type: ignore[misc]
+class _Scalar(keras.Operation):
     """The identity. On PyTorch the result converts to float and numpy, as on other backends."""
 
     def call(self, x: Tensor) -> Tensor:
@@ -182,7 +182,7 @@ class _Scalar(keras.Operation):  # type: ignore[misc]
             return x
         import torch
 
-        class Scalar(torch.Tensor):  # type: ignore[misc]
+        class Scalar(torch.Tensor):
             def numpy(self, **_options: Any) -> Array:
                 plain: Array = self.detach().cpu().as_subclass(torch.Tensor).numpy()
                 return plain
