@@ -92,7 +92,7 @@ def suggest(word: object, known: Iterable[object]) -> str:
     >>> suggest('lstn', ['lstm', 'gru'])
     " Did you mean 'lstm'?"
     """
-    words = {str(k).lower(): str(k) for k in known}
+    words = {str(k).lower(): str(k) for k in known if not str(k).startswith('_')}
     near = difflib.get_close_matches(str(word).lower(), words, n=1, cutoff=0.6)
     return f' Did you mean {words[near[0]]!r}?' if near else ''
 
@@ -103,21 +103,16 @@ def check_known(
     """Refuse names that are not known.
 
     Raises ConfigurationError for the first unknown name. The message has the remedy that `words`
-    gives for the name, or else the nearest known name.
+    gives for the name, or else the nearest known name, or else all.
     """
     known = list(known)
     for name in given:
         if name not in known and name in (words or {}):
             raise ConfigurationError(f'unknown {what} {name!r}. {(words or {})[name]}')
         if name not in known:
-            raise ConfigurationError(
-                f'unknown {what} {name!r}.{suggest(name, known)} '
-                + (
-                    f'Choose one of: {", ".join(sorted(map(str, known)))}.'
-                    if known
-                    else 'Leave it out.'
-                )
-            )
+            choices = f'Choose one of: {", ".join(sorted(map(str, known)))}.'
+            remedy = suggest(name, known)[1:] or (choices if known else 'Leave it out.')
+            raise ConfigurationError(f'unknown {what} {name!r}. {remedy}')
 
 
 def matching(pattern: str, names: Iterable[str], what: str) -> list[str]:

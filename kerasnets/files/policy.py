@@ -288,7 +288,8 @@ def _without_values(config: Config, objects: Any) -> Any:
         keras.StatelessScope(initialize_variables=False),
     ):
         cls: Any = known.get(str(name), objects.get(config.get('registered_name')))
-        return cls.from_config(config['config'])
+        # the legacy format knows only the objects that are passed
+        return cls.from_config(config['config'], custom_objects=dict(objects))
 
 
 def _check_part(part: Any, limit: int) -> Any:
