@@ -163,6 +163,7 @@ class Prediction(FunctionProgram):
             lambda *xs: keras.tree.map_structure(_full, outputs(entry(list(xs)))),
             tensors,
             xla=backend.has_gpu() and models.model.jit_compile,
+            stored=len(models.layer_variables),
         )
 
 

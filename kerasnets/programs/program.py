@@ -93,6 +93,8 @@ class FunctionProgram(Program):
         Shapes and dtypes of its arguments, with None for any length.
     xla : bool
         Whether XLA compiles it on TensorFlow.
+    stored : int
+        Number of values, the first ones, that are always `value` of a Keras variable.
     """
 
     def __init__(
@@ -102,10 +104,12 @@ class FunctionProgram(Program):
         function: Callable[..., Any],
         signature: Any = None,
         xla: bool = True,
+        stored: int = 0,
     ) -> None:
         super().__init__(models, variables)
         with self.lock:
-            self._function = backend.compiled(self.sized(function), variables, signature, xla)
+            sized = self.sized(function)
+            self._function = backend.compiled(sized, variables, signature, xla, stored)
         traced = signature is not None and keras.backend.backend() == 'tensorflow'
         self._calling: Any = contextlib.nullcontext() if traced else self.lock
 
