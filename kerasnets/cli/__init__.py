@@ -13,7 +13,7 @@ import click
 import kerasnets
 from kerasnets.cli import files, forecasts, tables, texts
 from kerasnets.compilation import enable_compilation_cache
-from kerasnets.errors import ConfigurationError, FileError, KerasnetsError
+from kerasnets.errors import ConfigurationError, FileError, KerasnetsError, suggest
 
 
 class OneLine(click.ClickException):
@@ -55,6 +55,9 @@ def _one_line(error: click.UsageError) -> click.ClickException:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return error
     text = ' '.join(error.format_message().split())
+    if isinstance(error, click.NoSuchOption):
+        name = error.option_name
+        text = f'No such option {name!r}.{suggest(name, error.possibilities or ())}'
     command = error.ctx.command_path if error.ctx else 'kerasnets'
     end = '' if text.endswith(('.', '?')) else '.'
     return OneLine(f"{text}{end} See '{command} --help'.", error.exit_code)

@@ -82,6 +82,22 @@ def hidden_layers(default: str | None, default_text: str = '') -> Callable[[Any]
     )
 
 
+#: Forms of layers that read only earlier steps.
+FORMS = 'rnn lstm gru rrnn mrnn mut1 scrn clockwork bcrnn attention transformer'.split()
+
+
+def form_of(default: str) -> Callable[[Any], Any]:
+    """Return the option of the form of the hidden layers."""
+    return click.option(
+        '--form',
+        type=click.Choice(FORMS),
+        metavar='FORM',
+        default=default,
+        show_default=True,
+        help=f'Form of the hidden layers: {", ".join(FORMS)}.',
+    )
+
+
 #: Keyword of training -> its option, the type and the help text.
 TRAINING: dict[str, tuple[str, Any, str]] = {
     'algo': (

@@ -103,7 +103,7 @@ class _Season(click.ParamType):  # type: ignore[type-arg]
     help='Sizes of the hidden layers of a recurrent network, separated by commas. '
     'Default: an ensemble of simple methods and networks.',
 )
-@click.option('--form', default='gru', show_default=True, help='Form of these layers.')
+@common.form_of('gru')
 @click.option(
     '--window',
     type=common.FROM_1,
@@ -167,7 +167,7 @@ def forecast(
             f"forecasts need scikit-learn ({error}). Install it: pip install 'kerasnets[sklearn]'."
         ) from None
     model = estimators.SequenceForecaster(
-        None if layers is None else [(size, form, 'tanh') for size in layers],
+        None if layers is None else [_entry(size, form) for size in layers],
         horizon=steps or STEPS,
         window=window,
         season=season,
@@ -217,6 +217,10 @@ def forecast(
     common.write_rows(names, [list(row) for row in zip(*columns)], output, as_json)
     if plots is not None:
         _draw(plots, model, predicted, low, high, target).savefig(plot)
+
+
+def _entry(size: int, form: str) -> tuple[Any, ...]:
+    return (size, form) if form == 'attention' else (size, form, 'tanh')
 
 
 def _frame(

@@ -15,9 +15,8 @@ from kerasnets.errors import DataError
 
 HELD_OUT = 0.1  # fraction of the text for validation
 
-#: Forms that learn at lower rates than recurrent layers, and all that read only earlier steps.
+#: Forms that learn at lower rates than recurrent layers.
 ATTENTION = 'attention', 'transformer'
-FORMS = [*'rnn lstm gru rrnn mrnn mut1 scrn clockwork bcrnn'.split(), *ATTENTION]
 
 
 ENCODING = click.option(
@@ -33,14 +32,7 @@ def text() -> None:
 @text.command(cls=common.Command)
 @click.argument('corpus', nargs=-1, required=True, type=common.INPUT)
 @common.hidden_layers('128')
-@click.option(
-    '--form',
-    type=click.Choice(FORMS),
-    metavar='FORM',
-    default='lstm',
-    show_default=True,
-    help=f'Form of the hidden layers: {", ".join(FORMS)}.',
-)
+@common.form_of('lstm')
 @click.option(
     '--time',
     'steps',
