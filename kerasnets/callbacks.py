@@ -399,4 +399,4 @@ def _plain(value: Any) -> Any:
             r'<(?:function )?(?:[\w<>]+\.)*(\w+)(?: object)? at 0x\w+>', r'\1', repr(value)
         )
     numbers = (v for v in value.get_config().values() if type(v) in (int, float))
-    return f'{type(value).__name__}({", ".join(f"{v:g}" for v in numbers)})'
+    return f'{type(value).__name__}({",".join(f"{v:g}" for v in numbers)})'

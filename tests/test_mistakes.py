@@ -272,11 +272,13 @@ def test_words_of_keras_and_scikit_learn_are_answered_by_ours():
     assert not hasattr(net, 'fit')
 
 
-def test_functions_of_keras_ops_are_found_by_their_names():
-    net, handle = kerasnets.Classifier([4, (5, keras.ops.sin), 3]), io.BytesIO()
-    net.save(handle)
-    handle.seek(0)
-    np.testing.assert_array_equal(kerasnets.load(handle).predict_proba(X), net.predict_proba(X))
+@pytest.mark.parametrize('suffix', ['.keras', '.h5'])
+@pytest.mark.parametrize('form', ['ff', 'rnn', 'bidirectional'])
+def test_functions_of_keras_ops_are_found_by_their_names(form, suffix, tmp_path):
+    net = kerasnets.recurrent.Classifier([4, (6, form, keras.ops.sin), 3])
+    net.save(tmp_path / f'net{suffix}')
+    again = kerasnets.load(tmp_path / f'net{suffix}')
+    np.testing.assert_array_equal(again.predict_proba(X[None]), net.predict_proba(X[None]))
 
 
 def test_hidden_sizes_of_sequences_are_recurrent_layers():
