@@ -99,7 +99,8 @@ def compiled(
         def without_gradients(values: Tensors, *args: Any) -> Any:
             with torch.no_grad():
                 tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, args)
-                return stateless([value.detach() for value in values], *tensors)
+                values = [keras.ops.convert_to_tensor(value).detach() for value in values]
+                return stateless(values, *tensors)
 
         return without_gradients
     if backend != 'tensorflow':
@@ -267,3 +268,20 @@ def restore(variables: Sequence[Variable], arrays: Any) -> None:
     """Set Keras variables from arrays."""
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
+
+
+def torch_graph(function: Callable[..., Any], args: Sequence[Any]) -> Callable[..., Any]:
+    """Trace a function of PyTorch's tensors as a graph of PyTorch's own operations.
+
+    A function that reads the value of a tensor, such as ``if x[0] > 0``, cannot be traced. It is
+    returned unchanged.
+    """
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    try:
+        graph = make_fx(function)(*args)
+    except RuntimeError:  # such as an index that is read from a tensor
+        return function
+    graph.graph.eliminate_dead_code()
+    graph.recompile()
+    return graph

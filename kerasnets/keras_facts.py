@@ -50,6 +50,9 @@ BOOKKEEPING = re.compile(
     )
 )
 
+#: Attributes in which PyTorch's modules, as Keras' layers are there, repeat Keras' attributes.
+TORCH_BOOKKEEPING = re.compile('_parameters|_modules|_buffers|_non_persistent_buffers_set|training')
+
 _seeding = threading.RLock()
 
 

@@ -186,3 +186,22 @@ def _accuracy(name: str, target: Tensor, output: Tensor) -> keras.metrics.Metric
 def _length_unlike(lengths: Any, start: int) -> int:
     """Return a length from `start` on that none of an output's axes has."""
     return next(n for n in range(start, start + len(lengths) + 1) if n not in lengths)
+
+
+class Means(keras.metrics.Metric):
+    """Weighted means of several scalars.
+
+    It has one variable for all, since each update of a variable has a price.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__(name='means')
+        self.sums = self.add_variable((2, count), keras.initializers.Zeros(), name='sums')
+
+    def update_state(self, values: Tensor, weights: Tensor) -> None:
+        """Add a value and a weight for each mean: vectors."""
+        self.sums.assign_add(ops.stack([values * weights, weights]))
+
+    def result(self) -> Tensor:
+        """Return the means as a vector; 0 where nothing was added."""
+        return ops.divide_no_nan(self.sums[0], self.sums[1])

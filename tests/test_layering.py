@@ -184,10 +184,7 @@ def test_private_parts_of_keras_and_tensorflow_stand_in_one_module():
         if path.name == 'keras_facts.py':
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [
-                getattr(node, 'module', None) or '',
-                *(a.name for a in getattr(node, 'names', [])),
-            ]
             if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = [getattr(node, 'module', None) or '', *(a.name for a in node.names)]
                 private = [n for n in names if n.startswith(('keras.src', 'tensorflow.python'))]
                 assert not private, f'{path}: {private}'

@@ -7,7 +7,9 @@ its gradient.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import functools
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -69,12 +71,18 @@ class Graph:
     @property
     def err(self) -> Tensor:
         """The sum of the losses."""
-        return sum(coefficient * mean for coefficient, mean, _ in self.losses)
+        return weighted_sum((factor, mean) for factor, mean, _ in self.losses)
 
     @property
     def loss(self) -> Tensor:
         """The sum of the losses and the penalties: what training minimizes."""
-        return self.err + sum(self.penalties)
+        return functools.reduce(operator.add, self.penalties, self.err)
+
+
+def weighted_sum(pairs: Iterable[tuple[float, Tensor]]) -> Tensor:
+    """Return the sum of factors times tensors, without operations that change nothing."""
+    terms = [value if factor == 1 else factor * value for factor, value in pairs]
+    return functools.reduce(operator.add, terms)
 
 
 def build(

@@ -9,7 +9,9 @@ them at its end.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
+import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,10 +24,11 @@ from kerasnets.backend import for_xla
 from kerasnets.data.blocks import EPOCHS, Block
 from kerasnets.data.data_spec import Layout
 from kerasnets.devices import replicas, total
-from kerasnets.graph.loss_graph import Extras, Graph
-from kerasnets.monitors import metric_of
+from kerasnets.graph.loss_graph import Extras, Graph, weighted_sum
+from kerasnets.monitors import Means, metric_of
 from kerasnets.programs.models import Models
 from kerasnets.programs.program import Program
+from kerasnets.programs.tracing import Traced
 from kerasnets.typing import Monitors, Tensor
 
 log = logging.getLogger('kerasnets')
@@ -70,14 +73,23 @@ class Objective(keras.Model):
         Of the first loss.
     rows : bool
         Whether the last of the graph's variables marks the rows that count.
+    traced : bool
+        Whether PyTorch may trace the graph.
     """
 
-    def __init__(self, graph: Graph, metrics: tuple[Any, ...] = (), rows: bool = False) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        metrics: tuple[Any, ...] = (),
+        rows: bool = False,
+        traced: bool = False,
+    ) -> None:
+        kept = [(mean, mass) for _, mean, mass in graph.losses] + list(graph.monitors.values())
         outputs = {
             'loss': graph.loss,
-            'losses': [(mean, mass) for _, mean, mass in graph.losses],
-            'penalty': graph.loss - graph.err,
-            'monitors': dict(graph.monitors),
+            'means': _vector([mean for mean, _ in kept]),
+            'masses': _vector([mass for _, mass in kept]),
+            'penalties': list(graph.penalties),
         }
         if metrics:
             target, output, weights = graph.compared
@@ -92,9 +104,9 @@ class Objective(keras.Model):
         super().__init__(graph.variables, outputs)
         self.curved = graph.curvature[:1]
         self.coefficients = [coefficient for coefficient, _, _ in graph.losses]
+        self.monitors = list(graph.monitors)
+        self.means = Means(len(kept))
         self.penalty = keras.metrics.Mean(name='penalty')
-        self.means = [keras.metrics.Mean(name=f'loss_{i}') for i in range(len(graph.losses))]
-        self.monitor_means = {name: keras.metrics.Mean(name=name) for name in graph.monitors}
         self.keras_metrics = [
             metric_of(metric, *outputs['compared'][:2])
             for metric in metrics
@@ -103,7 +115,17 @@ class Objective(keras.Model):
         self.noises = graph.noises
         self.factors = graph.factors
         self.counts = rows
+        self._traced = Traced(self._run, list(self.variables)) if traced else None
         self.compile()
+
+    def _run(self, *tensors: Tensor) -> Any:
+        return super().call(list(tensors))
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Compute the quantities for a batch."""
+        if self._traced is None:
+            return super().call(inputs, training=training, mask=mask)
+        return self._traced(*inputs)
 
     def use(self, optimizer: Any, **settings: Any) -> None:
         """Compile with an optimizer and settings, unless that was the last call."""
@@ -121,12 +143,12 @@ class Objective(keras.Model):
     @property
     def names(self) -> list[str]:
         """Names of the monitors: 'loss', 'err', and 'acc' for a classifier."""
-        return ['loss', 'err', *self.monitor_means, *(m.name for m in self.keras_metrics)]
+        return ['loss', 'err', *self.monitors, *(m.name for m in self.keras_metrics)]
 
     @property
     def metrics(self) -> list[Any]:
         """The metrics that Keras resets at the start of an epoch."""
-        return [*self.means, self.penalty, *self.monitor_means.values(), *self.keras_metrics]
+        return [self.means, self.penalty, *self.keras_metrics]
 
     def train_step(self, *args: Any) -> Any:
         """Make an update on a batch, as Keras' train step does."""
@@ -148,15 +170,16 @@ class Objective(keras.Model):
     ) -> Any:
         """Return the sum of the network's losses and those that its layers add."""
         added = [ops.cast(loss, 'float32') for loss in self.losses]
-        y_pred['added'] = sum(added) if added else ops.zeros(())  # for `compute_metrics`
+        y_pred['penalties'] += added  # for `compute_metrics`
         if training and self.curved:
             self.optimizer.notice(self.curved[0], y_pred['curvature'])
         if replicas() == 1:
-            return y_pred['loss'] + y_pred['added']
+            return functools.reduce(operator.add, added, y_pred['loss'])
         # each device counts for what it has of the weights, and the optimizer adds them up
         rows = ops.cast(ops.shape(x[0])[0], 'float32')
-        parts = [(c, *kept) for c, kept in zip(self.coefficients, y_pred['losses'])]
-        parts.append((1.0, y_pred['penalty'] + y_pred['added'], rows))
+        means, masses = y_pred['means'], y_pred['masses']
+        parts = [(c, means[i], masses[i]) for i, c in enumerate(self.coefficients)]
+        parts += [(1.0, penalty, rows) for penalty in y_pred['penalties']]
         return sum(c * mean * mass / total(mass) for c, mean, mass in parts)
 
     def compute_metrics(
@@ -167,13 +190,11 @@ class Objective(keras.Model):
         def counted(mass: Tensor) -> Tensor:  # y holds the weights of rows from `devices.pipeline`
             return mass if y is None else ops.cast(mass, 'float32') * y[0]
 
-        for kept, (mean, mass) in zip(self.means, y_pred['losses']):
-            kept.update_state(mean, sample_weight=counted(mass))
+        self.means.update_state(y_pred['means'], counted(y_pred['masses']))
         rows = ops.sum(x[-1]) if self.counts else ops.shape(x[0])[0]
-        penalty = y_pred['penalty'] + y_pred['added']
-        self.penalty.update_state(penalty, sample_weight=counted(rows))
-        for name, (mean, mass) in y_pred['monitors'].items():
-            self.monitor_means[name].update_state(mean, sample_weight=counted(mass))
+        if y_pred['penalties']:
+            penalty = functools.reduce(operator.add, y_pred['penalties'])
+            self.penalty.update_state(penalty, sample_weight=counted(rows))
         for further in self.keras_metrics:
             target, output, *weights = y_pred['compared']
             if y is not None:
@@ -183,11 +204,16 @@ class Objective(keras.Model):
 
     def get_metrics_result(self) -> dict[str, Tensor]:
         """Return the monitors from the state of the metrics."""
-        results = [mean.result() for mean in self.means]
-        err = sum(c * r for c, r in zip(self.coefficients, results))
-        monitors = {name: mean.result() for name, mean in self.monitor_means.items()}
+        means = self.means.result()
+        err = weighted_sum((c, means[i]) for i, c in enumerate(self.coefficients))
+        count = len(self.coefficients)
+        monitors = {name: means[count + i] for i, name in enumerate(self.monitors)}
         further = {m.name: m.result() for m in self.keras_metrics}
         return {'loss': err + self.penalty.result(), 'err': err, **monitors, **further}
+
+
+def _vector(scalars: list[Tensor]) -> Tensor:
+    return ops.stack([ops.cast(one, keras.config.floatx()) for one in scalars])
 
 
 class BlockProgram(Program):

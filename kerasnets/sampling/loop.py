@@ -13,6 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasnets.backend import torch_graph
 from kerasnets.typing import Tensor, Tensors
 
 #: Steps that one call makes at most, so that the first results come early.
@@ -104,11 +105,9 @@ def _traced(function: Callable[..., Any], args: Tensors) -> Callable[..., Any]:
     returned unchanged.
     """
     import torch
-    from torch.fx.experimental.proxy_tensor import make_fx
 
-    try:
-        graph = make_fx(function)(*args)
-    except RuntimeError:  # such as an index that is read from a tensor
+    graph = torch_graph(function, args)
+    if graph is function:
         return function
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # that it will be replaced in a later version

@@ -19,6 +19,7 @@ from kerasnets.graph.noise import reseed, seed
 from kerasnets.programs import key, program
 from kerasnets.programs.models import Models
 from kerasnets.programs.program import Programs
+from kerasnets.programs.tracing import may_trace
 from kerasnets.programs.training import (
     BlockProgram,
     EvaluationProgram,
@@ -291,9 +292,12 @@ class KerasSteps:
         models = programs.models
         layout = models.data_spec.layout(source.specs[: len(models.data_spec.inputs)])
         own = 'keras', layout, extras, metrics, _identity(optimizer)
-        self.model: Objective = programs.find(
-            None, own, lambda models: Objective(models.graph(layout, extras), metrics)
-        )
+
+        def build(models: Models) -> Objective:
+            traced = may_trace(models, extras)
+            return Objective(models.graph(layout, extras), metrics, traced=traced)
+
+        self.model: Objective = programs.find(None, own, build)
         self.lock = models.lock
         if optimizer is not None:
             self.model.use(optimizer, **settings)
