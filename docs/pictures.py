@@ -217,6 +217,16 @@ def notebook():
     picture.crop((0, 0, 1000, bottom + 20)).save(IMAGES / 'notebook.png')
 
 
+def explained():
+    """Write the text that the recipe explains, as HTML."""
+    page = (DOCS / 'recipes/text.md').read_text('utf-8')
+    blocks = re.findall(r'```python\n(.*?)```', page, re.DOTALL)
+    names = {}
+    exec(blocks[0], names)
+    html = names['net'].explain_text('to be or not to be, that is the question;').html()
+    (IMAGES / 'explained.html').write_text(html + '\n', encoding='utf-8')
+
+
 def terminal():
     """Draw commands in terminals of 60, 80 and 120 columns: while they run, and at their end."""
     import pexpect
@@ -300,7 +310,9 @@ def pages():
         browse((DOCS / f'_build/{source}.html').as_uri(), f'{name}.png', 1320, height)
 
 
-PICTURES = {f.__name__: f for f in (overview, terminal, notebook, tensorboard, pages)}
+PICTURES = {
+    f.__name__: f for f in (overview, explained, terminal, notebook, tensorboard, pages)
+}
 
 
 @click.command(help=__doc__)

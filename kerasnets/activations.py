@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasnets.errors import ConfigurationError, suggest
@@ -234,7 +235,13 @@ def get(activation: str | TensorFunction | None, also: Iterable[str] = ()) -> st
     ('sigmoid', Activation('relu+norm:z'))
     """
     if not isinstance(activation, str):
+        if isinstance(activation, type):
+            raise ConfigurationError(
+                f'expected an activation as a function, got the class {activation.__name__}. '
+                f'Write {activation.__name__}(), an object of it.'
+            )
         if callable(activation):
+            _check_function(activation)
             return activation
         raise ConfigurationError(
             f"expected an activation by name or as a callable, got {activation!r}. Try 'tanh'."
@@ -248,3 +255,18 @@ def get(activation: str | TensorFunction | None, also: Iterable[str] = ()) -> st
         return Activation(name)
     _function(name, also)
     return STOCK.get(name, name)
+
+
+def _check_function(function: TensorFunction) -> None:
+    """Refuse a function that gives arrays of numpy for tensors."""
+    if isinstance(function, keras.layers.Layer) or str(function.__module__).startswith('keras'):
+        return
+    try:
+        found: Any = function(ops.ones((1, 4)))
+    except Exception:  # perhaps it needs other sizes
+        return
+    if isinstance(found, np.ndarray):
+        raise ConfigurationError(
+            f'expected an activation of tensors, got {function!r}, which computes with numpy. Use '
+            'the functions of keras.ops, such as keras.ops.tanh.'
+        )

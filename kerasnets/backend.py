@@ -190,6 +190,41 @@ def gradients(function: Callable[..., Any], variables: Sequence[Variable]) -> li
     raise ConfigurationError(f'monitor_gradients is not supported on {backend}. Leave it out.')
 
 
+class _Scalar(keras.Operation):
+    """The identity. On PyTorch the result converts to float and numpy, as on other backends."""
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return the tensor; on PyTorch as a subclass through which gradients still flow."""
+        if keras.backend.backend() != 'torch':
+            return x
+        import torch
+
+        class Scalar(torch.Tensor):
+            def numpy(self, **_options: Any) -> Array:
+                plain: Array = self.detach().cpu().as_subclass(torch.Tensor).numpy()
+                return plain
+
+            def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+                return np.array(self.numpy(), dtype, copy=copy)
+
+            def __float__(self) -> float:
+                return float(self.item())
+
+            def __format__(self, spec: str) -> str:
+                return format(self.item(), spec)
+
+        return x.as_subclass(Scalar)
+
+    def compute_output_spec(self, x: Tensor) -> Tensor:
+        """Return a symbolic tensor like the input."""
+        return keras.KerasTensor(x.shape, x.dtype)
+
+
+def readable(tensor: Tensor) -> Tensor:
+    """Return a symbolic scalar whose values convert to float and numpy on every backend."""
+    return _Scalar()(tensor) if keras.backend.backend() == 'torch' else tensor
+
+
 def squared_jacobian(function: Callable[..., Any], x: Tensor) -> Tensor:
     """Return the mean over examples of the squared derivatives of a function, Σ (∂h/∂x)².
 

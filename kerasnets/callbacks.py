@@ -19,7 +19,7 @@ from rich.progress import Progress as Bars
 from rich.table import Column
 from rich.text import Text
 
-from kerasnets.errors import ConfigurationError, check_known
+from kerasnets.errors import ConfigurationError, FileError, check_known
 from kerasnets.typing import Path
 
 if TYPE_CHECKING:
@@ -285,6 +285,7 @@ class TensorBoard(keras.callbacks.Callback):
         self.hparams: dict[str, Any] = {}
         self.layers = 'model'
         self.run: pathlib.Path | None = None
+        self.writers: dict[str, Any] = {}
 
     @classmethod
     def build(
@@ -323,8 +324,7 @@ class TensorBoard(keras.callbacks.Callback):
         from tensorboard.plugins.hparams import api
 
         self.summary = tf.summary
-        plain = (bool, int, float, str)
-        settings = {k: v if isinstance(v, plain) else repr(v) for k, v in self.hparams.items()}
+        settings = {k: _plain(v) for k, v in self.hparams.items()}
         self.run = self._new_run(settings)
         self.writers = {
             part: tf.summary.create_file_writer(str(self.run / part)) for part in ('train', 'valid')
@@ -350,8 +350,14 @@ class TensorBoard(keras.callbacks.Callback):
         name = re.sub(r'[^\w.,=+-]+', '_', ','.join(parts))[:120]
         names = (name if n == 1 else f'{name},{n}' for n in itertools.count(1))
         run = next(self.path / name for name in names if not (self.path / name).exists())
-        run.mkdir(parents=True)
-        (run / SETTINGS).write_text(json.dumps(settings), 'utf-8')
+        try:
+            run.mkdir(parents=True)
+            (run / SETTINGS).write_text(json.dumps(settings), 'utf-8')
+        except OSError as error:
+            raise FileError(
+                f'cannot write the logs of TensorBoard to {str(self.path)!r} ({error.strerror}). '
+                'Choose another folder.'
+            ) from error
         return run
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -382,3 +388,15 @@ class TensorBoard(keras.callbacks.Callback):
         """Close the log."""
         for writer in self.writers.values():
             writer.close()
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting for a log: an object of Keras by its class and numbers, others as repr."""
+    if isinstance(value, (bool, int, float, str)):
+        return value
+    if not hasattr(value, 'get_config'):
+        return re.sub(
+            r'<(?:function )?(?:[\w<>]+\.)*(\w+)(?: object)? at 0x\w+>', r'\1', repr(value)
+        )
+    numbers = (v for v in value.get_config().values() if type(v) in (int, float))
+    return f'{type(value).__name__}({",".join(f"{v:g}" for v in numbers)})'

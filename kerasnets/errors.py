@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import difflib
 import fnmatch
 import inspect
@@ -17,6 +18,15 @@ from kerasnets.typing import Tensor
 
 #: Folders of installed modules, and of Python's own.
 LIBRARIES = tuple(sysconfig.get_paths()[name] for name in ('stdlib', 'purelib', 'platlib'))
+
+
+#: Argument -> its name in messages, where another than in Python: a command sets its options'.
+NAMES: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar('names')
+
+
+def named(argument: str) -> str:
+    """Return the name of an argument for messages: at the shell that of the option."""
+    return NAMES.get({}).get(argument, argument)
 
 
 class KerasnetsError(Exception):
@@ -82,7 +92,7 @@ def suggest(word: object, known: Iterable[object]) -> str:
     >>> suggest('lstn', ['lstm', 'gru'])
     " Did you mean 'lstm'?"
     """
-    words = {str(k).lower(): str(k) for k in known}
+    words = {str(k).lower(): str(k) for k in known if not str(k).startswith('_')}
     near = difflib.get_close_matches(str(word).lower(), words, n=1, cutoff=0.6)
     return f' Did you mean {words[near[0]]!r}?' if near else ''
 
@@ -93,21 +103,16 @@ def check_known(
     """Refuse names that are not known.
 
     Raises ConfigurationError for the first unknown name. The message has the remedy that `words`
-    gives for the name, or else the nearest known name.
+    gives for the name, or else the nearest known name, or else all.
     """
     known = list(known)
     for name in given:
         if name not in known and name in (words or {}):
             raise ConfigurationError(f'unknown {what} {name!r}. {(words or {})[name]}')
         if name not in known:
-            raise ConfigurationError(
-                f'unknown {what} {name!r}.{suggest(name, known)} '
-                + (
-                    f'Choose one of: {", ".join(sorted(map(str, known)))}.'
-                    if known
-                    else 'Leave it out.'
-                )
-            )
+            choices = f'Choose one of: {", ".join(sorted(map(str, known)))}.'
+            remedy = suggest(name, known)[1:] or (choices if known else 'Leave it out.')
+            raise ConfigurationError(f'unknown {what} {name!r}. {remedy}')
 
 
 def matching(pattern: str, names: Iterable[str], what: str) -> list[str]:
@@ -139,7 +144,7 @@ def positive(value: Any, name: str, least: int = 1) -> int:
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < least:
         raise ConfigurationError(
-            f'expected {name} as an int of {least} or more, got {value!r}. '
+            f'expected {named(name)} as an int of {least} or more, got {value!r}. '
             f'Write for example {max(least, 10)}.'
         )
     return int(value)
@@ -149,7 +154,7 @@ def number(value: Any, name: str, allowed: Callable[[Any], bool], when: str) -> 
     """Return the value as a float if `allowed` accepts it; else raise ConfigurationError."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not allowed(value):
         raise ConfigurationError(
-            f'expected {name} as a number {when}, got {value!r}. Change it to such a number.'
+            f'expected {named(name)} as a number {when}, got {value!r}. Change it to such a number.'
         )
     return float(value)
 

@@ -69,9 +69,12 @@ def build(setting: Any) -> Any:
     """
     monitors, metrics = [], []
     if setting is not None and not isinstance(setting, (Mapping, list, tuple)):
+        example = "{'hid1:out': (0.1, 0.9)}"
+        if isinstance(setting, (str, keras.metrics.Metric)):
+            example = f'[{setting!r}]'
         raise ConfigurationError(
             f'expected monitors as a dict of patterns, or a list, got {setting!r}. '
-            "Write monitors={'hid1:out': (0.1, 0.9)}."
+            f'Write monitors={example}.'
         )
     for item in setting.items() if isinstance(setting, Mapping) else setting or ():
         if isinstance(item, (str, keras.metrics.Metric)):

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import numpy as np
 
+from kerasnets import backend
 from kerasnets import monitors as monitoring
 from kerasnets.data.array_spec import turn
 from kerasnets.data.columns import Columns
 from kerasnets.data.data_spec import DataSpec
 from kerasnets.data.history import History, Trained
-from kerasnets.errors import ConfigurationError, FileError, pick, suggest
+from kerasnets.errors import ConfigurationError, DataError, FileError, pick, suggest
 from kerasnets.files import export, keras_files, keras_models
 from kerasnets.graph import summary
 from kerasnets.graph.loss_graph import Extras, Graph
@@ -63,7 +64,10 @@ if TYPE_CHECKING:
     from kerasnets.typing import KerasLayer, KerasModel
 
 #: Keywords of a network that are not of its training.
-OWN_KEYWORDS = ('hidden_activation', 'output_activation', 'time_major', 'weighted', 'loss')
+OWN_KEYWORDS = (
+    *('layers', 'loss', 'weighted', 'rng', 'hidden_activation', 'output_activation'),
+    *('time_major', 'class_names'),
+)
 
 Kind = TypeVar('Kind')
 
@@ -81,7 +85,20 @@ METHODS = {
     'get_layer': 'Write find(layer, param) for a parameter, or model.get_layer(name) for Keras.',
     'trainable_variables': 'Write model.trainable_variables.',
     'optimizer': 'Give algo= to train().',
+    'predict_sequence': 'Build a kerasnets.recurrent.Classifier or Regressor, which have it.',
+    'classify': 'Build a Classifier, which has it, or write predict().',
+    'predict_proba': 'Build a Classifier, which has it, or write predict().',
     'predict_classes': 'Write predict() of a Classifier.',
+    'evaluate_generator': 'Write evaluate([inputs, targets]).',
+    'add': 'Put all layers in the list that makes the network.',
+    'pop': 'Put all layers in the list that makes the network.',
+    'weights': 'Write params, or model.weights for Keras.',
+    'coef_': 'Write [p.get_value() for p in params].',
+    'state_dict': 'Write save(path) and kerasnets.load(path).',
+    'to_json': 'Write save(path), or model.to_json() for Keras.',
+    'plot': 'Write history.plot(), or a function of kerasnets.plots.',
+    'eval': 'Write evaluate([inputs, targets]).',
+    'forward': 'Write predict(inputs), or feed_forward(inputs) for the output of each layer.',
 }
 
 
@@ -384,6 +401,11 @@ class Network:
 
     def _output(self, x: Data, part: str, regularizers: Any) -> Found:
         """Return one output of the last layer for `x`."""
+        if not self._nodes:
+            raise ConfigurationError(
+                'expected a network with layers, got none. Build it from a list, such as '
+                '[10, 20, 3].'
+            )
         name = f'{self._nodes[-1].name}:{part}'
         return self._compute(x, [name], regularizers)[name]
 
@@ -410,7 +432,7 @@ class Network:
     def evaluate(
         self,
         data: Data,
-        *,
+        *more: Data,
         batch_size: int = 1024,
         monitors: Any = None,
         monitor_gradients: bool = False,
@@ -431,6 +453,11 @@ class Network:
         dict of str to float
             With 'loss' and 'err', and 'acc' for a classifier.
         """
+        if more:
+            raise DataError(
+                f'evaluate: expected one list of arrays, got {1 + len(more)} arguments. '
+                'Pass them as one list: [inputs, targets].'
+            )
         built = build_regularizers(regularizers)
         watch = monitors, monitor_gradients
         return setup.evaluate(self, self._trainable, data, batch_size, built, *watch)
@@ -638,7 +665,7 @@ class Network:
         >>> round(float(f([x, y])), 4)
         1.0986
         """
-        return self._graph(regularizers).loss
+        return backend.readable(self._graph(regularizers).loss)
 
     def monitors(self, monitors: Any = None, **regularizers: Any) -> list[tuple[str, Tensor]]:
         """Return (name, KerasTensor) pairs of the monitors, without the loss.
@@ -649,7 +676,8 @@ class Network:
         """
         monitored, _ = monitoring.build(monitors)
         graph = self._graph(regularizers, monitored)
-        return [('err', graph.err), *((name, mean) for name, (mean, _) in graph.monitors.items())]
+        pairs = {'err': graph.err, **{name: mean for name, (mean, _) in graph.monitors.items()}}
+        return [(name, backend.readable(tensor)) for name, tensor in pairs.items()]
 
     def updates(self, **regularizers: Any) -> list[Any]:
         """Return an empty list: Keras layers update their own state, see `build_graph`."""

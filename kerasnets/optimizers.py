@@ -286,13 +286,13 @@ def build(algo: Any = 'rmsprop', learning_rate: Any = None, **options: Any) -> K
     checked = {k: options[k] for k in options if k in ours - {'nesterov', 'use_ema'}}
     if not scheduled:
         checked['learning_rate'] = learning_rate
-    for key, value in checked.items():
-        number(value, key, lambda v: 0 <= v < math.inf, 'of 0 or more')
+    for key, value in checked.items():  # Keras refuses an int
+        options[key] = number(value, key, lambda v: 0 <= v < math.inf, 'of 0 or more')
+    rate = learning_rate if scheduled else options.pop('learning_rate')
     # 0 of what is common to all means: without it
     kwargs = {COMMON.get(k, k): v for k, v in options.items() if v or k not in COMMON}
     if 'clipvalue' in kwargs:
         kwargs.pop('clipnorm', None)
-    rate = learning_rate if scheduled else float(learning_rate)
     try:
         # TensorFlow keeps memory for each name of a variable that it has seen
         return _maker(algo)(learning_rate=rate, name=algo.lower(), **kwargs)

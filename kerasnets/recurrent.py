@@ -244,7 +244,7 @@ class Classifier(feedforward.Classifier):
         how = temperature, top_k, top_p, stop, repetition_penalty, return_log_probs
         return self._sampler().sample(labels, steps, streams, rng, *how)
 
-    def evaluate(self, data: Data, **keywords: Any) -> Monitors:
+    def evaluate(self, data: Data, *more: Data, **keywords: Any) -> Monitors:
         """Compute the loss and the monitors over data; see `Network.evaluate`.
 
         A network with a text also gives 'bits', the bits per character, by which networks with
@@ -255,7 +255,7 @@ class Classifier(feedforward.Classifier):
         >>> sorted(net.evaluate(text.sequences(4)))
         ['acc', 'bits', 'err', 'loss']
         """
-        found = super().evaluate(data, **keywords)
+        found = super().evaluate(data, *more, **keywords)
         if self.text is None or len(self.losses) != 1 or self.losses[0].form != 'xe':
             return found
         arrays = isinstance(data, (list, tuple)) and len(data) == 2

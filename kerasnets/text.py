@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasnets.errors import ConfigurationError, DataError, positive, suggest
+from kerasnets.errors import ConfigurationError, DataError, named, positive, suggest
 from kerasnets.initializers import generator
 from kerasnets.markup import html_table
 from kerasnets.typing import Array, Seed
@@ -71,7 +71,9 @@ def batches(
             'Cut them to the shortest.'
         )
     if lengths[0] < steps:
-        raise DataError(f'expected at least {steps} time steps, got {lengths[0]}. Use fewer steps.')
+        raise DataError(
+            f'expected at least {steps} time steps, got {lengths[0]}. Lower {named("steps")}.'
+        )
     rng = generator(rng)
     window = np.arange(steps)
 
@@ -145,7 +147,7 @@ class Text:
         documents = list(text) if isinstance(text, (list, tuple)) else [text]
         if alpha is not None and tokens != 'char':
             raise ConfigurationError(
-                f'an alphabet is for tokens of char, got {tokens!r}. Leave it out.'
+                f'{named("alpha")} is for tokens of char, got {tokens!r}. Leave it out.'
             )
         if alpha is not None:
             vocabulary = Characters(alpha, unknown)
@@ -304,7 +306,8 @@ class Text:
         count = (len(self.labels) - 1) // positive(steps, 'steps')
         if count < 1:
             raise DataError(
-                f'expected more than {steps} labels, got {len(self.labels)}. Use fewer steps.'
+                f'expected more than {steps} labels, got {len(self.labels)}. '
+                f'Lower {named("steps")}, or use a longer text.'
             )
         labels = self.labels[: count * steps + 1]
         return [part.reshape(count, steps).copy() for part in (labels[:-1], labels[1:])]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasnets.errors import ConfigurationError, DataError, FileError, positive
+from kerasnets.errors import ConfigurationError, DataError, FileError, named, positive
 from kerasnets.markup import html_table
 from kerasnets.typing import Array
 
@@ -73,7 +73,9 @@ class Characters(Vocabulary):
     def __init__(self, alpha: str, unknown: str = '\0') -> None:
         check_unknown(unknown)
         if not len(codes(alpha)):
-            raise ConfigurationError('the alphabet is empty. Leave out alpha to take it from text.')
+            raise ConfigurationError(
+                f'the alphabet is empty. Leave out {named("alpha")} to take it from the text.'
+            )
         if unknown in alpha:
             raise ConfigurationError(
                 f'the unknown character {unknown!r} is in the alphabet. Choose one outside it.'
@@ -103,7 +105,7 @@ class Characters(Vocabulary):
         if not alpha:
             raise ConfigurationError(
                 f'no character occurs {min_count} times in a text of {len(text)}. '
-                'Give an alphabet with alpha=, or a lower min_count.'
+                f'Set {named("alpha")}, or lower {named("min_count")}.'
             )
         return cls(alpha, unknown)
 
@@ -173,8 +175,8 @@ class Words(Vocabulary):
         words = [word for word, count in counts if count >= min_count]
         if not words:
             raise ConfigurationError(
-                f'no word occurs {min_count} times in a text of {len(text)}. Give a lower '
-                'min_count.'
+                f'no word occurs {min_count} times in a text of {len(text)}. '
+                f'Lower {named("min_count")}.'
             )
         return cls(words, unknown)
 
@@ -248,8 +250,8 @@ class Pieces(Vocabulary):
         size = SIZE['bpe'] if size is None else positive(size, 'size')
         if size < BYTES:
             raise ConfigurationError(
-                f'expected size of {BYTES} or more for bpe, the number of bytes, got {size}. '
-                'Write for example size=1000.'
+                f'expected {named("size")} of {BYTES} or more for bpe, the number of bytes, got '
+                f'{size}. Write for example 1000.'
             )
         tokenizers = _tokenizers()
         tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())

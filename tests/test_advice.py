@@ -10,6 +10,7 @@ import pytest
 import kerasnets
 from kerasnets import recurrent
 from kerasnets.errors import KerasnetsError
+from kerasnets.estimators import NetClassifier, SequenceClassifier
 
 X = np.random.default_rng(1).normal(size=(12, 4)).astype('f')
 Y = X[:, :3].argmax(1)
@@ -26,6 +27,10 @@ def classifier(*layers, **keywords):
 def image(*rest):
     conv = dict(form='conv2', size=2, filter_size=(3, 3))
     return kerasnets.Classifier([(6, 6, 1), conv, *rest, 3])
+
+
+def stop(monitor):
+    return keras.callbacks.EarlyStopping(monitor=monitor)
 
 
 #: Mistake -> (call that fails, advice in its message, call that follows the advice).
@@ -198,6 +203,131 @@ ADVICE = {
         lambda: classifier().predict(pandas.DataFrame(X[:, :3]).assign(c='w')),
         'Convert them to numbers first',
         lambda: classifier().predict(pandas.DataFrame(X[:, :3]).assign(c=0)),
+    ),
+    'one array in a list': (
+        lambda: classifier().predict([X]),
+        'without a list around it',
+        lambda: classifier().predict(X),
+    ),
+    'swapped axes': (lambda: classifier().predict(X.T), 'array.T', lambda: classifier().predict(X)),
+    'images for dense layers': (
+        lambda: kerasnets.Classifier([36, 3]).predict(IMAGES),
+        'array.reshape(-1, 36)',
+        lambda: kerasnets.Classifier([36, 3]).predict(IMAGES.reshape(-1, 36)),
+    ),
+    'channels first': (
+        lambda: kerasnets.Classifier([(6, 6, 2), 'flat', 3]).predict(np.zeros((4, 2, 6, 6))),
+        'numpy.moveaxis(array, 1, -1)',
+        lambda: kerasnets.Classifier([(6, 6, 2), 'flat', 3]).predict(
+            np.moveaxis(np.zeros((4, 2, 6, 6)), 1, -1)
+        ),
+    ),
+    'one value for a sequence': (
+        lambda: recurrent.Regressor([3, (4, 'rnn'), 1]).train([STEPS, STEPS[:, 0, 0]], **FAST),
+        "dict(form='rnn', size=20, return_sequences=False)",
+        lambda: recurrent.Regressor(
+            [3, dict(form='rnn', size=20, return_sequences=False), 1]
+        ).train([STEPS, STEPS[:, 0, 0]], **FAST),
+    ),
+    'labels of steps for one label': (
+        lambda: recurrent.Classifier(
+            [3, dict(form='rnn', size=4, return_sequences=False), 3]
+        ).train([STEPS, LABELS], **FAST),
+        'Recurrent networks without return_sequences=False take one for each time step',
+        lambda: recurrent.Classifier([3, (4, 'rnn'), 3]).train([STEPS, LABELS], **FAST),
+    ),
+    'halves as labels': (
+        lambda: classifier().train([X, Y / 2], **FAST),
+        'use a Regressor for values',
+        lambda: kerasnets.Regressor([4, 1]).train([X, Y / 2], **FAST),
+    ),
+    'a dict': (
+        lambda: classifier().train({'x': X, 'y': Y}, **FAST),
+        '[inputs, targets]',
+        lambda: classifier().train([X, Y], **FAST),
+    ),
+    'targets of an autoencoder': (
+        lambda: kerasnets.Autoencoder([4, 2, 4]).train([X, X], **FAST),
+        'pass them once, as [inputs]',
+        lambda: kerasnets.Autoencoder([4, 2, 4]).train([X], **FAST),
+    ),
+    'weights left out': (
+        lambda: classifier(weighted=True).train([X, Y], **FAST),
+        '[inputs, targets, weights]',
+        lambda: classifier(weighted=True).train([X, Y, np.ones(12)], **FAST),
+    ),
+    'evaluate as in Keras': (
+        lambda: classifier().evaluate(X, Y),
+        '[inputs, targets]',
+        lambda: classifier().evaluate([X, Y]),
+    ),
+    'a monitor that is a word': (
+        lambda: classifier().train([X, Y], monitors='accuracy', **FAST),
+        "monitors=['accuracy']",
+        lambda: classifier().train([X, Y], monitors=['accuracy'], **FAST),
+    ),
+    'accuracy as Keras names it': (
+        lambda: classifier().train([X, Y], [X, Y], callbacks=[stop('val_accuracy')], **FAST),
+        "Watch 'val_acc'",
+        lambda: classifier().train([X, Y], [X, Y], callbacks=[stop('val_acc')], **FAST),
+    ),
+    'early stopping without validation': (
+        lambda: classifier().train([X, Y], callbacks=[stop('val_loss')], **FAST),
+        "Pass valid=[inputs, targets], or watch 'loss'",
+        lambda: classifier().train([X, Y], callbacks=[stop('loss')], **FAST),
+    ),
+    'an activation of numpy': (
+        lambda: classifier(4, (5, lambda x: np.maximum(x, 0)), 3),
+        'keras.ops',
+        lambda: classifier(4, (5, lambda x: keras.ops.maximum(x, 0)), 3).predict(X),
+    ),
+    'a class as an activation': (
+        lambda: classifier(4, (5, keras.layers.ReLU), 3),
+        'ReLU()',
+        lambda: classifier(4, (5, keras.layers.ReLU()), 3).predict(X),
+    ),
+    'a class as a layer': (
+        lambda: classifier(4, keras.layers.BatchNormalization, 3),
+        'BatchNormalization(...)',
+        lambda: classifier(4, keras.layers.BatchNormalization(), 3).predict(X),
+    ),
+    'a misspelt keyword of a network': (
+        lambda: classifier(rg=1), "'rng'", lambda: classifier(rng=1)
+    ),
+    'validation as in XGBoost': (
+        lambda: classifier().train([X, Y], eval_set=[X, Y], **FAST),
+        'valid=[inputs, targets]',
+        lambda: classifier().train([X, Y], valid=[X, Y], **FAST),
+    ),
+    'activation of all layers': (
+        lambda: classifier().train([X, Y], activation='relu', **FAST),
+        "Classifier([inputs, (100, 'tanh'), classes])",
+        lambda: classifier(4, (100, 'tanh'), 3).train([X, Y], **FAST),
+    ),
+    'probabilities of values': (
+        lambda: kerasnets.Regressor([4, 3]).predict_proba(X),
+        'Build a Classifier',
+        lambda: classifier().predict_proba(X),
+    ),
+    'a network without layers': (
+        lambda: kerasnets.Classifier([]).predict(X),
+        '[10, 20, 3]',
+        lambda: kerasnets.Classifier([10, 20, 3]),
+    ),
+    'an estimator as of scikit-learn': (
+        lambda: NetClassifier(hidden_layer_sizes=(5,)),
+        'layers=[100]',
+        lambda: NetClassifier(layers=[100], epochs=1).fit(X, Y),
+    ),
+    'a misspelt keyword of an estimator': (
+        lambda: NetClassifier(learning_rat=0.1),
+        "keyword of NetClassifier 'learning_rat'. Did you mean 'learning_rate'?",
+        lambda: NetClassifier(learning_rate=0.1),
+    ),
+    'one class of sequences': (
+        lambda: SequenceClassifier([4]).fit(list(STEPS), [0] * 6),
+        'Add examples of another',
+        lambda: SequenceClassifier([4], epochs=1).fit(list(STEPS), [0, 1] * 3),
     ),
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import kerasnets
 from kerasnets.callbacks import Lines, Progress, TensorBoard, progress
-from kerasnets.errors import ConfigurationError
+from kerasnets.errors import ConfigurationError, FileError
 
 X = np.random.default_rng(3).normal(size=(50, 4)).astype('f')
 Y = X[:, :3].argmax(1)
@@ -315,3 +315,16 @@ def test_the_bar_fits_the_terminal(width):
         assert ('val_acc' in text) == (width >= 120)
     assert bar.bars.tasks[0].fields['left'] < 60  # of one more epoch of a thousand
     bar.on_train_end()
+
+
+def test_runs_are_named_by_the_numbers_of_a_schedule(tmp_path):
+    rate = keras.optimizers.schedules.ExponentialDecay(0.01, 100, 0.9)
+    kerasnets.Classifier([4, 3]).train([X, Y], epochs=1, learning_rate=rate, tensorboard=tmp_path)
+    (run,) = tmp_path.iterdir()
+    assert run.name == '4-3,rmsprop,learning_rate=ExponentialDecay_0.01,100,0.9_'
+
+
+def test_logs_that_cannot_be_written_are_an_error(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(FileError, match=r'cannot write the logs of TensorBoard.* another folder'):
+        kerasnets.Classifier([4, 3]).train([X, Y], epochs=1, tensorboard=tmp_path / 'file')

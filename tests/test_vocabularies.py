@@ -113,7 +113,7 @@ def test_vocabularies_of_a_file_that_are_none(about):
         (dict(tokens='words'), "unknown tokens 'words'. Did you mean 'word'"),
         (dict(tokens='bpe', size=100), 'size of 256 or more for bpe.*got 100'),
         (dict(tokens='word', size=0), 'size as an int of 1 or more'),
-        (dict(tokens='word', alpha='ab'), 'an alphabet is for tokens of char'),
+        (dict(tokens='word', alpha='ab'), 'alpha is for tokens of char'),
         (dict(tokens='word', min_count=99), 'no word occurs 99 times'),
     ],
 )

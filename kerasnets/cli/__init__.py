@@ -5,7 +5,6 @@ Keras is imported only when it is needed, so ``kerasnets --help`` is fast.
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import Any
 
@@ -14,21 +13,7 @@ import click
 import kerasnets
 from kerasnets.cli import files, forecasts, tables, texts
 from kerasnets.compilation import enable_compilation_cache
-from kerasnets.errors import ConfigurationError, FileError, KerasnetsError
-
-#: Words of the Python interface in messages -> the names of options.
-OPTIONS = {
-    r'expected batch_size ': 'expected --batch ',
-    r'expected (top_k|top_p|learning_rate|min_count) ': r'expected --\1 ',
-    r'expected (temperature|streams|epochs|patience|size) ': r'expected --\1 ',
-    r'Use fewer steps\.': 'Choose a smaller --time.',
-    r'Give an alphabet with alpha=, or a lower min_count\.': 'Set --alphabet or --min-count.',
-    r'a lower\s+min_count': 'a lower --min-count',
-    r'Leave out alpha ': 'Leave out --alphabet ',
-    r'to start from, got shape \(0,\)\. Pass a list of int, such as \[0\]\.': (
-        'to start from, got none. Choose a --seed of one character or more.'
-    ),
-}
+from kerasnets.errors import ConfigurationError, FileError, KerasnetsError, suggest
 
 
 class OneLine(click.ClickException):
@@ -59,16 +44,7 @@ class _Group(click.Group):
         except click.UsageError as error:
             raise _one_line(error) from error
         except KerasnetsError as error:
-            raise OneLine(_at_the_shell(str(error))) from error
-
-
-def _at_the_shell(text: str) -> str:
-    """Return a message with the names of options for words of the Python interface."""
-    for word, option in OPTIONS.items():
-        found = re.search(word, text)
-        if found is not None:
-            text = text.replace(found[0], found.expand(option).replace('_', '-'))
-    return text
+            raise OneLine(str(error)) from error
 
 
 def _one_line(error: click.UsageError) -> click.ClickException:
@@ -79,6 +55,9 @@ def _one_line(error: click.UsageError) -> click.ClickException:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return error
     text = ' '.join(error.format_message().split())
+    if isinstance(error, click.NoSuchOption):
+        name = error.option_name
+        text = f'No such option {name!r}.{suggest(name, error.possibilities or ())}'
     command = error.ctx.command_path if error.ctx else 'kerasnets'
     end = '' if text.endswith(('.', '?')) else '.'
     return OneLine(f"{text}{end} See '{command} --help'.", error.exit_code)

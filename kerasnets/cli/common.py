@@ -8,6 +8,7 @@ import functools
 import importlib
 import io
 import json
+import math
 import pathlib
 import sys
 import time
@@ -19,8 +20,21 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from kerasnets.errors import ConfigurationError
+from kerasnets.errors import NAMES, ConfigurationError
 from kerasnets.files.atomic import replacing
+
+
+class Command(click.Command):
+    """A command whose messages have the names of its options for arguments in Python."""
+
+    def invoke(self, context: Any) -> Any:
+        """Run the command."""
+        names = {p.name: p.opts[-1] for p in self.params if isinstance(p, click.Option) and p.name}
+        token = NAMES.set(names)
+        try:
+            return super().invoke(context)
+        finally:
+            NAMES.reset(token)
 
 
 class Layers(click.ParamType):  # type: ignore[type-arg]
@@ -30,12 +44,31 @@ class Layers(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: Any, context: Any) -> Any:
         """Return the sizes as a list of int."""
-        if isinstance(value, list):
-            return value
-        try:
-            return [int(size) for size in value.split(',')]
-        except ValueError:
+        sizes = value if isinstance(value, list) else value.split(',')
+        if not all(str(size).strip().isdigit() and int(size) for size in sizes):
             self.fail(f'expected sizes such as 64 or 64,32, got {value!r}.', param, context)
+        return [int(size) for size in sizes]
+
+
+class Number(click.FloatRange):
+    """A finite number in a range."""
+
+    name = 'number'
+
+    def convert(self, value: Any, param: Any, context: Any) -> Any:
+        """Return the number as a float."""
+        value = super().convert(value, param, context)
+        if not math.isfinite(value):
+            self.fail(f'expected a finite number, got {value}.', param, context)
+        return value
+
+
+class _Count(click.IntRange):
+    name = 'integer'
+
+
+#: Types of counts.
+FROM_0, FROM_1 = _Count(0), _Count(1)
 
 
 def hidden_layers(default: str | None, default_text: str = '') -> Callable[[Any], Any]:
@@ -49,19 +82,60 @@ def hidden_layers(default: str | None, default_text: str = '') -> Callable[[Any]
     )
 
 
-#: Option of training -> its type and help text.
-TRAINING: dict[str, tuple[Any, str]] = {
-    'algorithm': (str, 'Optimization algorithm, such as adam, rmsprop or sgd.'),
-    'learning-rate': (float, 'Learning rate of the algorithm.'),
-    'epochs': (int, 'Maximum number of epochs.'),
-    'batch': (int, 'Number of examples in a batch.'),
-    'patience': (int, 'Number of validations without improvement before training stops.'),
-    'noise': (float, 'Standard deviation of noise that is added to the inputs.'),
-    'dropout': (float, 'Fraction of the hidden outputs that dropout sets to 0.'),
+#: Forms of layers that read only earlier steps.
+FORMS = 'rnn lstm gru rrnn mrnn mut1 scrn clockwork bcrnn attention transformer'.split()
+
+
+def form_of(default: str) -> Callable[[Any], Any]:
+    """Return the option of the form of the hidden layers."""
+    return click.option(
+        '--form',
+        type=click.Choice(FORMS),
+        metavar='FORM',
+        default=default,
+        show_default=True,
+        help=f'Form of the hidden layers: {", ".join(FORMS)}.',
+    )
+
+
+#: Keyword of training -> its option, the type and the help text.
+TRAINING: dict[str, tuple[str, Any, str]] = {
+    'algo': (
+        '--algorithm',
+        str,
+        'Optimization algorithm, such as adam, rmsprop or sgd.',
+    ),
+    'learning_rate': (
+        '--learning-rate',
+        Number(0, min_open=True),
+        'Learning rate of the algorithm.',
+    ),
+    'epochs': ('--epochs', FROM_0, 'Maximum number of epochs.'),
+    'batch_size': ('--batch', FROM_1, 'Number of examples in a batch.'),
+    'patience': (
+        '--patience',
+        FROM_0,
+        'Number of validations without improvement before training stops.',
+    ),
+    'input_noise': (
+        '--noise',
+        Number(0),
+        'Standard deviation of noise that is added to the inputs.',
+    ),
+    'hidden_dropout': (
+        '--dropout',
+        Number(0, 1, max_open=True),
+        'Fraction of the hidden outputs that dropout sets to 0.',
+    ),
 }
 
 #: Their usual defaults.
-USUAL: dict[str, Any] = {'algorithm': 'adam', 'patience': 5, 'noise': 0.0, 'dropout': 0.0}
+USUAL: dict[str, Any] = {'algo': 'adam', 'patience': 5, 'input_noise': 0.0, 'hidden_dropout': 0.0}
+
+#: The option of the seed of training.
+RNG = click.option(
+    '--rng', type=FROM_0, default=13, show_default=True, help='Seed of all random numbers.'
+)
 
 
 def training(
@@ -72,21 +146,19 @@ def training(
     Parameters
     ----------
     chosen : dict of str to str
-        Option whose default the command chooses -> text that says how. The command gets None.
+        Keyword whose default the command chooses -> text that says how. The command gets None.
     output : bool
         Whether the output file is required.
     **defaults
-        Option, such as ``epochs`` -> its default.
+        Keyword, such as ``epochs`` -> its default.
     """
     defaults = {**USUAL, **defaults}
 
-    def option(name: str, kind: Any, about: str) -> Any:
-        key = name.replace('-', '_')
-        if key in chosen:
-            return click.option(f'--{name}', type=kind, help=f'{about} Default: {chosen[key]}')
-        return click.option(
-            f'--{name}', type=kind, default=defaults[key], show_default=True, help=about
-        )
+    def option(name: str, flag: str, type: Any, about: str) -> Any:
+        if name in chosen:
+            return click.option(flag, name, type=type, help=f'{about} Default: {chosen[name]}')
+        value = defaults[name]
+        return click.option(flag, name, type=type, default=value, show_default=True, help=about)
 
     options = [
         click.option(
@@ -111,7 +183,7 @@ def training(
             type=click.Path(),
             help='Write logs for TensorBoard to this folder. Default: none.',
         ),
-        click.option('--rng', default=13, show_default=True, help='Seed of all random numbers.'),
+        RNG,
         click.option('--json', 'as_json', is_flag=True, help='Print the results as JSON.'),
     ]
 
@@ -121,22 +193,6 @@ def training(
         return function
 
     return decorate
-
-
-def reading(function: Any) -> Any:
-    """Add the separator and the encoding of a CSV file to a command."""
-    more = [
-        click.option(
-            '--separator',
-            help='Character between values. Default: detected in the first lines.',
-        ),
-        click.option(
-            '--encoding', default='utf-8', show_default=True, help='Encoding of the file.'
-        ),
-    ]
-    for option in more:
-        function = option(function)
-    return function
 
 
 def reading_options(function: Any) -> Any:
@@ -153,6 +209,19 @@ def reading_options(function: Any) -> Any:
     for name, keywords in READING.values():
         command = click.option(*name.split(), **keywords)(command)
     return command
+
+
+class _Character(click.ParamType):  # type: ignore[type-arg]
+    """One character, such as a separator; ``tab`` or a backslash and t is a tabulator."""
+
+    name = 'character'
+
+    def convert(self, value: Any, param: Any, context: Any) -> Any:
+        """Return the character."""
+        value = '\t' if value in ('tab', r'\t') else value
+        if len(value) != 1:
+            self.fail(f'expected one character, such as ; or tab, got {value!r}.', param, context)
+        return value
 
 
 class _Assigned(click.ParamType):  # type: ignore[type-arg]
@@ -185,8 +254,8 @@ READING: dict[str, tuple[str, dict[str, Any]]] = {
         dict(
             multiple=True,
             metavar='TEXT',
-            help='Treat this text as a missing value, in addition to NA, ?, - and similar '
-            'marks. Repeatable.',
+            help='Treat this text as a missing value, too. Default: NA, ?, - and similar marks. '
+            'Repeatable.',
         ),
     ),
     'dates': (
@@ -217,7 +286,10 @@ READING: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     'separator': (
         '--separator',
-        dict(help='Character between values. Default: detected in the first lines.'),
+        dict(
+            type=_Character(),
+            help='Character between values; tab is one. Default: detected in the first lines.',
+        ),
     ),
 }
 
@@ -299,13 +371,9 @@ def fit(
     **more
         Keywords of `Network.train`, before the options.
     """
-    given = {
-        'algo': options['algorithm'],
-        'epochs': options['epochs'],
-        'batch_size': options['batch'],
-        'patience': options['patience'],
-        'input_noise': options['noise'] or None,
-        'hidden_dropout': options['dropout'] or None,
+    given = {name: options[name] for name in TRAINING} | {
+        'input_noise': options['input_noise'] or None,
+        'hidden_dropout': options['hidden_dropout'] or None,
         'tensorboard': options['tensorboard'],
         'save_progress': options['save'],
         'verbose': 0 if options['as_json'] else 'auto',

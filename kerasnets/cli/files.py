@@ -12,7 +12,7 @@ import kerasnets
 from kerasnets.cli import common
 
 
-@click.command()
+@click.command(cls=common.Command)
 @click.argument('file', type=click.Path())
 @click.option('--json', 'as_json', is_flag=True, help='Print the contents as JSON.')
 def inspect(file: str, as_json: bool) -> None:
@@ -27,15 +27,20 @@ def inspect(file: str, as_json: bool) -> None:
         found.show()
 
 
-@click.command()
+@click.command(cls=common.Command)
 @click.argument('old', type=click.Path())
 @click.argument('new', type=click.Path())
 @click.option(
     '--max-params',
-    type=int,
+    type=common.FROM_1,
     help='Maximum number of parameters of OLD. Default: as many as the file holds.',
 )
-def convert(old: str, new: str, max_params: int | None) -> None:
+@click.option(
+    '--max-values',
+    type=common.FROM_1,
+    help='Maximum number of values that a layer of OLD makes of one example. Default: 134217728.',
+)
+def convert(old: str, new: str, max_params: int | None, max_values: int | None) -> None:
     """Read the model in OLD and write it to NEW.
 
     OLD is a model file with layers, as for `inspect`. NEW ends in .keras, .h5 or .weights.h5, or in
@@ -45,7 +50,7 @@ def convert(old: str, new: str, max_params: int | None) -> None:
     elsewhere = pathlib.Path(new).suffix in ('', '.onnx', '.tflite')
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter('always', UserWarning)
-        net = kerasnets.load(old, max_params=max_params)
+        net = kerasnets.load(old, max_params=max_params, max_values=max_values)
         (net.export if elsewhere else net.save)(new)
     for warning in said:
         if warning.category is UserWarning:

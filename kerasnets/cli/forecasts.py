@@ -44,41 +44,87 @@ class _Season(click.ParamType):  # type: ignore[type-arg]
         return int(value)
 
 
-@click.command()
+@click.command(cls=common.Command)
 @click.argument('data', type=common.INPUT)
-@click.option('--target', required=True, help='The column to forecast, a row for each step.')
+@click.option('--target', required=True, help='The column to forecast. Each row is a step.')
 @click.option(
     '--steps',
-    type=click.IntRange(1),
-    help=f'Default: the rows without a target at the end, else {STEPS}.',
+    type=common.FROM_1,
+    help=f'Number of steps to forecast. Default: the rows without a target at the end, or {STEPS}.',
 )
-@click.option('--date', help='The column of dates. Default: the only one that holds dates.')
-@click.option('--group', help='The column that tells several series apart.')
-@click.option('--known', multiple=True, help='A column that is known ahead; may be repeated.')
+@click.option('--date', help='Column of dates. Default: the only one that holds dates.')
+@click.option('--group', help='Column that names the series of each row. Default: one series.')
+@click.option(
+    '--known',
+    multiple=True,
+    help='Column whose values after the last target are known, in rows at the end. Repeatable. '
+    'Default: none.',
+)
 @click.option(
     '--season',
     type=_Season(),
     default='auto',
     show_default=True,
-    help='Steps, such as 12, or none.',
+    help='Number of steps of a season, such as 12, or none. auto finds it.',
 )
-@click.option('--lower', type=float, help='The least value. Default: 0 if no value is below 0.')
+@click.option(
+    '--lower',
+    type=common.Number(),
+    help='Lower limit of the forecasts. Default: 0 if no value is below 0, else none.',
+)
 @click.option('--strict', is_flag=True, help='Refuse gaps and duplicates. Default: fill them in.')
-@click.option('-o', '--output', type=click.File('w'), default='-', help='Default: the terminal.')
-@click.option('--plot', type=click.Path(dir_okay=False), help='A picture to draw, such as a.png.')
-@click.option('--backtest', is_flag=True, help='Print errors on the ends of shorter series.')
 @click.option(
-    '--folds', type=click.IntRange(1), default=5, show_default=True, help='Of --backtest.'
+    '-o',
+    '--output',
+    type=click.File('w'),
+    default='-',
+    help='Write the forecast to this file. Default: standard output.',
 )
 @click.option(
-    '--layers', type=common.Layers(), help='Of a recurrent network. Default: an ensemble.'
+    '--plot',
+    type=click.Path(dir_okay=False),
+    help='Draw the forecast to this file, such as a.png. Default: none.',
 )
-@click.option('--form', default='gru', show_default=True, help='Of the --layers.')
-@click.option('--window', type=click.IntRange(1), help='Steps that the network reads.')
-@click.option('--epochs', default=30, show_default=True)
-@click.option('--learning-rate', default=0.015, show_default=True)
-@click.option('--rng', default=13, show_default=True, help='Seed of all that is drawn.')
-@click.option('--json', 'as_json', is_flag=True, help='A line of JSON for each step.')
+@click.option(
+    '--backtest',
+    is_flag=True,
+    help='Print the errors of forecasts of the last known steps instead of a forecast.',
+)
+@click.option(
+    '--folds',
+    type=common.FROM_1,
+    default=5,
+    show_default=True,
+    help='Number of forecasts of --backtest, each from an earlier step.',
+)
+@click.option(
+    '--layers',
+    type=common.Layers(),
+    help='Sizes of the hidden layers of a recurrent network, separated by commas. '
+    'Default: an ensemble of simple methods and networks.',
+)
+@common.form_of('gru')
+@click.option(
+    '--window',
+    type=common.FROM_1,
+    help='Number of steps that a network reads. Default: chosen by the season.',
+)
+@click.option(
+    '--epochs',
+    type=common.FROM_1,
+    default=30,
+    show_default=True,
+    help='Maximum number of epochs of a network.',
+)
+@click.option(
+    '--learning-rate',
+    type=common.Number(0, min_open=True),
+    default=0.015,
+    show_default=True,
+    help='Learning rate of a network.',
+)
+@common.RNG
+@click.option('--json', 'as_json', is_flag=True, help='Print a line of JSON for each step.')
 @common.reading_options
 def forecast(
     data: str,
@@ -121,7 +167,7 @@ def forecast(
             f"forecasts need scikit-learn ({error}). Install it: pip install 'kerasnets[sklearn]'."
         ) from None
     model = estimators.SequenceForecaster(
-        None if layers is None else [(size, form, 'tanh') for size in layers],
+        None if layers is None else [_entry(size, form) for size in layers],
         horizon=steps or STEPS,
         window=window,
         season=season,
@@ -171,6 +217,10 @@ def forecast(
     common.write_rows(names, [list(row) for row in zip(*columns)], output, as_json)
     if plots is not None:
         _draw(plots, model, predicted, low, high, target).savefig(plot)
+
+
+def _entry(size: int, form: str) -> tuple[Any, ...]:
+    return (size, form) if form == 'attention' else (size, form, 'tanh')
 
 
 def _frame(table: Table, target: str, group: str | None, known: tuple[str, ...]) -> pd.DataFrame:

@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 #: Rows that are predicted at once.
 BLOCK = 2**15
 
-#: Option of training -> how an ensemble chooses its default, and the default of one network.
+#: Keyword of training -> how an ensemble chooses its default, and the default of one network.
 CHOSEN: dict[str, tuple[str, Any]] = {
-    'algorithm': ('adamw with weight decay', 'adam'),
+    'algo': ('adamw with weight decay', 'adam'),
     'learning_rate': ('a schedule that rises and falls to 0', 0.003),
     'epochs': ('by the number of rows', 200),
-    'batch': ('by the number of rows', 32),
+    'batch_size': ('by the number of rows', 32),
     'patience': ('by the number of rows', 5),
-    'dropout': ('0.1, for 20,000 rows or more 0', 0),
+    'hidden_dropout': ('0.1, for 20,000 rows or more 0', 0),
 }
 
 
-@click.command()
+@click.command(cls=common.Command)
 @click.argument('data', type=common.INPUT)
 @click.option('--target', required=True, help='The column to predict.')
 @click.option('--drop', multiple=True, help='Leave out this column. Repeatable. Default: none.')
@@ -52,13 +52,13 @@ CHOSEN: dict[str, tuple[str, Any]] = {
 )
 @click.option(
     '--ensemble',
-    type=click.IntRange(1),
+    type=common.FROM_1,
     help='Number of networks that are trained side by side and averaged. '
     'Default: 4, for 20,000 rows or more 2, and 1 with --layers.',
 )
 @click.option(
     '--held-out',
-    type=click.FloatRange(0, 1, max_open=True),
+    type=common.Number(0, 1, max_open=True),
     default=0.2,
     show_default=True,
     help='Fraction of the rows for the score at the end. Without an ensemble it also validates.',
@@ -181,10 +181,8 @@ def _ensemble(
         'members': members,
         'hidden': tuple(layers) if layers else None,
         'activation': options['activation'] or ('relu' if layers else None),
-        'dropout': options['dropout'],
-        'epochs': options['epochs'],
-        'batch_size': options['batch'],
-        'patience': options['patience'],
+        'dropout': options['hidden_dropout'],
+        **{name: options[name] for name in ('epochs', 'batch_size', 'patience')},
     }
     chosen = {name: value for name, value in chosen.items() if value is not None}
     plan = defaults.Plan.of(x, **chosen)
@@ -192,10 +190,10 @@ def _ensemble(
     net.table = columns
     parts = defaults.data(net, x, y, plan)
     click.echo(plan.about(len(x)), err=True)
-    settings = defaults.settings(plan, options['algorithm'])
+    settings = defaults.settings(plan, options['algo'])
     if options['learning_rate'] is not None:
         settings['learning_rate'] = options['learning_rate']
-    options = {**options, 'dropout': None}
+    options = {**options, 'hidden_dropout': None}
     found = common.fit(net, *parts, options, valid_name='left out', **settings)
     return net, {'networks': plan.members, **found}
 
@@ -271,7 +269,7 @@ def _plain(value: Any) -> Any:
     return Text(f'{value:,}' if isinstance(value, int) else ' '.join(str(value).split()))
 
 
-@click.command()
+@click.command(cls=common.Command)
 @click.argument('model', type=click.Path(exists=True, dir_okay=False))
 @click.argument('data', type=common.INPUT)
 @click.option(
@@ -281,7 +279,7 @@ def _plain(value: Any) -> Any:
     default='-',
     help='Write the rows to this file. Default: standard output.',
 )
-@click.option('--proba', is_flag=True, help='Add the probability of each class.')
+@click.option('--proba', is_flag=True, help='Add the probability of each class, a column each.')
 @click.option('--json', 'as_json', is_flag=True, help='Print a line of JSON for each row.')
 @click.option(
     '--strict',
@@ -300,8 +298,9 @@ def predict(
 ) -> None:
     """Predict the target of each row of DATA with a MODEL that `kerasnets train` made.
 
-    DATA may be - for standard input. Gives the rows as CSV, with a column more. Where DATA holds
-    the target, the score is printed on standard error, and so is what training never saw.
+    DATA may be - for standard input. Writes the rows as CSV with a column more, the prediction.
+    Standard error gets the score, if DATA has the target, and warnings about values that training
+    never saw.
     """
     from kerasnets.data.tables import read
 

@@ -19,28 +19,31 @@ HELD_OUT = 0.1  # fraction of the text for validation
 ATTENTION = 'attention', 'transformer'
 
 
+ENCODING = click.option(
+    '--encoding', default='utf-8', show_default=True, help='Encoding of the files.'
+)
+
+
 @click.group()
 def text() -> None:
     """Train on a text, generate text, and measure how well a text is predicted."""
 
 
-@text.command()
+@text.command(cls=common.Command)
 @click.argument('corpus', nargs=-1, required=True, type=common.INPUT)
 @common.hidden_layers('128')
-@click.option(
-    '--form',
-    default='lstm',
-    show_default=True,
-    help='Form of the hidden layers: lstm, gru, transformer, …',
-)
+@common.form_of('lstm')
 @click.option(
     '--time',
+    'steps',
+    type=common.FROM_1,
     default=50,
     show_default=True,
     help='Number of characters, or tokens, in a training sequence.',
 )
 @click.option(
     '--alphabet',
+    'alpha',
     help='Characters to learn. Default: those that occur at least --min-count times.',
 )
 @click.option(
@@ -52,18 +55,18 @@ def text() -> None:
 )
 @click.option(
     '--size',
-    type=int,
+    type=common.FROM_1,
     help='Number of words or pieces to learn. Default: 10000 words, or 1000 pieces.',
 )
 @click.option(
     '--min-count',
-    type=int,
+    type=common.FROM_0,
     help='Number of occurrences from which a character or token is learned. Default: 10 for '
     'characters, 2 for others.',
 )
-@click.option('--encoding', default='utf-8', show_default=True)
+@ENCODING
 @common.training(
-    {'learning_rate': '0.02; 0.003 for attention and transformers.'}, epochs=10, batch=64
+    {'learning_rate': '0.02; 0.003 for attention and transformers.'}, epochs=10, batch_size=64
 )
 def train(corpus: tuple[str, ...], **options: Any) -> None:
     """Train a text model on CORPUS, text files, or - for standard input.
@@ -71,43 +74,57 @@ def train(corpus: tuple[str, ...], **options: Any) -> None:
     Several files are several documents, and the model learns where each ends. Training stops after
     `--epochs`, or when the last tenth of the text shows no improvement for `--patience` epochs.
     """
-    from kerasnets.data.tables import decoded
-
-    read = [decoded(path, options['encoding']) for path in corpus]
+    read = [_read(path, options['encoding']) for path in corpus]
     _net, found = _learn(read if read[1:] else read[0], options)
     common.tell(found, options['as_json'])
 
 
-@text.command()
+@text.command(cls=common.Command)
 @click.argument('model', type=click.Path(exists=True, dir_okay=False))
 @click.option('--seed', default='The ', show_default=True, help='Text to continue.')
 @click.option(
-    '--length', default=500, show_default=True, help='Number of characters, or tokens, to write.'
+    '--length',
+    'steps',
+    type=common.FROM_0,
+    default=500,
+    show_default=True,
+    help='Number of characters, or tokens, to write.',
 )
 @click.option(
     '--temperature',
+    type=common.Number(0),
     default=0.8,
     show_default=True,
     help='Randomness of the text: 0 always writes the most probable label.',
 )
 @click.option(
-    '--top-k', type=int, help='Draw only from this number of most probable labels. Default: all.'
+    '--top-k',
+    type=common.FROM_1,
+    help='Draw only from this number of most probable labels. Default: all.',
 )
 @click.option(
     '--top-p',
-    type=float,
+    type=common.Number(0, 1, min_open=True),
     help='Draw only from the fewest labels with this total probability. Default: all.',
 )
 @click.option('--stop', help='End before this text, which is not written. Default: no such text.')
-@click.option('--streams', default=1, show_default=True, help='Number of texts to write.')
 @click.option(
-    '--rng', type=int, help='Seed of the random numbers. Default: another one for each run.'
+    '--streams',
+    type=common.FROM_1,
+    default=1,
+    show_default=True,
+    help='Number of texts to write.',
+)
+@click.option(
+    '--rng',
+    type=common.FROM_0,
+    help='Seed of the random numbers. Default: another one for each run.',
 )
 @click.option('--json', 'as_json', is_flag=True, help='Print a list of the texts as JSON.')
 def sample(
     model: str,
     seed: str,
-    length: int,
+    steps: int,
     temperature: float,
     top_k: int | None,
     top_p: float | None,
@@ -117,6 +134,8 @@ def sample(
     as_json: bool,
 ) -> None:
     """Generate text with a MODEL from `kerasnets text train`."""
+    if not seed:
+        raise click.BadParameter('expected one character or more.', param_hint="'--seed'")
     net = _load(model)
     alphabet = net.text
     settings: dict[str, Any] = {
@@ -126,7 +145,7 @@ def sample(
         'top_p': top_p,
     }
     settings['stop'] = alphabet.end  # of a document
-    drawn = net.predict_sequence(alphabet.encode(seed), length, streams=streams, **settings)
+    drawn = net.predict_sequence(alphabet.encode(seed), steps, streams=streams, **settings)
     if streams == 1 and not as_json:
         click.echo(seed, nl=False)
         for piece in _until(stop, alphabet.stream(drawn)):
@@ -143,10 +162,10 @@ def sample(
         click.echo(one)
 
 
-@text.command()
+@text.command(cls=common.Command)
 @click.argument('model', type=click.Path(exists=True, dir_okay=False))
 @click.argument('corpus', nargs=-1, required=True, type=common.INPUT)
-@click.option('--encoding', default='utf-8', show_default=True)
+@ENCODING
 @click.option('--json', 'as_json', is_flag=True, help='Print a line of JSON for each file.')
 def score(model: str, corpus: tuple[str, ...], encoding: str, as_json: bool) -> None:
     """Measure how well a MODEL predicts CORPUS, text files, or - for standard input.
@@ -154,13 +173,21 @@ def score(model: str, corpus: tuple[str, ...], encoding: str, as_json: bool) -> 
     Prints the bits per character, which are comparable between models with different tokens, and
     the fraction of correctly predicted tokens.
     """
-    from kerasnets.data.tables import decoded
-
     net = _load(model)
     for path in corpus:
-        found = net.score_text(decoded(path, encoding))
+        found = net.score_text(_read(path, encoding))
         found |= {'bits': round(found['bits'], 4), 'acc': round(found['acc'], 4)}
         common.tell({'file': str(path), **found}, as_json)
+
+
+def _read(path: str, encoding: str) -> str:
+    """Return the text of a file, or of standard input for '-'; refuse an empty one."""
+    from kerasnets.data.tables import decoded  # imports pandas
+
+    read = decoded(path, encoding)
+    if not read:
+        raise DataError(f'{path}: the file is empty. Choose another file.')
+    return read
 
 
 def _load(model: str) -> Any:
@@ -186,7 +213,7 @@ def _until(stop: str | None, pieces: Iterable[str]) -> Iterator[str]:
     yield held
 
 
-@click.command()
+@click.command(cls=common.Command)
 @click.option(
     '-o',
     '--output',
@@ -195,7 +222,9 @@ def _until(stop: str | None, pieces: Iterable[str]) -> Iterator[str]:
     type=click.Path(),
     help='Write the model to this file.',
 )
-@click.option('--epochs', default=4, show_default=True, help='Number of epochs.')
+@click.option(
+    '--epochs', type=common.FROM_1, default=4, show_default=True, help='Number of epochs.'
+)
 def demo(output: str, epochs: int) -> None:
     """Train on Python's language reference and generate text, in about a minute."""
     corpus = '\n'.join(pydoc_data.topics.topics.values())
@@ -218,7 +247,7 @@ def _learn(corpus: str | list[str], options: dict[str, Any]) -> tuple[Any, dict[
     least = options['min_count']
     if least is None:
         least = 10 if options['tokens'] == 'char' else 2
-    whole = kerasnets.recurrent.Text(corpus, options['alphabet'], least, **chosen)
+    whole = kerasnets.recurrent.Text(corpus, options['alpha'], least, **chosen)
     learnt, held = whole.split(HELD_OUT)
     entries = [
         dict(form=options['form'], size=size)
@@ -228,10 +257,10 @@ def _learn(corpus: str | list[str], options: dict[str, Any]) -> tuple[Any, dict[
     net = kerasnets.recurrent.Classifier(
         [whole.classes, *entries, whole.classes], rng=options['rng'], text=learnt
     )
-    steps, batch = options['time'], options['batch']
+    steps, batch = options['steps'], options['batch_size']
     batches = max(1, len(learnt.labels) // (steps * batch))
     start = options['learning_rate'] or (0.003 if options['form'] in ATTENTION else 0.02)
-    rate = CosineDecay(start, batches * options['epochs'], alpha=0.05)
+    rate = CosineDecay(start, max(1, batches * options['epochs']), alpha=0.05)
     data = learnt.classifier_batches(steps, batch, rng=options['rng'])
     valid = held.sequences(steps)
     found = common.fit(net, data, valid, options, learning_rate=rate, train_batches=batches)

@@ -7,6 +7,7 @@ SciPy's sparse matrices become dense batch by batch.
 from __future__ import annotations
 
 import dataclasses
+import math
 import numbers
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -207,7 +208,7 @@ class ArraySpec:
             )
 
     def _hint(self, shape: tuple[int, ...]) -> str:
-        ndim, want = len(shape), self.shape[1:2]
+        ndim, want, rest = len(shape), self.shape[1:2], self.shape[1:]
         of_steps = len(self.shape) > 2 or (self.kind != 'values' and len(self.shape) == 2)
         same = ndim == len(self.shape) and want != (None,)
         if of_steps and same and shape[:1] == want != shape[1:2]:
@@ -215,18 +216,34 @@ class ArraySpec:
                 ' Time seems to be its first axis. Pass (examples, time, …) as for the inputs, '
                 'or build the network with time_major=True.'
             )
-        if self.kind == 'labels' and ndim == len(self.shape) + 1:
-            return ' Labels are integers, not one-hot rows. Use array.argmax(axis=-1).'
+        if self.kind == 'labels' and ndim == len(self.shape) + 1 and shape[0] != 1:
+            if shape[-1] == self.classes:
+                return ' Labels are integers, not one-hot rows. Use array.argmax(axis=-1).'
+            return (
+                ' Pass one label for each example. Recurrent networks without '
+                'return_sequences=False take one for each time step.'
+            )
         if self.kind == 'labels' and ndim == 1 < len(self.shape) - 1:
             return " For one label for each example, put 'flat' before the dense layers."
-        if self.kind == 'labels' and ndim == len(self.shape) - 1 == 1:
+        axes = 2 if self.kind == 'labels' else 3  # of a target of steps
+        one_step = ndim == 1 or (ndim == 2 and shape[1:] == self.shape[2:])
+        if self.name.startswith('targets') and axes == len(self.shape) > ndim and one_step:
+            what = 'label' if self.kind == 'labels' else 'target'
             return (
-                ' For one label for each sequence, write the last recurrent layer as '
+                f' For one {what} for each sequence, write the last recurrent layer as '
                 "dict(form='rnn', size=20, return_sequences=False), with your form and size."
             )
-        fits = all(want in (None, got) for want, got in zip(self.shape[1:], shape))
-        if self.kind == 'values' and ndim == len(self.shape) - 1 and fits:
+        if self.kind == 'values' and ndim == len(self.shape) - 1 and _fits(rest, shape):
             return ' For one example, add an axis: array[None].'
+        if ndim == len(self.shape) + 1 and shape[0] == 1 and _fits(rest, shape[2:]):
+            return ' Pass it without its first axis of length 1, or without a list around it.'
+        if self.kind == 'values' and None not in rest and 0 not in shape:
+            if ndim == 2 == len(self.shape) and shape[0] == rest[0]:
+                return ' Its axes seem to be swapped. Use array.T.'
+            if ndim == len(self.shape) > 2 and _fits(rest, (*shape[2:], shape[1])):
+                return ' The channels are its last axis here. Use numpy.moveaxis(array, 1, -1).'
+            if ndim > 1 and math.prod(shape[1:]) == math.prod(n or 0 for n in rest):
+                return f' Use array.reshape(-1, {", ".join(map(str, rest))}).'
         return ' Reshape the array, or change the sizes of the layers.'
 
     def _check(self, array: Array, row: str = 'row') -> None:
@@ -258,7 +275,8 @@ class ArraySpec:
                 with np.errstate(invalid='ignore'):
                     whole = rows == np.floor(rows)
                 what = f'whole numbers as labels (the dtype is {array.dtype})'
-                self._refuse(start, rows, ~whole, what, row)
+                remedy = f'Fix or remove that {row}, or use a Regressor for values.'
+                self._refuse(start, rows, ~whole, what, row, remedy)
             if rows.size and (rows.min() < 0 or rows.max() >= top):
                 wrong = (rows < 0) | (rows >= top)
                 what = f'labels of 0 to {top - 1}, for {top} class' + 'es' * (top > 1)
@@ -313,6 +331,10 @@ def _numbers(array: Array) -> Array:
 
 def _is_number(item: Any) -> bool:
     return isinstance(item, (numbers.Real, np.bool_))
+
+
+def _fits(wanted: Sequence[int | None], shape: Sequence[int]) -> bool:
+    return all(want in (None, got) for want, got in zip(wanted, shape))
 
 
 def _chunks(array: Array) -> Iterator[tuple[int, Array]]:
@@ -376,10 +398,12 @@ def fill(specs: Sequence[ArraySpec], arrays: Any, what: str = 'data') -> list[An
     if len(arrays) != len(specs):
         names = ', '.join(spec.name for spec in specs)
         hint = ' Pass one array for each of these, in this order.'
-        if len(arrays) == len(specs) + 1:
+        if len(specs) == 1:
+            hint = ' The inputs are the targets too: pass them once, as [inputs].'
+        elif len(arrays) == len(specs) + 1:
             hint = ' For weights, build the network with weighted=True.'
         elif len(arrays) < len(specs):
-            hint = ' Pass them as one list: [inputs, targets].'
+            hint = f' Pass them as one list: [{", ".join(s.name.split()[0] for s in specs)}].'
         raise DataError(f'{what}: expected {len(specs)} arrays ({names}), got {len(arrays)}.{hint}')
     taken = [spec.take(array) for spec, array in zip(specs, arrays)]
     for spec, array in zip(specs[1:], taken[1:]):

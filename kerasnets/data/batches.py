@@ -6,7 +6,7 @@ import contextlib
 import copy
 import itertools
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -56,6 +56,11 @@ def dataset(
         source = [source]  # a bare array, where the network takes only one
     if isinstance(source, (list, tuple)):
         return Arrays(source, fit, what, batch_size, batches)
+    if isinstance(source, Mapping):
+        raise DataError(
+            f'{what}: expected a list of arrays, got a {type(source).__name__}. Pass its arrays as '
+            'one list: [inputs, targets].'
+        )
     return Stream(source, fit, what, batches)
 
 

@@ -16,8 +16,9 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted
 
 from kerasnets import optimizers, regularizers
-from kerasnets.errors import ConfigurationError, DataError, fraction
+from kerasnets.errors import ConfigurationError, DataError, check_known, fraction
 from kerasnets.estimators.inputs import Inputs
+from kerasnets.training import settings
 from kerasnets.training.settings import Settings
 from kerasnets.typing import Data
 
@@ -36,15 +37,28 @@ OWN = {
 #: Keywords of training that have another default here, as scikit-learn's own networks have.
 OTHER = {'epochs': 200, 'learning_rate': 1e-3, 'verbose': 0}
 
+#: Keywords of Keras' and scikit-learn's estimators -> what to write here.
+WORDS = {
+    **settings.WORDS,
+    'hidden_layer_sizes': 'Write layers=, such as layers=[100].',
+    'validation_data': 'Write validation_fraction=: fit(X, y) holds out that part of the rows.',
+    'validation_split': 'Write validation_fraction=.',
+    'rng': 'Write random_state=.',
+    'seed': 'Write random_state=.',
+    'sample_weight': 'Write it in fit(X, y, sample_weight=...).',
+    'activation': "Write it in the layers, such as layers=[(100, 'tanh')].",
+    **dict.fromkeys(('x', 'y', 'X'), 'Pass the arrays to fit(X, y).'),
+}
+
 
 def _training() -> Any:
     """Keyword of training -> its default; None where the algorithm or nothing decides."""
-    settings = {f.name: f.default for f in dataclasses.fields(Settings)}
+    usual = {f.name: f.default for f in dataclasses.fields(Settings)}
     kinds = [*optimizers.ALGORITHMS, 'adamw', 'muon']
     options = dict.fromkeys(sorted({k for kind in kinds for k in optimizers.keywords(kind)}))
     more = dict.fromkeys(regularizers.names())
-    del settings['compat']
-    return {**settings, 'callbacks': None, **OTHER, **options, **more}
+    del usual['compat']
+    return {**usual, 'callbacks': None, **OTHER, **options, **more}
 
 
 def _signature(**defaults: Any) -> Any:
@@ -66,12 +80,24 @@ def constructor(**defaults: Any) -> Callable[..., None]:
     signature = _signature(**defaults)
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        check_known(kwargs, signature.parameters, f'keyword of {type(self).__name__}', WORDS)
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
         vars(self).update({k: v for k, v in bound.arguments.items() if k != 'self'})
 
     vars(init)['__signature__'] = signature
     return init
+
+
+def classes_of(y: Any) -> Any:
+    """Return the different classes; raise DataError for only one."""
+    classes = np.unique(y)
+    if len(classes) < 2:
+        raise DataError(
+            f'expected two classes or more, got one class, {classes.tolist()[0]!r}. '
+            'Add examples of another.'
+        )
+    return classes
 
 
 class Estimator(Inputs, base.BaseEstimator):

@@ -14,7 +14,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from kerasnets import feedforward
 from kerasnets.errors import ConfigurationError, DataError
 from kerasnets.estimators import defaults
-from kerasnets.estimators.base import Classifying, Estimator, constructor, weights_of
+from kerasnets.estimators.base import (
+    Classifying,
+    Estimator,
+    classes_of,
+    constructor,
+    weights_of,
+)
 from kerasnets.estimators.inputs import Scaling, class_column
 from kerasnets.estimators.tabular import CHOSEN, Tabular
 from kerasnets.typing import Array, Data, Found
@@ -58,12 +64,7 @@ class NetClassifier(Classifying, Tabular):
         if self._multilabel:
             self.classes_ = np.arange(y.shape[1])
             return self._learn(X, y, sample_weight)
-        self.classes_ = np.unique(y)
-        if len(self.classes_) < 2:
-            raise DataError(
-                f'expected two classes or more, got one class, {self.classes_.tolist()[0]!r}. '
-                'Add examples of another.'
-            )
+        self.classes_ = classes_of(y)
         return self._learn(X, y, sample_weight, names=names)
 
     def partial_fit(

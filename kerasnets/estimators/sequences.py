@@ -13,7 +13,13 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from kerasnets import recurrent
-from kerasnets.estimators.base import Classifying, Estimator, constructor, weights_of
+from kerasnets.estimators.base import (
+    Classifying,
+    Estimator,
+    classes_of,
+    constructor,
+    weights_of,
+)
 from kerasnets.language.spec import parse
 from kerasnets.typing import Data, Entry, Found
 
@@ -71,7 +77,7 @@ class SequenceClassifier(Classifying, _OfSequences):
         check_consistent_length(X, y)
         self._whole = np.ndim(y[0]) == 0
         flat = np.asarray(y) if self._whole else np.concatenate(y)
-        self.classes_ = np.unique(flat)
+        self.classes_ = classes_of(flat)
         if X[0].ndim == 1:  # labels
             self.n_features_in_ = int(max(one.max() for one in X)) + 1
         else:

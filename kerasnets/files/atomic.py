@@ -91,7 +91,8 @@ def _local_copy(source: File) -> Iterator[tuple[pathlib.Path, str]]:
     if not hasattr(source, 'read'):
         path = local(source)
         if not path.is_file():
-            raise FileError(f'cannot read {str(path)!r}: there is no such file. Check the path.')
+            why = 'it is a folder' if path.is_dir() else 'there is no such file'
+            raise FileError(f'cannot read {str(path)!r}: {why}. Check the path.')
         yield path, repr(str(path))
         return
     try:

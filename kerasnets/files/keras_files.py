@@ -105,7 +105,7 @@ def load(
                 model = keras_facts.load_model(_for_keras(path))
             else:
                 with _named(path, suffix) as link:
-                    model = keras.saving.load_model(link)
+                    model = keras.saving.load_model(link, custom_objects=objects)
                     if stored.optimizer:
                         _restore_optimizer(model, link)
         if stored.about is None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from kerasnets import keras_facts
-from kerasnets.errors import FileError
+from kerasnets.errors import FileError, named
 from kerasnets.files.atomic import damaged, refused
 from kerasnets.layers.abilities import BY_NAME, NONE
 from kerasnets.typing import Config
@@ -138,8 +138,8 @@ def check(
     held = contents.num_values
     if max_params is not None and held > max_params:
         raise FileError(
-            f'the file holds {held:,} parameters, more than max_params={max_params:,}. '
-            'If this is intended, pass a larger max_params=.'
+            f'the file holds {held:,} parameters, more than the maximum of {max_params:,}. '
+            f'If this is intended, pass a larger {named("max_params")}.'
         )
     objects = check_names(contents, max(FREE, held if max_params is None else max_params))
     model = skeleton(contents.config, objects)
@@ -147,7 +147,7 @@ def check(
     if built > (2 * held + FREE if max_params is None else max_params):
         raise FileError(
             f'the layers of the file have {built:,} parameters, and it holds {held:,}. If this is '
-            'intended, pass a larger max_params=.'
+            f'intended, pass a larger {named("max_params")}.'
         )
     compare(model, contents.weights)
     for one in (model, *_of_known_lengths(contents.config, objects)):
@@ -191,7 +191,7 @@ def _check_values(model: KerasModel, limit: int) -> None:
         if values > limit:
             raise FileError(
                 f'the layer {layer.name!r} makes {values:,} values of one example, more than '
-                f'{limit:,}. If this is intended, pass a larger max_values=.'
+                f'{limit:,}. If this is intended, pass a larger {named("max_values")}.'
             )
 
 
@@ -288,7 +288,8 @@ def _without_values(config: Config, objects: Any) -> Any:
         keras.StatelessScope(initialize_variables=False),
     ):
         cls: Any = known.get(str(name), objects.get(config.get('registered_name')))
-        return cls.from_config(config['config'])
+        # the legacy format knows only the objects that are passed
+        return cls.from_config(config['config'], custom_objects=dict(objects))
 
 
 def _check_part(part: Any, limit: int) -> Any:
@@ -396,7 +397,7 @@ def _check_value(key: Any, value: Any, owner: Any, limit: int) -> None:
     if len(sizes) > UNROLLED or any(number ** SIZES[key] > limit for number in sizes):
         raise FileError(
             f'{owner} has {key}={str(value)[:60]}, which needs more than {limit:,} values. '
-            'If this is intended, pass a larger max_params=.'
+            f'If this is intended, pass a larger {named("max_params")}.'
         )
     batch = value[0] if key in SHAPES and _is_list(value) and value else None
     if any(number > BATCH for number in _numbers(batch)):

@@ -161,6 +161,11 @@ def _fields(entry: Entry, place: int) -> dict[str, Any]:
         return _from_dict(entry, default)
     if hasattr(entry, 'get_config') and hasattr(entry, 'name'):  # a Keras layer, not imported here
         return {'form': 'keras', 'layer': entry, 'name': entry.name}
+    if isinstance(entry, type):
+        raise ConfigurationError(
+            f'expected a Keras layer, got the class {entry.__name__}. Write {entry.__name__}(...), '
+            'an object of it.'
+        )
     raise ConfigurationError(
         'expected an int, a str, a tuple, a dict or a Keras layer, '
         f'got {type(entry).__name__}. Write 20 for a layer of 20 units.'

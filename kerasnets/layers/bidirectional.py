@@ -57,9 +57,11 @@ def _build(spec: LayerSpec) -> KerasLayer:
             )
         )
 
-    return keras.layers.Bidirectional(
-        half('fw', False), backward_layer=half('bw', True), name=spec.name
-    )
+    functions = [f for f in (spec.activation, *options.values()) if hasattr(f, '__name__')]
+    with keras.saving.custom_object_scope({f.__name__: f for f in functions}):  # Keras copies it
+        return keras.layers.Bidirectional(
+            half('fw', False), backward_layer=half('bw', True), name=spec.name
+        )
 
 
 FORMS = {'bidirectional': Form(choose=None, build=_build)}

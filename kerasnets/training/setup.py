@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 import logging
 import os
 import re
@@ -34,6 +36,13 @@ log = logging.getLogger('kerasnets')
 #: Settings that TensorBoard shows among the hyperparameters, beside all of the algorithm and the
 #: regularizers.
 SHOWN = ('epochs', 'max_updates', 'learning_rate', 'batch_size', 'patience', 'validate_every')
+
+#: Callbacks of Keras that watch a quantity.
+WATCHING = (
+    keras.callbacks.EarlyStopping,
+    keras.callbacks.ModelCheckpoint,
+    keras.callbacks.ReduceLROnPlateau,
+)
 
 #: Types of plain data.
 PLAIN = (bool, int, float, str, type(None))
@@ -91,6 +100,11 @@ def make_trainer(
     optimizer = trainable.attach(optimizer)
     curvature = isinstance(optimizer, optimizers.Esgd)
     extras = Extras(built, False, monitored, settings.monitor_gradients, factors, curvature)
+    if any(isinstance(callback, WATCHING) for callback in callbacks):
+        graph = models.graph(extras=dataclasses.replace(extras, regularizers=()))
+        of_metrics = [m if isinstance(m, str) else m.name for m in metrics]
+        names = ['loss', 'err', *graph.monitors, *of_metrics]
+        _check_watched(callbacks, names, valid is not None)
     xla = cost_model.uses_xla(models, data, settings, optimizer)
     by_keras = cost_model.settings_for_keras(settings, listeners.acts_on_batches)
     common = trainable.programs, data, extras, metrics, optimizer
@@ -259,3 +273,23 @@ def evaluate(
     with data.reading():
         result: Monitors = steps.evaluate(data)
     return result
+
+
+def _check_watched(callbacks: list[Any], names: list[str], validates: bool) -> None:
+    """Refuse callbacks of Keras that watch what training does not compute."""
+    if not all(type(one).__module__.startswith('keras.') for one in callbacks):
+        return  # others may add quantities
+    for one in callbacks:
+        if not isinstance(one, WATCHING) or not getattr(one, 'save_best_only', True):
+            continue
+        plain = one.monitor.removeprefix('val_')
+        if plain not in (*names, 'learning_rate'):
+            near = difflib.get_close_matches(plain, names, n=1, cutoff=0.5) or ['loss']
+            remedy = f'Watch {one.monitor.removesuffix(plain) + near[0]!r}.'
+        elif plain != one.monitor and not validates:
+            remedy = f'Pass valid=[inputs, targets], or watch {plain!r}.'
+        else:
+            continue
+        raise ConfigurationError(
+            f'{type(one).__name__} watches {one.monitor!r}, which is not computed. {remedy}'
+        )

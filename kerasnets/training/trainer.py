@@ -17,6 +17,7 @@ from keras.callbacks import Callback
 from kerasnets import backend, devices
 from kerasnets.callbacks import Shows
 from kerasnets.data.batches import Dataset
+from kerasnets.errors import named
 from kerasnets.initializers import restored
 from kerasnets.training.checkpoints import Checkpoints, State
 from kerasnets.training.plan import Patience, Plan, Stretch
@@ -391,8 +392,8 @@ class Trainer(Run):
         finite = math.isfinite(self.training.get('loss', 0.0))
         if self.epoch and not kept.epoch and self.valid is not None and finite:
             log.warning(
-                'No epoch was better than the initial parameters, which are kept. Try another '
-                'learning_rate.'
+                'No epoch was better than the initial parameters, which are kept. Try another %s.',
+                named('learning_rate'),
             )
 
     # Checkpoints

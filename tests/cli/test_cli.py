@@ -66,7 +66,7 @@ def test_warnings_and_errors_are_reported(tmp_path):
     assert 'is written as a .keras archive' in call('convert', old, tmp_path / 'a.pkl').output
     for arguments, says in [
         (('inspect', tmp_path / 'none'), 'there is no such file'),
-        (('convert', old, tmp_path / 'b.keras', '--max-params', 3), 'more than max_params=3'),
+        (('convert', old, tmp_path / 'b.keras', '--max-params', 3), 'larger --max-params'),
         (('convert', 'hf://a/b', tmp_path / 'b.keras'), 'is a URL'),
         (('inspcet', old), 'No such command'),
     ]:
@@ -364,13 +364,58 @@ def test_tokens_documents_and_scores(tmp_path):
         ),
         (
             ['text', 'train', 'a.txt', '-o', 'a.keras'],
-            'expected more than 50 labels, got 40. Choose a smaller --time.',
+            'expected more than 50 labels, got 40. Lower --time, or use a longer text.',
             1,
         ),
         (
             ['text', 'train', 'a.txt', '-o', 'a.keras', '--min-count', '999'],
-            'no character occurs 999 times in a text of 400. Set --alphabet or --min-count.',
+            'no character occurs 999 times in a text of 400. Set --alphabet, or lower --min-count.',
             1,
+        ),
+        *(
+            (
+                ['text', 'train', 'a.txt', '-o', 'a.keras', option, value],
+                f"Invalid value for '{option}': {why}. See 'kerasnets text train --help'.",
+                2,
+            )
+            for option, value, why in [
+                ('--batch', '0', '0 is not in the range x>=1'),
+                ('--time', '0', '0 is not in the range x>=1'),
+                ('--epochs', '-1', '-1 is not in the range x>=0'),
+                ('--noise', '-1', '-1.0 is not in the range x>=0'),
+                ('--dropout', '1', '1.0 is not in the range 0<=x<1'),
+                ('--learning-rate', 'nan', 'expected a finite number, got nan'),
+                ('--rng', '-1', '-1 is not in the range x>=0'),
+                ('--layers', '0', "expected sizes such as 64 or 64,32, got '0'"),
+            ]
+        ),
+        (
+            ['text', 'train', 'a.txt', '-o', 'a.keras', '--alphabet', ''],
+            'the alphabet is empty. Leave out --alphabet to take it from the text.',
+            1,
+        ),
+        (
+            ['text', 'train', 'a.txt', '-o', 'a.keras', '--tokens', 'bpe', '--size', '9'],
+            'expected --size of 256 or more for bpe, the number of bytes, got 9. '
+            'Write for example 1000.',
+            1,
+        ),
+        (
+            ['text', 'train', 'empty.txt', '-o', 'a.keras'],
+            'empty.txt: the file is empty. Choose another file.',
+            1,
+        ),
+        (
+            ['text', 'sample', 'a.txt', '--seed', ''],
+            "Invalid value for '--seed': expected one character or more. "
+            "See 'kerasnets text sample --help'.",
+            2,
+        ),
+        (
+            ['train', 'a.txt', '--target', 'a', '-o', 'a.keras', '--separator', 'ab'],
+            "Invalid value for '--separator': expected one character, such as ; or tab, got 'ab'. "
+            "See 'kerasnets train --help'.",
+            2,
         ),
     ],
 )
@@ -379,5 +424,6 @@ def test_errors_are_one_line_with_the_names_of_options(
 ):
     monkeypatch.chdir(tmp_path)
     pathlib.Path('a.txt').write_text('abcd' * 100, encoding='utf-8')
+    pathlib.Path('empty.txt').touch()
     done = call(*arguments)
     assert (done.output, done.exit_code) == (f'Error: {says}\n', status)

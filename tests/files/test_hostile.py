@@ -81,7 +81,7 @@ def test_the_canary_is_one(tmp_path):
         ('lambda', "the layer '.*' is a Lambda, which runs code .* from_keras"),
         ('import', "the layer 'hid1' names os: 'system', which is unknown here"),
         ('unknown class', "the layer 'hid1' names mine: 'Mine'.*register_keras_serializable"),
-        ('wide', "the layer 'hid1' has units=20000000, which needs more than .*max_params="),
+        ('wide', "the layer 'hid1' has units=20000000, which needs more than .*max_params"),
         ('wide and wider', 'have 3,600,360,000 parameters, and it holds 43'),
         ('other table', r"the weight 'hid1/kernel' is of shape \(6, 5\) .* \(4, 5\) in the file"),
         ('h5 other weights', r"the weight 'hid1/kernel' is of shape \(4, 7\) .* \(4, 5\) in the"),
@@ -121,9 +121,9 @@ def test_max_params():
     for wrong in ('many', 0, 2.5):
         with pytest.raises(ConfigurationError, match='max_params as an int of 1 or more'):
             kerasnets.load(io.BytesIO(content), max_params=wrong)
-    with pytest.raises(FileError, match='holds 43 parameters, more than max_params=42'):
+    with pytest.raises(FileError, match='holds 43 parameters, more than the maximum of 42'):
         kerasnets.load(io.BytesIO(content), max_params=42)
-    with pytest.raises(FileError, match='holds 51 parameters, more than max_params=7'):
+    with pytest.raises(FileError, match='holds 51 parameters, more than the maximum of 7'):
         kerasnets.load(PICKLE.parent / '0.7.3-ff_classifier.theanets.pkl', max_params=7)
 
 
@@ -270,7 +270,7 @@ def wide(name, *layers):
 @pytest.mark.parametrize('name', ['repeated', 'padded', 'upsampled', 'strided'])
 def test_an_example_that_would_become_too_large(name, tmp_path):
     wide(name).save(tmp_path / 'net.keras')
-    with pytest.raises(FileError, match=r'makes [\d,]+ values of one example.*max_values='):
+    with pytest.raises(FileError, match=r'makes [\d,]+ values of one example.*max_values'):
         kerasnets.load(tmp_path / 'net.keras')
     assert kerasnets.load(tmp_path / 'net.keras', max_values=10**11).num_params >= 0
 

@@ -1,8 +1,12 @@
+import os
+import subprocess
+import sys
 import warnings
 
 import keras
 import numpy as np
 import pytest
+from paths import ROOT
 
 import kerasnets
 from kerasnets.errors import ConfigurationError
@@ -27,6 +31,36 @@ def test_the_symbolic_loss_equals_evaluate_and_numpy(loss, weighted, rng):
     w = data[2] if weighted else np.ones_like(e)
     np.testing.assert_allclose(symbolic, (w * e).sum() / w.sum(), rtol=1e-5)
     np.testing.assert_allclose(net.evaluate(data)['loss'], symbolic, rtol=1e-5)
+
+
+READ = """
+import warnings
+import numpy as np
+import kerasnets, keras
+warnings.simplefilter('error', UserWarning)
+net = kerasnets.Classifier([4, (5, 'tanh'), 3], weighted=True)
+rng = np.random.default_rng(1)
+data = [rng.normal(size=(9, 4)).astype('f'), rng.integers(3, size=9), np.ones(9, 'f')]
+f = keras.Function(net.variables, net.loss(weight_l2=0.1))
+value, want = f(data), net.evaluate(data, weight_l2=0.1)['loss']
+np.testing.assert_allclose([float(value), np.asarray(value)], want, rtol=1e-5)
+assert f'{value:.3f}' == f'{float(value):.3f}'
+np.testing.assert_allclose(np.array([value], 'd') + np.array(value), 2 * want, rtol=1e-5)
+monitors = keras.Function(net.variables, [tensor for _, tensor in net.monitors()])
+found = net.evaluate(data)
+np.testing.assert_allclose(np.asarray(monitors(data)), [found['err'], found['acc']], rtol=1e-5)
+if keras.backend.backend() == 'torch':
+    value.backward()
+    assert all(float(abs(v.value.grad).sum()) > 0 for v in net.model.trainable_variables)
+print('done')
+"""
+
+
+def test_a_symbolic_loss_is_read_on_pytorch_as_elsewhere():
+    pytest.importorskip('torch')
+    env = os.environ | {'KERAS_BACKEND': 'torch', 'PYTHONPATH': str(ROOT)}
+    done = subprocess.run([sys.executable, '-c', READ], env=env, capture_output=True, text=True)
+    assert done.stdout == 'done\n', done.stderr[-3000:]
 
 
 def test_the_symbolic_loss_follows_the_parameters(rng):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from kerasnets.errors import FileError
+from kerasnets.errors import FileError, named
 from kerasnets.files.atomic import damaged
 from kerasnets.files.theanets.records import Records, read
 from kerasnets.initializers import restored
@@ -80,8 +80,8 @@ def _check_sizes(records: Records, most: int | None) -> None:
     most = held if most is None else most
     if held > most:
         raise FileError(
-            f'the file holds {held:,} parameters, more than max_params={most:,}. '
-            'If this is intended, pass a larger max_params=.'
+            f'the file holds {held:,} parameters, more than the maximum of {most:,}. '
+            f'If this is intended, pass a larger {named("max_params")}.'
         )
     sizes = {e['name']: e.get('size') or (e.get('shape') or (0,))[-1] for e in records.entries}
     for entry in records.entries:
