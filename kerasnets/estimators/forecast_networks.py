@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -182,8 +183,11 @@ class Ensemble:
         keywords['validate_every'] = max(1, self.owner.epochs // 20) if held else self.owner.epochs
         if keywords.get('jit') == 'auto' and rows <= QUICK:  # compiling takes longer than training
             keywords['jit'] = False
+        data: Any = parts[0]
+        if not held:  # an iterator, so that no evaluation is compiled
+            data, keywords['train_batches'] = itertools.repeat(data), 1
         with _one_thread():
-            self.net.train(parts[0], parts[1] if held else None, **keywords)
+            self.net.train(data, parts[1] if held else None, **keywords)
 
     def forecast(
         self, back: int, views: Sequence[View | None], ahead: Sequence[Array], steps: int
