@@ -461,9 +461,9 @@ def _names(header: list[str], source: _Source, path: Path, notes: list[str]) -> 
     names = [name or f'column {i + 1}' for i, name in enumerate(header)]
     plain = np.isfinite(notation.numbers(header, '.')[0]).all()
     if (twice := _twice(names)) is not None:
+        remedy = 'Add a line of names above.' if plain else 'Rename one of the columns.'
         raise DataError(
-            f'{path}, line {source.first - 1}: the name {twice!r} is there twice. '
-            + ('Add a line of names above.' if plain else 'Give one of the columns another name.')
+            f'{path}, line {source.first - 1}: the name {twice!r} is there twice. {remedy}'
         )
     if plain:
         notes.append(
@@ -658,8 +658,8 @@ def _finite(
     value, place = column.iloc[row], table.where(row)
     if table.source is None:
         raise DataError(
-            f'column {name!r}, {place}: expected a finite number, got {value}. Replace it by a '
-            'finite number, or by NaN if it is missing.'
+            f'column {name!r}, {place}: expected a finite number, got {value}. Change it '
+            'to a finite number, or to NaN if it is missing.'
         )
     what = 'is infinite and' if count == 1 else f'and {count - 1:,} more are infinite and'
     doubt = f'{value} in {place} {what} taken as missing'

@@ -157,7 +157,7 @@ def test_one_seed_one_network_and_no_two_layers_equal():
         (dict(form='rnn', size=3, h_0='im'), "its input 'im:out' is not there.*before it: in"),
         (
             dict(form='rnn', size=3, c_0='in'),
-            "unknown state of this layer 'c_0'.*Choose one of: h_0",
+            "unknown state of this layer 'c_0'. Did you mean 'h_0'",
         ),
         (dict(size=3, h_0='in'), "unknown state of this layer 'h_0'"),
         (dict(form='embedding', size=3, inputs='in', input_dim=0), 'input_dim'),
