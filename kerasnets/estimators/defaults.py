@@ -98,7 +98,8 @@ class Plan:
         bins = bins if bins >= LEAST_BINS else 1
         batch_size = int(chosen.get('batch_size', _batch_size(rows)))
         steps = math.ceil(rows / batch_size)
-        updates = UPDATES if rows < LARGE else UPDATES_LARGE
+        wide = x.shape[1] + len(varied) * (bins - 1) > WIDE
+        updates = UPDATES_LARGE if rows >= LARGE else UPDATES_WIDE if wide else UPDATES
         epochs = int(chosen.get('epochs', max(1, round(updates / steps))))
         usual = {
             'binned': tuple(varied) if bins > 1 else (),
@@ -135,8 +136,9 @@ BINS, ROWS_OF_A_BIN, BINNED, LEAST_BINS = 16, 100, 256, 6
 #: A column is binned if its first LOOKED_AT rows have more than FEW different values.
 FEW, LOOKED_AT = 4, 10_000
 
-#: Maximum number of updates, and of validations in a training.
-UPDATES, CHECKS = 500, 20
+#: Maximum number of updates, and of validations in a training. With more than WIDE columns, bins
+#: counted singly, an update takes longer and fewer suffice.
+UPDATES, UPDATES_WIDE, WIDE, CHECKS = 500, 400, 128, 20
 
 #: A small table has fewer rows than SMALL, a large one at least LARGE.
 SMALL, LARGE = 500, 20_000
@@ -146,7 +148,7 @@ OF_SMALL: dict[str, Any] = {'hidden': (100,), 'weight_decay_rate': 0.3}
 
 #: Settings for a large table, which overfits less and takes longer for each member.
 OF_LARGE: dict[str, Any] = {'members': 2, 'held_out': 0.1, 'dropout': 0.0}
-UPDATES_LARGE = 2000
+UPDATES_LARGE = 1500
 
 
 #: The learning rate warms up in the first 1/WARM of the updates.
