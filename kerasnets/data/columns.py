@@ -420,9 +420,9 @@ class Columns:
             notes += _extremes(column, table)
         for column in (*columns, *filter(None, (aim,))):
             if column.notation.kind == 'number' and (
-                said := sentinel(column.name, as_numbers(table.frame[column.name]))
+                seeming := sentinel(column.name, as_numbers(table.frame[column.name]))
             ):
-                mark = said.partition(': ')[2].partition(' ')[0]
+                mark, said = seeming
                 remedy = f'--missing {mark}' if table.source else f'X.replace({mark}, numpy.nan)'
                 notes.append(f'{said}; {remedy} takes it as missing')
         return cls(columns, aim, tuple(useless.items()), tuple(notes))
@@ -714,13 +714,15 @@ def _extremes(column: Column, table: Table) -> list[str]:
     ]
 
 
-def sentinel(name: str, numbers: Array) -> str:
-    """Describe a number such as -999 that seems to stand for a missing value; '' for none.
+def sentinel(name: str, numbers: Array) -> tuple[str, str] | None:
+    """Return a number that seems to stand for a missing value, such as -999, and a note about it.
+
+    None if the column has no such number.
 
     It is repeated, and farther from all other values than these are from each other; or it is the
     only negative number.
 
-    >>> sentinel('age', np.array([30.0, 41, -999, 52, -999]))
+    >>> sentinel('age', np.array([30.0, 41, -999, 52, -999]))[1]
     "column 'age': -999 in 2 rows is far from all other values and may stand for a missing value"
     """
     for end in (np.fmin.reduce(numbers), np.fmax.reduce(numbers)):
@@ -732,11 +734,12 @@ def sentinel(name: str, numbers: Array) -> str:
             continue
         gap = np.abs(others - end).min()
         if gap > np.ptp(others) or (end < -99 and others.min() >= 0):
-            return (
-                f'column {name!r}: {as_text(end)} in {count:,} rows is far from all other values '
+            mark = as_text(end)
+            return mark, (
+                f'column {name!r}: {mark} in {count:,} rows is far from all other values '
                 'and may stand for a missing value'
             )
-    return ''
+    return None
 
 
 def _described(fields: Mapping[str, Any]) -> Column:

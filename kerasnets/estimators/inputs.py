@@ -66,8 +66,8 @@ class Inputs:
         if numbers or (self.columns_ is None and (frame is None or not reset)):
             targets = {} if alone else {'y': y}
             for name, values in frame.items() if frame is not None and numbers else ():
-                if said := sentinel(str(name), values.to_numpy('d')):
-                    warnings.warn(said, stacklevel=4)
+                if seeming := sentinel(str(name), values.to_numpy('d')):
+                    warnings.warn(seeming[1], stacklevel=4)
             return validate_data(self, X, **targets, accept_sparse='csr', reset=reset, **checks)
         validate_data(self, X if frame is None else frame, reset=reset, skip_check_array=True)
         if frame is None:

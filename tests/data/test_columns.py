@@ -340,6 +340,13 @@ def test_a_number_for_missing_values_is_named_and_kept(others, mark, said, tmp_p
         assert not [n for n in Columns.of(table, 'y').notes if 'may stand' in n]
 
 
+def test_the_remedy_for_such_a_number_does_not_depend_on_the_name_of_the_column(tmp_path):
+    path = tmp_path / 'a.csv'
+    path.write_text('"x: 1 of 2",y\n' + '20,1\n35,0\n-999,1\n' * 4, encoding='utf-8')
+    notes = [n for n in Columns.of(read(path), 'y').notes if 'may stand' in n]
+    assert [note.endswith('--missing -999 takes it as missing') for note in notes] == [True]
+
+
 @pytest.mark.parametrize('text', ['inf', '-inf', 'Infinity', '-INF', '∞', '1e400'])
 @pytest.mark.parametrize('line', [3, 900])
 def test_an_infinite_number_of_a_file_is_named_and_missing(text, line, tmp_path):
