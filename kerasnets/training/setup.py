@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import logging
 import os
@@ -100,15 +99,11 @@ def make_trainer(
     optimizer = trainable.attach(optimizer)
     curvature = isinstance(optimizer, optimizers.Esgd)
     extras = Extras(built, False, monitored, settings.monitor_gradients, factors, curvature)
-    if any(isinstance(callback, WATCHING) for callback in callbacks):
-        graph = models.graph(extras=dataclasses.replace(extras, regularizers=()))
-        of_metrics = [m if isinstance(m, str) else m.name for m in metrics]
-        names = ['loss', 'err', *graph.monitors, *of_metrics]
-        _check_watched(callbacks, names, valid is not None)
     xla = cost_model.uses_xla(models, data, settings, optimizer)
     by_keras = cost_model.settings_for_keras(settings, listeners.acts_on_batches)
     common = trainable.programs, data, extras, metrics, optimizer
     steps: Any = ProgramSteps(*common, xla) if by_keras is None else KerasSteps(*common, **by_keras)
+    _check_watched(callbacks, steps.names, valid is not None)
     seeds = net.rng.integers(2**63, size=2)
     data.shuffle(generator(int(seeds[0])))
     steps.reseed(generator(int(seeds[1])))
