@@ -352,7 +352,7 @@ def join_parts(
         if not frame.duplicated(keys).any():
             return frame, '', []
         joined, parts = frame[name] + hours, {'date': name, 'hour': parts['hour']}
-    elif dates or 'year' not in parts or not shorter:
+    elif dates or 'date' in frame or 'year' not in parts or not shorter:
         return frame, '', []
     else:
         first, name = shorter[0], 'date'

@@ -155,3 +155,8 @@ def test_uneven_dates():
     month = Frequency.of(pd.date_range('2024-01-01', periods=5))
     with pytest.raises(DataError, match='lies between two steps'):
         month.steps(pd.to_datetime(['2024-02-03 05:00']))
+
+
+def test_parts_are_not_joined_where_a_column_has_the_name_of_the_dates():
+    frame = pd.DataFrame({'year': [2020] * 3, 'month': [1, 2, 3], 'date': ['a', 'b', 'c']})
+    assert join_parts(frame)[0] is frame
