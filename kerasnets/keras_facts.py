@@ -32,6 +32,9 @@ if TYPE_CHECKING:
         Variable,
     )
 
+#: Attributes in which PyTorch's modules, as Keras' layers are there, repeat Keras' attributes.
+TORCH_BOOKKEEPING = '_parameters _modules _buffers _non_persistent_buffers_set training'.split()
+
 #: Attributes of layers, variables and optimizers that Keras keeps for itself. No layer computes
 #: anything with them: names, trackers, shapes of the first call, initial values.
 BOOKKEEPING = re.compile(
@@ -47,11 +50,9 @@ BOOKKEEPING = re.compile(
     _expected_batch_size _config quantization_config _exclude_from_weight_decay_cache
     _self_.* .*_initializer
     """.split()
+        + TORCH_BOOKKEEPING * (keras.backend.backend() == 'torch')
     )
 )
-
-#: Attributes in which PyTorch's modules, as Keras' layers are there, repeat Keras' attributes.
-TORCH_BOOKKEEPING = re.compile('_parameters|_modules|_buffers|_non_persistent_buffers_set|training')
 
 _seeding = threading.RLock()
 

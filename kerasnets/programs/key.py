@@ -160,11 +160,7 @@ class Description:
 def telling(value: Any) -> dict[str, Any]:
     """Return the attributes of an object that may decide what it computes."""
     hidden = keras_facts.BOOKKEEPING.fullmatch
-    items = {name: item for name, item in vars(value).items() if not hidden(name)}
-    if keras.backend.backend() == 'torch':
-        hidden = keras_facts.TORCH_BOOKKEEPING.fullmatch
-        items = {name: item for name, item in items.items() if not hidden(name)}
-    return items
+    return {name: item for name, item in vars(value).items() if not hidden(name)}
 
 
 class Snapshot:
