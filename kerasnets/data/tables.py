@@ -544,7 +544,7 @@ def _first_look(
 
 
 def _as_expected(series: pd.Series[Any], plain: bool) -> bool:
-    """Return whether pandas read a column as numbers, or as texts, in all its parts."""
+    """Return True if pandas read a column as expected: all numbers if `plain`, else all texts."""
     if pd.api.types.is_bool_dtype(series.dtype):
         return False
     if pd.api.types.is_numeric_dtype(series.dtype):

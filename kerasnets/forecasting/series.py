@@ -519,7 +519,10 @@ def rows_ahead(frame: pd.DataFrame, layout: Layout, whole: Sequence[Series]) -> 
 
 
 def seasons_of(one: Series, season: Any) -> tuple[int, ...]:
-    """Return the seasons of a series by the parameter `season`: those found, if it is 'auto'."""
+    """Return the seasons of a series, in steps.
+
+    They are those that `season` names; 'auto' finds at most two.
+    """
     if season is None:
         return ()
     if not isinstance(season, str):

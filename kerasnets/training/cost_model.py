@@ -60,10 +60,10 @@ def is_for_keras() -> bool:
 def uses_xla(
     models: Models, source: Dataset, settings: Settings, optimizer: Any
 ) -> tuple[Any, Any]:
-    """Return for the training and for its evaluations whether XLA compiles them.
+    """Choose if XLA compiles the training, and if it compiles the evaluations.
 
-    Each is True, False, or 'auto', which uses a program that XLA has compiled before. The choice
-    depends on the settings and on sizes, never on a clock.
+    Return both choices. Each is True, False, or 'auto', which uses a program that XLA has
+    compiled before. The choice depends on the settings and on sizes, never on a clock.
     """
     if isinstance(optimizer, Esgd):  # whose second derivatives XLA refuses
         return False, False
