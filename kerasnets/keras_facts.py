@@ -153,6 +153,19 @@ def fit(model: KerasModel, step: Callable[[], dict[str, float]], epochs: range) 
         model.train_function = None
 
 
+class _Nothing:
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing."""
+
+
+def without_loss_mean(model: KerasModel) -> None:
+    """Take from a compiled model the mean of its losses, which each step of Keras updates.
+
+    It is for a model with metrics of its own, which are all that its property `metrics` returns.
+    """
+    model._loss_tracker = _Nothing()
+
+
 def trainer_state(model: KerasModel) -> Tensors:
     """Return the variables whose values JAX's trainer passes around, in its order."""
     return (

@@ -366,7 +366,10 @@ def average(errors: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tens
 
     Weights have the shape of the errors, or 1 instead of some axes.
     """
-    weights = ops.ones_like(errors) if weights is None else weights * ops.ones_like(errors)
+    if weights is None:
+        mass = ops.sum(ops.ones_like(errors))
+        return ops.sum(errors) / mass, mass
+    if weights.shape != errors.shape or None in errors.shape[1:]:
+        weights = weights * ops.ones_like(errors)
     mass = ops.sum(weights)
-    total = ops.sum(weights * errors)
-    return total / ops.where(mass > 0, mass, ops.ones_like(mass)), mass
+    return ops.divide_no_nan(ops.sum(weights * errors), mass), mass

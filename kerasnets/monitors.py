@@ -204,4 +204,4 @@ class Means(keras.metrics.Metric):
 
     def result(self) -> Tensor:
         """Return the means as a vector; 0 where nothing was added."""
-        return ops.divide_no_nan(self.sums[0], self.sums[1])
+        return ops.divide_no_nan(*ops.unstack(self.sums.value))

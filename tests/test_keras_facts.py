@@ -303,3 +303,31 @@ def test_an_archive_in_memory_is_loaded(tmp_path):
     model.save(tmp_path / 'model.keras')
     loaded = keras_facts.load_model(io.BytesIO((tmp_path / 'model.keras').read_bytes()))
     np.testing.assert_array_equal(loaded.layers[0].kernel, model.layers[0].kernel)
+
+
+class Bare(keras.Model):
+    """A model with metrics of its own alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(2)
+        self.own = keras.metrics.Mean(name='own')
+
+    @property
+    def metrics(self):
+        return [self.own]
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def test_a_model_without_the_mean_of_its_losses_trains_as_one_with_it():
+    plain, bare = small(), Bare()
+    bare.compile(keras.optimizers.SGD(0.1), 'mse')
+    keras_facts.without_loss_mean(bare)
+    bare(X)
+    bare.set_weights(plain.get_weights())
+    for model in (plain, bare):
+        model.fit(X, Y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    for one, other in zip(plain.get_weights(), bare.get_weights()):
+        np.testing.assert_allclose(one, other, rtol=1e-6)

@@ -75,6 +75,8 @@ class Objective(keras.Model):
         Whether the last of the graph's variables marks the rows that count.
     traced : bool
         Whether PyTorch may trace the graph.
+    reports : bool
+        Whether each step of Keras returns the monitors.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Objective(keras.Model):
         metrics: tuple[Any, ...] = (),
         rows: bool = False,
         traced: bool = False,
+        reports: bool = True,
     ) -> None:
         kept = [(mean, mass) for _, mean, mass in graph.losses] + list(graph.monitors.values())
         outputs = {
@@ -105,8 +108,7 @@ class Objective(keras.Model):
         self.curved = graph.curvature[:1]
         self.coefficients = [coefficient for coefficient, _, _ in graph.losses]
         self.monitors = list(graph.monitors)
-        self.means = Means(len(kept))
-        self.penalty = keras.metrics.Mean(name='penalty')
+        self.means = Means(len(kept) + 1)  # the last is the penalties'
         self.keras_metrics = [
             metric_of(metric, *outputs['compared'][:2])
             for metric in metrics
@@ -115,8 +117,10 @@ class Objective(keras.Model):
         self.noises = graph.noises
         self.factors = graph.factors
         self.counts = rows
+        self.reports = reports
         self._traced = Traced(self._run, list(self.variables)) if traced else None
         self.compile()
+        keras_facts.without_loss_mean(self)
 
     def _run(self, *tensors: Tensor) -> Any:
         return super().call(list(tensors))
@@ -131,6 +135,7 @@ class Objective(keras.Model):
         """Compile with an optimizer and settings, unless that was the last call."""
         if self.optimizer is not optimizer or self._used != settings:
             self.compile(optimizer=optimizer, **settings)
+            keras_facts.without_loss_mean(self)
             self._used = settings
 
     _used: Any = None
@@ -148,7 +153,7 @@ class Objective(keras.Model):
     @property
     def metrics(self) -> list[Any]:
         """The metrics that Keras resets at the start of an epoch."""
-        return [self.means, self.penalty, *self.keras_metrics]
+        return [self.means, *self.keras_metrics]
 
     def train_step(self, *args: Any) -> Any:
         """Make an update on a batch, as Keras' train step does."""
@@ -185,35 +190,40 @@ class Objective(keras.Model):
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Tensor]:
-        """Update all metrics by a batch and return the monitors."""
+        """Update all metrics by a batch and return the monitors, if the steps report them."""
 
         def counted(mass: Tensor) -> Tensor:  # y holds the weights of rows from `devices.pipeline`
             return mass if y is None else ops.cast(mass, 'float32') * y[0]
 
-        self.means.update_state(y_pred['means'], counted(y_pred['masses']))
-        rows = ops.sum(x[-1]) if self.counts else ops.shape(x[0])[0]
+        means, masses = y_pred['means'], counted(y_pred['masses'])
+        penalty, rows = 0.0, 0.0
         if y_pred['penalties']:
             penalty = functools.reduce(operator.add, y_pred['penalties'])
-            self.penalty.update_state(penalty, sample_weight=counted(rows))
+            rows = counted(ops.sum(x[-1]) if self.counts else ops.shape(x[0])[0])
+        self.means.update_state(_joined(means, penalty), _joined(masses, rows))
         for further in self.keras_metrics:
             target, output, *weights = y_pred['compared']
             if y is not None:
                 weights = [counted(weights[0] if weights else ops.ones(ops.shape(target)[:1]))]
             further.update_state(target, output, *weights)
-        return self.get_metrics_result()
+        return self.get_metrics_result() if self.reports else {}
 
     def get_metrics_result(self) -> dict[str, Tensor]:
         """Return the monitors from the state of the metrics."""
-        means = self.means.result()
+        *means, penalty = ops.unstack(self.means.result())
         err = weighted_sum((c, means[i]) for i, c in enumerate(self.coefficients))
         count = len(self.coefficients)
         monitors = {name: means[count + i] for i, name in enumerate(self.monitors)}
         further = {m.name: m.result() for m in self.keras_metrics}
-        return {'loss': err + self.penalty.result(), 'err': err, **monitors, **further}
+        return {'loss': err + penalty, 'err': err, **monitors, **further}
 
 
 def _vector(scalars: list[Tensor]) -> Tensor:
     return ops.stack([ops.cast(one, keras.config.floatx()) for one in scalars])
+
+
+def _joined(vector: Tensor, scalar: Any) -> Tensor:
+    return ops.append(*[ops.cast(one, 'float32') for one in (vector, scalar)])
 
 
 class BlockProgram(Program):
@@ -258,7 +268,8 @@ class BlockProgram(Program):
         optimizer: keras.Optimizer | None,
         xla: bool,
     ) -> None:
-        self.objective = objective = Objective(models.graph(layout, extras), metrics, extras.rows)
+        graph = models.graph(layout, extras)
+        self.objective = objective = Objective(graph, metrics, extras.rows, reports=False)
         held = list(models.layer_variables)
         if optimizer is not None:
             objective.use(optimizer, jit_compile=False)
@@ -342,12 +353,15 @@ class BlockProgram(Program):
 
     def _batch(self, parts: tuple[Tensor, ...], i: Tensor, steps: int) -> tuple[tuple[Tensor, ...]]:
         """Return the i-th of `steps` batches of a block."""
-        batch = []
-        for part in parts:
-            rows, *row = ops.shape(part)
-            size = rows // steps
-            batch.append(ops.slice(part, (i * size, *[0 for _ in row]), (size, *row)))
-        return (tuple(batch),)
+        shapes = [part.shape if None not in part.shape else ops.shape(part) for part in parts]
+        size = shapes[0][0] // steps
+        first = i * size
+        return (
+            tuple(
+                ops.slice(part, (first, *[0 for _ in row]), (size, *row))
+                for part, (_, *row) in zip(parts, shapes)
+            ),
+        )
 
     def _results(self) -> Tensor:
         """Return the current monitors as a vector."""
