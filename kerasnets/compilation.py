@@ -23,6 +23,9 @@ LIMIT = 2**28
 #: File with the digest of each entry of a cache.
 DIGESTS = 'digests.json'
 
+#: The setting of TensorFlow that names the folder.
+FLAG = '--tf_xla_persistent_cache_directory='
+
 
 def enable_compilation_cache(path: Path | None = None, limit: int = LIMIT) -> pathlib.Path:
     """Cache what XLA compiles in a folder, for this process and later ones.
@@ -81,10 +84,9 @@ def enable_compilation_cache(path: Path | None = None, limit: int = LIMIT) -> pa
             f'cannot use {str(folder)!r} as a cache: {error}. Give another path.'
         ) from None
     if name == 'tensorflow':
-        setting = '--tf_xla_persistent_cache_directory='
         flags = os.environ.get('TF_XLA_FLAGS', '').split()
-        others = [flag for flag in flags if not flag.startswith(setting)]
-        os.environ['TF_XLA_FLAGS'] = ' '.join([*others, f'{setting}{folder}'])
+        others = [flag for flag in flags if not flag.startswith(FLAG)]
+        os.environ['TF_XLA_FLAGS'] = ' '.join([*others, f'{FLAG}{folder}'])
     else:
         settings = {
             'jax_compilation_cache_dir': str(folder),
@@ -97,6 +99,11 @@ def enable_compilation_cache(path: Path | None = None, limit: int = LIMIT) -> pa
                 sys.modules['jax'].config.update(setting, value)
     atexit.register(_record, folder, digests)
     return folder
+
+
+def is_kept() -> bool:
+    """Return True if TensorFlow keeps on disk what XLA compiles."""
+    return FLAG in os.environ.get('TF_XLA_FLAGS', '')
 
 
 def _backend() -> str:

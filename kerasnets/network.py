@@ -534,8 +534,9 @@ class Network:
         continue_ : bool
             Keep the optimizer state of the last training with the same algorithm.
         jit : 'auto' or bool
-            Whether XLA compiles the training, which changes random noise. 'auto' decides by the
-            sizes of network and data, and by what is compiled for the same structure already. On
+            Whether XLA compiles the training, whose numbers then differ by rounding. 'auto'
+            compiles as soon as this saves more than it costs, as estimated from the sizes of
+            network and data, over all trainings of the same structure in this process. On
             TensorFlow, which keeps what XLA compiles as long as the process lives, it compiles only
             long trainings after the first 40 programs. JAX always compiles: False is with few
             optimizations, for short trainings.

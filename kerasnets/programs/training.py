@@ -255,6 +255,8 @@ class BlockProgram(Program):
         Places of seeds among the further variables.
     weights : list of (int, int)
         Place of a weight among the further variables, and index of its regularizer.
+    missed : float
+        Estimated seconds that XLA would have saved in the trainings so far.
     metrics : list of (int, array)
         Place of a metric's state among all variables, and its value at the start of an epoch.
     """
@@ -280,6 +282,7 @@ class BlockProgram(Program):
         self.further = list(others.values())
         super().__init__(models, [*held, *self.further])
         self.names, self.rows, self.xla, self.ran = objective.names, extras.rows, xla, False
+        self.missed = 0.0
         objective.reset_metrics()
         values = backend.values(self.further)
         self.initial = [ops.convert_to_tensor(value) for value in values]

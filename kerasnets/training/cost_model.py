@@ -1,4 +1,4 @@
-"""Estimate the time of a training, and compile it with XLA if the time is long enough."""
+"""Estimate what XLA saves of a training, and compile if that is more than compiling costs."""
 
 from __future__ import annotations
 
@@ -7,20 +7,28 @@ from typing import Any
 
 import keras
 
-from kerasnets import backend, devices, layers
+from kerasnets import backend, compilation, devices, layers
 from kerasnets.data.batches import Dataset
 from kerasnets.errors import ConfigurationError
 from kerasnets.optimizers import Esgd
 from kerasnets.programs import training
 from kerasnets.programs.models import Models
 from kerasnets.training.settings import Settings
+from kerasnets.training.steps import Payoff
 
-#: Estimated seconds of training above which compiling pays: the time in which XLA compiles a small
-#: network.
-WORTH = 0.3
+#: Seconds in which XLA compiles the training of a network, and those for each recurrent layer.
+COMPILING, COMPILING_RECURRENT = 0.7, 1.2
+
+#: The part of these that counts if the compiled program is kept on disk for later processes.
+KEPT = 0.25
+
+#: Seconds of an update that XLA saves: of any; of each time step of a recurrent layer; of an
+#: operation, in a recurrent layer and in others, of which the first OPERATIONS count.
+SAVED, SAVED_STEP, SAVED_RECURRENT, SAVED_DENSE = 1.6e-4, 1e-4, 1.2e-11, 2e-11
+OPERATIONS = 5e7
 
 #: TensorFlow keeps each executable of XLA, about 10 MB, until the process ends. After EXECUTABLES
-#: programs, only a training LONGER times as long is compiled.
+#: programs, only what saves LONGER times as much is compiled.
 EXECUTABLES, LONGER = 40, 20
 
 #: The constants of the estimate: seconds per update without XLA, additional seconds per time step
@@ -59,16 +67,16 @@ def is_for_keras() -> bool:
 
 def uses_xla(
     models: Models, source: Dataset, settings: Settings, optimizer: Any
-) -> tuple[Any, Any]:
+) -> tuple[bool | Payoff, bool | Payoff]:
     """Choose if XLA compiles the training, and if it compiles the evaluations.
 
-    Return both choices. Each is True, False, or 'auto', which uses a program that XLA has
-    compiled before. The choice depends on the settings and on sizes, never on a clock.
+    Each choice is True, False, or what `ProgramSteps` decides by. It depends on settings, sizes
+    and the trainings before, never on a clock.
     """
     if isinstance(optimizer, Esgd):  # whose second derivatives XLA refuses
         return False, False
     if settings.jit != 'auto':
-        return settings.jit, settings.jit
+        return bool(settings.jit), bool(settings.jit)
     if keras.backend.backend() != 'tensorflow':
         return True, True  # JAX compiles in any case
     if backend.has_gpu():
@@ -76,18 +84,30 @@ def uses_xla(
         return compiles, compiles
     if not source.block or not all(layers.gains_by_xla(node.layer) for node in models.nodes):
         return False, False
-    worth = WORTH * (LONGER if len(training.executables) >= EXECUTABLES else 1)
-    took = seconds(models, source, settings)
-    evaluates = took / settings.validate_every / 3 >= worth
-    return took >= worth or 'auto', evaluates or 'auto'
+    cost = COMPILING + COMPILING_RECURRENT * _recurrent(models)
+    cost *= KEPT if compilation.is_kept() else 1
+    if len(training.executables) >= EXECUTABLES:
+        cost *= LONGER
+    saved = _updates(source, settings) * _saved(models, source)
+    return Payoff(saved, cost), Payoff(saved / settings.validate_every / 3, cost / 2)
 
 
-def seconds(models: Models, source: Dataset, settings: Settings) -> float:
-    """Estimate the seconds of training from sizes, as a lower bound."""
+def _updates(source: Dataset, settings: Settings) -> int:
+    """Return the number of updates, or the least one if validation decides."""
     epochs = settings.epochs
     if epochs is None:  # the minimum: a validation that never improves
         epochs = settings.validate_every * (settings.patience + 1)
-    return epochs * (source.batches or 1) * _update(models, source)
+    updates: int = epochs * (source.batches or 1)
+    return updates
+
+
+def _saved(models: Models, source: Dataset) -> float:
+    """Estimate the seconds of an update that XLA saves."""
+    recurrent, operations = _recurrent(models), _operations(models, source)
+    if recurrent:
+        steps = SAVED_STEP * recurrent * _positions(source)
+        return SAVED + steps + SAVED_RECURRENT * operations
+    return SAVED + SAVED_DENSE * min(operations, OPERATIONS)
 
 
 def batches_in_a_call(models: Models, source: Dataset, shown: bool) -> int:
@@ -104,9 +124,21 @@ def _update(models: Models, source: Dataset) -> float:
     """Estimate the seconds of an update."""
     if not source.block:
         return UPDATE
+    steps = STEP * _recurrent(models) * _positions(source)
+    return UPDATE + steps + _operations(models, source) / SPEED
+
+
+def _recurrent(models: Models) -> int:
+    return sum(hasattr(node.layer, 'return_sequences') for node in models.nodes)
+
+
+def _positions(source: Dataset) -> int:
+    """Return the steps of an example, or 1."""
     labels = source.specs[0].kind == 'labels'
-    positions = math.prod(source.shape if labels else source.shape[:-1])
+    return math.prod(source.shape if labels else source.shape[:-1])
+
+
+def _operations(models: Models, source: Dataset) -> int:
+    """Estimate the operations of an update."""
     values = sum(math.prod(v.shape) for v in models.model.trainable_variables)
-    operations = 6 * values * source.batch_size * positions  # 2 ahead, 4 back
-    recurrent = sum(hasattr(node.layer, 'return_sequences') for node in models.nodes)
-    return UPDATE + STEP * recurrent * positions + operations / SPEED
+    return 6 * values * source.batch_size * _positions(source)  # 2 ahead, 4 back

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from collections.abc import Hashable, Iterable
 from typing import Any
@@ -29,6 +30,18 @@ from kerasnets.programs.training import (
 from kerasnets.typing import Array, Monitors, Tensor
 
 
+@dataclasses.dataclass(frozen=True)
+class Payoff:
+    """Seconds that XLA saves in a training, as estimated, and those that it takes to compile.
+
+    A program without XLA counts what its trainings would have saved. The training with which
+    this reaches the cost compiles, and so the loss by a wrong guess is bounded.
+    """
+
+    saved: float = 0.0
+    cost: float = math.inf  # nothing is compiled, but used if it is there
+
+
 class ProgramSteps:
     """Training and evaluation by programs.
 
@@ -43,9 +56,9 @@ class ProgramSteps:
     metrics : tuple of str or keras.metrics.Metric
     optimizer : keras.optimizers.Optimizer or None
         The network's own. None: only to evaluate.
-    xla : (bool or 'auto', bool or 'auto')
-        Whether XLA compiles training, and evaluation. 'auto': if it has compiled the same program
-        before.
+    xla : (bool or Payoff, bool or Payoff)
+        Whether XLA compiles training, and evaluation. A `Payoff`: if it pays, or has compiled the
+        same program before.
 
     Attributes
     ----------
@@ -65,7 +78,7 @@ class ProgramSteps:
         extras: Extras,
         metrics: tuple[Any, ...],
         optimizer: Any = None,
-        xla: tuple[bool | str, bool | str] = ('auto', 'auto'),
+        xla: tuple[bool | Payoff, bool | Payoff] = (Payoff(), Payoff()),
     ) -> None:
         models = programs.models
         self.programs, self.source, self.optimizer = programs, source, optimizer
@@ -198,19 +211,28 @@ class ProgramSteps:
             shared = (*common, *keys)
         except key.UnknownError:  # then the program is the network's own
             pass
-        xla = self.xla[purpose != 'train']
-        if xla == 'auto':
-            xla = programs.has(None if shared is None else (*shared, True), (*own, True))
+        wanted = self.xla[purpose != 'train']
 
-        def build(models: Models) -> BlockProgram:
-            own_optimizer = optimizer
-            if optimizer is not None and models is not programs.models:
-                own_optimizer = program.copy_optimizer(optimizer, models)
-            cls = EvaluationProgram if optimizer is None else TrainingProgram
-            return cls(models, self.layout, self.extras, metrics, own_optimizer, bool(xla))
+        def find(xla: bool) -> BlockProgram:
+            def build(models: Models) -> BlockProgram:
+                own_optimizer = optimizer
+                if optimizer is not None and models is not programs.models:
+                    own_optimizer = program.copy_optimizer(optimizer, models)
+                cls = EvaluationProgram if optimizer is None else TrainingProgram
+                return cls(models, self.layout, self.extras, metrics, own_optimizer, xla)
 
-        shared = None if shared is None else (*shared, bool(xla))
-        self._held[purpose] = programs.find(shared, (*own, bool(xla)), build, losses=True)
+            keys = None if shared is None else (*shared, xla)
+            found: BlockProgram = programs.find(keys, (*own, xla), build, losses=True)
+            return found
+
+        if isinstance(wanted, Payoff):
+            compiled = programs.has(None if shared is None else (*shared, True), (*own, True))
+            wanted, payoff = compiled or wanted.saved >= wanted.cost, wanted
+            if not wanted:
+                plain = find(False)
+                plain.missed += payoff.saved
+                wanted = plain.missed >= payoff.cost
+        self._held[purpose] = find(wanted)
         return self._held[purpose]
 
 

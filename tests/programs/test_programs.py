@@ -11,8 +11,8 @@ import kerasnets
 from kerasnets import backend
 from kerasnets.data import batches, blocks
 from kerasnets.layers.fast import variants
-from kerasnets.programs import program
-from kerasnets.training import cost_model
+from kerasnets.programs import program, training
+from kerasnets.training import cost_model, steps
 from kerasnets.training.settings import Settings
 from kerasnets.training.trainer import acts_on
 
@@ -152,16 +152,17 @@ def test_a_validation_that_xla_refuses_runs_without_it(caplog):
 
 
 def chosen(net, rows, algo='rmsprop', **settings):
-    """Return whether XLA compiles a training, as `cost_model.uses_xla` decides."""
+    """Return whether XLA compiles a first training, as `cost_model.uses_xla` decides."""
     source = batches.dataset(rows, net.data_spec.fit, batch_size=settings.get('batch_size', 32))
     optimizer = kerasnets.optimizers.build(algo)
-    return cost_model.uses_xla(net._models, source, Settings(**settings), optimizer)[0]
+    found = cost_model.uses_xla(net._models, source, Settings(**settings), optimizer)[0]
+    return found if isinstance(found, bool) else found.saved >= found.cost
 
 
 @tensorflow_only
 def test_xla_is_for_long_training_of_layers_that_gain_by_it():
     net, rows = dense()
-    assert chosen(net, rows, epochs=10) == 'auto'
+    assert chosen(net, rows, epochs=10) is False
     assert chosen(net, rows, epochs=10_000) is True
     assert chosen(net, rows, epochs=10, jit=True, batch_size=1)
     assert chosen(net, rows, epochs=10_000, jit=False) is False
@@ -170,6 +171,22 @@ def test_xla_is_for_long_training_of_layers_that_gain_by_it():
     assert not chosen(own, labels, epochs=10_000)
     assert chosen(recurrent()[0], labels, epochs=10_000, batch_size=8) is True
     assert chosen(recurrent()[0], labels, epochs=10_000) is True  # no whole batch
+
+
+@tensorflow_only
+def test_trainings_that_together_save_enough_are_compiled(monkeypatch):
+    (_, rows), found = dense(), []
+    payoff = steps.Payoff(0.3, 0.8)  # of 0.9 s, the third reaches 0.8
+    monkeypatch.setattr(cost_model, 'uses_xla', lambda *args: (payoff, False))
+    kerasnets.clear_cache()
+    for _ in range(4):
+        before, net = len(training.executables), dense()[0]
+        net.train(rows, epochs=2, batch_size=8)
+        found.append((len(training.executables) - before, weights(net)))
+    assert [count for count, _ in found] == [0, 0, 1, 0]
+    for _, params in found[1:]:
+        for one, first in zip(params, found[0][1]):
+            np.testing.assert_allclose(one, first, rtol=1e-4, atol=1e-6)
 
 
 @pytest.fixture
