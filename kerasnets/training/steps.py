@@ -226,12 +226,12 @@ class ProgramSteps:
             return found
 
         if isinstance(wanted, Payoff):
-            compiled = programs.has(None if shared is None else (*shared, True), (*own, True))
-            wanted, payoff = compiled or wanted.saved >= wanted.cost, wanted
-            if not wanted:
+            xla = programs.has(None if shared is None else (*shared, True), (*own, True))
+            if not xla and wanted.saved < wanted.cost:
                 plain = find(False)
-                plain.missed += payoff.saved
-                wanted = plain.missed >= payoff.cost
+                plain.missed += wanted.saved
+                xla = plain.missed >= wanted.cost
+            wanted = xla or wanted.saved >= wanted.cost
         self._held[purpose] = find(wanted)
         return self._held[purpose]
 
