@@ -2,8 +2,8 @@
 
     python benchmarks/jit.py [--works dense,lstm] [--runs 1]
 
-Each work is a first training in a process of its own, with compilation. It counts with its
-processor seconds and with its seconds. `compiled` says what 'auto' chose.
+Each work is a first training in a process of its own, with compilation. A cell has its processor
+seconds and its wall seconds, or their ratios. `compiled` says what 'auto' chose.
 """
 
 import json
@@ -30,7 +30,7 @@ STEPS, VARIABLES, UNITS = 20, 16, 64
 
 
 def train(form, rows, batch_size, epochs, jit):
-    """Print both kinds of seconds of a first training, and whether XLA compiled."""
+    """Print the processor and wall seconds of a first training, and whether XLA compiled."""
     import numpy as np
 
     import kerasnets
@@ -49,7 +49,7 @@ def train(form, rows, batch_size, epochs, jit):
 
 
 def measured(*work, jit, runs):
-    """Return the least of both kinds of seconds of some processes, and whether XLA compiled."""
+    """Return the least processor and wall seconds of some processes, and whether XLA compiled."""
     command = [sys.executable, __file__, '--one', json.dumps([*work, jit])]
     env = {**os.environ, 'TF_CPP_MIN_LOG_LEVEL': '3'}
     found = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -147,27 +146,12 @@ def noisy(x: Tensor, deviation: float | Tensor, seeds: Tensor) -> Tensor:
 def _drawn(kind: str, shape: Shape, seeds: Tensor, dtype: str) -> Tensor:
     """Draw 'uniform' or 'normal' numbers as keras.random does.
 
-    Under XLA, TensorFlow has another algorithm, 50 times slower on a CPU. There the numbers come
-    from the integers of the algorithm that it has otherwise, so that XLA changes no noise.
+    Under XLA, TensorFlow's own choice of an algorithm is 50 times slower on a CPU.
     """
     dtype = keras.backend.standardize_dtype(dtype)
     if keras.backend.backend() != 'tensorflow' or not under_xla():
         return getattr(keras.random, kind)(shape, dtype=dtype, seed=seeds)
-    import tensorflow as tf
-
-    seed = tf.cast(tf.math.floormod(seeds.next(), tf.int32.max - 1), 'int32')  # as Keras does
-    if dtype != 'float32':
-        return getattr(tf.random, f'stateless_{kind}')(shape, seed, dtype=dtype, alg='philox')
-    size = math.prod(shape)
-    pairs = [(size + 1) // 2, 2]
-    bits = tf.random.stateless_uniform(pairs, seed, None, None, 'uint32', alg='philox')
-    mantissa = tf.bitwise.bitwise_or(bits & 0x7FFFFF, tf.constant(0x3F800000, 'uint32'))
-    drawn = tf.bitcast(mantissa, 'float32') - 1
-    if kind == 'normal':  # by Box and Muller (1958)
-        radius = tf.sqrt(-2 * tf.math.log(tf.maximum(drawn[:, :1], 1e-7)))
-        angle = 2 * math.pi * drawn[:, 1:]
-        drawn = radius * tf.concat([tf.sin(angle), tf.cos(angle)], 1)
-    return tf.reshape(tf.reshape(drawn, [-1])[:size], shape)
+    return keras_facts.draw_under_xla(kind, shape, seeds, dtype)
 
 
 def gradients(function: Callable[..., Any], variables: Sequence[Variable]) -> list[Tensor]:

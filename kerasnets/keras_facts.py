@@ -12,6 +12,7 @@ import contextvars
 import functools
 import itertools
 import logging
+import math
 import random
 import re
 import sys
@@ -153,15 +154,46 @@ def fit(model: KerasModel, step: Callable[[], dict[str, float]], epochs: range) 
         model.train_function = None
 
 
+def draw_under_xla(kind: str, shape: Any, seeds: Any, dtype: str) -> Tensor:
+    """Draw the numbers under XLA that ``keras.random`` draws without it on TensorFlow.
+
+    Both have the same random integers (philox), but XLA makes other floats of them. So float32
+    is computed here as TensorFlow does outside of XLA. Other dtypes have other numbers.
+
+    Parameters
+    ----------
+    kind : str
+        'uniform' or 'normal'.
+    shape : tuple of int
+    seeds : keras.random.SeedGenerator
+    dtype : str
+    """
+    import tensorflow as tf
+
+    seed = tf.cast(tf.math.floormod(seeds.next(), tf.int32.max - 1), 'int32')  # as Keras does
+    if dtype != 'float32':
+        return getattr(tf.random, f'stateless_{kind}')(shape, seed, dtype=dtype, alg='philox')
+    size = math.prod(shape)
+    pairs = [(size + 1) // 2, 2]
+    bits = tf.random.stateless_uniform(pairs, seed, None, None, 'uint32', alg='philox')
+    mantissa = tf.bitwise.bitwise_or(bits & 0x7FFFFF, tf.constant(0x3F800000, 'uint32'))
+    drawn = tf.bitcast(mantissa, 'float32') - 1
+    if kind == 'normal':  # by Box and Muller (1958)
+        radius = tf.sqrt(-2 * tf.math.log(tf.maximum(drawn[:, :1], 1e-7)))
+        angle = 2 * math.pi * drawn[:, 1:]
+        drawn = radius * tf.concat([tf.sin(angle), tf.cos(angle)], 1)
+    return tf.reshape(tf.reshape(drawn, [-1])[:size], shape)
+
+
 class _Nothing:
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing."""
 
 
 def without_loss_mean(model: KerasModel) -> None:
-    """Take from a compiled model the mean of its losses, which each step of Keras updates.
+    """Remove the mean of the losses, which Keras updates in each step, from a compiled model.
 
-    It is for a model with metrics of its own, which are all that its property `metrics` returns.
+    The model's property `metrics` must return its own metrics only.
     """
     model._loss_tracker = _Nothing()
 

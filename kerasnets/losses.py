@@ -367,9 +367,9 @@ def average(errors: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tens
     Weights have the shape of the errors, or 1 instead of some axes.
     """
     if weights is None:
-        mass = ops.sum(ops.ones_like(errors))
-        return ops.sum(errors) / mass, mass
-    if weights.shape != errors.shape or None in errors.shape[1:]:
-        weights = weights * ops.ones_like(errors)
-    mass = ops.sum(weights)
-    return ops.divide_no_nan(ops.sum(weights * errors), mass), mass
+        total, mass = ops.sum(errors), ops.sum(ops.ones_like(errors))
+    else:
+        if weights.shape != errors.shape or None in errors.shape[1:]:  # perhaps 1 for an axis
+            weights = weights * ops.ones_like(errors)
+        total, mass = ops.sum(weights * errors), ops.sum(weights)
+    return ops.divide_no_nan(total, mass), mass

@@ -534,9 +534,10 @@ class Network:
         continue_ : bool
             Keep the optimizer state of the last training with the same algorithm.
         jit : 'auto' or bool
-            Whether XLA compiles the training, whose numbers then differ by rounding. 'auto'
-            compiles as soon as this saves more than it costs, as estimated from the sizes of
-            network and data, over all trainings of the same structure in this process. On
+            Whether XLA compiles the training. Results with and without XLA differ by rounding;
+            at other precisions than float32, random noise differs too. 'auto' adds up the time
+            that XLA would have saved in the trainings of this structure in this process, as
+            estimated from sizes, and compiles as soon as the sum reaches the time to compile. On
             TensorFlow, which keeps what XLA compiles as long as the process lives, it compiles only
             long trainings after the first 40 programs. JAX always compiles: False is with few
             optimizations, for short trainings.

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasnets import keras_facts
+from kerasnets import backend, keras_facts
 from kerasnets.programs.key import telling
 
 BACKEND = keras.backend.backend()
@@ -331,3 +331,24 @@ def test_a_model_without_the_mean_of_its_losses_trains_as_one_with_it():
         model.fit(X, Y, batch_size=4, epochs=2, shuffle=False, verbose=0)
     for one, other in zip(plain.get_weights(), bare.get_weights()):
         np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+@tensorflow_only
+@pytest.mark.parametrize('shape', [(8,), (5,), (1,), (3, 7), (40, 11, 9)])
+@pytest.mark.parametrize('kind', ['uniform', 'normal'])
+def test_xla_draws_the_numbers_of_keras(kind, shape):
+    import tensorflow as tf
+
+    expected = getattr(keras.random, kind)(shape, seed=keras.random.SeedGenerator(5))
+    seeds, zeros = keras.random.SeedGenerator(5), np.zeros(shape, 'f')
+
+    @tf.function(jit_compile=True, autograph=False)
+    def draw():
+        with backend.for_xla():
+            if kind == 'normal':
+                return backend.noisy(tf.constant(zeros), 1.0, seeds)
+            return backend.omitted(tf.constant(zeros + 1), 0.3, seeds)
+
+    if kind == 'uniform':
+        expected = np.where(expected >= 0.3, 1 / (1 - 0.3), 0)
+    np.testing.assert_allclose(draw(), expected, rtol=1e-5, atol=1e-6)

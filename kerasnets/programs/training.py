@@ -120,7 +120,6 @@ class Objective(keras.Model):
         self.reports = reports
         self._traced = Traced(self._run, list(self.variables)) if traced else None
         self.compile()
-        keras_facts.without_loss_mean(self)
 
     def _run(self, *tensors: Tensor) -> Any:
         return super().call(list(tensors))
@@ -131,11 +130,15 @@ class Objective(keras.Model):
             return super().call(inputs, training=training, mask=mask)
         return self._traced(*inputs)
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile as a Keras model does, but without its mean of the losses."""
+        super().compile(*args, **kwargs)
+        keras_facts.without_loss_mean(self)
+
     def use(self, optimizer: Any, **settings: Any) -> None:
         """Compile with an optimizer and settings, unless that was the last call."""
         if self.optimizer is not optimizer or self._used != settings:
             self.compile(optimizer=optimizer, **settings)
-            keras_facts.without_loss_mean(self)
             self._used = settings
 
     _used: Any = None
@@ -190,7 +193,7 @@ class Objective(keras.Model):
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Tensor]:
-        """Update all metrics by a batch and return the monitors, if the steps report them."""
+        """Update all metrics with a batch. Return the monitors if `reports` is true."""
 
         def counted(mass: Tensor) -> Tensor:  # y holds the weights of rows from `devices.pipeline`
             return mass if y is None else ops.cast(mass, 'float32') * y[0]

@@ -1,4 +1,4 @@
-"""Estimate what XLA saves of a training, and compile if that is more than compiling costs."""
+"""Decide whether XLA compiles a training, from estimates of the time it saves and costs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from kerasnets.programs.models import Models
 from kerasnets.training.settings import Settings
 from kerasnets.training.steps import Payoff
 
-#: Seconds in which XLA compiles the training of a network, and those for each recurrent layer.
+#: Seconds that XLA needs to compile the training of a network, and in addition for each
+#: recurrent layer.
 COMPILING, COMPILING_RECURRENT = 0.7, 1.2
 
-#: The part of these that counts if the compiled program is kept on disk for later processes.
-KEPT = 0.25
+#: The fraction of these seconds that counts if a cache on disk serves later processes too.
+CACHED = 0.25
 
-#: Seconds of an update that XLA saves: of any; of each time step of a recurrent layer; of an
-#: operation, in a recurrent layer and in others, of which the first OPERATIONS count.
+#: Seconds that XLA saves: for each update; for each time step of a recurrent layer; for each
+#: operation of a recurrent network; for each operation of another network, up to OPERATIONS.
 SAVED, SAVED_STEP, SAVED_RECURRENT, SAVED_DENSE = 1.6e-4, 1e-4, 1.2e-11, 2e-11
 OPERATIONS = 5e7
 
@@ -70,8 +71,8 @@ def uses_xla(
 ) -> tuple[bool | Payoff, bool | Payoff]:
     """Choose if XLA compiles the training, and if it compiles the evaluations.
 
-    Each choice is True, False, or what `ProgramSteps` decides by. It depends on settings, sizes
-    and the trainings before, never on a clock.
+    Each choice is True, False, or a `Payoff`, with which `ProgramSteps` decides. It depends on
+    settings, sizes and earlier trainings, never on a clock.
     """
     if isinstance(optimizer, Esgd):  # whose second derivatives XLA refuses
         return False, False
@@ -85,7 +86,8 @@ def uses_xla(
     if not source.block or not all(layers.gains_by_xla(node.layer) for node in models.nodes):
         return False, False
     cost = COMPILING + COMPILING_RECURRENT * _recurrent(models)
-    cost *= KEPT if compilation.is_kept() else 1
+    if compilation.has_cache():
+        cost *= CACHED
     if len(training.executables) >= EXECUTABLES:
         cost *= LONGER
     saved = _updates(source, settings) * _saved(models, source)
@@ -93,7 +95,7 @@ def uses_xla(
 
 
 def _updates(source: Dataset, settings: Settings) -> int:
-    """Return the number of updates, or the least one if validation decides."""
+    """Return the number of updates of a training; the minimum if early stopping ends it."""
     epochs = settings.epochs
     if epochs is None:  # the minimum: a validation that never improves
         epochs = settings.validate_every * (settings.patience + 1)
@@ -102,7 +104,7 @@ def _updates(source: Dataset, settings: Settings) -> int:
 
 
 def _saved(models: Models, source: Dataset) -> float:
-    """Estimate the seconds of an update that XLA saves."""
+    """Estimate the seconds that XLA saves in an update."""
     recurrent, operations = _recurrent(models), _operations(models, source)
     if recurrent:
         steps = SAVED_STEP * recurrent * _positions(source)
@@ -133,12 +135,12 @@ def _recurrent(models: Models) -> int:
 
 
 def _positions(source: Dataset) -> int:
-    """Return the steps of an example, or 1."""
+    """Return the number of positions of an example: time steps, pixels, or 1 for a vector."""
     labels = source.specs[0].kind == 'labels'
     return math.prod(source.shape if labels else source.shape[:-1])
 
 
 def _operations(models: Models, source: Dataset) -> int:
-    """Estimate the operations of an update."""
+    """Estimate the number of arithmetic operations in an update."""
     values = sum(math.prod(v.shape) for v in models.model.trainable_variables)
     return 6 * values * source.batch_size * _positions(source)  # 2 ahead, 4 back

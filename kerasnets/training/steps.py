@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import sys
 from collections.abc import Hashable, Iterable
@@ -32,14 +33,20 @@ from kerasnets.typing import Array, Monitors, Tensor
 
 @dataclasses.dataclass(frozen=True)
 class Payoff:
-    """Seconds that XLA saves in a training, as estimated, and those that it takes to compile.
+    """Estimated seconds that XLA saves in a training, and seconds that it needs to compile it.
 
-    A program without XLA counts what its trainings would have saved. The training with which
-    this reaches the cost compiles, and so the loss by a wrong guess is bounded.
+    A program without XLA adds up the savings that its trainings missed. XLA compiles as soon as
+    the sum reaches the cost, so a wrong estimate loses little time. With the default, XLA never
+    compiles, but an existing compiled program is used.
     """
 
     saved: float = 0.0
-    cost: float = math.inf  # nothing is compiled, but used if it is there
+    cost: float = math.inf
+
+    @property
+    def pays(self) -> bool:
+        """True if this training alone saves what compiling costs."""
+        return self.saved >= self.cost
 
 
 class ProgramSteps:
@@ -57,8 +64,8 @@ class ProgramSteps:
     optimizer : keras.optimizers.Optimizer or None
         The network's own. None: only to evaluate.
     xla : (bool or Payoff, bool or Payoff)
-        Whether XLA compiles training, and evaluation. A `Payoff`: if it pays, or has compiled the
-        same program before.
+        Whether XLA compiles training, and evaluation. A `Payoff`: it compiles when that saves
+        time, and a program that it has compiled before is used.
 
     Attributes
     ----------
@@ -211,29 +218,34 @@ class ProgramSteps:
             shared = (*common, *keys)
         except key.UnknownError:  # then the program is the network's own
             pass
-        wanted = self.xla[purpose != 'train']
+
+        def build(xla: bool, models: Models) -> BlockProgram:
+            own_optimizer = optimizer
+            if optimizer is not None and models is not programs.models:
+                own_optimizer = program.copy_optimizer(optimizer, models)
+            cls = EvaluationProgram if optimizer is None else TrainingProgram
+            return cls(models, self.layout, self.extras, metrics, own_optimizer, xla)
+
+        def keys_of(xla: bool) -> tuple[tuple[Hashable, ...] | None, tuple[Hashable, ...]]:
+            return None if shared is None else (*shared, xla), (*own, xla)
 
         def find(xla: bool) -> BlockProgram:
-            def build(models: Models) -> BlockProgram:
-                own_optimizer = optimizer
-                if optimizer is not None and models is not programs.models:
-                    own_optimizer = program.copy_optimizer(optimizer, models)
-                cls = EvaluationProgram if optimizer is None else TrainingProgram
-                return cls(models, self.layout, self.extras, metrics, own_optimizer, xla)
-
-            keys = None if shared is None else (*shared, xla)
-            found: BlockProgram = programs.find(keys, (*own, xla), build, losses=True)
+            made = functools.partial(build, xla)
+            found: BlockProgram = programs.find(*keys_of(xla), made, losses=True)
             return found
 
-        if isinstance(wanted, Payoff):
-            xla = programs.has(None if shared is None else (*shared, True), (*own, True))
-            if not xla and wanted.saved < wanted.cost:
-                plain = find(False)
-                plain.missed += wanted.saved
-                xla = plain.missed >= wanted.cost
-            wanted = xla or wanted.saved >= wanted.cost
-        self._held[purpose] = find(wanted)
-        return self._held[purpose]
+        choice = self.xla[purpose != 'train']
+        if isinstance(choice, Payoff):
+            pays = choice.pays or programs.has(*keys_of(True))
+            found = find(pays)
+            if not pays:
+                found.missed += choice.saved
+                if found.missed >= choice.cost:
+                    found = find(True)
+        else:
+            found = find(choice)
+        self._held[purpose] = found
+        return found
 
 
 def _identity(optimizer: Any) -> Hashable:
