@@ -20,6 +20,7 @@ import pandas as pd
 
 from kerasnets.data import notation
 from kerasnets.data.notation import Notation, Options
+from kerasnets.data.values import INFINITE, days, numbers
 from kerasnets.errors import DataError, suggest
 from kerasnets.typing import Array, Path
 
@@ -459,7 +460,7 @@ def _names(header: list[str], source: _Source, path: Path, notes: list[str]) -> 
     if len(first) == len(header) + 1:  # R writes row names so; others a separator at the end
         header = [*header, ''] if not first[-1] else ['', *header]
     names = [name or f'column {i + 1}' for i, name in enumerate(header)]
-    plain = np.isfinite(notation.numbers(header, '.')[0]).all()
+    plain = np.isfinite(numbers(header, '.')[0]).all()
     if (twice := _twice(names)) is not None:
         remedy = 'Add a line of names above.' if plain else 'Rename one of the columns.'
         raise DataError(
@@ -520,9 +521,7 @@ def _first_look(
     types: dict[int, Any] = {}
     plain: set[int] = set()
     booleans: dict[int, tuple[str, ...]] = {}
-    number = re.compile(
-        rf'[-+]?(\d+[{decimal}]?\d*|[{decimal}]\d+)([eE][-+]?\d+)?\s*|' + notation.INFINITE
-    )
+    number = re.compile(rf'[-+]?(\d+[{decimal}]?\d*|[{decimal}]\d+)([eE][-+]?\d+)?\s*|' + INFINITE)
     for i, (name, column) in enumerate(zip(names, columns)):
         written = known.get(name)
         kind = written.kind if written else options.kinds.get(name)
@@ -600,7 +599,8 @@ def _column(
                 'Split it into columns, or leave it out.'
             ) from None
     different = np.asarray(different, dtype=object).tolist()
-    texts = [v.strip() if type(v) is str else as_text(v).strip() for v in different]
+    texts = different if isinstance(dtype, pd.StringDtype) else list(map(as_text, different))
+    texts = list(map(str.strip, texts))
     if texts != different and len(set(texts)) < len(texts):
         merged = {text: i for i, text in enumerate(dict.fromkeys(texts))}
         codes = np.append([merged[text] for text in texts], -1)[codes]
@@ -693,7 +693,7 @@ def _as_known(
         text, place = texts[rest[0]], table.where(int(np.argmax(codes == rest[0])))
         remedy = f'set --missing {text!r}' if table.source else 'replace it by NaN'
         other = '.' if known.decimal == ',' else ','
-        if table.source and np.isfinite(notation.numbers([text], other)[0][0]):
+        if table.source and np.isfinite(numbers([text], other)[0][0]):
             remedy = f'set --decimal {other}, or {remedy}'
         fault = (
             f'column {name!r}, {place}: expected a {known.kind} as in training, got {text!r}. '
@@ -744,7 +744,7 @@ def _are_days(series: pd.Series[Any]) -> bool:
     different = np.unique(values[np.isfinite(values)])
     if different[0] < 19000101 or different[-1] > 21001231 or (different % 1).any():
         return False
-    found, _ = notation.days(list(map(as_text, different)))
+    found, _ = days(list(map(as_text, different)))
     return len(different) > 1 and bool(np.isfinite(found).all())
 
 
@@ -754,6 +754,8 @@ def as_text(value: Any) -> str:
     >>> as_text(1.0), as_text(True), as_text('a')
     ('1', 'True', 'a')
     """
+    if type(value) is str:
+        return value
     if isinstance(value, (float, np.floating)) and abs(number := float(value)) < 1e15:
         return str(int(number)) if number.is_integer() else str(value)
     return str(value)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kerasnets.data import notation
+from kerasnets.data import values
 from kerasnets.data.notation import Notation, Options, infer
 from kerasnets.errors import ConfigurationError
 
@@ -64,7 +64,7 @@ def test_a_number_of_two_meanings_is_said():
 @given(st.floats(-1e9, 1e9), st.sampled_from(['.,', ',.', ". '", ', ']))
 def test_any_number_is_read_as_it_was_written(value, marks):
     written = f'{value:,.2f}'.translate({ord('.'): marks[0], ord(','): marks[1:].strip() or ' '})
-    found, _ = notation.numbers([written], marks[0])
+    found, _ = values.numbers([written], marks[0])
     assert found[0] == pytest.approx(round(value, 2), abs=1e-6)
 
 
@@ -98,7 +98,7 @@ DAY = datetime.date(2024, 3, 31)
     ],
 )
 def test_dates(text):
-    found, _ = notation.days([text])
+    found, _ = values.days([text])
     assert found.tolist() == [(DAY - datetime.date(1970, 1, 1)).days]
 
 
@@ -121,7 +121,7 @@ def test_dates(text):
     ],
 )
 def test_months_quarters_and_weeks(text, want):
-    found, _ = notation.days([text])
+    found, _ = values.days([text])
     assert Notation('date').write(found) == [want]
 
 
@@ -129,12 +129,12 @@ def test_months_quarters_and_weeks(text, want):
     'text', ['31.02.2024', '2024-13-01', '32/01/2024', '2024-01-01 25:00', '5']
 )
 def test_what_is_no_date(text):
-    assert np.isnan(notation.days([text])[0]).all()
+    assert np.isnan(values.days([text])[0]).all()
 
 
 def test_the_order_of_days_and_months():
-    assert notation.days(['03/04/2024', '31/04/2024', '30/04/2024'])[1] == 'day-first'
-    assert notation.days(['03/04/2024', '03/31/2024'])[1] == 'month-first'
+    assert values.days(['03/04/2024', '31/04/2024', '30/04/2024'])[1] == 'day-first'
+    assert values.days(['03/04/2024', '03/31/2024'])[1] == 'month-first'
     found = inferred(['03/04/2024'])
     assert Notation('date').write(found.values) == ['2024-03-04']
     assert '--dates day-first' in found.guess
@@ -149,17 +149,17 @@ def test_the_order_of_days_and_months():
 @given(st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2100, 1, 1)))
 def test_dates_are_written_as_they_are_read(when):
     when = when.replace(microsecond=0)
-    found, _ = notation.days([when.isoformat()])
+    found, _ = values.days([when.isoformat()])
     assert Notation('date').write(found, day=False) == [when.isoformat()]
 
 
 def test_times():
-    assert notation.hours(['10h30']).tolist() == [10.5]
+    assert values.hours(['10h30']).tolist() == [10.5]
     found = inferred(['12:30', '7:05 pm', '00:15:36'])
     assert found.notation.kind == 'time'
     np.testing.assert_allclose(found.values, [12.5, 19 + 5 / 60, 0.26])
     assert Notation('time').write(found.values) == ['12:30', '19:05', '00:16']
-    assert np.isnan(notation.hours(['13:00 pm', '12:61', 'noon'])).all()
+    assert np.isnan(values.hours(['13:00 pm', '12:61', 'noon'])).all()
 
 
 @pytest.mark.parametrize('texts', [['$4', '€5'], ['51%', '0.5'], ['12', '13 kg']])
@@ -199,7 +199,7 @@ def test_invalid_options(options, says):
 
 
 def test_brackets_may_stand_after_the_currency():
-    found, units = notation.numbers(['$(1,250.50)', '($3)', '$4', '$(5', '(6)) '], '.')
+    found, units = values.numbers(['$(1,250.50)', '($3)', '$4', '$(5', '(6)) '], '.')
     np.testing.assert_array_equal(found, [-1250.5, -3, 4, np.nan, np.nan])
     assert units[0] == '$'
 
@@ -208,4 +208,4 @@ def test_named_time_zones_are_those_of_pandas():
     texts = ['2024-01-31 10:00 EST', '2024-07-31 10:00 CEST', '2024-01-31 10:00 utc']
     zones = ['Etc/GMT+5', 'Etc/GMT-2', 'UTC']
     right = [pd.Timestamp(text[:16], tz=zone) for text, zone in zip(texts, zones)]
-    np.testing.assert_allclose(notation.days(texts)[0], [one.timestamp() / 86400 for one in right])
+    np.testing.assert_allclose(values.days(texts)[0], [one.timestamp() / 86400 for one in right])

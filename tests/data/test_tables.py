@@ -185,7 +185,7 @@ def test_a_data_frame_is_a_table():
 
 
 def mix_of_a_large_file(kind, rng, rows):
-    """Ten columns of numbers, gaps, dates or booleans, and five of words."""
+    """Ten columns of numbers, gaps, dates, booleans or prices, and five of words."""
     words = np.array([f'word{i}' for i in range(60)])
     days = pd.date_range('2015-01-01', periods=2000).strftime('%d.%m.%Y').to_numpy()
     frame = pd.DataFrame({f'n{i}': rng.normal(size=rows).round(4) for i in range(10)})
@@ -194,10 +194,15 @@ def mix_of_a_large_file(kind, rng, rows):
     elif kind == 'mixed':
         counts = {f'n{i}': rng.integers(0, 1000, rows) for i in range(3)}
         frame = frame.assign(**counts, n3=rng.random(rows) < 0.5, n4=rng.choice(days, rows))
+    elif kind == 'prices':
+        cents = rng.integers(1, 10**6, (2, rows)).tolist()
+        frame = frame.assign(**{f'n{i}': [f'${c / 100:,.2f}' for c in cents[i]] for i in range(2)})
     return frame.assign(**{f'w{i}': rng.choice(words, rows) for i in range(5)})
 
 
-@pytest.mark.parametrize(('kind', 'most'), [('numbers', 4), ('gaps', 5), ('mixed', 6)])
+@pytest.mark.parametrize(
+    ('kind', 'most'), [('numbers', 4), ('gaps', 5), ('mixed', 6), ('prices', 8)]
+)
 def test_a_large_file_takes_about_as_long_as_pandas(kind, most, tmp_path):
     """Reading and encoding, beside pandas, by the time of the processor."""
     import time
