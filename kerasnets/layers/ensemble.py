@@ -131,7 +131,8 @@ class Ensemble(keras.layers.Layer):
     activation : str
         Of the hidden layers.
     dropout : float
-        Fraction of hidden values that training leaves out.
+        Fraction of hidden values that training leaves out, the same ones in all members: so a step
+        draws fewer numbers.
 
     >>> tuple(Ensemble(2, members=5, hidden=[8])(np.zeros((3, 4), 'f')).shape)
     (3, 5, 2)
@@ -195,7 +196,8 @@ class Ensemble(keras.layers.Layer):
         for kernel, bias in zip(parts[2::2], parts[3::2]):
             y = self.function(y)
             if training and self.dropout:
-                y = backend.omitted(y, self.dropout, self.seed_generator)
+                ones = ops.ones((1, *ops.shape(y)[1:]), y.dtype)
+                y = y * backend.omitted(ones, self.dropout, self.seed_generator)
             y = ops.matmul(y, kernel) + bias
         return ops.transpose(y, (1, 0, 2))
 

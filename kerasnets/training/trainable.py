@@ -10,6 +10,7 @@ from keras import ops
 
 from kerasnets import backend, keras_facts, optimizers
 from kerasnets.errors import ConfigurationError
+from kerasnets.graph.nodes import full_name
 from kerasnets.programs.models import Models
 from kerasnets.programs.program import Programs
 from kerasnets.typing import Array
@@ -99,8 +100,10 @@ class Trainable:
         model = self.models.model
         current = getattr(model, 'optimizer', None)
         if current is not optimizer and getattr(current, 'inner_optimizer', 0) is not optimizer:
+            first, nodes = self.models.losses[0], self.models.nodes
             single = len(self.models.losses) == 1 and len(model.outputs) == 1
-            loss = self.models.losses[0].keras_loss if single else None
+            single &= full_name(nodes, first.output_name) == full_name(nodes)
+            loss = first.keras_loss if single else None
             model.compile(optimizer, loss)
             if loss is not None and keras.backend.backend() == 'jax':
                 targets = self.models.data_spec.tensors(self.models.data_spec.plain_layout())[2]

@@ -40,6 +40,22 @@ def test_defaults_are_as_good_as_those_of_scikit_learn(name):
     assert np.mean(scores[::2]) > np.mean(scores[1::2]) - 0.01
 
 
+def test_dropout_leaves_out_the_same_values_in_all_members():
+    layer = Ensemble(64, members=3, hidden=[64], activation='relu', dropout=0.25, seed=1)
+    layer.build((None, 4))
+    first, second = (np.zeros((4, 64)), np.ones(64)), (np.eye(64), np.zeros(64))
+    row = np.concatenate([part.ravel() for part in (*first, *second)])
+    layer.kernel.assign(np.tile(row, (3, 1)))  # the outputs are the hidden values, all 1
+    x = np.zeros((500, 4), 'f')
+    np.testing.assert_array_equal(layer(x), np.ones((500, 3, 64)))
+    dropped = np.asarray(layer(x, training=True))
+    np.testing.assert_allclose(np.unique(dropped), [0, 1 / 0.75], rtol=1e-6)
+    np.testing.assert_array_equal(dropped, np.repeat(dropped[:, :1], 3, axis=1))
+    assert abs((dropped == 0).mean() - 0.25) < 0.01
+    assert 0 < (dropped[0] == 0).mean() < 1  # other values in other examples
+    assert (dropped[0] != dropped[1]).any()
+
+
 @pytest.mark.parametrize('classes', [False, True])
 def test_members_are_networks_that_train_alone(classes):
     """By gradient descent on whole folds, each member is a dense network of plain Keras."""
