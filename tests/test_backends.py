@@ -49,7 +49,8 @@ print('done')
 
 
 #: Tests that are run on JAX by ``pytest -m slow``; all of them: ``tox -e py-jax``.
-SMOKE = [f'tests/{name}.py' for name in 'test_recurrent test_util training/test_engine'.split()]
+SMOKE = 'test_recurrent test_util training/test_engine estimators/test_defaults'.split()
+SMOKE = [f'tests/{name}.py' for name in SMOKE]
 
 #: Tests that compare networks with plain Keras: they are run on every backend.
 BESIDE = ['tests/beside_keras']

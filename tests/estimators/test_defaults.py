@@ -56,6 +56,14 @@ def test_dropout_leaves_out_the_same_values_in_all_members():
     assert (dropped[0] != dropped[1]).any()
 
 
+def test_keras_gets_no_loss_of_a_layer_before_the_last():
+    """On JAX, it would compare the targets of all members with the mean of their outputs."""
+    model = NetClassifier(**QUICK).fit(X, Y).net_.model
+    assert model.get_compile_config()['loss'] is None
+    single = NetClassifier(layers=[5], **QUICK).fit(X, Y).net_.model
+    assert single.get_compile_config()['loss'] is not None
+
+
 @pytest.mark.parametrize('classes', [False, True])
 def test_members_are_networks_that_train_alone(classes):
     """By gradient descent on whole folds, each member is a dense network of plain Keras."""
