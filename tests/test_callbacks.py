@@ -230,6 +230,7 @@ def test_progress_is_for_terminals(monkeypatch, capsys):
     assert capsys.readouterr().err == ''
 
 
+@pytest.mark.skipif(keras.backend.backend() == 'torch', reason='there Keras trains each epoch')
 @pytest.mark.parametrize('shown', [Lines, Progress])
 def test_showing_epochs_costs_no_call_of_fit_for_each(shown, monkeypatch):
     """Many epochs are run in one computation; all of them are shown, in order."""

@@ -107,6 +107,6 @@ class Trainable:
             model.compile(optimizer, loss)
             if loss is not None and keras.backend.backend() == 'jax':
                 targets = self.models.data_spec.tensors(self.models.data_spec.plain_layout())[2]
-                reconstructs = not targets[0]  # as an autoencoder does
-                keras_facts.build_loss(model, model.inputs[0] if reconstructs else targets[0][0])
+                given = len(targets[0]) > first.weighted  # not to an autoencoder
+                keras_facts.build_loss(model, targets[0][0] if given else model.outputs[0])
         return model.optimizer
