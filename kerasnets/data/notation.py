@@ -263,7 +263,7 @@ def _attempt(kind: Kind, texts: list[str], options: Options, comma: bool) -> Inf
     guess, used = '', list(dict.fromkeys(units[np.isfinite(values) & (values != 0)]))
     named = [unit for unit in used if unit]
     if len(used) > 1 and not (len(named) == 1 and len(named[0]) > 1):
-        bare = [unit for unit in used if not re.fullmatch(f'{MONEY}|[%‰]|', unit)]
+        bare = [unit for unit in set(units.tolist()) if not re.fullmatch(f'{MONEY}|[%‰]|', unit)]
         values = np.where(np.isin(units, bare), np.nan, values)  # 12a and 7b have no unit
     if len(used) > 1:
         two = ' and '.join(repr(texts[int(np.argmax(units == unit))]) for unit in used[:2])

@@ -129,7 +129,7 @@ class Alike:
     codes: Array
 
     def part(self, start: int, end: int) -> list[str]:
-        """Return the characters from `start` to `end` of each text."""
+        """Cut each text from position `start` to `end`."""
         return [self.lines[i + start : i + end] for i in self.starts.tolist()]
 
     def number(self, start: int, end: int) -> Array:
@@ -145,7 +145,7 @@ _ZEROS = str.maketrans('123456789', '000000000')
 
 
 def alike(texts: list[str]) -> list[Alike]:
-    """Return texts in groups that differ only in their digits; blanks around them are removed.
+    """Group texts that differ only in their digits. Blanks around a text do not count.
 
     >>> [group.shape for group in alike(['7.5', '$ 12', '8.0', ''])]
     ['0.0', '$ 00', '']
@@ -154,10 +154,8 @@ def alike(texts: list[str]) -> list[Alike]:
     if lines.count('\n') >= len(texts):
         lines = '\n'.join([text.strip().replace('\n', '\t') for text in texts])
     lines = lines if lines.isascii() else _ascii_digits(lines)
-    codes, shapes = (
-        np.frombuffer(lines.encode('ascii', 'replace'), 'uint8'),
-        lines.translate(_ZEROS),
-    )
+    codes = np.frombuffer(lines.encode('ascii', 'replace'), 'uint8')
+    shapes = lines.translate(_ZEROS)
     first = shapes.partition('\n')[0]
     if len(texts) > 1 and f'{first}\n' * len(texts) == f'{shapes}\n':
         places = np.arange(len(texts))
@@ -176,7 +174,7 @@ def _ascii_digits(text: str) -> str:
 
 
 def numbers(texts: list[str], decimal: str, thousands: str | None = None) -> tuple[Array, Array]:
-    """Return texts as numbers, infinite ones too, NaN for other texts, and the unit of each.
+    """Read numbers and their units. Numbers may be infinite; other texts become NaN.
 
     Parameters
     ----------
@@ -187,7 +185,7 @@ def numbers(texts: list[str], decimal: str, thousands: str | None = None) -> tup
 
     Returns
     -------
-    array of float, array of str
+    array of float, and array of str: the unit of each, '' for none
 
     >>> numbers(['$1,037.5', '$(3)', '12_5', ' 7 '], '.')[0].tolist()
     [1037.5, -3.0, nan, 7.0]
@@ -211,8 +209,7 @@ def numbers(texts: list[str], decimal: str, thousands: str | None = None) -> tup
             continue
         start, end = match.span('body')
         if body.count('0') > DIGITS or 'e' in body.lower():
-            digits = [float(text.translate(drop)) for text in group.part(start, end)]
-            values = np.array(digits)
+            values = np.array([float(part.translate(drop)) for part in group.part(start, end)])
         else:
             decimals = body.partition(decimal)[2].count('0')
             values = group.number(start, end) / 10**decimals
@@ -247,7 +244,7 @@ class _Fields:
     match: re.Match[str]
 
     def text(self, name: str) -> str:
-        """Return a field as it stands in the shape; '' if it is not there."""
+        """Return the part of the shape that a field matches; '' if it matches nothing."""
         return self.match.groupdict().get(name) or ''
 
     def number(self, name: str, default: int = 0) -> Array:
@@ -268,7 +265,7 @@ class _Fields:
         return np.where(valid, hour + minute / 60 + seconds / 3600, np.nan)
 
     def days(self, order: str) -> Array:
-        """Return the dates as days since 1970, with the time; NaN for the 31st of February."""
+        """Return dates with their times as days since 1970. The 31st of February is NaN."""
         name = next(name for name in ('y', 'yy') if self.text(name))
         year, whole = self.number(name), self.text(name).lstrip("'")
         if len(whole) == 2:
@@ -302,7 +299,7 @@ class _Fields:
 
 
 def _first_days(months: Array) -> Array:
-    """Return the first days of months, as days since 1970, of months since then."""
+    """Return the first day of each month. Months and days count from 1 January 1970."""
     return months.astype('datetime64[M]').astype('datetime64[D]').astype('int64')
 
 
@@ -313,7 +310,7 @@ def _monday(years: Array) -> Array:
 
 
 def hours(texts: list[str]) -> Array:
-    """Return times such as 12:30, 12:30:05 or 1:30 pm as hours, NaN for other texts."""
+    """Read times such as 12:30, 12:30:05 or 1:30 pm as hours. Other texts become NaN."""
     found = np.full(len(texts), np.nan)
     for group in alike(texts):
         match = _HOURS.fullmatch(group.shape)
@@ -323,7 +320,7 @@ def hours(texts: list[str]) -> Array:
 
 
 def days(texts: list[str], order: str = '') -> tuple[Array, str]:
-    """Return dates as days since 1970 (UTC), NaN for other texts, and the order used.
+    """Read dates as days since 1970 in UTC. Other texts become NaN.
 
     Parameters
     ----------
@@ -334,8 +331,8 @@ def days(texts: list[str], order: str = '') -> tuple[Array, str]:
 
     Returns
     -------
-    array of float, and the order: '' where no date depends on it, with a '?' at its end where it
-    was guessed
+    array of float, and the order that was used: '' if no date depends on it, with a '?' at its end
+    if it was guessed
 
     >>> days(['2024-01-02', 'Jan 2024', '31/03/2024'])
     (array([19724., 19723., 19813.]), 'day-first')
@@ -347,10 +344,9 @@ def days(texts: list[str], order: str = '') -> tuple[Array, str]:
         return np.where(np.isnat(micro), np.nan, micro.astype('int64') / 86_400e6), order
     groups = alike(texts)
     matches = [
-        (group, next((m for form in _DATES if (m := form.fullmatch(group.shape))), None))
-        for group in groups
+        next(filter(None, (f.fullmatch(group.shape) for f in _DATES)), None) for group in groups
     ]
-    dates = [_Fields(group, match) for group, match in matches if match is not None]
+    dates = [_Fields(group, match) for group, match in zip(groups, matches) if match is not None]
     pairs = [date for date in dates if date.text('a')]
     if not pairs:
         order = ''

@@ -173,6 +173,12 @@ def test_units_that_differ_are_said(texts):
     assert inferred(['12', '12b', '7']).values is None
 
 
+def test_letters_after_a_zero_are_no_unit_among_percents():
+    found = inferred(['1%', '2', '3', '0a'])
+    assert found.values is None
+    assert (found.almost, found.wrong) == ('numbers', (3,))
+
+
 def test_what_prevents_numbers_is_found():
     texts = [*map(str, range(39)), 'abc']
     found = inferred(texts)
