@@ -12,6 +12,7 @@ the IEEE 78(10).
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -34,30 +35,42 @@ SLOPES = {
 }
 
 
-def _at(sequence: Tensor, t: Tensor) -> Tensor:
-    """Return step t of a sequence (time, examples, units)."""
-    return ops.slice(sequence, (t, 0, 0), (1, *sequence.shape[1:]))[0]
+def _scan(
+    step: TensorFunction,
+    state: Tensors,
+    sequences: Tensors,
+    widths: Sequence[int],
+    backwards: bool = False,
+) -> Tensors:
+    """Return the outputs of a loop over time, a sequence (time, examples, width) for each width.
 
+    What a step reads and what it puts out are different sequences: XLA copies a whole sequence
+    in each step of a loop that writes to what it reads.
 
-def _put(sequence: Tensor, t: Tensor, values: Tensor) -> Tensor:
-    return ops.slice_update(sequence, (t, 0, 0), values[None])
-
-
-def _loop(steps: Tensor, step: TensorFunction, state: Tensors, at_once: int = 1) -> Tensors:
-    """Return the state after a number of steps ``step(t, state)``, several in each round.
-
-    Where steps are short, a round costs as much as they do.
+    Parameters
+    ----------
+    step : callable
+        (state, the values of each sequence at a step) -> the next state and the outputs.
+    state : tensor or tuple of tensor
+        Before the first step.
+    sequences : list of tensor (time, examples, …)
+    widths : sequence of int
+        Last dimension of each output.
+    backwards : bool
+        Whether the last step comes first.
     """
+    steps, examples = sequences[0].shape[:2]
 
-    def rounds(k: Tensor, state: Tensors) -> Tensors:
-        for i in range(at_once):
-            state = step(k * at_once + i, state)
-        return state
+    def advance(k: Tensor, carry: Tensors) -> Tensors:
+        state, outputs = carry
+        t = steps - 1 - k if backwards else k
+        read = [ops.slice(one, (t, 0, 0), (1, *one.shape[1:]))[0] for one in sequences]
+        state, values = step(state, *read)
+        outputs = [ops.slice_update(o, (t, 0, 0), v[None]) for o, v in zip(outputs, values)]
+        return state, outputs
 
-    state = ops.fori_loop(0, steps // at_once, rounds, state)
-    for t in range(steps - steps % at_once, steps):
-        state = step(t, state)
-    return state
+    outputs = [ops.zeros((steps, examples, width)) for width in widths]
+    return ops.fori_loop(0, steps, advance, (state, outputs))[1]
 
 
 def _late(sequence: Tensor) -> Tensor:
@@ -113,18 +126,15 @@ def _lstm(cell: KerasLayer, x: Tensor) -> Tensor:
 
 def _lstm_ahead(sums: Tensor, kernel: Tensor) -> Tensors:
     units = kernel.shape[0]
-    scaled = kernel * np.repeat(LSTM_SCALES, units).astype('f')
 
-    def step(t: Tensor, state: Tensors) -> Tensors:
-        h, c, *gates, hs, cs = state  # the gates take the place of the sums
-        inner = ops.split(ops.matmul(h, scaled), 4, axis=-1)
-        h, c, opened = lstm_step([_at(x, t) + y for x, y in zip(gates, inner)], c)
-        gates = [_put(gate, t, values) for gate, values in zip(gates, opened)]
-        return h, c, *gates, _put(hs, t, h), _put(cs, t, c)
+    def step(state: Tensors, x: Tensor) -> Tensors:
+        h, c = state
+        sums = ops.split(x + ops.matmul(h, kernel), 4, axis=-1)
+        h, c, gates = lstm_step([z * scale for z, scale in zip(sums, LSTM_SCALES)], c)
+        return (h, c), [*gates, h, c]
 
-    empty = ops.zeros((*sums.shape[:2], units))
-    gates = [x * s for x, s in zip(ops.split(sums, 4, axis=-1), LSTM_SCALES)]
-    _, _, *gates, hs, cs = _loop(sums.shape[0], step, (empty[0], empty[0], *gates, empty, empty))
+    zeros = ops.zeros((sums.shape[1], units))
+    *gates, hs, cs = _scan(step, (zeros, zeros), [sums], [units] * 6)
     return hs, (gates, cs)
 
 
@@ -135,16 +145,15 @@ def _lstm_back(upstream: Tensor, hs: Tensor, kept: Tensors, kernel: Tensor) -> T
     factors, between = ops.concatenate(factors, axis=-1), o * (1 - tanh * tanh)
     turned = ops.transpose(kernel)
 
-    def step(k: Tensor, state: Tensors) -> Tensors:
-        dh, dc, changes = state
-        t = hs.shape[0] - 1 - k
-        dh = dh + _at(upstream, t)
-        dc = dc + dh * _at(between, t)
-        change = ops.concatenate([dc, dc, dc, dh], axis=-1) * _at(factors, t)
-        return ops.matmul(change, turned), dc * _at(f, t), _put(changes, t, change)
+    def step(state: Tensors, dy: Tensor, factors: Tensor, between: Tensor, f: Tensor) -> Tensors:
+        dh, dc = state
+        dh = dh + dy
+        dc = dc + dh * between
+        change = ops.concatenate([dc, dc, dc, dh], axis=-1) * factors
+        return (ops.matmul(change, turned), dc * f), [change]
 
-    state = (ops.zeros_like(hs[0]), ops.zeros_like(hs[0]), ops.zeros_like(factors))
-    *_, changes = _loop(hs.shape[0], step, state, at_once=2)
+    zeros, sequences = ops.zeros_like(hs[0]), [upstream, factors, between, f]
+    (changes,) = _scan(step, (zeros, zeros), sequences, [kernel.shape[1]], backwards=True)
     return changes, _product(_late(hs), changes)
 
 
@@ -168,11 +177,10 @@ def _gru_ahead(activation: TensorFunction, sums: Tensor, kernel: Tensor) -> Tens
     units = kernel.shape[0]
     gates, last = kernel[:, : 2 * units] * 0.5, kernel[:, 2 * units :]
 
-    def step(t: Tensor, state: Tensors) -> Tensors:
-        h, zrs, gs, hs = state
-        sums = _at(zrs, t) + ops.matmul(h, gates)
-        h, zr, g = gru_step(h, sums, _at(gs, t), lambda r: ops.matmul(r * h, last), activation)
-        return h, _put(zrs, t, zr), _put(gs, t, g), _put(hs, t, h)
+    def step(h: Tensor, zr: Tensor, g: Tensor) -> Tensors:
+        zr = zr + ops.matmul(h, gates)
+        h, zr, g = gru_step(h, zr, g, lambda r: ops.matmul(r * h, last), activation)
+        return h, [zr, g, h]
 
     return _gru_loop(step, sums, units)
 
@@ -180,32 +188,31 @@ def _gru_ahead(activation: TensorFunction, sums: Tensor, kernel: Tensor) -> Tens
 def _gru_loop(step: TensorFunction, sums: Tensor, units: int) -> Tensors:
     """Return the outputs of all steps, and their gates zr and g.
 
-    `step` maps (t, (h, zrs, gs, hs)) to the next (h, zrs, gs, hs), with its values put at step t.
+    `step` maps h and the input's parts of the sums at zr, halved, and at g to the next h and
+    [zr, g, h].
     """
-    empty = ops.zeros((*sums.shape[:2], units))
-    state = (empty[0], sums[:, :, : 2 * units] * 0.5, sums[:, :, 2 * units :], empty)
-    _, *kept, hs = _loop(sums.shape[0], step, state, at_once=2)
+    sequences = [sums[:, :, : 2 * units] * 0.5, sums[:, :, 2 * units :]]
+    zeros = ops.zeros((sums.shape[1], units))
+    *kept, hs = _scan(step, zeros, sequences, [2 * units, units, units])
     return hs, kept
 
 
 def _gru_back(
     slope: TensorFunction, upstream: Tensor, hs: Tensor, kept: Tensors, kernel: Tensor
 ) -> Tensors:
-    (z, r), g = ops.split(kept[0], 2, axis=-1), kept[1]
-    before, empty = _late(hs), ops.zeros_like(hs)
+    (z, r), g, before = ops.split(kept[0], 2, axis=-1), kept[1], _late(hs)
     of_z, of_r, of_g = (before - g) * z * (1 - z), before * r * (1 - r), (1 - z) * slope(g)
     by_z, by_r, by_g = _turned(kernel, 3)
 
-    def step(k: Tensor, state: Tensors) -> Tensors:
-        dh, dhs, dinner = state  # inner: r h, of which the third block makes a product
-        t = hs.shape[0] - 1 - k
-        dh = dh + _at(upstream, t)
-        inner = ops.matmul(dh * _at(of_g, t), by_g)
-        back = ops.matmul(dh * _at(of_z, t), by_z) + ops.matmul(inner * _at(of_r, t), by_r)
-        back = back + dh * _at(z, t) + inner * _at(r, t)
-        return back, _put(dhs, t, dh), _put(dinner, t, inner)
+    def step(dh: Tensor, dy: Tensor, z: Tensor, r: Tensor, *factors: Tensor) -> Tensors:
+        of_z, of_r, of_g = factors
+        dh = dh + dy
+        inner = ops.matmul(dh * of_g, by_g)  # of r h, of which the third block makes a product
+        back = ops.matmul(dh * of_z, by_z) + ops.matmul(inner * of_r, by_r)
+        return back + dh * z + inner * r, [dh, inner]
 
-    _, dhs, dinner = _loop(hs.shape[0], step, (empty[0], empty, empty), at_once=2)
+    sequences, widths = [upstream, z, r, of_z, of_r, of_g], [kernel.shape[0]] * 2
+    dhs, dinner = _scan(step, ops.zeros_like(hs[0]), sequences, widths, backwards=True)
     zr, last = ops.concatenate([dhs * of_z, dinner * of_r], axis=-1), dhs * of_g
     dkernel = ops.concatenate([_product(before, zr), _product(r * before, last)], axis=-1)
     return ops.concatenate([zr, last], axis=-1), dkernel
@@ -218,12 +225,11 @@ def _reset_after_ahead(
     scale = np.repeat([0.5, 0.5, 1.0], units).astype('f')
     scaled, bias = kernel * scale, bias * scale
 
-    def step(t: Tensor, state: Tensors) -> Tensors:
-        h, zrs, gs, hs = state
+    def step(h: Tensor, zr: Tensor, g: Tensor) -> Tensors:
         inner = ops.matmul(h, scaled) + bias
-        sums, last = _at(zrs, t) + inner[:, : 2 * units], inner[:, 2 * units :]
-        h, zr, g = gru_step(h, sums, _at(gs, t), lambda r: r * last, activation)
-        return h, _put(zrs, t, zr), _put(gs, t, g), _put(hs, t, h)
+        zr, last = zr + inner[:, : 2 * units], inner[:, 2 * units :]
+        h, zr, g = gru_step(h, zr, g, lambda r: r * last, activation)
+        return h, [zr, g, h]
 
     return _gru_loop(step, sums, units)
 
@@ -232,23 +238,21 @@ def _reset_after_back(
     slope: TensorFunction, upstream: Tensor, hs: Tensor, kept: Tensors, kernel: Tensor, bias: Tensor
 ) -> Tensors:
     units = kernel.shape[0]
-    (z, r), g = ops.split(kept[0], 2, axis=-1), kept[1]
-    before = _late(hs)
+    (z, r), g, before = ops.split(kept[0], 2, axis=-1), kept[1], _late(hs)
     inner = project(before, kernel[:, 2 * units :], bias[2 * units :])
     of_g = (1 - z) * slope(g)
     factors = [(before - g) * z * (1 - z), of_g * inner * r * (1 - r), of_g * r]
-    blocks, empty = _turned(kernel, 3), ops.zeros_like(hs)
+    blocks = _turned(kernel, 3)
 
-    def step(k: Tensor, state: Tensors) -> Tensors:
-        dh, dhs = state
-        t = hs.shape[0] - 1 - k
-        dh = dh + _at(upstream, t)
-        back = dh * _at(z, t)
+    def step(dh: Tensor, dy: Tensor, z: Tensor, *factors: Tensor) -> Tensors:
+        dh = dh + dy
+        back = dh * z
         for factor, block in zip(factors, blocks):
-            back = back + ops.matmul(dh * _at(factor, t), block)
-        return back, _put(dhs, t, dh)
+            back = back + ops.matmul(dh * factor, block)
+        return back, [dh]
 
-    _, dhs = _loop(hs.shape[0], step, (empty[0], empty))
+    sequences = [upstream, z, *factors]
+    (dhs,) = _scan(step, ops.zeros_like(hs[0]), sequences, [units], backwards=True)
     outer, inner = (
         ops.concatenate([dhs * factor for factor in (*factors[:2], last)], axis=-1)
         for last in (of_g, factors[2])
@@ -265,27 +269,25 @@ def _rnn(cell: KerasLayer, x: Tensor) -> Tensor:
 
 
 def _rnn_ahead(activation: TensorFunction, sums: Tensor, kernel: Tensor) -> Tensors:
-    def step(t: Tensor, state: Tensors) -> Tensors:
-        h, hs = state
-        h = activation(_at(hs, t) + ops.matmul(h, kernel))
-        return h, _put(hs, t, h)
+    def step(h: Tensor, x: Tensor) -> Tensors:
+        h = activation(x + ops.matmul(h, kernel))
+        return h, [h]
 
-    _, hs = _loop(sums.shape[0], step, (ops.zeros_like(sums[0]), sums), at_once=2)
+    (hs,) = _scan(step, ops.zeros_like(sums[0]), [sums], [kernel.shape[0]])
     return hs, None
 
 
 def _rnn_back(
     slope: TensorFunction, upstream: Tensor, hs: Tensor, kept: Tensors, kernel: Tensor
 ) -> Tensors:
-    (turned,), slopes, empty = _turned(kernel, 1), slope(hs), ops.zeros_like(hs)
+    turned = ops.transpose(kernel)
 
-    def step(k: Tensor, state: Tensors) -> Tensors:
-        dh, changes = state
-        t = hs.shape[0] - 1 - k
-        change = (dh + _at(upstream, t)) * _at(slopes, t)
-        return ops.matmul(change, turned), _put(changes, t, change)
+    def step(dh: Tensor, dy: Tensor, slope: Tensor) -> Tensors:
+        change = (dh + dy) * slope
+        return ops.matmul(change, turned), [change]
 
-    _, changes = _loop(hs.shape[0], step, (empty[0], empty), at_once=2)
+    sequences, widths = [upstream, slope(hs)], [kernel.shape[0]]
+    (changes,) = _scan(step, ops.zeros_like(hs[0]), sequences, widths, backwards=True)
     return changes, _product(_late(hs), changes)
 
 
