@@ -122,7 +122,7 @@ def test_logits_of_each_step_equal_the_whole_sequence(name, rng):
     want = net.predict_logit(labels)
     step = sampler.network.make_step()
     for t in range(20):  # the shortest context is 5
-        (logits,), states = step(labels[:, t], states, np.array(t))
+        (logits,), states = step(labels[:, t], states, keras.ops.convert_to_tensor(t))
         np.testing.assert_allclose(logits, want[:, t], atol=5e-5)
 
 
