@@ -23,7 +23,7 @@ PICTURE = """
     language/
     losses regularizers optimizers monitors callbacks activations initializers vocabularies text
     loss_functions
-    typing errors keras_facts backend devices spellings compilation markup quiet
+    typing errors keras_facts backend devices spellings compilation markup terminal quiet
 """
 ROWS = [line.replace('/', '').split() for line in PICTURE.strip().splitlines()]
 PLACE = {

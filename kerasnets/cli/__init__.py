@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 import kerasnets
-from kerasnets.cli import files, forecasts, tables, texts
+from kerasnets import terminal
+from kerasnets.cli import common, files, forecasts, tables, texts
 from kerasnets.compilation import enable_compilation_cache
 from kerasnets.errors import ConfigurationError, FileError, KerasnetsError, suggest
 
@@ -20,7 +21,7 @@ class OneLine(click.ClickException):
     """An error that is printed as one line."""
 
     def __init__(self, text: str, code: int = 1) -> None:
-        super().__init__(text)
+        super().__init__(terminal.plain(text))
         vars(self)['exit_code'] = code
 
 
@@ -74,7 +75,7 @@ def main() -> None:
     except ConfigurationError:
         return  # a backend that compiles nothing
     except FileError as error:
-        click.echo(f'{error} Compiled programs are not cached.', err=True)
+        common.say(f'{error} Compiled programs are not cached.')
 
 
 for command in (

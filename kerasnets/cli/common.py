@@ -17,9 +17,8 @@ from types import MappingProxyType
 from typing import Any, TextIO
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from kerasnets import terminal
 from kerasnets.errors import NAMES, ConfigurationError
 from kerasnets.files.atomic import replacing
 
@@ -398,10 +397,13 @@ def tell(found: dict[str, Any], as_json: bool, err: bool = False) -> None:
     if as_json:
         click.echo(json.dumps(found), err=err)
         return
-    table = Table(show_header=False)
-    for name, value in found.items():
-        table.add_row(name, f'{value:,}' if isinstance(value, int) else str(value))
-    Console(stderr=err).print(table)
+    rows = [(k, f'{v:,}' if isinstance(v, int) else v) for k, v in found.items()]
+    terminal.console(stderr=err).print(terminal.grid(['', ''], rows, show_header=False))
+
+
+def say(text: Any) -> None:
+    """Print a text to standard error, with its control characters written out."""
+    click.echo(terminal.plain(text), err=True)
 
 
 @contextlib.contextmanager

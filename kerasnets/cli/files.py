@@ -54,7 +54,7 @@ def convert(old: str, new: str, max_params: int | None, max_values: int | None) 
         (net.export if elsewhere else net.save)(new)
     for warning in said:
         if warning.category is UserWarning:
-            click.echo(f'Warning: {warning.message}', err=True)
+            common.say(f'Warning: {warning.message}')
     click.echo(
         f'{new}: {type(net).__name__} of {len(net.specs)} layers, {net.num_params:,} parameters'
     )

@@ -196,7 +196,7 @@ def forecast(
                 text.replace('Give a smaller horizon', 'Ask for fewer --steps')
             ) from None
     for message in dict.fromkeys(str(one.message) for one in caught if one.category is UserWarning):
-        click.echo(message, err=True)
+        common.say(message)
     if table is not None:
         if table['trained to'].dtype.kind not in 'iuf':
             table['trained to'] = _days(table['trained to'])
@@ -237,7 +237,7 @@ def _frame(table: Table, target: str, group: str | None, known: tuple[str, ...])
         why = reading.doubt or f'got {reading.example!r}'
         raise DataError(f'column {target!r}: expected numbers, {why}. Fix that value.')
     if reading.doubt:
-        click.echo(f'column {target!r}: {reading.doubt}', err=True)
+        common.say(f'column {target!r}: {reading.doubt}')
     frame = table.frame
     if table.source is not None:
         lines, rows = zip(*table.source.records())

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
-from rich.console import Console
-from rich.table import Table as Shown
 
 import kerasnets
+from kerasnets import terminal
 from kerasnets.cli import common
 from kerasnets.errors import DataError
 
@@ -132,19 +131,17 @@ def train(
         beaten = score > guess
     common.tell(found, options['as_json'])
     if valid is None:
-        click.echo('No rows are held out, so there is no score.', err=True)
+        common.say('No rows are held out, so there is no score.')
     else:
         name = 'accuracy' if _of_classes(columns) else 'R²'
-        click.echo(
+        common.say(
             f'On the {len(held):,} rows held out the {name} is {score:.4f}; '
-            f'that of a trivial guess, {what}, is {guess:.4f}.',
-            err=True,
+            f'that of a trivial guess, {what}, is {guess:.4f}.'
         )
     if not beaten:
-        click.echo(
+        common.say(
             f'Warning: the model does not beat the trivial guess ({what}) on the rows held out. '
-            'Other columns, more rows, or another --learning-rate or --layers may help.',
-            err=True,
+            'Other columns, more rows, or another --learning-rate or --layers may help.'
         )
     if draw is not None:
         shown = table.take(held) if len(held) else table
@@ -189,7 +186,7 @@ def _ensemble(
     net = defaults.network(_class(columns), x, columns.sizes[1], plan, rng=options['rng'])
     net.table = columns
     parts = defaults.data(net, x, y, plan)
-    click.echo(plan.about(len(x)), err=True)
+    common.say(plan.about(len(x)))
     settings = defaults.settings(plan, options['algo'])
     if options['learning_rate'] is not None:
         settings['learning_rate'] = options['learning_rate']
@@ -250,23 +247,20 @@ def _complete(table: Table, target: str, strict: bool) -> Table:
 def _show(table: Table, columns: Columns, as_json: bool, dry_run: bool) -> None:
     """Print how each column is read, to standard output if nothing else goes there."""
     rows = columns.report(table)
-    console = Console(stderr=not dry_run or as_json)
+    console = terminal.console(stderr=not dry_run or as_json)
     if as_json and dry_run:
         click.echo(json.dumps(rows))
     else:
-        shown = Shown('column', *(key for key in next(iter(rows.values())) if key != 'note'))
-        for name, row in rows.items():
-            shown.add_row(*map(_plain, (name, *(row[key] for key in row if key != 'note'))))
-        console.print(shown)
+        names = [key for key in next(iter(rows.values())) if key != 'note']
+        cells = [map(_cell, (name, *(row[key] for key in names))) for name, row in rows.items()]
+        console.print(terminal.grid(['column', *names], cells))
     for note in [*(row['note'] for row in rows.values()), *table.notes, *columns.notes]:
         if note:
-            console.print(_plain(f'Note: {note}.'), soft_wrap=True)
+            console.print(_cell(terminal.plain(f'Note: {note}.')), soft_wrap=True)
 
 
-def _plain(value: Any) -> Any:
-    from rich.text import Text
-
-    return Text(f'{value:,}' if isinstance(value, int) else ' '.join(str(value).split()))
+def _cell(value: Any) -> str:
+    return f'{value:,}' if isinstance(value, int) else ' '.join(str(value).split())
 
 
 @click.command(cls=common.Command)
@@ -319,7 +313,7 @@ def predict(
     if unseen and strict:
         raise DataError(f'{"; ".join(unseen)}. Leave out --strict to predict them all the same.')
     for line in unseen:
-        click.echo(f'Warning: {line}.', err=True)
+        common.say(f'Warning: {line}.')
     outputs = _outputs(net, table)
     labels = outputs.argmax(-1) if _of_classes(columns) else outputs
     found = {f'predicted {target.name}': columns.written(labels)}
@@ -332,7 +326,7 @@ def predict(
     with common.writing(output) as file:
         common.write_rows(names, rows, file, as_json)
     if score is not None:
-        click.echo(score, err=True)
+        common.say(score)
 
 
 def _outputs(net: Any, table: Table) -> Array:

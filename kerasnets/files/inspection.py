@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 import rich.box
-import rich.console
-import rich.table
 
+from kerasnets import terminal
 from kerasnets.files import atomic, contents
 from kerasnets.files.theanets import records
 from kerasnets.markup import html_table
@@ -81,17 +80,12 @@ class Inspection:
 
     def show(self, file: IO[str] | None = None) -> None:
         """Print the contents."""
-        console = rich.console.Console(file=file, highlight=False)
-        table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
-        for column in COLUMNS:
-            table.add_column(column, overflow='fold')
-        for row in self._rows():
-            table.add_row(*row)
-        first, *lines = self._lines()
-        console.print(first)
-        console.print(table)
+        console = terminal.console(file)
+        first, *lines = map(terminal.plain, self._lines())
+        console.print(first, soft_wrap=True)
+        console.print(terminal.grid(COLUMNS, self._rows(), box=rich.box.SIMPLE_HEAD))
         for line in lines:
-            console.print(line)
+            console.print(line, soft_wrap=True)
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         for layer in self.layers:

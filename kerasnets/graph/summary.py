@@ -8,10 +8,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import keras
 import rich.box
-import rich.console
-import rich.table
 
-from kerasnets import layers
+from kerasnets import layers, terminal
 from kerasnets.graph.nodes import Node
 from kerasnets.markup import html_table
 
@@ -22,16 +20,6 @@ COLUMNS = ('name', 'form', 'shape', 'activation', 'parameters')
 
 #: Of a box in the picture: its width and height, and the room between two.
 BOX = 92, 34, 26
-
-
-def table(nodes: Sequence[Node]) -> rich.table.Table:
-    """Return name, form, shape, activation and parameters of each layer, as a rich table."""
-    grid = rich.table.Table(box=rich.box.SIMPLE_HEAD)
-    for column in COLUMNS:
-        grid.add_column(column, overflow='fold')
-    for row in _rows(nodes):
-        grid.add_row(*row)
-    return grid
 
 
 def _rows(nodes: Sequence[Node]) -> list[tuple[str, ...]]:
@@ -107,6 +95,6 @@ def activation_name(layer: KerasLayer) -> str:
 
 def show(net: Any, nodes: Sequence[Node], file: IO[str] | None = None) -> None:
     """Print the table of a network and its number of parameters."""
-    console = rich.console.Console(file=file)
-    console.print(table(nodes))
-    console.print(f'{net.num_params:,} parameters', highlight=False)
+    console = terminal.console(file)
+    console.print(terminal.grid(COLUMNS, _rows(nodes), box=rich.box.SIMPLE_HEAD))
+    console.print(f'{net.num_params:,} parameters')

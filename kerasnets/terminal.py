@@ -1,0 +1,33 @@
+"""Texts of files and tables on a terminal, where they neither act nor count as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import IO, Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def plain(text: Any) -> str:
+    r"""Return a text with its control characters written out, but for tabs and ends of lines.
+
+    >>> print(plain('hid1\x1b[2J'))
+    hid1\x1b[2J
+    """
+    return ''.join(c if c.isprintable() or c in '\t\n' else repr(c)[1:-1] for c in str(text))
+
+
+def console(file: IO[str] | None = None, stderr: bool = False) -> Console:
+    """Return a console that prints a text such as ``[red]`` or ``:smile:`` as it is."""
+    return Console(file=file, stderr=stderr, markup=False, emoji=False, highlight=False)
+
+
+def grid(names: Sequence[str], rows: Iterable[Iterable[Any]], **settings: Any) -> Table:
+    """Return a table for a `console`, whose cells take more lines where they are long."""
+    table = Table(**settings)
+    for name in names:
+        table.add_column(name, overflow='fold')
+    for row in rows:
+        table.add_row(*map(plain, row))
+    return table
