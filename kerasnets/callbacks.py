@@ -111,7 +111,7 @@ class Progress(OnConsole):
         if width >= 140:
             columns.append(Rate())
             self.room -= 18
-        columns += [TextColumn('{task.fields[monitors]}', table_column=once), Left()]
+        columns += [TextColumn('{task.fields[monitors]}', markup=False, table_column=once), Left()]
         self.bars = Bars(*columns, console=self.console)
         self.began = time.perf_counter()
         self.bars.start()
