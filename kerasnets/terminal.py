@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
 from rich.console import Console
 from rich.table import Table
+
+#: Directions that a text may impose on what is printed after it, as Unicode names them.
+DIRECTIONS = {'LRE', 'RLE', 'LRO', 'RLO', 'PDF', 'LRI', 'RLI', 'FSI', 'PDI'}
 
 
 def plain(text: Any) -> str:
@@ -15,7 +19,12 @@ def plain(text: Any) -> str:
     >>> print(plain('hid1\x1b[2J'))
     hid1\x1b[2J
     """
-    return ''.join(c if c.isprintable() or c in '\t\n' else repr(c)[1:-1] for c in str(text))
+    return ''.join(repr(c)[1:-1] if _acts(c) else c for c in str(text))
+
+
+def _acts(character: str) -> bool:
+    control = unicodedata.category(character) == 'Cc' and character not in '\t\n'
+    return control or unicodedata.bidirectional(character) in DIRECTIONS
 
 
 def console(file: IO[str] | None = None, stderr: bool = False) -> Console:

@@ -59,3 +59,27 @@ def test_a_network_prints_names_as_they_are(capsys):
     net = kerasnets.Classifier([4, {'size': 5, 'name': '[red]hid'}, 3])
     net.summary()
     assert '[red]hid' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('tty', [True, False])
+@pytest.mark.parametrize('more', [[], ['--streams', '2']], ids=str)
+def test_a_sampled_text_cannot_act_on_the_terminal(more, tty, tmp_path, monkeypatch):
+    text = kerasnets.recurrent.Text('\x1bab' * 20)
+    net = kerasnets.recurrent.Classifier([len(text.alpha) + 1, (4, 'rnn'), len(text.alpha) + 1])
+    net.text = text
+    net.save(tmp_path / 'net.keras')
+    monkeypatch.setattr('click.testing._NamedTextIOWrapper.isatty', lambda self: tty, raising=False)
+    command = [
+        'text',
+        'sample',
+        str(tmp_path / 'net.keras'),
+        '--seed',
+        'a',
+        '--length',
+        '200',
+        *more,
+    ]
+    result = CliRunner().invoke(cli.main, command)
+    assert result.exit_code == 0, result.output
+    assert ('\x1b' in result.output) != tty
+    assert ('\\x1b' in result.output) == tty

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import pydoc_data.topics
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
 
 import kerasnets
+from kerasnets import terminal
 from kerasnets.cli import common
 from kerasnets.errors import DataError
 
@@ -146,10 +148,11 @@ def sample(
     }
     settings['stop'] = alphabet.end  # of a document
     drawn = net.predict_sequence(alphabet.encode(seed), steps, streams=streams, **settings)
+    shown = terminal.plain if sys.stdout.isatty() else str  # a file may have any character
     if streams == 1 and not as_json:
         click.echo(seed, nl=False)
         for piece in _until(stop, alphabet.stream(drawn)):
-            click.echo(piece, nl=False)  # as it is written
+            click.echo(shown(piece), nl=False)  # as it is written
         click.echo()
         return
     drawn = [[label] for label in drawn] if streams == 1 else drawn
@@ -159,7 +162,7 @@ def sample(
         click.echo(json.dumps(written))
     for i, one in enumerate([] if as_json else written):
         click.secho(f'── {i + 1} of {streams}', dim=True)
-        click.echo(one)
+        click.echo(shown(one))
 
 
 @text.command(cls=common.Command)
