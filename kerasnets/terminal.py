@@ -1,4 +1,4 @@
-"""Texts of files and tables on a terminal, where they neither act nor count as markup."""
+"""Print texts from files and tables on a terminal. Control characters in them have no effect."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import IO, Any
 from rich.console import Console
 from rich.table import Table
 
-#: Directions that a text may impose on what is printed after it, as Unicode names them.
+#: Unicode's classes of characters that change the direction of the text after them.
 DIRECTIONS = {'LRE', 'RLE', 'LRO', 'RLO', 'PDF', 'LRI', 'RLI', 'FSI', 'PDI'}
 
 
 def plain(text: Any) -> str:
-    r"""Return a text with its control characters written out, but for tabs and ends of lines.
+    r"""Replace control characters by their escapes. Tabs and ends of lines stay.
 
     >>> print(plain('hid1\x1b[2J'))
     hid1\x1b[2J
@@ -33,7 +33,7 @@ def console(file: IO[str] | None = None, stderr: bool = False) -> Console:
 
 
 def grid(names: Sequence[str], rows: Iterable[Iterable[Any]], **settings: Any) -> Table:
-    """Return a table for a `console`, whose cells take more lines where they are long."""
+    """Return a table to print with `console`. Long cells wrap."""
     table = Table(**settings)
     for name in names:
         table.add_column(name, overflow='fold')

@@ -402,7 +402,7 @@ def tell(found: dict[str, Any], as_json: bool, err: bool = False) -> None:
 
 
 def say(text: Any) -> None:
-    """Print a text to standard error, with its control characters written out."""
+    """Print a text to standard error, with control characters escaped."""
     click.echo(terminal.plain(text), err=True)
 
 

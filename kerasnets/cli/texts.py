@@ -148,7 +148,7 @@ def sample(
     }
     settings['stop'] = alphabet.end  # of a document
     drawn = net.predict_sequence(alphabet.encode(seed), steps, streams=streams, **settings)
-    shown = terminal.plain if sys.stdout.isatty() else str  # a file may have any character
+    shown = terminal.plain if sys.stdout.isatty() else str  # the alphabet of a file may hold any
     if streams == 1 and not as_json:
         click.echo(seed, nl=False)
         for piece in _until(stop, alphabet.stream(drawn)):

@@ -129,7 +129,7 @@ class Alike:
     codes: Array
 
     def part(self, start: int, end: int) -> list[str]:
-        """Cut each text from position `start` to `end`."""
+        """Return the characters of each text from `start` up to `end`."""
         return [self.lines[i + start : i + end] for i in self.starts.tolist()]
 
     def number(self, start: int, end: int) -> Array:
@@ -145,7 +145,7 @@ _ZEROS = str.maketrans('123456789', '000000000')
 
 
 def alike(texts: list[str]) -> list[Alike]:
-    """Group texts that differ only in their digits. Blanks around a text do not count.
+    """Group texts by shape: the text with 0 for each digit. Blanks around a text are ignored.
 
     >>> [group.shape for group in alike(['7.5', '$ 12', '8.0', ''])]
     ['0.0', '$ 00', '']
@@ -174,7 +174,9 @@ def _ascii_digits(text: str) -> str:
 
 
 def numbers(texts: list[str], decimal: str, thousands: str | None = None) -> tuple[Array, Array]:
-    """Read numbers and their units. Numbers may be infinite; other texts become NaN.
+    """Return the numbers in texts, and their units.
+
+    A text that is no number gives NaN. 1e999, inf and ∞ give infinity.
 
     Parameters
     ----------
@@ -244,7 +246,7 @@ class _Fields:
     match: re.Match[str]
 
     def text(self, name: str) -> str:
-        """Return the part of the shape that a field matches; '' if it matches nothing."""
+        """Return a field's characters in the shape; '' if the field is absent."""
         return self.match.groupdict().get(name) or ''
 
     def number(self, name: str, default: int = 0) -> Array:
@@ -299,7 +301,7 @@ class _Fields:
 
 
 def _first_days(months: Array) -> Array:
-    """Return the first day of each month. Months and days count from 1 January 1970."""
+    """Convert months since January 1970 to the days of their first, since 1 January 1970."""
     return months.astype('datetime64[M]').astype('datetime64[D]').astype('int64')
 
 

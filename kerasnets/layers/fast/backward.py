@@ -42,10 +42,10 @@ def _scan(
     widths: Sequence[int],
     backwards: bool = False,
 ) -> Tensors:
-    """Return the outputs of a loop over time, a sequence (time, examples, width) for each width.
+    """Run a step over time. Return its outputs, each a sequence (time, examples, width).
 
-    What a step reads and what it puts out are different sequences: XLA copies a whole sequence
-    in each step of a loop that writes to what it reads.
+    The outputs are new sequences. XLA would copy a whole sequence in each step of a loop that
+    writes to a sequence which it reads.
 
     Parameters
     ----------
