@@ -64,7 +64,17 @@ class Rate(ProgressColumn):
 
 
 class Shows(keras.callbacks.Callback):
-    """Base of the callbacks that show the monitors, and do nothing else."""
+    """Base of the callbacks that show the monitors, and do nothing else.
+
+    A trainer sets `seconds` at the end of each epoch: one call may compute several epochs.
+    """
+
+    start = 0.0
+    seconds: float | None = None
+
+    def _seconds(self) -> float:
+        """Return the seconds of the epoch that has ended."""
+        return time.perf_counter() - self.start if self.seconds is None else self.seconds
 
 
 class OnConsole(Shows):
@@ -133,19 +143,20 @@ class Progress(OnConsole):
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Advance the bar."""
         steps = self.params.get('steps')
-        self._show(batch + 1, logs, self.epoch + ((batch + 1) / steps if steps else 0))
+        seconds = time.perf_counter() - self.start
+        self._show(batch + 1, logs, self.epoch + ((batch + 1) / steps if steps else 0), seconds)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Show the epoch's monitors."""
         # epochs that a program ran in one call had no batches
         done = self.bars.tasks[-1].completed or self.params.get('steps') or 0
-        self._show(done, logs, epoch + 1, total=done)
+        self._show(done, logs, epoch + 1, self._seconds(), total=done)
 
-    def _show(self, done: float, logs: Logs, epochs: float, **more: Any) -> None:
+    def _show(self, done: float, logs: Logs, epochs: float, seconds: float, **more: Any) -> None:
         now, every = time.perf_counter(), self.params.get('epochs')
-        shown = {
+        shown: dict[str, Any] = {
             'monitors': _figures(logs, self.room),
-            'seconds': (logs or {}).get('seconds', now - self.start),
+            'seconds': seconds,
             'left': (now - self.began) * (every / epochs - 1) if every and epochs else None,
         }
         self.bars.update(self.task, completed=done, **shown, **more)
@@ -224,9 +235,8 @@ class Lines(OnConsole):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Print the epoch's monitors and seconds."""
         of = f'/{self.params["epochs"]}' if self.params.get('epochs') else ''
-        seconds = (logs or {}).get('seconds', time.perf_counter() - self.start)
         self.console.print(
-            f'epoch {epoch + 1}{of}  {seconds:.1f} s  {_figures(logs)}', highlight=False
+            f'epoch {epoch + 1}{of}  {self._seconds():.1f} s  {_figures(logs)}', highlight=False
         )
 
 

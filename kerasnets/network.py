@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import io
 import numbers
+import time
 import types
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -622,13 +623,15 @@ class Network:
             they were kept, and of the validation that chose them. `evaluate` returns the latter
             for the same data.
         """
-        run, before = self.itertrain(train, valid, algo, **keywords), len(self.history)
+        start, before = time.perf_counter(), len(self.history)
+        run = self.itertrain(train, valid, algo, **keywords)
         run.each = False
         for _ in run:
             pass
         options = {**self.defaults, **keywords}
         advise(self.history[before:], algo or options.get('algo'), options)
-        return Trained.of(run.kept, self.history[before:])
+        seconds = time.perf_counter() - start
+        return Trained.of(run.kept, len(self.history) - before, seconds)
 
     # Symbols
 

@@ -1,3 +1,5 @@
+import time
+
 import keras
 import numpy as np
 import pytest
@@ -43,6 +45,16 @@ def test_monitors_are_in_what_training_returns_and_in_the_history(net, tmp_path)
     assert row['val_hid1:out<0.1'] == validation['hid1:out<0.1']
     assert row['seconds'] > 0
     assert [r['epoch'] for r in net.history[-2:]] == [1, 2]
+
+
+def test_the_seconds_of_an_epoch_are_its_share_of_the_time(net):
+    net.train([X, Y], epochs=30)  # compiles
+    start = time.perf_counter()
+    net.train([X, Y], [X, Y], epochs=30)
+    elapsed = time.perf_counter() - start
+    seconds = [row['seconds'] for row in net.history[-30:]]
+    assert min(seconds) > max(seconds) / 1000  # ten epochs are one call
+    assert 0.1 * elapsed < sum(seconds) < elapsed
 
 
 def test_a_pair_alone_is_a_level(net):

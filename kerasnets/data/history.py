@@ -16,6 +16,9 @@ SHOWN = 20
 class History(list[dict[str, Any]]):
     """One dict for each epoch: 'epoch', 'seconds', the monitors. A list for pandas.DataFrame.
 
+    The seconds are those of the updates and of the validation. Epochs that one call of a compiled
+    program computed share the time of the call.
+
     Attributes
     ----------
     best : dict
@@ -49,19 +52,21 @@ class Trained(tuple[Monitors, Monitors]):
 
     Attributes
     ----------
-    rows : list of dict
-        Its rows of the history.
+    epochs : int
+    seconds : float
+        Of the whole training.
 
     A notebook shows them as a table.
     """
 
-    rows: list[dict[str, Any]]
+    epochs: int
+    seconds: float
 
     @classmethod
-    def of(cls, kept: tuple[Monitors, Monitors], rows: list[dict[str, Any]]) -> Trained:
-        """Return the monitors with the rows of their training."""
+    def of(cls, kept: tuple[Monitors, Monitors], epochs: int, seconds: float) -> Trained:
+        """Return the monitors with the size of their training."""
         made = cls(kept)
-        made.rows = rows
+        made.epochs, made.seconds = epochs, seconds
         return made
 
     def _repr_html_(self) -> str:
@@ -71,8 +76,7 @@ class Trained(tuple[Monitors, Monitors]):
             for called, monitors in zip(('training', 'validation'), self)
             if monitors
         ]
-        seconds = sum(row['seconds'] for row in self.rows)
-        ended = f'{len(self.rows)} epoch{"s" * (len(self.rows) != 1)} in {seconds:.1f} s. '
+        ended = f'{self.epochs} epoch{"s" * (self.epochs != 1)} in {self.seconds:.1f} s. '
         return f'<div>{ended}The network keeps:</div>{html_table(["", *names], rows)}'
 
 

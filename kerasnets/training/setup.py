@@ -129,7 +129,7 @@ def make_trainer(
         'batch_size': settings.batch_size,
         'rows': getattr(data, 'count', None),
     }
-    batches = cost_model.batches_in_a_call(models, data, listeners.shows)
+    batches = cost_model.batches_in_a_call(models, data, bool(listeners.shown))
     trainer = Trainer(
         net,
         steps,

@@ -143,8 +143,9 @@ class ProgramSteps:
             self.seeds = [np.asarray(further[i]) for i in program.seeds]
             if writes:
                 self.write()
+            seconds = trainer.lap() / max(1, sum(computed.updates))  # of one update
             for i, (row, number) in enumerate(zip(computed.logs, computed.updates)):
-                if not trainer.record(number, row, i < computed.epochs):
+                if not trainer.record(number, row, i < computed.epochs, number * seconds):
                     return
 
     def write(self) -> None:

@@ -104,10 +104,10 @@ class Listeners(keras.callbacks.CallbackList):
 
     Attributes
     ----------
+    shown : list of Shows
+        The callbacks that show the progress within an epoch.
     hears : bool
         Whether there is any callback.
-    shows : bool
-        Whether any callback shows the progress within an epoch.
     acts : bool
         Whether any callback must run between epochs, since it does more than show monitors.
     acts_on_batches, acts_on_tests : bool
@@ -125,7 +125,7 @@ class Listeners(keras.callbacks.CallbackList):
         epochs: int | None,
         steps: int | None,
     ) -> None:
-        self.shows = bool(shown)
+        self.shown = shown
         self.hears = bool(shown or callbacks)
         self.acts = self.acts_on_batches = self.acts_on_tests = self.watches_validation = False
         for one in (*shown, *callbacks):
@@ -228,6 +228,7 @@ class Trainer(Run):
         self.averages = bool(getattr(self.optimizer, 'use_ema', False))
         self.best = Kept(0, self.steps.weights(self.model.weights), {}, {})
         self.stretch: Stretch | None = None  # in progress
+        self._mark = self.seconds = 0.0  # of the last lap; of this epoch
         data = self.valid or (self.train.again() if self.plan.chooses else None)
         self.validated: Dataset | None = data
 
@@ -286,16 +287,22 @@ class Trainer(Run):
         if self.stretch is None:
             plan = dataclasses.replace(self.plan, single=self.plan.single or self.each)
             self.stretch = plan.stretch(self.epoch, self.updates)
-            self._mark = time.perf_counter()
-        self.batch = 0
+        self.batch, self.seconds = 0, 0.0
+        self.lap()
         if self.listeners.hears:
             self.listeners.on_epoch_begin(self.epoch)
 
-    def record(self, updates: int, row: Monitors, ended: bool) -> bool:
+    def lap(self) -> float:
+        """Return the seconds since the last call of this method."""
+        before, self._mark = self._mark, time.perf_counter()
+        return self._mark - before
+
+    def record(self, updates: int, row: Monitors, ended: bool, seconds: float) -> bool:
         """Record some updates of a program; return False at the end of the stretch."""
         self.updates += updates
         self.batch += updates
-        if updates and self.listeners.shows:
+        self.seconds += seconds
+        if updates and self.listeners.shown:
             self.listeners.on_train_batch_end(self.batch - 1, row)
         if ended:
             self.end_epoch(row)
@@ -317,11 +324,12 @@ class Trainer(Run):
             self.raw = backend.values(self.model.trainable_variables)
         if last and (self.stretch.checks or failed or self.model.stop_training):
             monitors = self._check()
-        now = time.perf_counter()
+        self.seconds += self.lap()
         number = len(self.net.history) + 1
-        recorded = {'epoch': number, 'seconds': now - self._mark, **row, **monitors}
-        self._mark = now
+        recorded = {'epoch': number, 'seconds': self.seconds, **row, **monitors}
         self.net.history.append(recorded)
+        for one in self.listeners.shown:
+            one.seconds = self.seconds
         if self.listeners.hears:
             self.listeners.on_epoch_end(self.epoch - 1, {**row, **monitors})
         self.stopped = self.stopped or failed or self.model.stop_training
