@@ -1,6 +1,7 @@
 """What files say is printed as it is: it neither acts on the terminal nor counts as markup."""
 
 import json
+import pathlib
 
 import hostile
 import pytest
@@ -51,6 +52,21 @@ def test_a_network_prints_names_as_they_are(capsys):
     net = kerasnets.Classifier([4, {'size': 5, 'name': '[red]hid'}, 3])
     net.summary()
     assert '[red]hid' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('tty', [True, False])
+@pytest.mark.parametrize('more', [[], ['--proba']], ids=str)
+def test_a_predicted_word_cannot_act_on_the_terminal(more, tty, tmp_path, monkeypatch):
+    table, model = str(tmp_path / 'table.csv'), str(tmp_path / 'net.keras')
+    pathlib.Path(table).write_text('x,y\n' + '1,\x1b[2J\n2,b\n' * 20, encoding='utf-8')
+    options = ['--target', 'y', '-o', model, '--epochs', '1']
+    trained = CliRunner().invoke(cli.main, ['train', table, *options])
+    assert trained.exit_code == 0, trained.output
+    monkeypatch.setattr('click.testing._NamedTextIOWrapper.isatty', lambda self: tty, raising=False)
+    result = CliRunner().invoke(cli.main, ['predict', model, table, *more])
+    assert result.exit_code == 0, result.output
+    assert ('\x1b' in result.stdout) != tty
+    assert ('\\x1b' in result.stdout) == tty
 
 
 @pytest.mark.parametrize('tty', [True, False])

@@ -440,11 +440,17 @@ def writing(path: str) -> Iterator[TextIO]:
 def write_rows(
     names: Iterable[str], rows: Iterable[Iterable[Any]], file: TextIO, as_json: bool
 ) -> None:
-    """Write rows as CSV with a line of names, or as lines of JSON."""
+    """Write rows as CSV with a line of names, or as lines of JSON.
+
+    On a terminal, control characters are escaped: words of a model file are among the values.
+    """
     if as_json:
         for row in rows:
             file.write(json.dumps(dict(zip(names, row))) + '\n')
         return
+    shown = terminal.plain if file.isatty() else str
     writer = csv.writer(file, lineterminator='\n')
-    writer.writerow(names)
-    writer.writerows([[f'{v:.6g}' if isinstance(v, float) else v for v in row] for row in rows])
+    writer.writerow(map(shown, names))
+    writer.writerows(
+        [[f'{v:.6g}' if isinstance(v, float) else shown(v) for v in row] for row in rows]
+    )
