@@ -75,7 +75,7 @@ setup(
             'pytest',
             'hypothesis',
             'ipykernel',
-            'jax',
+            'jax>=0.7',
             'matplotlib>=3.8',
             'mypy==2.4.1',
             'nbclient',
@@ -90,7 +90,7 @@ setup(
             'tokenizers>=0.20',
         ],
         'lint': ['ruff==0.17.6', 'mypy==2.4.1'],
-        'jax': ['jax'],
+        'jax': ['jax>=0.7'],
     },
     classifiers=[
         'Development Status :: 4 - Beta',
