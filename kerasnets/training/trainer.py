@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import dataclasses
+import inspect
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+import weakref
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -31,6 +34,18 @@ INCREASING = ('acc', 'accuracy', 'auc', 'precision', 'recall', 'score', 'iou')
 Pair = tuple[Monitors, Monitors]
 
 
+#: The generators of trainings that have not ended.
+_UNENDED: weakref.WeakSet[Generator[Pair, None, None]] = weakref.WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """End the trainings that a caller left, while callbacks can still run."""
+    for epochs in list(_UNENDED):
+        if inspect.getgeneratorstate(epochs) != inspect.GEN_RUNNING:
+            epochs.close()
+
+
 class Run(Iterator[Pair]):
     """An iterator of (training, validation) monitors after each epoch.
 
@@ -45,9 +60,9 @@ class Run(Iterator[Pair]):
 
     each = True
     kept: Pair = ({}, {})
-    _epochs: Iterator[Pair] | None = None
+    _epochs: Generator[Pair, None, None] | None = None
 
-    def iterate(self) -> Iterator[Pair]:
+    def iterate(self) -> Generator[Pair, None, None]:
         """Yield the monitors of each epoch."""
         raise NotImplementedError
 
@@ -55,12 +70,13 @@ class Run(Iterator[Pair]):
         """Return the monitors of the next epoch."""
         if self._epochs is None:
             self._epochs = self.iterate()
+            _UNENDED.add(self._epochs)
         return next(self._epochs)
 
     def close(self) -> None:
         """End training here."""
         if self._epochs is not None:
-            self._epochs.close()  # type: ignore[attr-defined]
+            self._epochs.close()
 
 
 class Sequence(Run):
@@ -69,7 +85,7 @@ class Sequence(Run):
     def __init__(self, first: Run, others: Iterable[Run]) -> None:
         self.first, self.others = first, others
 
-    def iterate(self) -> Iterator[Pair]:
+    def iterate(self) -> Generator[Pair, None, None]:
         """Yield the epochs of all trainings."""
         run, others = self.first, iter(self.others)
         while run is not None:
@@ -85,7 +101,7 @@ class Immediate(Run):
     def __init__(self, train: Callable[[], Pair]) -> None:
         self._train = train
 
-    def iterate(self) -> Iterator[Pair]:
+    def iterate(self) -> Generator[Pair, None, None]:
         """Yield the monitors once."""
         self.kept = self._train()
         yield self.kept
@@ -232,7 +248,7 @@ class Trainer(Run):
         data = self.valid or (self.train.again() if self.plan.chooses else None)
         self.validated: Dataset | None = data
 
-    def iterate(self) -> Iterator[Pair]:
+    def iterate(self) -> Generator[Pair, None, None]:
         """Yield (training, validation) monitors after each epoch, or once at the end.
 
         When training ends, also by Ctrl-C, the best parameters are restored. A caller who stops the

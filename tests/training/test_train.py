@@ -4,7 +4,7 @@ import os
 import keras
 import numpy as np
 import pytest
-from fresh import run
+from fresh import bare, run
 
 import kerasnets
 from kerasnets.errors import ConfigurationError
@@ -347,6 +347,19 @@ def test_running_means_of_the_parameters_are_those_of_keras():
     net.train([X, Y], use_ema=True, ema_momentum=0.8, **options)
     for a, b in zip(values(net), want):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+LEFT = """
+import keras, numpy as np, kerasnets
+ended = keras.callbacks.LambdaCallback(on_train_end=lambda logs: print('ended'))
+net = kerasnets.Classifier([4, 3])
+epochs = net.itertrain([np.eye(4), [0, 1, 2, 0]], epochs=9, callbacks=[ended])
+next(epochs)
+"""
+
+
+def test_a_training_that_is_left_ends_with_the_process():
+    assert bare(LEFT) == 'ended\n'
 
 
 def test_mixed_precision():
