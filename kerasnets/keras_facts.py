@@ -55,6 +55,9 @@ BOOKKEEPING = re.compile(
     )
 )
 
+#: Layers whose symbolic output is their input, so that a model runs without them.
+LEFT_OUT = (keras.layers.Equalization,)
+
 _seeding = threading.RLock()
 
 

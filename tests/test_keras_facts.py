@@ -15,7 +15,9 @@ import keras
 import numpy as np
 import pytest
 
+import kerasnets
 from kerasnets import backend, keras_facts
+from kerasnets.errors import ConfigurationError
 from kerasnets.programs.key import telling
 
 BACKEND = keras.backend.backend()
@@ -228,6 +230,18 @@ def test_calls_of_the_layers_of_a_model():
     chain = keras.Sequential([keras.Input((3,)), layer, keras.layers.ReLU()])
     assert [one for one, *_ in keras_facts.calls(chain)][1:] == chain.layers
     assert keras_facts.calls(layer) == []
+
+
+def test_a_model_runs_without_an_equalization():
+    (kind,) = keras_facts.LEFT_OUT
+    images = np.random.default_rng(1).uniform(0, 200, (2, 4, 4, 3)).astype('f')
+    assert not np.array_equal(kind()(images, training=True), images)
+    model = keras.Sequential([keras.Input((4, 4, 3)), kind(), keras.layers.Flatten()])
+    assert np.array_equal(model(images, training=True), images.reshape(2, -1))
+    with pytest.raises(ConfigurationError, match='Keras leaves Equalization out'):
+        kerasnets.Classifier([(4, 4, 3), kind(), 'flat', 2])
+    with pytest.raises(ConfigurationError, match='Keras leaves Equalization out'):
+        kerasnets.Classifier.from_keras(model)
 
 
 def test_losses_that_layers_added_can_be_forgotten():

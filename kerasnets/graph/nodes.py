@@ -301,6 +301,11 @@ def run_layer(
     training: bool | None = None,
 ) -> Tensor:
     """Return the output of a layer over the outputs that its spec names."""
+    if isinstance(layer, keras_facts.LEFT_OUT):
+        raise ConfigurationError(
+            f'Keras leaves {type(layer).__name__} out of every model. Call the layer on your data '
+            'before training.'
+        )
     x, states = _read(layer, spec, tensor)
     kwargs = {'initial_state': states} if states else {}
     if training is not None and 'training' in inspect.signature(layer.call).parameters:

@@ -15,6 +15,7 @@ from marks import quick
 from samples import SAMPLES, V, Y, model_of
 
 import kerasnets
+from kerasnets import keras_facts
 
 
 def reads_words(layer):
@@ -29,6 +30,10 @@ def reads_words(layer):
 
 #: Classes without a sample: name -> (why, whether that is still so).
 LEFT_OUT = {
+    'Equalization': (
+        'is left out of a model by Keras',
+        lambda: issubclass(L.Equalization, keras_facts.LEFT_OUT),
+    ),
     'FlaxLayer': ('needs flax', lambda: importlib.util.find_spec('flax') is None),
     'InputSpec': ('is no layer', lambda: not issubclass(L.InputSpec, L.Layer)),
     'StringLookup': (
