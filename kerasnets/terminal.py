@@ -32,6 +32,11 @@ def console(file: IO[str] | None = None, stderr: bool = False) -> Console:
     return Console(file=file, stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
+def line(text: Any, console: Console) -> None:
+    """Print a line with control characters escaped. A terminal wraps it between words."""
+    console.print(plain(text), soft_wrap=not console.is_terminal)
+
+
 def grid(names: Sequence[str], rows: Iterable[Iterable[Any]], **settings: Any) -> Table:
     """Return a table to print with `console`. Long cells wrap."""
     table = Table(**settings)

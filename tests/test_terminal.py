@@ -1,11 +1,14 @@
 """What files say is printed as it is: it neither acts on the terminal nor counts as markup."""
 
+import io
 import json
 import pathlib
+import textwrap
 
 import hostile
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 import kerasnets
 from kerasnets import cli, terminal
@@ -82,3 +85,12 @@ def test_a_sampled_text_cannot_act_on_the_terminal(more, tty, tmp_path, monkeypa
     assert result.exit_code == 0, result.output
     assert ('\x1b' in result.output) != tty
     assert ('\\x1b' in result.output) == tty
+
+
+@pytest.mark.parametrize('tty', [True, False])
+def test_a_terminal_wraps_a_line_between_words(tty):
+    file = io.StringIO()
+    text = 'No column of red in a table of many columns.'
+    terminal.line(text, Console(file=file, width=20, force_terminal=tty, highlight=False))
+    shown = [line.rstrip() for line in file.getvalue().splitlines()]
+    assert shown == (textwrap.wrap(text, 20) if tty else [text])

@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 import kerasnets
-from kerasnets import terminal
 from kerasnets.cli import common, files, forecasts, tables, texts
 from kerasnets.compilation import enable_compilation_cache
 from kerasnets.errors import ConfigurationError, FileError, KerasnetsError, suggest
@@ -21,8 +20,12 @@ class OneLine(click.ClickException):
     """An error that is printed as one line."""
 
     def __init__(self, text: str, code: int = 1) -> None:
-        super().__init__(terminal.plain(text))
+        super().__init__(text)
         vars(self)['exit_code'] = code
+
+    def show(self, file: Any = None) -> None:
+        """Print the error to standard error."""
+        common.say(f'Error: {self.message}')
 
 
 class _Group(click.Group):

@@ -402,8 +402,8 @@ def tell(found: dict[str, Any], as_json: bool, err: bool = False) -> None:
 
 
 def say(text: Any) -> None:
-    """Print a text to standard error, with control characters escaped."""
-    click.echo(terminal.plain(text), err=True)
+    """Print a line to standard error, with control characters escaped."""
+    terminal.line(text, terminal.console(stderr=True))
 
 
 @contextlib.contextmanager

@@ -256,7 +256,7 @@ def _show(table: Table, columns: Columns, as_json: bool, dry_run: bool) -> None:
         console.print(terminal.grid(['column', *names], cells))
     for note in [*(row['note'] for row in rows.values()), *table.notes, *columns.notes]:
         if note:
-            console.print(terminal.plain(_cell(f'Note: {note}.')), soft_wrap=True)
+            terminal.line(_cell(f'Note: {note}.'), console)
 
 
 def _cell(value: Any) -> str:

@@ -81,11 +81,11 @@ class Inspection:
     def show(self, file: IO[str] | None = None) -> None:
         """Print the contents."""
         console = terminal.console(file)
-        first, *lines = map(terminal.plain, self._lines())
-        console.print(first, soft_wrap=True)
+        first, *lines = self._lines()
+        terminal.line(first, console)
         console.print(terminal.grid(COLUMNS, self._rows(), box=rich.box.SIMPLE_HEAD))
         for line in lines:
-            console.print(line, soft_wrap=True)
+            terminal.line(line, console)
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         for layer in self.layers:
