@@ -238,9 +238,9 @@ def test_a_model_runs_without_an_equalization():
     assert not np.array_equal(kind()(images, training=True), images)
     model = keras.Sequential([keras.Input((4, 4, 3)), kind(), keras.layers.Flatten()])
     assert np.array_equal(model(images, training=True), images.reshape(2, -1))
-    with pytest.raises(ConfigurationError, match='Keras leaves Equalization out'):
+    with pytest.raises(ConfigurationError, match='got Equalization, which it leaves out'):
         kerasnets.Classifier([(4, 4, 3), kind(), 'flat', 2])
-    with pytest.raises(ConfigurationError, match='Keras leaves Equalization out'):
+    with pytest.raises(ConfigurationError, match='got Equalization, which it leaves out'):
         kerasnets.Classifier.from_keras(model)
 
 

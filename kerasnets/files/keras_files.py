@@ -9,6 +9,7 @@ a zip has its own.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import logging
@@ -16,6 +17,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+import types
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -31,7 +33,7 @@ from kerasnets.errors import FileError, positive, stacklevel
 from kerasnets.files import atomic, contents, keras_models, metadata, policy
 from kerasnets.files.theanets import network as theanets
 from kerasnets.graph.nodes import shares_weights
-from kerasnets.typing import Config, File, Json
+from kerasnets.typing import Config, File, Json, Tensor, TensorFunction
 
 if TYPE_CHECKING:
     from kerasnets.typing import KerasModel, KerasOptimizer
@@ -41,6 +43,9 @@ KERAS_MEMBERS = ('metadata.json', 'config.json', 'model.weights.h5', 'model.weig
 
 #: Suffixes of the formats; a file with another name is a .keras archive.
 SUFFIXES = ('.weights.h5', '.keras', '.h5')
+
+#: What has no description of its own in a file, as objects of a class have.
+FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, functools.partial)
 
 
 def save(net: Any, target: Any, members: Mapping[str, bytes] = MappingProxyType({})) -> None:
@@ -74,7 +79,13 @@ def save(net: Any, target: Any, members: Mapping[str, bytes] = MappingProxyType(
         )
     if devices.is_first():
         with atomic.replacing(target) as path, devices.alone():
-            _write(net, path, suffix, members)
+            unknown = _write(net, path, suffix, members)
+        if unknown and not members:
+            warnings.warn(
+                f'{str(target)!r} has the activation {", ".join(sorted(unknown))}, which plain '
+                'Keras does not find by its name. kerasnets.load() opens the file.',
+                stacklevel=stacklevel(),
+            )
     if not members:  # processes do not wait for a checkpoint: each has its own clock
         devices.together(f'saved {target.name}')
 
@@ -167,8 +178,12 @@ def _unfit(model: KerasModel) -> str | None:
     return None
 
 
-def _write(net: Any, path: pathlib.Path, suffix: str, members: Mapping[str, bytes]) -> None:
-    """Write a network and verify the file."""
+def _write(net: Any, path: pathlib.Path, suffix: str, members: Mapping[str, bytes]) -> set[str]:
+    """Write a network and verify the file.
+
+    Returns the names of functions that plain Keras does not find.
+    """
+    unknown = set() if suffix == '.weights.h5' else _check_activations(net.model)
     about = json.dumps(metadata.describe(net))
     if suffix == '.keras':
         written = path.with_name(f'{path.name}.keras')  # the only name that Keras writes
@@ -198,6 +213,51 @@ def _write(net: Any, path: pathlib.Path, suffix: str, members: Mapping[str, byte
             f'cannot write {str(path)!r}: what was read back differs from what was written. '
             'Save to another disk.'
         )
+    return unknown
+
+
+def _check_activations(model: KerasModel) -> set[str]:
+    """Refuse functions for which a file would give others back: it holds their names alone.
+
+    Returns the names of those that plain Keras does not find.
+    """
+    elementwise = {name: getattr(keras.ops, name) for name in policy.ELEMENTWISE}
+    values, unknown = keras.ops.linspace(-6.0, 6.0, 49)[None], set()
+    for layer in keras_facts.parts(model):
+        for key in ('activation', 'recurrent_activation'):
+            function = getattr(layer, key, None)
+            if not isinstance(function, FUNCTIONS):
+                continue
+            name = getattr(function, '__name__', repr(function))
+            again = _again(function, {}) or _again(function, elementwise)
+            if again is None or not (again is function or _alike(again, function, values)):
+                raise FileError(
+                    f'the layer {layer.name!r} has the {key} {name} of {function.__module__}, and '
+                    f'a file holds the name of a function alone: {"another" if again else "no"} '
+                    'function would be loaded. Decorate your own functions with '
+                    '@keras.saving.register_keras_serializable(), or save only the parameters, as '
+                    '.weights.h5.'
+                )
+            if elementwise.get(name) is again:
+                unknown.add(name)
+    return unknown
+
+
+def _again(function: TensorFunction, objects: Mapping[str, TensorFunction]) -> Any:
+    """Return the function that a file would give back; None if there is none."""
+    if getattr(function, '__name__', '') == '<lambda>':
+        return None
+    try:
+        config = keras.activations.serialize(function)
+        with keras.saving.custom_object_scope(objects):
+            return keras.activations.get(config)
+    except (TypeError, ValueError):
+        return None
+
+
+def _alike(one: TensorFunction, other: TensorFunction, values: Tensor) -> bool:
+    a, b = (keras.ops.convert_to_numpy(function(values)) for function in (one, other))
+    return bool(np.allclose(a, b, atol=1e-6, equal_nan=True))
 
 
 class _Memory(io.BytesIO):

@@ -303,8 +303,8 @@ def run_layer(
     """Return the output of a layer over the outputs that its spec names."""
     if isinstance(layer, keras_facts.LEFT_OUT):
         raise ConfigurationError(
-            f'Keras leaves {type(layer).__name__} out of every model. Call the layer on your data '
-            'before training.'
+            f'expected a layer that Keras runs in a model, got {type(layer).__name__}, which it '
+            'leaves out. Call the layer on your data before training.'
         )
     x, states = _read(layer, spec, tensor)
     kwargs = {'initial_state': states} if states else {}

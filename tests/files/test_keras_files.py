@@ -1,3 +1,5 @@
+import copy
+import functools
 import io
 import json
 import os
@@ -12,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 from fresh import run
+from warned import warned
 
 import kerasnets
 from kerasnets.errors import FileError
@@ -294,3 +297,56 @@ def test_an_archive_opens_where_nothing_can_be_written(tmp_path):
     np.testing.assert_array_equal(
         np.array(json.loads(done.stdout), 'f'), net.predict(np.eye(4, dtype='f'))
     )
+
+
+def linear(x):
+    return 5 * x
+
+
+def swish(x):
+    return x * keras.ops.sigmoid(2 * x)
+
+
+def tanh(x):
+    return keras.ops.tanh(x)
+
+
+@keras.saving.register_keras_serializable('tests')
+def relu(x):
+    return 2 * x
+
+
+REFUSED = [linear, swish, keras.ops.gelu, functools.partial(relu), lambda x: x]
+
+
+@pytest.mark.parametrize('function', REFUSED, ids=range(5))
+@pytest.mark.parametrize('suffix', SUFFIXES)
+def test_a_function_that_a_file_would_not_give_back_is_refused(function, suffix, tmp_path):
+    net = kerasnets.recurrent.Classifier([5, (4, 'rnn', function), 3])
+    with pytest.raises(kerasnets.FileError, match=r'hid1.*holds the name of a function alone'):
+        net.save(tmp_path / f'net{suffix}')
+    assert os.listdir(tmp_path) == []
+    with pytest.raises(kerasnets.FileError, match='holds the name of a function alone'):
+        copy.deepcopy(net)
+    net.save(tmp_path / 'net.weights.h5')
+
+
+@pytest.mark.parametrize('function', [tanh, relu, keras.ops.relu6, keras.ops.tanh], ids=range(4))
+@pytest.mark.parametrize('suffix', SUFFIXES)
+def test_a_function_computes_the_same_when_it_is_loaded(function, suffix, tmp_path):
+    net, path = kerasnets.Regressor([5, (4, function), 3]), tmp_path / f'net{suffix}'
+    net.save(path)
+    x = np.random.default_rng(1).normal(size=(9, 5)).astype('f')
+    want = net.predict(x)
+    np.testing.assert_allclose(kerasnets.load(path).predict(x), want, atol=1e-6)
+    np.testing.assert_allclose(keras.saving.load_model(path)(x), want, atol=1e-6)
+
+
+def test_a_function_that_plain_keras_does_not_find_is_said(tmp_path):
+    net = kerasnets.Regressor([5, (4, keras.ops.sin), 3])
+    with warned('activation sin, which plain Keras does not find', UserWarning):
+        net.save(tmp_path / 'net.keras')
+    with pytest.raises(TypeError):
+        keras.saving.load_model(tmp_path / 'net.keras')
+    x = np.ones((2, 5), 'f')
+    np.testing.assert_array_equal(kerasnets.load(tmp_path / 'net.keras').predict(x), net.predict(x))
