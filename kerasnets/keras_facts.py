@@ -264,6 +264,12 @@ def calls(model: KerasModel) -> list[tuple[Any, list[Any], list[Any]]]:
     return [(node.operation, node.input_tensors, node.output_tensors) for node in nodes]
 
 
+def needs_fixed_steps(layer: KerasLayer) -> bool:
+    """Return True if a layer mistakes the number of examples for that of steps if both vary."""
+    tensorflow = keras.backend.backend() == 'tensorflow'
+    return tensorflow and isinstance(layer, keras.layers.TimeDistributed)
+
+
 def clear_losses(model: KerasModel) -> None:
     """Forget the losses that layers added in the last call, which keep the graph of it alive."""
     model._clear_losses()

@@ -244,6 +244,22 @@ def test_a_model_runs_without_an_equalization():
         kerasnets.Classifier.from_keras(model)
 
 
+@pytest.mark.skipif(keras.backend.backend() != 'tensorflow', reason='traces for any shape')
+def test_steps_are_mistaken_for_examples_where_both_vary():
+    import tensorflow as tf
+
+    def layer():
+        return keras.layers.TimeDistributed(keras.layers.Dense(2))
+
+    steps = np.ones((3, 7, 4), 'f')
+    anything = tf.function(layer(), input_signature=[tf.TensorSpec((None, None, 4))])
+    assert anything(steps).shape == (3, 3, 2)
+    with pytest.raises(ConfigurationError, match='a fixed number of steps for TimeDistributed'):
+        kerasnets.recurrent.Classifier([4, layer(), 2])
+    net = kerasnets.recurrent.Classifier([(7, 4), layer(), 2])
+    np.testing.assert_allclose(net.predict_proba(steps), net.model(steps), atol=1e-6)
+
+
 def test_losses_that_layers_added_can_be_forgotten():
     model = small(activity_regularizer='l2')
     model(X)

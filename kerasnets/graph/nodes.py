@@ -307,6 +307,13 @@ def run_layer(
             'leaves out. Call the layer on your data before training.'
         )
     x, states = _read(layer, spec, tensor)
+    if keras_facts.needs_fixed_steps(layer) and x.shape[1] is None:
+        raise ConfigurationError(
+            f'expected a fixed number of steps for {type(layer).__name__}, which Keras on '
+            'TensorFlow computes for as many steps as there are examples otherwise. Use the layer '
+            'in it alone, if it computes each step by itself as Dense does; or write the number of '
+            'steps in the first entry, such as (20, 4) for 20 steps of 4 variables.'
+        )
     kwargs = {'initial_state': states} if states else {}
     if training is not None and 'training' in inspect.signature(layer.call).parameters:
         kwargs['training'] = training  # some layers of Keras train unless this is False

@@ -77,7 +77,9 @@ def test_find_by_place_and_by_name():
 
 def test_other_layers_use_the_names_of_keras():
     layer = keras.layers.TimeDistributed(keras.layers.Dense(3))
-    net = net_of(dict(form='TimeDistributed', layer=layer.layer), 'BatchNormalization')
+    net = kerasnets.recurrent.Classifier(
+        [(6, 4), dict(form='TimeDistributed', layer=layer.layer), 'BatchNormalization', 3]
+    )
     names = [p.name for p in net.params if p.name.startswith('hid')]
     assert names == ['hid1.kernel', 'hid1.bias', 'hid2.gamma', 'hid2.beta']
     net.find('hid1', 'kernel').set_value(np.ones((4, 3)))
