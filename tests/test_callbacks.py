@@ -1,5 +1,7 @@
+import contextlib
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -329,3 +331,54 @@ def test_logs_that_cannot_be_written_are_an_error(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(FileError, match=r'cannot write the logs of TensorBoard.* another folder'):
         kerasnets.Classifier([4, 3]).train([X, Y], epochs=1, tensorboard=tmp_path / 'file')
+
+
+def heard(train, fails):
+    """Return what a callback hears at the end of each epoch, and at the end of the training."""
+    calls = []
+
+    def on_epoch_end(epoch, logs):
+        calls.append(('epoch', sorted(logs)))
+        if fails and epoch == 1:
+            raise RuntimeError('of the callback')
+
+    callback = keras.callbacks.LambdaCallback(
+        on_epoch_end=on_epoch_end, on_train_end=lambda logs: calls.append(('end', sorted(logs)))
+    )
+    with (
+        pytest.raises(RuntimeError, match='of the callback') if fails else contextlib.nullcontext()
+    ):
+        train(callback)
+    return calls
+
+
+@pytest.mark.parametrize('fails', [True, False])
+def test_callbacks_hear_of_the_end_as_in_keras(fails):
+    net = kerasnets.Regressor([4, 3])
+    x, y = np.eye(4, dtype='f'), np.eye(4, 3, dtype='f')
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile('sgd', 'mse')
+    options = dict(epochs=3, verbose=0)
+    got = heard(lambda one: net.train([x, y], callbacks=[one], **options), fails)
+    want = heard(lambda one: model.fit(x, y, callbacks=[one], **options), fails)
+    got, want = ([(what, 'loss' in logs) for what, logs in calls] for calls in (got, want))
+    assert got == want
+
+
+def test_a_checkpoint_named_by_a_validation_has_one_each_epoch(tmp_path):
+    net, data = kerasnets.Classifier([4, 3]), [np.eye(4, dtype='f'), [0, 1, 2, 0]]
+    one = keras.callbacks.ModelCheckpoint(tmp_path / '{epoch}-{val_acc:.3f}.keras')
+    net.train(data, data, epochs=3, callbacks=[one])
+    want = {f'{row["epoch"]}-{row["val_acc"]:.3f}.keras' for row in net.history}
+    assert set(os.listdir(tmp_path)) == want
+    wrong = keras.callbacks.ModelCheckpoint(tmp_path / '{epoch}-{val_accuracy:.3f}.keras')
+    with pytest.raises(kerasnets.ConfigurationError, match="Watch 'val_acc'"):
+        net.train(data, data, callbacks=[wrong])
+    with pytest.raises(kerasnets.ConfigurationError, match='Pass valid='):
+        net.train(data, callbacks=[one])
+
+
+def test_a_callback_that_resumes_is_refused(tmp_path):
+    net = kerasnets.Classifier([4, 3])
+    with pytest.raises(kerasnets.ConfigurationError, match='save_progress='):
+        net.train([np.eye(4), [0, 1, 2, 0]], callbacks=[keras.callbacks.BackupAndRestore(tmp_path)])

@@ -27,7 +27,7 @@ from kerasnets.training.plan import Patience, Plan
 from kerasnets.training.settings import Settings
 from kerasnets.training.steps import KerasSteps, ProgramSteps
 from kerasnets.training.trainable import Trainable
-from kerasnets.training.trainer import Listeners, Trainer
+from kerasnets.training.trainer import Listeners, Trainer, watched
 from kerasnets.typing import Data, Monitors
 
 log = logging.getLogger('kerasnets')
@@ -94,6 +94,11 @@ def make_trainer(
             raise ConfigurationError(
                 f'expected callbacks as a list of keras.callbacks.Callback, got {callback!r}. '
                 'Pass an object of such a class.'
+            )
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
+            raise ConfigurationError(
+                'expected callbacks that do not resume a training, got BackupAndRestore. Write '
+                "save_progress='run.keras', resume=True instead."
             )
     listeners = Listeners(shown, callbacks, models.model, settings.epochs, data.batches)
     optimizer = trainable.attach(optimizer)
@@ -274,17 +279,16 @@ def _check_watched(callbacks: list[Any], names: list[str], validates: bool) -> N
     """Refuse callbacks of Keras that watch what training does not compute."""
     if not all(type(one).__module__.startswith('keras.') for one in callbacks):
         return  # others may add quantities
-    for one in callbacks:
-        if not isinstance(one, WATCHING) or not getattr(one, 'save_best_only', True):
-            continue
-        plain = one.monitor.removeprefix('val_')
+    watching = [callback for callback in callbacks if isinstance(callback, WATCHING)]
+    for one, monitor in [(callback, name) for callback in watching for name in watched(callback)]:
+        plain = monitor.removeprefix('val_')
         if plain not in (*names, 'learning_rate'):
             near = difflib.get_close_matches(plain, names, n=1, cutoff=0.5) or ['loss']
-            remedy = f'Watch {one.monitor.removesuffix(plain) + near[0]!r}.'
-        elif plain != one.monitor and not validates:
+            remedy = f'Watch {monitor.removesuffix(plain) + near[0]!r}.'
+        elif plain != monitor and not validates:
             remedy = f'Pass valid=[inputs, targets], or watch {plain!r}.'
         else:
             continue
         raise ConfigurationError(
-            f'{type(one).__name__} watches {one.monitor!r}, which is not computed. {remedy}'
+            f'{type(one).__name__} watches {monitor!r}, which is not computed. {remedy}'
         )

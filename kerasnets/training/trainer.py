@@ -8,6 +8,7 @@ import dataclasses
 import inspect
 import logging
 import math
+import string
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -149,10 +150,25 @@ class Listeners(keras.callbacks.CallbackList):
                 self.acts = True
                 self.acts_on_batches |= acts_on(one, 'batch', 'train_batch')
                 self.acts_on_tests |= acts_on(one, 'test_batch')
-                self.watches_validation |= str(getattr(one, 'monitor', '')).startswith('val_')
+                self.watches_validation |= any(name.startswith('val_') for name in watched(one))
             if getattr(one, 'mode', None) == 'auto':
                 one.mode = direction(str(getattr(one, 'monitor', '')))
         super().__init__([*shown, *callbacks], model=model, epochs=epochs, steps=steps, verbose=0)
+
+
+def watched(callback: Callback) -> list[str]:
+    """Return the quantities that a callback of Keras watches or writes in the name of a file.
+
+    >>> watched(keras.callbacks.ModelCheckpoint('{epoch}-{val_acc:.2f}.keras'))
+    ['val_acc']
+    """
+    names = [callback.monitor] if isinstance(getattr(callback, 'monitor', None), str) else []
+    if isinstance(callback, keras.callbacks.ModelCheckpoint):
+        names = names if callback.save_best_only else []
+        names += [
+            name for _, name, _, _ in string.Formatter().parse(str(callback.filepath)) if name
+        ]
+    return [name for name in names if name not in ('epoch', 'batch')]
 
 
 def direction(monitor: str) -> str:
@@ -238,6 +254,7 @@ class Trainer(Run):
         self.checked = 0  # the epoch of the last check
         self.training: Monitors = {}
         self.validation: Monitors = {}
+        self.logs: Monitors = {}  # of the last epoch, as callbacks see them
         self.stopped = False
         self.raw: list[Array] | None = None  # the parameters, where ``fit`` sets their averages
         #: Whether the optimizer averages the parameters.
@@ -271,8 +288,14 @@ class Trainer(Run):
                     self._check()
                 backend.restore(self.model.weights, self.best.weights)
                 self._report()
-            finally:
-                self.listeners.on_train_end()
+            except Exception:  # as in Keras, callbacks of the user do not hear of an end
+                for one in self.listeners.shown:
+                    one.on_train_end()
+                raise
+            except GeneratorExit:
+                self.listeners.on_train_end(self.logs)
+                raise
+            self.listeners.on_train_end(self.logs)
 
     @property
     def done(self) -> bool:
@@ -346,8 +369,9 @@ class Trainer(Run):
         self.net.history.append(recorded)
         for one in self.listeners.shown:
             one.seconds = self.seconds
+        self.logs = {**row, **monitors}
         if self.listeners.hears:
-            self.listeners.on_epoch_end(self.epoch - 1, {**row, **monitors})
+            self.listeners.on_epoch_end(self.epoch - 1, self.logs)
         self.stopped = self.stopped or failed or self.model.stop_training
         if not last and not self.stopped:
             return
