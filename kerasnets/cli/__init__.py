@@ -6,6 +6,7 @@ Keras is imported only when it is needed, so ``kerasnets --help`` is fast.
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Any
 
 import click
@@ -44,11 +45,18 @@ class _Group(click.Group):
             if hasattr(stream, 'reconfigure'):  # a terminal may lack a character
                 stream.reconfigure(errors='replace')
         try:
-            return super().invoke(context)
+            with warnings.catch_warnings():
+                warnings.showwarning = _say  # type: ignore[assignment]
+                return super().invoke(context)
         except click.UsageError as error:
             raise _one_line(error) from error
         except KerasnetsError as error:
             raise OneLine(str(error)) from error
+
+
+def _say(message: Warning | str, *_: Any) -> None:
+    """Print a warning as one line, without its place in the code."""
+    common.say(f'Warning: {message}')
 
 
 def _one_line(error: click.UsageError) -> click.ClickException:

@@ -11,6 +11,7 @@ import json
 import math
 import pathlib
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -19,7 +20,7 @@ from typing import Any, TextIO
 import click
 
 from kerasnets import terminal
-from kerasnets.errors import NAMES, ConfigurationError
+from kerasnets.errors import NAMES, ConfigurationError, FileError
 from kerasnets.files.atomic import replacing
 
 
@@ -29,6 +30,8 @@ class Command(click.Command):
     def invoke(self, context: Any) -> Any:
         """Run the command."""
         names = {p.name: p.opts[-1] for p in self.params if isinstance(p, click.Option) and p.name}
+        if 'save' in names:
+            names |= dict.fromkeys(('save_progress', 'resume'), names['save'])
         token = NAMES.set(names)
         try:
             return super().invoke(context)
@@ -47,6 +50,40 @@ class Layers(click.ParamType):  # type: ignore[type-arg]
         if not all(str(size).strip().isdigit() and int(size) for size in sizes):
             self.fail(f'expected sizes such as 64 or 64,32, got {value!r}.', param, context)
         return [int(size) for size in sizes]
+
+
+class OutputFile(click.ParamType):  # type: ignore[type-arg]
+    """A file that can be written, with one of some suffixes; checked before any work.
+
+    With `stream`, '-' stands for standard output.
+    """
+
+    name = 'path'
+
+    def __init__(self, *suffixes: str, stream: bool = False) -> None:
+        self.suffixes, self.stream = suffixes, stream
+
+    def convert(self, value: Any, param: Any, context: Any) -> Any:
+        """Return the path."""
+        if self.stream and value == '-':
+            return value
+        target = pathlib.Path(value)
+        if self.suffixes and target.suffix not in self.suffixes:
+            names = ' or '.join(self.suffixes)
+            self.fail(f'expected a file ending in {names}, got {target.name!r}.', param, context)
+        if target.is_dir():
+            self.fail(f'expected a file, got the folder {value!r}.', param, context)
+        if not target.parent.is_dir():
+            self.fail(f'there is no folder {str(target.parent)!r}.', param, context)
+        if target.exists() and not target.is_file():  # a device or a pipe
+            return value
+        try:
+            with tempfile.TemporaryFile(dir=target.parent):
+                pass
+        except OSError as error:
+            where = f'the folder {str(target.parent)!r}'
+            self.fail(f'no file can be written in {where} ({error.strerror}).', param, context)
+        return value
 
 
 class Number(click.FloatRange):
@@ -164,7 +201,7 @@ def training(
             '-o',
             '--output',
             required=output,
-            type=click.Path(),
+            type=OutputFile('.keras', '.h5'),
             help='Write the model to this file, ending in .keras or .h5.',
         ),
         click.option(
@@ -174,8 +211,9 @@ def training(
         *(option(name, *about) for name, about in TRAINING.items()),
         click.option(
             '--save',
-            type=click.Path(),
-            help='Save a checkpoint here, and resume from it if it exists. Default: none.',
+            type=OutputFile('.keras'),
+            help='Save a checkpoint to this file, ending in .keras, and resume from it if it '
+            'exists. Default: none.',
         ),
         click.option(
             '--tensorboard',
@@ -309,32 +347,23 @@ def import_keras() -> None:
             click.echo(f'\r{" " * len(line)}\r', err=True, nl=False)
 
 
-def check_output(path: str) -> None:
-    """Refuse a path of a model file that cannot be written, before any work."""
-    target = pathlib.Path(path)
-    if target.suffix not in ('.keras', '.h5'):
-        raise ConfigurationError(
-            f'expected a file ending in .keras or .h5, got {target.name!r}. Choose such a name.'
-        )
-    if not target.parent.is_dir():
-        raise ConfigurationError(
-            f'there is no folder {str(target.parent)!r} to write to. Create it first.'
-        )
+def check_needs(option: str, given: bool, *names: str) -> None:
+    """Refuse options that have no effect without another one."""
+    context = click.get_current_context()
+    default = click.core.ParameterSource.DEFAULT
+    unused = [name for name in names if context.get_parameter_source(name) != default]
+    if unused and not given:
+        raise click.UsageError(f'--{unused[0]} needs {option}. Add {option}.')
 
 
 def report_writer(path: str) -> Callable[[Any, Any], None]:
-    """Check a path and return a function that writes a report about a network and a table.
+    """Return a function that writes a report about a network and a table.
 
     Raises
     ------
     ConfigurationError
+        If matplotlib is not installed.
     """
-    target = pathlib.Path(path)
-    if target.suffix != '.html' or not target.parent.is_dir():
-        raise ConfigurationError(
-            f'--report: expected a file ending in .html in an existing folder, got {path!r}. '
-            'Choose such a path.'
-        )
     try:
         plots = importlib.import_module('kerasnets.plots')
     except ModuleNotFoundError as error:
@@ -387,7 +416,8 @@ def fit(
     found = {'model': str(options['output']), 'parameters': net.num_params}
     found |= {'epochs': len(net.history), 'seconds': round(seconds, 1)}
     if valid is not None:  # of the parameters that are saved
-        found['best epoch'] = net.history.best['epoch']
+        if 'epoch' in net.history.best:  # not of `sample`, which trains without epochs
+            found['best epoch'] = net.history.best['epoch']
         found |= {f'{valid_name}: {name}': round(value, 4) for name, value in validation.items()}
     return found
 
@@ -430,8 +460,11 @@ def writing(path: str) -> Iterator[TextIO]:
         return
     target = pathlib.Path(path)
     if target.exists() and not target.is_file():  # a device or a pipe
-        with open(target, 'w', encoding='utf-8', newline='') as file:
-            yield file
+        try:
+            with open(target, 'w', encoding='utf-8', newline='') as file:
+                yield file
+        except OSError as error:
+            raise FileError(f'cannot write {path!r}: {error}. Choose another file.') from error
         return
     with replacing(target) as part, open(part, 'w', encoding='utf-8', newline='') as file:
         yield file

@@ -76,13 +76,13 @@ class _Season(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     '-o',
     '--output',
-    type=click.File('w'),
+    type=common.OutputFile(stream=True),
     default='-',
     help='Write the forecast to this file. Default: standard output.',
 )
 @click.option(
     '--plot',
-    type=click.Path(dir_okay=False),
+    type=common.OutputFile(),
     help='Draw the forecast to this file, such as a.png. Default: none.',
 )
 @click.option(
@@ -157,6 +157,9 @@ def forecast(
     """
     from kerasnets.data.tables import read
 
+    if backtest and plot:
+        raise click.UsageError('--backtest makes no forecast to draw. Leave out --plot.')
+    common.check_needs('--layers', layers is not None, 'form', 'window')
     plots = None if plot is None else _plots(plot)
     frame = _frame(read(data, reading), target, group, known)
     common.import_keras()
@@ -200,7 +203,8 @@ def forecast(
     if table is not None:
         if table['trained to'].dtype.kind not in 'iuf':
             table['trained to'] = _days(table['trained to'])
-        common.write_rows(list(table), table.to_numpy(object).tolist(), output, as_json)
+        with common.writing(output) as file:
+            common.write_rows(list(table), table.to_numpy(object).tolist(), file, as_json)
         return
     _check_known(model, target, known, steps)
     if not as_json:
@@ -214,7 +218,8 @@ def forecast(
         names, columns = ['step', *names], [[int(i) + 1 for i in counts], *columns]
     else:
         columns[0] = _days(columns[0])
-    common.write_rows(names, [list(row) for row in zip(*columns)], output, as_json)
+    with common.writing(output) as file:
+        common.write_rows(names, [list(row) for row in zip(*columns)], file, as_json)
     if plots is not None:
         _draw(plots, model, predicted, low, high, target).savefig(plot)
 
@@ -328,9 +333,8 @@ def _plots(path: str) -> Any:
         ) from None
     known = plots.Figure().canvas.get_supported_filetypes()
     suffix = pathlib.Path(path).suffix.removeprefix('.')
-    if suffix not in known or not pathlib.Path(path).parent.is_dir():
+    if suffix not in known:
         raise ConfigurationError(
-            f'--plot: expected a file in a folder that is there, ending in {", ".join(known)}, '
-            f'got {path!r}. Change the path.'
+            f'--plot: expected a file ending in {", ".join(known)}, got {path!r}. Change the path.'
         )
     return plots

@@ -67,8 +67,8 @@ CHOSEN: dict[str, tuple[str, Any]] = {
 )
 @click.option(
     '--report',
-    type=click.Path(dir_okay=False),
-    help='Write an HTML page about the model to this file. Default: none.',
+    type=common.OutputFile('.html'),
+    help='Write a page about the model to this file, ending in .html. Default: none.',
 )
 @click.option('--dry-run', is_flag=True, help='Print how each column is read, without training.')
 @common.reading_options
@@ -100,10 +100,10 @@ def train(
     of kerasnets.estimators do: each network leaves out one fold of the rows, and these choose the
     epoch. The score at the end is of rows that no network saw.
     """
-    if not dry_run:
-        if options['output'] is None:
-            raise click.MissingParameter(param_hint="'-o' / '--output'", param_type='option')
-        common.check_output(options['output'])
+    if not dry_run and options['output'] is None:
+        raise click.MissingParameter(param_hint="'-o' / '--output'", param_type='option')
+    if layers is None and options['algo'] in ('layerwise', 'pretrain', 'sample'):
+        raise click.UsageError(f'--algorithm {options["algo"]} needs --layers. Add --layers.')
     draw = None if report is None or dry_run else common.report_writer(report)
     whole = _read(data, target, classes, reading)
     table = _complete(whole, target, strict)
@@ -269,7 +269,7 @@ def _cell(value: Any) -> str:
 @click.option(
     '-o',
     '--output',
-    type=click.Path(),
+    type=common.OutputFile(stream=True),
     default='-',
     help='Write the rows to this file. Default: standard output.',
 )

@@ -152,17 +152,22 @@ def sample(
     if streams == 1 and not as_json:
         click.echo(seed, nl=False)
         for piece in _until(stop, alphabet.stream(drawn)):
-            click.echo(shown(piece), nl=False)  # as it is written
+            click.echo(shown(_readable(piece)), nl=False)  # as it is written
         click.echo()
         return
     drawn = [[label] for label in drawn] if streams == 1 else drawn
     texts = [alphabet.decode([n for n in labels if n is not None]) for labels in zip(*drawn)]
-    written = [seed + ''.join(_until(stop, one)) for one in texts]
+    written = [seed + _readable(''.join(_until(stop, one))) for one in texts]
     if as_json:
         click.echo(json.dumps(written))
     for i, one in enumerate([] if as_json else written):
         click.secho(f'── {i + 1} of {streams}', dim=True)
         click.echo(shown(one))
+
+
+def _readable(text: str) -> str:
+    """Replace the character that stands for unknown ones, a NUL."""
+    return text.replace('\0', '\ufffd')
 
 
 @text.command(cls=common.Command)
@@ -242,7 +247,6 @@ def demo(output: str, epochs: int) -> None:
 
 def _learn(corpus: str | list[str], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Train a network on a text; return the network and the results."""
-    common.check_output(options['output'])
     common.import_keras()
     from keras.optimizers.schedules import CosineDecay
 

@@ -179,7 +179,8 @@ class Arrays(Dataset):
         self.count = length(self.arrays[0])
         if not self.count:
             raise DataError(f'{what}: expected at least one example, got none. Pass more data.')
-        self.batch_size = batch_size
+        # a large batch takes no more memory than the rows need; similar data shares a program
+        self.batch_size = min(batch_size, 1 << (self.count - 1).bit_length())
         whole = -(-self.count // batch_size)
         self.batches = min(whole, batches or whole)
         self.rng = None

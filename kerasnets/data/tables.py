@@ -379,6 +379,7 @@ def _content(path: Path, encoding: str | None) -> tuple[bytes, str]:
     guessed, wide = encoding is None, content[:2] in (b'\xff\xfe', b'\xfe\xff')
     encoding = encoding or ('utf-16' if wide else 'utf-8')
     try:
+        ''.encode(encoding)  # rot13 and others are no encodings of text
         decoder = codecs.getincrementaldecoder(encoding)()
         if codecs.lookup(encoding).name == 'utf-8':  # in pieces, which need no memory
             for at in range(0, len(content) + 1, 2**20):

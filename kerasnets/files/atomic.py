@@ -167,6 +167,10 @@ def replacing(target: pathlib.Path) -> Iterator[Any]:
             yield path
             if target.is_dir() and path.is_dir():
                 os.replace(target, pathlib.Path(folder, 'old'))
+            elif target.is_dir():
+                raise FileError(
+                    f'cannot write {str(target)!r}: it is a folder. Choose another name.'
+                )
             elif target.exists():
                 shutil.copymode(target, path)
             _sync(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import keyword
+import os
 import pathlib
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 #: Suffix -> what Keras calls the format; a path without suffix is a folder.
 FORMATS = {'': 'tf_saved_model', '.onnx': 'onnx', '.tflite': 'litert'}
+
+#: What a folder of a SavedModel holds.
+SAVED_MODEL = {'assets', 'fingerprint.pb', 'saved_model.pb', 'variables'}
 
 #: Backend -> formats that are right there. On PyTorch, Keras 3.15 fails to make a SavedModel, and
 #: its ONNX of a recurrent network gives other numbers than the network.
@@ -39,6 +43,12 @@ def export(net: Any, target: Path) -> None:
             f'cannot export to {str(path)!r}: expected a folder (a path without suffix, for a '
             f'SavedModel), or a file ending in {" or ".join(filter(None, FORMATS))}. '
             'Choose such a path.'
+        )
+    others = set(os.listdir(path)) - SAVED_MODEL if path.is_dir() else set()
+    if others:
+        raise FileError(
+            f'cannot export to {str(target)!r}: the folder holds other files, such as '
+            f'{min(others)!r}, which would be replaced. Choose a new folder.'
         )
     target = FORMATS[path.suffix]
     backend = keras.backend.backend()

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasnets.errors import ConfigurationError, FileError, stacklevel
+from kerasnets.errors import ConfigurationError, FileError, named, stacklevel
 from kerasnets.files import atomic, contents, keras_files
 from kerasnets.initializers import restored
 from kerasnets.typing import Array
@@ -176,12 +176,13 @@ class State:
             if name in before and before[name] != own.get(name):
                 raise FileError(
                     f'cannot resume: the checkpoint was written with {what} {before[name]}, and '
-                    f'this training has {own.get(name)}. Train as before, or leave out resume.'
+                    f'this training has {own.get(name)}. Train as before, or leave out '
+                    f'{named("resume")}.'
                 )
-        named = [n for n in ('learning_rate', 'batch_size') if before.get(n, own[n]) != own[n]]
+        differ = [n for n in ('learning_rate', 'batch_size') if before.get(n, own[n]) != own[n]]
         if before.get('settings', own['settings']) != own['settings']:
-            named += _different(before['options'], own['options']) or ['algo']
-        return named + _different(
+            differ += _different(before['options'], own['options']) or ['algo']
+        return differ + _different(
             before.get('regularizers', own['regularizers']), own['regularizers']
         )
 
@@ -256,7 +257,7 @@ def _different(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 def _damaged(name: str, expected: str, value: Any) -> FileError:
     return FileError(
         f'cannot resume: in the checkpoint, {name!r} is {str(value)[:80]}, expected {expected}. '
-        'Restore the file from a backup, or leave out resume.'
+        f'Restore the file from a backup, or leave out {named("resume")}.'
     )
 
 
@@ -268,7 +269,8 @@ def _check_arrays(name: str, own: list[Array], arrays: Any) -> None:
     if shapes[0] != shapes[1]:
         raise FileError(
             f'cannot resume: the checkpoint is of another network or algorithm: expected {name} '
-            f'of shapes {shapes[0]}, got {shapes[1]}. Train as before, or leave out resume.'
+            f'of shapes {shapes[0]}, got {shapes[1]}. Train as before, or leave out '
+            f'{named("resume")}.'
         )
     for ours, theirs in zip(own, arrays):
         kinds = ours.dtype.kind, theirs.dtype.kind  # V: bfloat16
@@ -329,7 +331,7 @@ def read(path: Any) -> State:
             return unpack(archive.read(MEMBER))
     except Exception as error:  # a damaged file may raise any error
         raise FileError(
-            f'cannot resume from {str(path)!r}: expected a checkpoint as train(..., '
-            f'save_progress=path) writes them, got another file ({error}). Leave out resume to '
-            'start from the beginning.'
+            f'cannot resume from {str(path)!r}: expected a checkpoint, as {named("save_progress")} '
+            f'writes them, got another file ({str(error).rstrip(".")}). Choose another path, or '
+            f'leave out {named("resume")}.'
         ) from None

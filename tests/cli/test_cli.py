@@ -262,8 +262,8 @@ def test_errors_are_one_line(tmp_path):
     (tmp_path / 'plain.keras').write_bytes(hostile.honest('.keras'))
     for arguments, code, says in [
         (('train', data, '--target', 'knid', '-o', model), 1, "Did you mean 'kind'?"),
-        (('train', data, '--target', 'kind', '-o', 'm.pkl'), 1, 'ending in .keras or .h5'),
-        (('train', data, '--target', 'kind', '-o', '/nowhere/m.keras'), 1, 'there is no folder'),
+        (('train', data, '--target', 'kind', '-o', 'm.pkl'), 2, 'ending in .keras or .h5'),
+        (('train', data, '--target', 'kind', '-o', '/nowhere/m.keras'), 2, 'there is no folder'),
         (('train', data, '--target', 'kind', '--layers', 'x', '-o', model), 2, 'sizes such as 64'),
         (('train', data, '--target', 'kind', '--algorithm', 'admm', '-o', model), 1, "'adam'"),
         (('train', broken, '--target', 'b', '-o', model), 1, 'line 3: expected 2 values'),
@@ -427,3 +427,57 @@ def test_errors_are_one_line_with_the_names_of_options(
     pathlib.Path('empty.txt').touch()
     done = call(*arguments)
     assert (done.output, done.exit_code) == (f'Error: {says}\n', status)
+
+
+BAD_OUTPUTS = [
+    (('text', 'train', 'corpus.txt', '-o', 'folder.keras'), "got the folder 'folder.keras'"),
+    (('text', 'train', 'corpus.txt', '-o', 'none/a.keras'), "there is no folder 'none'"),
+    (
+        ('text', 'train', 'corpus.txt', '-o', '/proc/a.keras'),
+        "can be written in the folder '/proc'",
+    ),
+    (('text', 'train', 'corpus.txt', '-o', 'a.keras', '--save', 'a.txt'), "'--save': expected a"),
+    (('train', 'data.csv', '--target', 'kind', '-o', 'folder.keras'), 'expected a file'),
+    (
+        ('train', 'data.csv', '--target', 'kind', '-o', 'a.h5', '--report', 'folder.html'),
+        '--report',
+    ),
+    (('predict', 'corpus.txt', 'data.csv', '-o', 'folder.keras'), "'-o' / '--output': expected"),
+    (('forecast', 'data.csv', '--target', 'rest', '-o', 'none/a.csv'), "there is no folder 'none'"),
+    (
+        ('forecast', 'data.csv', '--target', 'rest', '--plot', '/proc/a.png'),
+        "'--plot': no file can",
+    ),
+    (('forecast', 'data.csv', '--target', 'rest', '--form', 'rnn'), '--form needs --layers'),
+    (('forecast', 'data.csv', '--target', 'rest', '--window', '3'), '--window needs --layers'),
+    (('forecast', 'data.csv', '--target', 'rest', '--backtest', '--plot', 'a.png'), 'Leave out'),
+    (('train', 'data.csv', '--target', 'kind', '-o', 'a.h5', '--algorithm', 'sample'), '--layers'),
+]
+
+
+@pytest.mark.parametrize(('arguments', 'says'), BAD_OUTPUTS)
+def test_options_that_cannot_work_are_refused_before_any_work(
+    arguments, says, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ('corpus.txt', 'data.csv'):
+        pathlib.Path(name).touch()  # empty: reading it is an error of another kind
+    for name in ('folder.keras', 'folder.html'):
+        pathlib.Path(name).mkdir()
+    done = CliRunner().invoke(main, list(arguments))
+    assert done.exit_code == 2
+    assert says in done.output
+    assert done.output.count('\n') == 1
+
+
+def test_a_device_that_is_full_is_an_error_of_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path('data.csv').write_text('x,y\n' + '1,a\n2,b\n' * 20)
+    options = ['--target', 'y', '-o', 'a.keras', '--layers', '4', '--epochs', '1']
+    done = CliRunner().invoke(main, ['train', 'data.csv', *options, '--algorithm', 'sample'])
+    assert done.exit_code == 0, done.output
+    done = CliRunner().invoke(main, ['predict', 'a.keras', 'data.csv', '-o', '/dev/full'])
+    assert done.exit_code == 1
+    assert "cannot write '/dev/full'" in done.output
+    done = CliRunner().invoke(main, ['train', 'data.csv', *options, '--encoding', 'rot13'])
+    assert "there is no encoding 'rot13'" in done.output

@@ -290,8 +290,8 @@ def test_a_report_is_one_page(tmp_path):
     assert 'Permutation importance' in text
     for wrong, says in [
         (tmp_path / 'r.pdf', 'ending in .html'),
-        (tmp_path / 'a/r.html', 'an existing folder'),
+        (tmp_path / 'a/r.html', 'there is no folder'),
     ]:
         done = call('train', path, '--target', 'kind', '-o', model, '--report', wrong)
-        assert done.exit_code == 1
+        assert done.exit_code == 2
         assert says in done.output

@@ -101,6 +101,22 @@ def test_invalid_arguments(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+@not_torch
+def test_a_folder_of_other_files_is_not_replaced(tmp_path, monkeypatch):
+    net, path = NETS['dense'](), tmp_path / 'folder'
+    path.mkdir()
+    (path / 'notes').touch()
+    with pytest.raises(FileError, match="other files, such as 'notes'"):
+        net.export(path)
+    monkeypatch.chdir(path)
+    with pytest.raises(FileError, match="other files, such as 'notes'"):
+        net.export('.')
+    assert os.listdir(path) == ['notes']
+    for _ in range(2):
+        net.export(tmp_path / 'new')
+    assert 'saved_model.pb' in os.listdir(tmp_path / 'new')
+
+
 OTHERS = {
     'bidirectional': lambda: kerasnets.recurrent.Regressor(
         [5, dict(form='bidirectional', worker='gru', size=6), 2]

@@ -349,6 +349,20 @@ def test_running_means_of_the_parameters_are_those_of_keras():
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+def test_a_batch_larger_than_the_data_is_the_data():
+    x, y = np.eye(5, dtype='f'), np.array([0, 1, 2, 0, 1])
+    net = kerasnets.Classifier([5, 3])
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
+    model.set_weights([p.get_value() for p in net.params])
+    model.compile(
+        keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
+    model.fit(x, y, batch_size=10**9, epochs=3, verbose=0, shuffle=False)
+    net.train([x, y], batch_size=10**9, epochs=3, algo='sgd', learning_rate=0.1)
+    for ours, theirs in zip(net.params, model.get_weights()):
+        np.testing.assert_allclose(ours.get_value(), theirs, atol=1e-6)
+
+
 LEFT = """
 import keras, numpy as np, kerasnets
 ended = keras.callbacks.LambdaCallback(on_train_end=lambda logs: print('ended'))
