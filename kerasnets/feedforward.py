@@ -178,6 +178,11 @@ class Autoencoder(Regressor):
         self, x: Data, w: Data | None = None, **regularizers: Any
     ) -> float:
         """Return R² of the reproduced inputs; see `Regressor.score`."""
+        if w is not None and (w is x or np.array_equal(w, x)):
+            raise DataError(
+                'expected w as weights, got the inputs again, which are the target already. '
+                'Leave out the second argument.'
+            )
         return super().score(x, x, w, **regularizers)
 
     def _layer_name(self, layer: KerasLayer) -> str:

@@ -45,6 +45,25 @@ ADVICE = {
         'array.argmax(axis=-1)',
         lambda: classifier().train([X, np.eye(3)[Y].argmax(axis=-1)], **FAST),
     ),
+    'probabilities of classes': (
+        lambda: classifier().train([X, np.full((len(X), 3), 1 / 3)], **FAST),
+        "loss='kl'",
+        lambda: kerasnets.Classifier([X.shape[1], 3], loss='kl').train(
+            [X, np.full((len(X), 3), 1 / 3)], **FAST
+        ),
+    ),
+    'several labels': (
+        lambda: classifier().train([X, np.ones((len(X), 3), int)], **FAST),
+        "a Regressor with the last layer (3, 'logistic') and loss='binary_crossentropy'",
+        lambda: kerasnets.Regressor(
+            [X.shape[1], (3, 'logistic')], loss='binary_crossentropy'
+        ).train([X, np.ones((len(X), 3), int)], **FAST),
+    ),
+    'values for labels': (
+        lambda: classifier().train([X, np.full((len(X), 3), 2.5)], **FAST),
+        'use a Regressor',
+        lambda: kerasnets.Regressor([X.shape[1], 3]).train([X, np.full((len(X), 3), 2.5)], **FAST),
+    ),
     'labels from 1': (
         lambda: classifier().train([X, Y + 1], **FAST),
         'labels, names = kerasnets.util.encode_labels(labels)',

@@ -273,6 +273,23 @@ def test_other_invalid_arguments(form, kwargs, says):
         Loss.build(form, **kwargs)
 
 
+@pytest.mark.parametrize('loss', ['mse', 'categorical_crossentropy', 'kl', 'huber', 'poisson'])
+def test_a_classifier_learns_from_a_value_for_each_class(loss, rng):
+    x, y = rng.normal(size=(60, 5)).astype('f'), rng.dirichlet([1, 1, 1], 60).astype('f')
+    net = kerasnets.Classifier([5, 8, 3], loss=loss)
+    model = keras.models.clone_model(net.model)
+    model.set_weights(net.model.get_weights())
+    name = {'kl': 'kl_divergence'}.get(loss, loss)
+    model.compile(keras.optimizers.SGD(0.1), name, metrics=['categorical_accuracy'])
+    net.train([x, y], algo='sgd', learning_rate=0.1, batch_size=60, epochs=3)
+    model.fit(x, y, batch_size=60, epochs=3, verbose=0)
+    for ours, theirs in zip(net.model.get_weights(), model.get_weights()):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    want = model.evaluate(x, y, verbose=0)
+    got = net.evaluate([x, y])
+    np.testing.assert_allclose([got['loss'], got['acc']], want, rtol=1e-4)
+
+
 def test_accuracy_is_that_of_argmax(rng):
     from kerasnets.losses import Loss
 

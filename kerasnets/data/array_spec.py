@@ -102,7 +102,7 @@ class ArraySpec:
         array = self._with_axes(self._as_array(data))
         if self.kind == 'weights' and 0 < array.ndim < len(self.shape):
             return self._fewer(array)
-        self._check_shape(array.shape)
+        self._check_shape(array.shape, array=array)
         if 0 in array.shape[1:]:
             raise DataError(
                 f'{self.name}: expected no axis of length 0, got {array.shape}. '
@@ -160,7 +160,7 @@ class ArraySpec:
             self, name=f'{self.name}, sequence {i}', shape=self.shape[1:], ragged=False
         )
         array = one._with_axes(one._as_array(data))
-        one._check_shape(array.shape, first=0)
+        one._check_shape(array.shape, first=0, array=array)
         one._check(array, 'step')
         return array
 
@@ -169,12 +169,7 @@ class ArraySpec:
             raise DataError(
                 f'{self.name}: expected an array, got a sparse matrix. Call its toarray().'
             )
-        if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
-            row = int(np.argwhere(np.ma.getmaskarray(data))[0][0])
-            raise DataError(
-                f'{self.name}: expected an array without masked values, got one in row {row}. '
-                'Fill them, such as array.filled(0), or remove these rows.'
-            )
+        unmasked(data, self.name)
         try:
             array = np.asarray(data)
         except ValueError:
@@ -192,13 +187,15 @@ class ArraySpec:
             + (ENCODE if self.kind == 'labels' else 'Convert them to numbers first.')
         )
 
-    def _check_shape(self, shape: tuple[int, ...], first: int = 1) -> None:
+    def _check_shape(
+        self, shape: tuple[int, ...], first: int = 1, array: Array | None = None
+    ) -> None:
         """Refuse another number of axes, or other lengths of the axes from `first` on."""
         pairs = zip(self.shape[first:], shape[first:])
         if len(shape) != len(self.shape) or any(w is not None and w != got for w, got in pairs):
             raise DataError(
                 f'{self.name}: expected shape {_shape(self.shape)}, got {tuple(shape)}.'
-                + self._hint(shape)
+                + self._hint(shape, array)
             )
         if self.longest is not None and shape[first] > self.longest:
             raise DataError(
@@ -207,7 +204,7 @@ class ArraySpec:
                 "with positions='rotary' or a larger context."
             )
 
-    def _hint(self, shape: tuple[int, ...]) -> str:
+    def _hint(self, shape: tuple[int, ...], array: Array | None) -> str:
         ndim, want, rest = len(shape), self.shape[1:2], self.shape[1:]
         of_steps = len(self.shape) > 2 or (self.kind != 'values' and len(self.shape) == 2)
         same = ndim == len(self.shape) and want != (None,)
@@ -218,7 +215,7 @@ class ArraySpec:
             )
         if self.kind == 'labels' and ndim == len(self.shape) + 1 and shape[0] != 1:
             if shape[-1] == self.classes:
-                return ' Labels are integers, not one-hot rows. Use array.argmax(axis=-1).'
+                return _labels_in(array)
             return (
                 ' Pass one label for each example. Recurrent networks without '
                 'return_sequences=False take one for each time step.'
@@ -331,6 +328,31 @@ def _numbers(array: Array) -> Array:
 
 def _is_number(item: Any) -> bool:
     return isinstance(item, (numbers.Real, np.bool_))
+
+
+def unmasked(data: Any, name: str) -> None:
+    """Refuse an array with masked values; raise DataError."""
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        row = int(np.argwhere(np.ma.getmaskarray(data))[0][0])
+        raise DataError(
+            f'{name}: expected an array without masked values, got one in row {row}. '
+            'Fill them, such as array.filled(0), or remove these rows.'
+        )
+
+
+def _labels_in(rows: Array | None) -> str:
+    """Say how to give the classes of rows with a value for each class."""
+    values = np.zeros((1, 2)) if rows is None else np.asarray(rows, 'float64')
+    if rows is None or (np.isin(values, (0, 1)).all() and (values.sum(-1) == 1).all()):
+        return ' Labels are integers, not one-hot rows. Use array.argmax(axis=-1).'
+    if (values >= 0).all() and np.allclose(values.sum(-1), 1):
+        return " For probabilities of the classes, build the network with loss='kl'."
+    if not np.isin(values, (0, 1)).all():
+        return ' To predict values, use a Regressor.'
+    return (
+        ' For several labels of one example, use a Regressor with the last layer '
+        f"({values.shape[-1]}, 'logistic') and loss='binary_crossentropy'."
+    )
 
 
 def _fits(wanted: Sequence[int | None], shape: Sequence[int]) -> bool:

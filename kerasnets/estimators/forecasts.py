@@ -411,7 +411,7 @@ class SequenceForecaster(base.RegressorMixin, Estimator):
             group = whole[int(np.argmin(lengths))].group
             raise DataError(
                 f'expected a series of two steps or more, got {min(lengths)}'
-                + ('. Pass more steps.' if group is None else f' of {group}. Leave it out.')
+                + ('. Pass more steps.' if group is None else f' of {str(group)!r}. Leave it out.')
             )
         horizon = max(one.ahead for one in whole) or positive(self.horizon, 'horizon')
         backs = combination.offsets(horizon, max(lengths))

@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.utils import check_array, check_X_y
 from sklearn.utils.validation import validate_data
 
+from kerasnets.data.array_spec import unmasked
 from kerasnets.data.columns import Column, Columns, sentinel
 from kerasnets.data.notation import Notation
 from kerasnets.data.tables import Table, as_text
@@ -58,6 +59,8 @@ class Inputs:
         ValueError
             For data that does not fit: `DataError`, or scikit-learn's own.
         """
+        unmasked(X, 'X')
+        unmasked(y, 'y')
         frame, alone = _frame(X), isinstance(y, str) and y == NO_TARGETS
         numbers = reset and frame is not None and _of_numbers(frame)
         if reset:

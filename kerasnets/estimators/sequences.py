@@ -10,9 +10,12 @@ import numpy as np
 from sklearn import base
 from sklearn.metrics import r2_score
 from sklearn.utils import check_consistent_length
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from kerasnets import recurrent
+from kerasnets.data.array_spec import unmasked
+from kerasnets.errors import DataError
 from kerasnets.estimators.base import (
     Classifying,
     Estimator,
@@ -21,7 +24,8 @@ from kerasnets.estimators.base import (
     weights_of,
 )
 from kerasnets.language.spec import parse
-from kerasnets.typing import Data, Entry, Found
+from kerasnets.layers import get_form
+from kerasnets.typing import Array, Data, Entry, Found
 
 if TYPE_CHECKING:
     from typing import Self  # of Python 3.11
@@ -36,14 +40,14 @@ class _OfSequences(Estimator):
         """Return the hidden layers.
 
         Sizes alone become LSTM layers. Where each sequence has one target, the last recurrent
-        layer returns its last step only.
+        layer returns its last step only; the steps of another layer are averaged.
         """
         hidden = super()._hidden()
         if all(isinstance(entry, numbers.Integral) for entry in hidden):
             hidden = [(entry, 'lstm') for entry in hidden]
         last = next((i for i in range(len(hidden))[::-1] if not _is_dense(hidden[i])), None)
         if self._whole and last is not None:
-            hidden[last] = _at_the_end(hidden[last])
+            hidden[last : last + 1] = _at_the_end(hidden[last])
         return hidden
 
     def _weights(self, X: Data, target: Any, sample_weight: Data) -> list[Any]:
@@ -73,10 +77,18 @@ class SequenceClassifier(Classifying, _OfSequences):
 
     def fit(self, X: Data, y: Data, sample_weight: Data = None) -> Self:
         """Train on sequences and their classes, with a weight of each sequence."""
-        X = [np.asarray(one) for one in X]
-        check_consistent_length(X, y)
+        X = _sequences(X)
+        y = _targets(y, X)
+        if np.shape(y[0]) == (1,) != X[0].shape[:1]:  # a column of classes
+            y = np.ravel(y)
         self._whole = np.ndim(y[0]) == 0
+        if not self._whole and len(y[0]) != len(X[0]):
+            raise DataError(
+                f'y: expected a class for each sequence, or for each of its steps, got '
+                f'{len(y[0])} for sequence 0, of {len(X[0])} steps. Pass classes, not one-hot rows.'
+            )
         flat = np.asarray(y) if self._whole else np.concatenate(y)
+        check_classification_targets(flat)
         self.classes_ = classes_of(flat)
         if X[0].ndim == 1:  # labels
             self.n_features_in_ = int(max(one.max() for one in X)) + 1
@@ -102,7 +114,7 @@ class SequenceClassifier(Classifying, _OfSequences):
     def predict_proba(self, X: Data) -> Found:
         """Return probabilities (sequences, classes), or a list of arrays (time, classes)."""
         check_is_fitted(self)
-        found = self.net_.predict_proba([np.asarray(one) for one in X])
+        found = self.net_.predict_proba(_sequences(X))
         return found if self._whole else list(found)
 
     def score(self, X: Data, y: Data, sample_weight: Data = None) -> float:
@@ -133,9 +145,12 @@ class SequenceRegressor(base.RegressorMixin, _OfSequences):
 
     def fit(self, X: Data, y: Data, sample_weight: Data = None) -> Self:
         """Train on sequences and their values, with a weight of each sequence."""
-        X = [np.asarray(one) for one in X]
-        check_consistent_length(X, y)
-        self._whole = isinstance(y, np.ndarray) or all(np.ndim(one) == 0 for one in y)
+        X = _sequences(X)
+        y = _targets(y, X)
+        steps = isinstance(y, np.ndarray) and y.ndim > 2
+        self._whole = not steps and (
+            isinstance(y, np.ndarray) or all(np.ndim(one) == 0 for one in y)
+        )
         self._flat = np.ndim(y if self._whole else y[0]) == 1
         self.n_features_in_ = X[0].shape[-1]
         target = [np.asarray(one, 'f').reshape(self._rows(one), -1) for one in y]
@@ -147,7 +162,7 @@ class SequenceRegressor(base.RegressorMixin, _OfSequences):
     def predict(self, X: Data) -> Found:
         """Return the values of each sequence, or of each step, in the form of training."""
         check_is_fitted(self)
-        found = self.net_.predict([np.asarray(one) for one in X])
+        found = self.net_.predict(_sequences(X))
         if self._whole:
             return found[:, 0] if self._flat else found
         return [one[:, 0] if self._flat else one for one in found]
@@ -169,11 +184,54 @@ def _is_dense(entry: Entry) -> bool:
     return not isinstance(entry, keras.Layer) and parse(entry, 1, previous='in').form == 'ff'
 
 
-def _at_the_end(entry: Entry) -> Any:
-    """Return the entry of a recurrent layer, set to return its last step only."""
+def _at_the_end(entry: Entry) -> list[Any]:
+    """Return the entries for a layer that output a vector for each sequence."""
     if not isinstance(entry, (int, str, tuple, dict)):
-        return entry
+        return [entry]
     spec = parse(entry, 1, previous='in')
+    if spec.form in ('flat', 'Flatten') or spec.form.startswith('Global'):
+        return [entry]
+    if spec.form != 'bidirectional' and 'return_sequences' not in get_form(spec.form).defaults:
+        return [entry, 'GlobalAveragePooling1D']
     plain = {'form': spec.form, 'size': spec.size, 'activation': spec.activation}
     given = {name: value for name, value in plain.items() if value is not None}
-    return {**given, **spec.options, 'return_sequences': False}
+    return [{**given, **spec.options, 'return_sequences': False}]
+
+
+def _sequences(X: Data) -> list[Array]:
+    """Return sequences as arrays: (steps, variables) of numbers, or (steps,) of labels.
+
+    A series of numbers that are no labels, (steps,) of float, becomes one variable.
+
+    Raises
+    ------
+    DataError
+    """
+    found = []
+    for i, one in enumerate(X):
+        unmasked(one, f'X, sequence {i}')
+        array = np.asarray(one)
+        if array.ndim not in (1, 2) or array.dtype.kind not in 'biuf' or not len(array):
+            what = 'words' if array.dtype.kind in 'OUS' else f'shape {array.shape}'
+            raise DataError(
+                f'expected sequences of numbers, (steps, variables) or (steps,), got {what} as X[{i}]. '
+                'Pass a list of arrays; make labels of words with kerasnets.util.encode_labels.'
+            )
+        found.append(array[:, None] if array.ndim == 1 and array.dtype.kind == 'f' else array)
+    return found
+
+
+def _targets(y: Data, X: list[Array]) -> Any:
+    """Return targets, one for each sequence or a list of steps.
+
+    Raises
+    ------
+    DataError
+    """
+    if y is None:
+        raise DataError('expected y, the target of each sequence, got none. Pass one for each.')
+    unmasked(y, 'y')
+    if hasattr(y, 'to_numpy'):  # of pandas
+        y = y.to_numpy()
+    check_consistent_length(X, y)
+    return y

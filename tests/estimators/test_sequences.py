@@ -1,8 +1,16 @@
 """Estimators of sequences of values."""
 
 import numpy as np
+import pandas
+import pytest
 
-from kerasnets.estimators import SequenceRegressor
+from kerasnets.errors import DataError
+from kerasnets.estimators import (
+    NetClassifier,
+    NetRegressor,
+    SequenceClassifier,
+    SequenceRegressor,
+)
 
 
 def test_a_value_for_each_sequence(rng):
@@ -31,3 +39,58 @@ def test_a_value_for_each_step(rng):
     assert (
         SequenceRegressor([(4, 'gru')], epochs=1).fit(x, deep).predict(x)[0].shape == deep[0].shape
     )
+
+
+@pytest.mark.parametrize(
+    'layers',
+    [
+        [4],
+        [(4, 'bidirectional')],
+        [dict(form='transformer', size=8, heads=2)],
+        [dict(form='transformer', size=8, heads=2), 'GlobalAveragePooling1D'],
+    ],
+    ids=range(4),
+)
+def test_any_layer_gives_a_class_for_each_sequence(layers, rng):
+    x, y = [rng.normal(size=(4 + i % 3, 2)) for i in range(12)], np.arange(12) % 2
+    for classes in (y, y[:, None], pandas.Series(y, index=range(7, 19)), list('ab' * 6)):
+        model = SequenceClassifier(layers, epochs=1).fit(x, classes)
+        assert model.predict(x).shape == (12,)
+        alone = np.concatenate([model.predict_proba([one]) for one in x])
+        np.testing.assert_allclose(alone, model.predict_proba(x), atol=1e-5)
+
+
+def test_a_series_of_floats_is_one_variable(rng):
+    x = rng.normal(size=(12, 7))
+    model = SequenceRegressor([4], epochs=1, random_state=1).fit(x, x[:, 0])
+    same = SequenceRegressor([4], epochs=1, random_state=1).fit(x[..., None], x[:, 0])
+    np.testing.assert_array_equal(model.predict(x), same.predict(x[..., None]))
+
+
+X = [np.ones((3, 2)), np.ones((4, 2))] * 2
+
+
+@pytest.mark.parametrize(
+    ('x', 'y', 'says'),
+    [
+        (X, None, 'expected y, the target of each sequence'),
+        (X, np.eye(2)[[0, 1, 0, 1]], 'Pass classes, not one-hot rows'),
+        (X, [0.5, 1.5, 2.5, 3.5], 'Unknown label type'),
+        (['ab', 'c', 'ab', 'c'], [0, 1, 0, 1], 'got words'),
+        ([['a', 'b'], ['c']] * 2, [0, 1, 0, 1], 'got words'),
+        (np.ma.masked_greater(np.ones((4, 3)), 0), [0, 1, 0, 1], 'without masked values'),
+    ],
+)
+def test_what_is_no_sequence_or_class_is_refused(x, y, says):
+    with pytest.raises(ValueError, match=says):
+        SequenceClassifier([4], epochs=1).fit(x, y)
+
+
+def test_masked_values_are_refused():
+    x = np.ma.masked_greater(np.arange(24.0).reshape(12, 2), 20)
+    y = np.arange(12) % 2
+    for model in (NetClassifier([4], epochs=1), NetRegressor([4], epochs=1)):
+        with pytest.raises(DataError, match='X: expected an array without masked values'):
+            model.fit(x, y)
+        with pytest.raises(DataError, match='y: expected an array without masked values'):
+            model.fit(x.data, np.ma.masked_equal(y, 1))
