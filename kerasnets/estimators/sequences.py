@@ -214,8 +214,8 @@ def _sequences(X: Data) -> list[Array]:
         if array.ndim not in (1, 2) or array.dtype.kind not in 'biuf' or not len(array):
             what = 'words' if array.dtype.kind in 'OUS' else f'shape {array.shape}'
             raise DataError(
-                f'expected sequences of numbers, (steps, variables) or (steps,), got {what} as X[{i}]. '
-                'Pass a list of arrays; make labels of words with kerasnets.util.encode_labels.'
+                f'expected sequences of numbers, (steps, variables) or (steps,), got {what} as '
+                f'X[{i}]. Pass a list of arrays; encode_labels of kerasnets.util numbers words.'
             )
         found.append(array[:, None] if array.ndim == 1 and array.dtype.kind == 'f' else array)
     return found

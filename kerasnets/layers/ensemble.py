@@ -112,7 +112,7 @@ class Rescaled(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings."""
-        return {**super().get_config(), 'binned': self.binned, 'bins': self.bins}
+        return {**super().get_config(), 'binned': list(self.binned), 'bins': self.bins}
 
 
 @keras.saving.register_keras_serializable('kerasnets')
@@ -213,9 +213,15 @@ class Ensemble(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings."""
-        own = {name: getattr(self, name) for name in ('units', 'members', 'hidden', 'dropout')}
-        activation = keras.activations.serialize(self.function)
-        return {**super().get_config(), **own, 'activation': activation, 'seed': self.seed}
+        return {
+            **super().get_config(),
+            'units': self.units,
+            'members': self.members,
+            'hidden': list(self.hidden),
+            'activation': keras.activations.serialize(self.function),
+            'dropout': self.dropout,
+            'seed': self.seed,
+        }
 
 
 FORMS = {
