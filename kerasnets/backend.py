@@ -108,8 +108,13 @@ def compiled(
     import tensorflow as tf
 
     keras_facts.expect_retracing()
+
+    def scoped(*args: Any) -> Any:
+        with tf.name_scope('network'):  # at the root, a layer's name may not begin with '_'
+            return stateless(*args)
+
     if signature is None:
-        traced = tf.function(stateless, jit_compile=xla, autograph=False)
+        traced = tf.function(scoped, jit_compile=xla, autograph=False)
         return lambda values, *args: traced([tf.convert_to_tensor(v) for v in values], *args)
     stored = 0 if is_distributed() else stored
 
@@ -118,7 +123,7 @@ def compiled(
         for handle, variable in zip(handles, variables):
             read.append(tf.raw_ops.ReadVariableOp(resource=handle, dtype=variable.dtype))
             read[-1].set_shape(variable.shape)
-        return stateless([*read, *values], *args)
+        return scoped([*read, *values], *args)
 
     concrete = tf.function(reading, jit_compile=xla, autograph=False).get_concrete_function(
         [tf.TensorSpec([], tf.resource)] * stored,

@@ -126,3 +126,13 @@ def test_everything_public_can_be_reached():
         assert name in dir(kerasnets)
     with pytest.raises(AttributeError, match="no attribute 'Clasifier'"):
         kerasnets.Clasifier  # noqa: B018
+
+
+@pytest.mark.parametrize('name', ['_x', '-x', 'x>y', '9'])
+def test_names_of_layers_that_keras_takes_are_taken(name):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name=name)])
+    x = np.ones((4, 3), 'f')
+    net = kerasnets.Regressor.from_keras(model)
+    np.testing.assert_allclose(net.predict(x), model(x), atol=1e-6)
+    net.train([x, np.ones((4, 2))], epochs=1)
+    kerasnets.Regressor([3, dict(size=2, name=name), 1]).predict(x)

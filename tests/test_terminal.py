@@ -51,12 +51,6 @@ def test_a_column_cannot_act_on_the_terminal(text, tmp_path):
     assert terminal.plain(text) in result.output
 
 
-def test_a_network_prints_names_as_they_are(capsys):
-    net = kerasnets.Classifier([4, {'size': 5, 'name': '[red]hid'}, 3])
-    net.summary()
-    assert '[red]hid' in capsys.readouterr().out
-
-
 @pytest.mark.parametrize('tty', [True, False])
 @pytest.mark.parametrize('more', [[], ['--proba']], ids=str)
 def test_a_predicted_word_cannot_act_on_the_terminal(more, tty, tmp_path, monkeypatch):

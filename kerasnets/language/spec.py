@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import numbers
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ from kerasnets.typing import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+#: The names of layers that TensorFlow takes.
+SCOPE = re.compile(r'[\w>-]+', re.ASCII)
 
 #: Keys of a dict entry that name the outputs from which a recurrent layer starts.
 STATES = ('h_0', 'c_0', 's_0')
@@ -284,6 +288,11 @@ def _name(typed: object, default: Any) -> Any:
     if not isinstance(name, str) or not name or set(name) & set(':./'):
         raise ConfigurationError(
             f"expected a name without ':', '.' or '/', got {name!r}. Use a name such as 'hid1'."
+        )
+    if not SCOPE.fullmatch(name):
+        raise ConfigurationError(
+            'expected a name of letters of ASCII, digits, _ and -, which TensorFlow takes, got '
+            f"{name!r}. Use a name such as 'hid1'."
         )
     return name
 
