@@ -170,6 +170,8 @@ class ArraySpec:
                 f'{self.name}: expected an array, got a sparse matrix. Call its toarray().'
             )
         unmasked(data, self.name)
+        if hasattr(data, 'detach'):  # of PyTorch, perhaps with a gradient
+            data = data.detach().cpu()
         try:
             array = np.asarray(data)
         except ValueError:

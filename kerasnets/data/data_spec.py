@@ -154,7 +154,8 @@ class DataSpec:
         def ragged(shape: Shape) -> bool:  # the array for the next spec
             given = rest[len(specs) : len(specs) + 1]
             axes = {len(shape), len(shape) + 1 if loss.of_labels else len(shape) - 1}
-            return padded and any(is_ragged(array, n) for array in given for n in axes)
+            steps = len(shape) > 1 and shape[1] is None
+            return padded and steps and any(is_ragged(one, n) for one in given for n in axes)
 
         if loss.target is None:
             name = f'targets ({loss.output_name or self.nodes[-1].name!r})'

@@ -315,3 +315,17 @@ def test_the_embedding_of_keras_is_checked_too():
     assert net.predict(np.array([[1.0, 5.0]])).shape == (1, 2)
     with pytest.raises(DataError, match='labels of 0 to 5, for 6 classes, got 6'):
         net.predict(np.array([[1, 6]]))
+
+
+@pytest.mark.parametrize('form', [np.array, np.int64, int, lambda n: np.array([n])], ids=range(4))
+def test_a_target_for_each_sequence_may_have_any_form(form):
+    x = [np.ones((3 + i % 4, 4)) * i for i in range(8)]
+    last = dict(form='rnn', size=3, return_sequences=False)
+    labels = [form(i % 2) for i in range(8)]
+    for net in (
+        kerasnets.recurrent.Classifier([4, last, 2]),
+        kerasnets.recurrent.Regressor([4, last, 1]),
+    ):
+        net.train([x, labels], epochs=1)
+        want = net.score(x, np.arange(8) % 2)
+        assert net.score(x, labels) == pytest.approx(want, abs=1e-6)
