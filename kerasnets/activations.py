@@ -253,18 +253,24 @@ def get(activation: str | TensorFunction | None, also: Iterable[str] = ()) -> st
         return LearnedActivation(name)
     if '+' in name or name in OWN:
         return Activation(name)
-    _function(name, also)
+    _check_function(_function(name, also))
     return STOCK.get(name, name)
 
 
 def _check_function(function: TensorFunction) -> None:
-    """Refuse a function that gives arrays of numpy for tensors."""
-    if isinstance(function, keras.layers.Layer) or str(function.__module__).startswith('keras'):
+    """Refuse a function that gives arrays of numpy for tensors, or another shape."""
+    if isinstance(function, keras.layers.Layer):
         return
     try:
-        found: Any = function(ops.ones((1, 4)))
+        found: Any = function(ops.ones((2, 4)))
     except Exception:  # perhaps it needs other sizes
         return
+    shape = tuple(getattr(found, 'shape', ()))
+    if shape != (2, 4):
+        raise ConfigurationError(
+            f'expected an activation that keeps the shape of its input, got {function!r}, which '
+            f'makes {shape} of (2, 4). Use it in a layer of its own.'
+        )
     if isinstance(found, np.ndarray):
         raise ConfigurationError(
             f'expected an activation of tensors, got {function!r}, which computes with numpy. Use '

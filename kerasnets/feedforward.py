@@ -73,6 +73,7 @@ class Regressor(Network):
         **keywords: Any,
     ) -> None:
         super().__init__(layers, loss=loss, weighted=weighted, rng=rng, **keywords)
+        _warn_without_probabilities(self)
 
     def score(self, x: Data, y: Data, w: Data | None = None, **regularizers: Any) -> float:
         """Return the coefficient of determination, R², as scikit-learn defines it.
@@ -194,6 +195,21 @@ class Autoencoder(Regressor):
         )
 
 
+def _warn_without_probabilities(net: Network) -> None:
+    """Warn of an activation of the last layer whose outputs are no probabilities."""
+    if not net.specs or not any(loss.kind.logits for loss in net.losses):
+        return
+    last = net._nodes[-1]
+    activation: Any = activation_of(last.layer)
+    if activation in NO_PROBABILITIES:
+        warnings.warn(
+            f'the last layer, {last.spec.entry!r}, has the activation {activation.__name__!r}, '
+            'so its outputs are no probabilities. If it is a hidden layer, add the output, '
+            'the number of classes; else make it softmax.',
+            stacklevel=3,
+        )
+
+
 def _r2(y: Array, p: Array, w: Array) -> float:
     """Return R² of each output, averaged."""
     y, p, w = (a.reshape(-1, a.shape[-1]) for a in (y, p, w))
@@ -247,8 +263,7 @@ class Classifier(Network):
         **keywords: Any,
     ) -> None:
         super().__init__(layers, loss=loss, weighted=weighted, rng=rng, **keywords)
-        if self._nodes:
-            self._warn_without_probabilities()
+        _warn_without_probabilities(self)
         self.class_names = None if class_names is None else list(class_names)
         classes = self._nodes[-1].output.shape[-1] if self._nodes else None
         if class_names is not None and classes not in (None, len(class_names)):
@@ -256,18 +271,6 @@ class Classifier(Network):
                 f'expected class_names of {classes} classes, the size of the last layer, got '
                 f'{len(class_names)}: {self.class_names!r:.60}. '
                 'Pass one name for each class.'
-            )
-
-    def _warn_without_probabilities(self) -> None:
-        """Warn of an activation of the last layer whose outputs are no probabilities."""
-        last = self._nodes[-1]
-        activation: Any = activation_of(last.layer)
-        if activation in NO_PROBABILITIES and any(loss.kind.logits for loss in self.losses):
-            warnings.warn(
-                f'the last layer, {last.spec.entry!r}, has the activation {activation.__name__!r}, '
-                'so its outputs are no probabilities. If it is a hidden layer, add the output, '
-                'the number of classes; else make it softmax.',
-                stacklevel=3,
             )
 
     def predict(self, x: Data, names: bool = False, **regularizers: Any) -> Found:

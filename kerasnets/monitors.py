@@ -117,6 +117,10 @@ def _levels(levels: Any) -> Iterator[Any]:
             )
 
 
+#: Metrics that take any labels for rows without an error.
+OF_ROWS = keras.metrics.CategoricalAccuracy
+
+
 def metric(identifier: Any) -> keras.metrics.Metric:
     """Return a Keras metric from its name, or unchanged.
 
@@ -161,6 +165,8 @@ def metric_of(identifier: Any, target: Tensor, output: Tensor) -> keras.metrics.
     try:
         with keras.StatelessScope():
             chosen.update_state(*zeros)
+        if len(target.shape) < len(output.shape) and isinstance(chosen, OF_ROWS):
+            raise ValueError('it takes the labels of a batch for one row')
     except Exception:
         remedy = 'Choose another metric.'
         if len(target.shape) < len(output.shape):

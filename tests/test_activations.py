@@ -125,3 +125,9 @@ def test_maxout_is_the_largest_and_so_is_its_gradient(rng):
     want = slope - 0.1 * (back[..., None] * pre[..., None] * chosen).sum(0)
     net.train([x, y], algo='sgd', learning_rate=0.1, epochs=1, batch_size=30)
     np.testing.assert_allclose(net.find('hid1', 'slope').get_value(), want, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize('activation', ['glu', keras.ops.glu, keras.ops.sum], ids=range(3))
+def test_an_activation_keeps_the_shape(activation):
+    with pytest.raises(ConfigurationError, match='keeps the shape'):
+        kerasnets.Classifier([5, (8, activation), 3])

@@ -304,3 +304,21 @@ def test_a_function_that_no_file_can_name_is_refused():
         FileError, match=r'no function would be loaded. .*register_keras_serializable'
     ):
         net.save(io.BytesIO())
+
+
+def test_a_regressor_of_labels_wants_probabilities():
+    with warned("activation 'linear', so its outputs are no probabilities", UserWarning):
+        kerasnets.Regressor([4, 3], loss='xe')
+    kerasnets.Regressor([4, (3, 'softmax')], loss='xe')
+
+
+def test_metrics_of_rows_are_refused_for_labels():
+    with pytest.raises(ConfigurationError, match="Write 'accuracy' for labels"):
+        kerasnets.Classifier([4, 3]).evaluate([X, Y], monitors=['categorical_accuracy'])
+
+
+def test_an_autoencoder_does_not_take_its_inputs_for_weights():
+    net = kerasnets.Autoencoder([4, 2, 4])
+    with pytest.raises(DataError, match='Leave out the second argument'):
+        net.score(X, X)
+    assert net.score(X) == net.score(X, np.ones(len(X)))

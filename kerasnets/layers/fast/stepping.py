@@ -63,6 +63,8 @@ def along(layer: KerasLayer, time: bool = True) -> Stepper | str:
     """
     if isinstance(layer, keras.layers.RNN):
         return _recurrent(layer)
+    if time and not _is_stepwise(layer):
+        return 'its activation computes a step from others'
     if isinstance(layer, keras.layers.Conv1D):
         return _convolution(layer)
     if isinstance(layer, keras.Model) and attention.attention_of(layer) is not None:
@@ -75,6 +77,19 @@ def along(layer: KerasLayer, time: bool = True) -> Stepper | str:
         return _alone(layer, time)
     whole = 'bidirectional' if name == 'Bidirectional' else name
     return f'{whole} layers read the whole sequence'
+
+
+def _is_stepwise(layer: KerasLayer) -> bool:
+    """Return False if the activation of a layer, a function of the user, mixes steps."""
+    function: Any = getattr(layer, 'activation', None)
+    module = str(getattr(function, '__module__', ''))
+    if function is None or module.startswith(('kerasnets', 'keras.src.activations')):
+        return True
+    width = getattr(layer, 'units', None) or getattr(layer, 'filters', None) or 4
+    steps = ops.convert_to_tensor(np.linspace(-1, 1, 4 * width).reshape(1, 4, width), 'float32')
+    whole = ops.convert_to_numpy(function(steps))
+    halves = [ops.convert_to_numpy(function(half)) for half in (steps[:, :2], steps[:, 2:])]
+    return np.allclose(whole, np.concatenate(halves, axis=1), atol=1e-5)
 
 
 def _alone(layer: KerasLayer, time: bool) -> Stepper:
