@@ -67,7 +67,8 @@ OWN = {
 def names() -> list[str]:
     """Return all names that `get` accepts, except sums of them."""
     stock = {n for n in dir(keras.activations) if not n.startswith('_')}
-    return sorted((stock - {'get', 'serialize', 'deserialize'}) | {*STOCK, *OWN, *LEARNED})
+    no = {'get', 'serialize', 'deserialize', 'glu'}  # the last halves its input
+    return sorted((stock - no) | {*STOCK, *OWN, *LEARNED})
 
 
 #: Activations with parameters: name -> its parameters with their starts (None: drawn), and a

@@ -311,6 +311,8 @@ def _of_keras(name: str) -> Kind:
         found = keras.losses.get(name)
     except (ValueError, TypeError):
         found = None
+    if found is None and name.lower() in ('log_loss', 'nll', 'nll_loss', 'cross_entropy', 'ce'):
+        raise ConfigurationError(f"unknown loss {name!r}. Write 'xe', the cross-entropy of labels.")
     if found is None:
         raise ConfigurationError(
             f'unknown loss {name!r}.{suggest(name, [*LOSSES, *ALIASES, *dir(keras.losses)])} '

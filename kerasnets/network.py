@@ -75,6 +75,7 @@ Kind = TypeVar('Kind')
 #: Methods of Keras' models and scikit-learn's estimators -> what to write here.
 METHODS = {
     'fit': 'Write train([inputs, targets]).',
+    'reset_states': 'Write stream(), which keeps states, and its reset().',
     'compile': 'Leave it out: give loss= to the network, and algo= and learning_rate= to train().',
     'partial_fit': 'Write train([inputs, targets], epochs=1, continue_=True).',
     'train_on_batch': 'Write train([inputs, targets], epochs=1, continue_=True).',

@@ -244,6 +244,16 @@ CHANGES = {'dropout': Dropout, 'noise': Noise}
 PLACES = ('input', 'hidden', 'output')
 
 
+#: Keywords of Keras' and scikit-learn's methods -> what to write here.
+WORDS = {
+    'batch_size': 'Leave it out: batches are cut by their size in memory.',
+    'verbose': 'Leave it out: nothing is printed.',
+    'steps': 'Leave it out: all data is read.',
+    'sample_weight': 'Pass it as the third argument: score(x, y, w).',
+    'carry': 'Write stream().predict(x), which carries the states on.',
+}
+
+
 def names() -> list[str]:
     """Return the keywords that `build` accepts."""
     places = [f'{place}_{change}' for place in PLACES for change in CHANGES]
@@ -273,7 +283,7 @@ def build(keywords: dict[str, Any]) -> tuple[Regularizer, ...]:
     more = keywords.pop('regularizers', ())
     if isinstance(more, dict):
         keywords, more = {**keywords, **more}, ()
-    check_known(keywords, names(), 'regularizer')
+    check_known(keywords, names(), 'regularizer', WORDS)
     built = [regularizer for item in keywords.items() for regularizer in _of_keyword(*item)]
     for item in more if isinstance(more, (list, tuple)) else [more]:
         if not isinstance(item, Regularizer) and not callable(item):

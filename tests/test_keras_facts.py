@@ -6,7 +6,6 @@ A test that fails here names what a new release has changed.
 import gc
 import io
 import itertools
-import logging
 import random
 import threading
 import weakref

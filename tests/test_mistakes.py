@@ -14,7 +14,7 @@ from warned import warned
 import kerasnets
 from kerasnets import activations, initializers, network, optimizers, util
 from kerasnets.errors import ConfigurationError, DataError, FileError
-from kerasnets.estimators import SequenceClassifier
+from kerasnets.estimators import NetClassifier, SequenceClassifier
 from kerasnets.training import settings
 
 X, Y = np.eye(4, dtype='f'), np.array([0, 1, 2, 0])
@@ -254,7 +254,7 @@ def test_accuracy_of_values_is_that_of_keras():
 def test_words_of_keras_and_scikit_learn_are_answered_by_ours():
     net = classifier()
     known = inspect.signature(kerasnets.Network.train).parameters
-    options = {'max_gradient_norm', 'max_gradient_elem', 'weight_l2', 'momentum'}
+    options = {'max_gradient_norm', 'max_gradient_elem', 'weight_l2', 'epsilon', 'nesterov'}
     for word, remedy in settings.WORDS.items():
         with pytest.raises(
             ConfigurationError, match=f"unknown keyword of training '{word}'. "
@@ -322,3 +322,24 @@ def test_an_autoencoder_does_not_take_its_inputs_for_weights():
     with pytest.raises(DataError, match='Leave out the second argument'):
         net.score(X, X)
     assert net.score(X) == net.score(X, np.ones(len(X)))
+
+
+@pytest.mark.parametrize(
+    ('call', 'says'),
+    [
+        (lambda net: net.predict(X, batch_size=3), 'batches are cut'),
+        (lambda net: net.score(X, Y, sample_weight=Y), r'score\(x, y, w\)'),
+        (lambda net: net.evaluate([X, Y], verbose=0), 'nothing is printed'),
+        (lambda net: net.predict(X, carry=True), r'stream\(\).predict\(x\)'),
+        (lambda net: kerasnets.Classifier([4, 3], loss='nll'), "Write 'xe'"),
+        (lambda net: kerasnets.Classifier([4, (5, 'dense'), 3]), "Write 'ff'"),
+        (lambda net: kerasnets.Classifier([4, dict(form='batchnorm'), 3]), "'BatchNormalization'"),
+        (lambda net: kerasnets.Classifier([4, (5, 'simpleRNN'), 3]), "Write 'rnn'"),
+        (lambda net: NetClassifier(warm_start=True), 'partial_fit'),
+        (lambda net: NetClassifier(valid=1), 'validation_fraction='),
+        (lambda net: NetClassifier(batch_size='auto').fit(X, Y), 'batch_size as an int'),
+    ],
+)
+def test_words_of_others_for_methods_and_estimators(call, says):
+    with pytest.raises(ConfigurationError, match=says):
+        call(classifier())

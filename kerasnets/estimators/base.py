@@ -40,13 +40,26 @@ OTHER = {'epochs': 200, 'learning_rate': 1e-3, 'verbose': 0}
 #: Keywords of Keras' and scikit-learn's estimators -> what to write here.
 WORDS = {
     **settings.WORDS,
-    'hidden_layer_sizes': 'Write layers=, such as layers=[100].',
     'validation_data': 'Write validation_fraction=: fit(X, y) holds out that part of the rows.',
     'validation_split': 'Write validation_fraction=.',
     'rng': 'Write random_state=.',
     'seed': 'Write random_state=.',
     'sample_weight': 'Write it in fit(X, y, sample_weight=...).',
     'activation': "Write it in the layers, such as layers=[(100, 'tanh')].",
+    **dict.fromkeys(
+        ('hidden_layer_sizes', 'hidden_layers', 'units'), 'Write layers=, such as layers=[100].'
+    ),
+    **dict.fromkeys(
+        ('valid', 'valid_data', 'val_data', 'eval_set'),
+        'Write validation_fraction=: fit(X, y) holds out that part of the rows.',
+    ),
+    **dict.fromkeys(('weights', 'sample_weights'), 'Write it in fit(X, y, sample_weight=...).'),
+    'warm_start': 'Leave it out: partial_fit(X, y) goes on from the current parameters.',
+    'shuffle': 'Leave it out: rows are shuffled in each epoch.',
+    **dict.fromkeys(
+        ('early_stopping', 'early_stop'),
+        'Write validation_fraction=0.1, and patience=, the validations without improvement.',
+    ),
     **dict.fromkeys(('x', 'y', 'X'), 'Pass the arrays to fit(X, y).'),
 }
 

@@ -21,6 +21,7 @@ import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from kerasnets import feedforward
+from kerasnets.errors import positive
 from kerasnets.layers.ensemble import Rescaled
 from kerasnets.losses import Loss
 from kerasnets.network import Network
@@ -96,7 +97,7 @@ class Plan:
         varied = [i for i, column in columns if len(np.unique(column)) > FEW]
         bins = min(bins, BINNED // max(1, len(varied)))
         bins = bins if bins >= LEAST_BINS else 1
-        batch_size = int(chosen.get('batch_size', _batch_size(rows)))
+        batch_size = positive(chosen.get('batch_size', _batch_size(rows)), 'batch_size')
         steps = math.ceil(rows / batch_size)
         wide = x.shape[1] + len(varied) * (bins - 1) > WIDE
         updates = UPDATES_LARGE if rows >= LARGE else UPDATES_WIDE if wide else UPDATES

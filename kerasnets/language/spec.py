@@ -21,6 +21,16 @@ from kerasnets.typing import Entry
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: Words of other libraries for a form -> what to write here.
+WORDS = {
+    **dict.fromkeys(('dense', 'linear', 'fc'), "'ff', or the size alone"),
+    **dict.fromkeys(('batchnorm', 'batch_norm', 'bn'), "'BatchNormalization'"),
+    **dict.fromkeys(('layernorm', 'layer_norm'), "'norm'"),
+    **dict.fromkeys(('conv1d', 'conv2d'), "'conv1' or 'conv2'"),
+    **dict.fromkeys(('maxpool', 'maxpool2d'), "'pool2'"),
+    **dict.fromkeys(('simplernn', 'simple_rnn'), "'rnn'"),
+}
+
 #: The names of layers that TensorFlow takes.
 SCOPE = re.compile(r'[\w>-]+', re.ASCII)
 
@@ -198,6 +208,8 @@ def _from_tuple(entry: Entry, default: Any) -> dict[str, Any]:
             put('size', _size(part))
         elif part in forms and not (part == 'softmax' and len(forms) > 1):
             put('form', form_of(part))
+        elif isinstance(part, str) and part.lower() in WORDS and part != 'linear':
+            known_form(part)  # which says the word for it
         elif isinstance(part, str) or callable(part):
             put('activation', part)
         else:
@@ -277,6 +289,8 @@ def known_form(word: str) -> str:
     if form is not None:
         return form
     known = sorted([*registry.FORMS, *registry.OWN])
+    if word.lower() in WORDS:
+        raise ConfigurationError(f'unknown layer form {word!r}. Write {WORDS[word.lower()]}.')
     raise ConfigurationError(
         f'unknown layer form {word!r}.{suggest(word, known)} Choose one of: {", ".join(known)}, '
         'or a class of keras.layers by its name.'

@@ -98,7 +98,41 @@ WORDS = {
     'activation': "Write it in the layers, such as Classifier([inputs, (100, 'tanh'), classes]).",
     'decay': 'Write learning_rate=, such as keras.optimizers.schedules.CosineDecay(0.01, 1000).',
     'device': 'Leave it out: TensorFlow, JAX and PyTorch use the accelerator that they find.',
-    'hidden_layer_sizes': 'Give the sizes to the network: Classifier([inputs, 100, classes]).',
+    **dict.fromkeys(
+        ('hidden_layer_sizes', 'hidden_layers', 'units', 'layers'),
+        'Give the sizes to the network: Classifier([inputs, 100, classes]).',
+    ),
+    **dict.fromkeys(
+        ('input_shape', 'input_dim', 'n_inputs'),
+        'Give it to the network, as the first entry: Classifier([inputs, 100, classes]).',
+    ),
+    **dict.fromkeys(('opt', 'optim', 'optimiser'), "Write algo=, such as algo='adam'."),
+    **dict.fromkeys(('valid_data', 'val_data'), 'Write valid=[inputs, targets].'),
+    **dict.fromkeys(
+        ('weights', 'sample_weights'),
+        'Build the network with weighted=True, and train([inputs, targets, weights]).',
+    ),
+    **dict.fromkeys(('kernel_regularizer', 'l2_reg'), 'Write weight_l2=.'),
+    **dict.fromkeys(('cost', 'criterion'), 'Give it to the network: Classifier(layers, loss=...).'),
+    **dict.fromkeys(
+        ('global_clipnorm', 'grad_clip', 'gradient_clip', 'max_norm'), 'Write max_gradient_norm=.'
+    ),
+    **dict.fromkeys(
+        ('restore_best_weights', 'save_best_only'), 'Leave it out: the best parameters are kept.'
+    ),
+    **dict.fromkeys(('checkpoint', 'checkpoint_path'), "Write save_progress='run.keras'."),
+    **dict.fromkeys(('log_dir', 'logdir'), "Write tensorboard='logs'."),
+    **dict.fromkeys(
+        ('scheduler', 'schedule', 'lr_scheduler'),
+        'Write learning_rate=, such as keras.optimizers.schedules.CosineDecay(0.01, 1000).',
+    ),
+    **dict.fromkeys(('beta_1', 'beta_2', 'epsilon'), "It belongs to adam. Write algo='adam', too."),
+    'eps': 'Write epsilon=.',
+    'nesterovs_momentum': 'Write nesterov=True.',
+    'monitor': 'Give it to a callback, or write monitors=.',
+    'min_delta': 'Write min_improvement=.',
+    'rng': 'Give rng= to the network: Classifier(layers, rng=1).',
+    'data': 'Pass the arrays as one list: train([inputs, targets]).',
 }
 
 #: Algorithms that train parts of a network, each with the algorithm `subalgo`.

@@ -140,6 +140,7 @@ def test_one_seed_one_network_and_no_two_layers_equal():
     ('entry', 'says'),
     [
         ((20, 'rnnn'), "unknown activation 'rnnn'.*Did you mean 'rnn'"),
+        ((3, 'glu'), "unknown activation 'glu'"),
         ((20, 'tanj'), "Did you mean 'tanh'"),
         ('lstm', 'it has no size'),
         (dict(activation='relu'), 'it has no size'),
