@@ -343,3 +343,15 @@ def test_an_autoencoder_does_not_take_its_inputs_for_weights():
 def test_words_of_others_for_methods_and_estimators(call, says):
     with pytest.raises(ConfigurationError, match=says):
         call(classifier())
+
+
+def test_weights_that_are_all_zero_are_refused():
+    net = kerasnets.Classifier([4, 3], weighted=True)
+    with pytest.raises(DataError, match='all weights are 0'):
+        net.train([X, Y, np.zeros(4)])
+    net.train([X, Y, [0, 0, 1, 0]], epochs=1)
+
+
+def test_a_list_with_inputs_and_outputs_is_noticed_by_an_estimator():
+    with warned('are hidden layers between 4 inputs and 3 outputs', UserWarning):
+        NetClassifier([4, 8, 3], epochs=1).fit(X, Y)

@@ -14,7 +14,7 @@ import numpy as np
 
 from kerasnets import devices
 from kerasnets.data import blocks
-from kerasnets.data.array_spec import Ragged, fill, length
+from kerasnets.data.array_spec import Ragged, end_to_end, fill, length
 from kerasnets.errors import ConfigurationError, DataError, positive
 
 #: Default number of batches of a callable in an epoch, as in theanets.
@@ -179,6 +179,11 @@ class Arrays(Dataset):
         self.count = length(self.arrays[0])
         if not self.count:
             raise DataError(f'{what}: expected at least one example, got none. Pass more data.')
+        weights = [a for spec, a in zip(self.specs, self.arrays) if spec.kind == 'weights']
+        if any(not np.any(end_to_end(array)) for array in weights):
+            raise DataError(
+                f'{what}: all weights are 0. Give at least one example a positive weight.'
+            )
         # a large batch takes no more memory than the rows need; similar data shares a program
         self.batch_size = min(batch_size, 1 << (self.count - 1).bit_length())
         whole = -(-self.count // batch_size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import numbers
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted
 
 from kerasnets import optimizers, regularizers
-from kerasnets.errors import ConfigurationError, DataError, check_known, fraction
+from kerasnets.errors import ConfigurationError, DataError, check_known, fraction, stacklevel
 from kerasnets.estimators.inputs import Inputs
 from kerasnets.training import settings
 from kerasnets.training.settings import Settings
@@ -144,7 +145,14 @@ class Estimator(Inputs, base.BaseEstimator):
     def _build(self, sizes: Any, weighted: bool) -> None:
         """Build the network."""
         loss = {} if self.loss is None else {'loss': self.loss}
-        entries = [sizes[0], *self._hidden(), sizes[1]]
+        hidden = self._hidden()
+        if len(hidden) > 2 and (hidden[0], hidden[-1]) == tuple(sizes):
+            warnings.warn(
+                f'layers={hidden} are hidden layers between {sizes[0]} inputs and {sizes[1]} '
+                'outputs. Leave out its first and its last entry if they are those.',
+                stacklevel=stacklevel(),
+            )
+        entries = [sizes[0], *hidden, sizes[1]]
         self.net_ = self.KIND(entries, weighted=weighted, rng=self._seed(), **loss)
 
     def _seed(self) -> int:

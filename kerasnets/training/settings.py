@@ -114,9 +114,7 @@ WORDS = {
     ),
     **dict.fromkeys(('kernel_regularizer', 'l2_reg'), 'Write weight_l2=.'),
     **dict.fromkeys(('cost', 'criterion'), 'Give it to the network: Classifier(layers, loss=...).'),
-    **dict.fromkeys(
-        ('global_clipnorm', 'grad_clip', 'gradient_clip', 'max_norm'), 'Write max_gradient_norm=.'
-    ),
+    **dict.fromkeys(('global_clipnorm', 'grad_clip', 'max_norm'), 'Write max_gradient_norm=.'),
     **dict.fromkeys(
         ('restore_best_weights', 'save_best_only'), 'Leave it out: the best parameters are kept.'
     ),
