@@ -87,6 +87,18 @@ _MODULES = (
     'layers losses main plots recurrent regularizers spec util'
 ).split()
 
+#: Names of submodules, and words of Keras -> what to write.
+_ELSEWHERE = {
+    'NetClassifier': 'estimators.NetClassifier',
+    'NetRegressor': 'estimators.NetRegressor',
+    'SequenceClassifier': 'estimators.SequenceClassifier',
+    'SequenceForecaster': 'estimators.SequenceForecaster',
+    'SequenceRegressor': 'estimators.SequenceRegressor',
+    'Text': 'recurrent.Text',
+    'load_model': 'load',
+    'encode_labels': 'util.encode_labels',
+}
+
 __all__ = [
     'Activation',
     'Autoencoder',
@@ -153,7 +165,8 @@ def _find(name: str) -> Any:
     elif name in _MODULES:
         value = importlib.import_module(f'kerasnets.{name}')
     else:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+        hint = f' Write kerasnets.{_ELSEWHERE[name]}.' if name in _ELSEWHERE else ''
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}.{hint}')
     globals()[name] = value
     return value
 

@@ -8,6 +8,7 @@ import fnmatch
 import inspect
 import numbers
 import os
+import re
 import sys
 import sysconfig
 import types
@@ -84,6 +85,14 @@ class FileError(KerasnetsError, OSError):
 
 class ProcessError(KerasnetsError, RuntimeError):
     """Another process that shares the work is lost."""
+
+
+def in_a_line(error: Exception) -> str:
+    """Return the message of an error of Keras in a line, without what it adds for a terminal."""
+    text = re.sub(r'\x1b\[\d*m', '', str(error))
+    text = text.partition('Arguments received by')[0]
+    text = re.sub(r'Exception encountered when calling [^ ]+\.', '', text)
+    return ' '.join(text.partition('Error encountered:')[2].split() or text.split())
 
 
 def suggest(word: object, known: Iterable[object]) -> str:

@@ -21,7 +21,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets.errors import ConfigurationError, check_known, number, scalar, suggest
+from kerasnets.errors import ConfigurationError, check_known, in_a_line, number, scalar, suggest
 from kerasnets.loss_functions import ALIASES as ALIASES
 from kerasnets.loss_functions import LOSSES as LOSSES
 from kerasnets.loss_functions import SMALLEST as SMALLEST
@@ -145,6 +145,11 @@ class Loss:
             form = translate('loss', form)
         if isinstance(form, type) and issubclass(form, Loss):
             return form(**kwargs)
+        if isinstance(form, type):
+            raise ConfigurationError(
+                f'expected a loss by name or as an object, got the class {form.__name__}. '
+                f'Write {form.__name__}(), an object of it.'
+            )
         return cls(form, **kwargs)
 
     @property
@@ -302,6 +307,17 @@ class Errors(keras.layers.Layer):
     def call(self, target: Tensor, output: Tensor) -> Tensor:
         """Return the errors."""
         return self.function(target, output)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the errors; refuse a function that cannot."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except Exception as error:
+            name = getattr(self.function, '__name__', type(self.function).__name__)
+            raise ConfigurationError(
+                f'the loss {name} cannot be computed ({in_a_line(error)}). Write it in keras.ops, '
+                'as a function of targets and outputs that returns the error of each example.'
+            ) from error
 
 
 @functools.cache

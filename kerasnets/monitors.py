@@ -83,6 +83,11 @@ def build(setting: Any) -> Any:
             metrics.append(item)
         elif isinstance(item, (tuple, list)) and len(item) == 2 and isinstance(item[0], str):
             monitors += [Monitor(item[0], *level) for level in _levels(item[1])]
+        elif isinstance(item, type):
+            raise ConfigurationError(
+                f'expected a metric by name or as an object, got the class {item.__name__}. '
+                f'Write {item.__name__}(), an object of it.'
+            )
         else:
             raise ConfigurationError(
                 f'expected a pattern with its levels, or a Keras metric, got {item!r}. '

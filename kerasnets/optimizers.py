@@ -313,6 +313,11 @@ def keywords(algo: Any) -> list[str]:
 
 def _maker(algo: Any) -> Callable[..., KerasOptimizer]:
     """Return the function that builds an optimizer, by name."""
+    if isinstance(algo, type):
+        raise ConfigurationError(
+            f'expected an algorithm by name or as an object, got the class {algo.__name__}. '
+            f'Write {algo.__name__}(), an object of it.'
+        )
     if not isinstance(algo, str):
         raise ConfigurationError(
             f'unknown algorithm {algo!r}: expected a name, or an optimizer of Keras. '

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import operator
 import re
 import warnings
 
@@ -355,3 +356,63 @@ def test_weights_that_are_all_zero_are_refused():
 def test_a_list_with_inputs_and_outputs_is_noticed_by_an_estimator():
     with warned('are hidden layers between 4 inputs and 3 outputs', UserWarning):
         NetClassifier([4, 8, 3], epochs=1).fit(X, Y)
+
+
+def grow(*entries):
+    return kerasnets.Classifier([*entries, 'flat', 3])
+
+
+def learn(loss):
+    return kerasnets.Regressor([4, 3], loss=loss).train([X, X[:, :3]], epochs=1)
+
+
+@pytest.mark.parametrize(
+    ('call', 'says'),
+    [
+        (lambda: grow((8, 8, 1), dict(form='pool2', pool_size=9)), 'larger than its input'),
+        (
+            lambda: grow((8, 8, 1), dict(form='conv2', size=2, filter_size=(9, 9))),
+            'larger than its input',
+        ),
+        (
+            lambda: grow((8, 8), dict(form='conv2', size=2, filter_size=(3, 3))),
+            r'conv2 reads \(height, width, channels\)',
+        ),
+        (
+            lambda: grow((8, 8, 1), dict(form='conv1', size=2, filter_size=2)),
+            r'conv1 reads \(steps, variables\)',
+        ),
+        (
+            lambda: kerasnets.convolution.Classifier(
+                [8, dict(form='conv2', size=2, filter_size=(3, 3)), 'flat', 3]
+            ),
+            'has no known size. Write the shape',
+        ),
+        (lambda: kerasnets.Classifier([keras.layers.Dense(8), 3]), 'as the first entry'),
+        (lambda: learn(keras.losses.MeanSquaredError), r'Write MeanSquaredError\(\)'),
+        (lambda: learn(lambda a, b: np.mean((a - b) ** 2)), 'Write it in keras.ops'),
+        (lambda: learn(lambda a: a), 'Write it in keras.ops'),
+        (lambda: learn(lambda a, b: 0), 'Write it in keras.ops'),
+        (
+            lambda: classifier().train([X, Y], algo=keras.optimizers.Adam, epochs=1),
+            r'Write Adam\(\)',
+        ),
+        (
+            lambda: classifier().train([X, Y], monitors=[keras.metrics.AUC], epochs=1),
+            r'Write AUC\(\)',
+        ),
+    ],
+)
+def test_messages_are_ours_and_not_those_of_keras(call, says):
+    with pytest.raises(ConfigurationError, match=says) as raised:
+        call()
+    for text in ('\x1b', 'Arguments received', 'Exception encountered', 'positional'):
+        assert text not in str(raised.value).replace('1 positional argument but 2', '')
+
+
+@pytest.mark.parametrize('name', ['NetClassifier', 'load_model', 'encode_labels'])
+def test_names_of_submodules_are_found(name):
+    with pytest.raises(AttributeError, match='Write kerasnets') as raised:
+        getattr(kerasnets, name)
+    path = str(raised.value).split('Write kerasnets.')[1].rstrip('.')
+    assert callable(operator.attrgetter(path)(kerasnets))

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from kerasnets import initializers, keras_facts, layers
-from kerasnets.errors import ConfigurationError, check_known, positive, suggest
+from kerasnets.errors import ConfigurationError, check_known, in_a_line, positive, suggest
 from kerasnets.graph import masks
 from kerasnets.graph.parameters import Parameter, parameters
 from kerasnets.language import registry
@@ -351,6 +351,11 @@ def add_node(
             if spec.form == 'input':
                 layer = _input(spec, input_ndim)
                 return Node(spec, layer, layer.output)
+            if not nodes:
+                raise ConfigurationError(
+                    'expected the size or the shape of the inputs as the first entry, got a layer. '
+                    'Write for example Classifier([4, 10, 3]).'
+                )
             _check_sizes(nodes, spec)
             layer = spec.layer or _make(nodes, spec)
             output = run_layer(layer, spec, lambda name: find_output(nodes, name))
@@ -558,20 +563,45 @@ def _reserve(name: str) -> None:
         type(name, (keras.layers.Layer,), {})()
 
 
+#: Forms -> what they read of an example.
+AXES = {
+    **dict.fromkeys(('conv1', 'pool1'), '(steps, variables)'),
+    **dict.fromkeys(('conv2', 'pool2'), '(height, width, channels)'),
+}
+
+
 def _plain(cause: Exception, nodes: Sequence[Node], spec: LayerSpec) -> str:
     """Return Keras' error message in a line, with the remedy for the commonest mistake."""
     wanted = getattr(spec.layer, 'name', spec.form)
     source = next((n for n in nodes if f'{n.name}:out' in spec.inputs), None)
-    if 'ndim' in str(cause) and source is not None:
-        shape = tuple(source.output.shape)
+    if source is not None and (found := _of_shapes(str(cause), wanted, source)):
+        return found
+    if 'stateful=True' in str(cause):
+        return 'networks keep no states. Leave out stateful, and read chunks with net.stream().'
+    return in_a_line(cause)
+
+
+def _of_shapes(cause: str, wanted: str, source: Node) -> str:
+    """Return the message for a layer that cannot read the shape of its input, or ''."""
+    name, shape = source.name, tuple(source.output.shape)
+    entry = 'Write the shape of the inputs in the first entry, such as (28, 28, 1) for images.'
+    if 'output size would be zero' in cause:
         return (
-            f'{wanted} cannot read {source.name!r}, whose shape is {shape}: examples first. '
+            f'its window is larger than its input, of shape {shape}, examples first. Make it '
+            'smaller, or pad the input.'
+        )
+    if 'must be fully-defined' in cause:
+        return f'the output of {name!r}, of shape {shape}, has no known size. {entry}'
+    axes = AXES.get(wanted)
+    if axes and ('ndim' in cause or 'same length as input' in cause):
+        return f'{wanted} reads {axes}, and {name!r} has the shape {shape}, examples first. {entry}'
+    if 'ndim' in cause:
+        return (
+            f'{wanted} cannot read {name!r}, whose shape is {shape}: examples first. '
             'Recurrent layers need (examples, time, variables), as the models of '
             'kerasnets.recurrent have it.'
         )
-    if 'stateful=True' in str(cause):
-        return 'networks keep no states. Leave out stateful, and read chunks with net.stream().'
-    return ' '.join(str(cause).split())
+    return ''
 
 
 def logits_of(nodes: Sequence[Node], name: str) -> str | None:
