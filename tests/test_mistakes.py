@@ -10,11 +10,12 @@ import keras
 import numpy as np
 import pandas
 import pytest
+import scipy.sparse
 from warned import warned
 
 import kerasnets
 from kerasnets import activations, initializers, network, optimizers, util
-from kerasnets.errors import ConfigurationError, DataError, FileError
+from kerasnets.errors import ConfigurationError, DataError, FileError, KerasnetsError
 from kerasnets.estimators import NetClassifier, SequenceClassifier
 from kerasnets.training import settings
 
@@ -416,3 +417,28 @@ def test_names_of_submodules_are_found(name):
         getattr(kerasnets, name)
     path = str(raised.value).split('Write kerasnets.')[1].rstrip('.')
     assert callable(operator.attrgetter(path)(kerasnets))
+
+
+@pytest.mark.parametrize(
+    ('call', 'says'),
+    [
+        (lambda: NetClassifier().fit(pandas.DataFrame(X, columns=list('aabc')), Y), "name 'a'"),
+        (lambda: NetClassifier().fit(pandas.DataFrame(index=range(4)), Y), 'got none'),
+        (lambda: NetClassifier().fit({'a': 1}, Y), 'got a dict'),
+        (lambda: NetClassifier([4], 'adam'), "algo='adam'"),
+        (lambda: kerasnets.util.encode_labels(['a', None]), 'got None'),
+        (lambda: kerasnets.util.encode_labels([1.0, np.nan]), 'got .*nan'),
+        (lambda: kerasnets.util.encode_labels(None), 'got None'),
+        (lambda: kerasnets.util.encode_labels([[1], [1, 2]]), r'got \[\[1\], \[1, 2\]\]'),
+    ],
+)
+def test_data_that_is_no_table_and_no_classes_is_refused(call, says):
+    with pytest.raises(KerasnetsError, match=says):
+        call()
+
+
+def test_sparse_targets_are_scored():
+    net, y = kerasnets.Regressor([4, 1]), X[:, :1]
+    want = net.score(X, y)
+    assert net.score(X, scipy.sparse.csr_array(y)) == want
+    assert kerasnets.util.encode_labels(iter('aba'))[0].tolist() == [0, 1, 0]

@@ -11,6 +11,7 @@ import numpy as np
 
 from kerasnets import layers as families
 from kerasnets.errors import ConfigurationError as ConfigurationError
+from kerasnets.errors import DataError
 from kerasnets.graph.parameters import Parameter, parameters
 from kerasnets.initializers import generator, weights
 from kerasnets.typing import Array, Layers, Seed
@@ -108,7 +109,18 @@ def encode_labels(labels: Data) -> tuple[Array, list[Any]]:
     >>> encode_labels(np.eye(3)[[2, 0]])[0].tolist()
     [2, 0]
     """
-    found = np.asarray(labels)
+    if isinstance(labels, Iterator):
+        labels = list(labels)
+    try:
+        found = np.asarray(labels)
+        odd = [one for one in found.ravel() if one is None or one != one]
+    except ValueError:  # rows of different lengths
+        odd = [labels]
+    if odd or not np.ndim(labels):
+        raise DataError(
+            f'expected an array of classes, got {(odd or [labels])[0]!r:.60}. Remove what is '
+            'missing, and pass one class for each example.'
+        )
     if found.ndim > 1 and found.dtype.kind in 'fiub' and _one_hot(found):
         return found.argmax(-1), list(range(found.shape[-1]))
     names, places = np.unique(found, return_inverse=True)

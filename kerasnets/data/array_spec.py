@@ -405,6 +405,11 @@ def length(data: Any) -> int:
     return data.shape[0] if hasattr(data, 'shape') else len(data)
 
 
+def dense(data: Any) -> Any:
+    """Return checked data with a sparse matrix as an array."""
+    return data.toarray() if hasattr(data, 'tocsr') else data
+
+
 def end_to_end(data: Any) -> Array:
     """Return an array unchanged; concatenate a list of sequences or a `Ragged`."""
     sequences = data.sequences if isinstance(data, Ragged) else data

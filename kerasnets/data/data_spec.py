@@ -10,7 +10,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets.data.array_spec import ArraySpec, Ragged, end_to_end, fill, is_ragged, turn
+from kerasnets.data.array_spec import (
+    ArraySpec,
+    Ragged,
+    dense,
+    end_to_end,
+    fill,
+    is_ragged,
+    turn,
+)
 from kerasnets.errors import DataError
 from kerasnets.graph.masks import Padded, check
 from kerasnets.graph.nodes import classes_of, find_output, full_name, inputs_of, reach_of
@@ -179,7 +187,7 @@ class DataSpec:
         data = self.turned([*arrays, y] if w is None else [*arrays, y, w])
         inputs = self.specs(data)
         specs = [*inputs, *self.specs_of(loss, inputs, data, data[len(inputs) :])]
-        y, *w = fill(specs, data)[len(inputs) :]
+        y, *w = (dense(array) for array in fill(specs, data)[len(inputs) :])
         if self.time_major and len(self.nodes[-1].output.shape) > 2:
             y, *w = map(turn, (y, *w))  # as predictions are
         if w and isinstance(y, Ragged) and not isinstance(w[0], Ragged):

@@ -95,6 +95,11 @@ def constructor(**defaults: Any) -> Callable[..., None]:
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         check_known(kwargs, signature.parameters, f'keyword of {type(self).__name__}', WORDS)
+        if len(args) > 1:
+            raise ConfigurationError(
+                f'expected layers alone without its name, got {args[1]!r}, too. Write the names of '
+                "other arguments, such as algo='adam'."
+            )
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
         vars(self).update({k: v for k, v in bound.arguments.items() if k != 'self'})

@@ -15,6 +15,7 @@ from kerasnets.data.array_spec import unmasked
 from kerasnets.data.columns import Column, Columns, sentinel
 from kerasnets.data.notation import Notation
 from kerasnets.data.tables import Table, as_text
+from kerasnets.errors import DataError
 from kerasnets.losses import Loss
 from kerasnets.typing import Array, Data
 
@@ -61,6 +62,8 @@ class Inputs:
         """
         unmasked(X, 'X')
         unmasked(y, 'y')
+        if isinstance(X, dict):
+            raise DataError('expected rows, got a dict. Pass pandas.DataFrame([row]) for one row.')
         frame, alone = _frame(X), isinstance(y, str) and y == NO_TARGETS
         numbers = reset and frame is not None and _of_numbers(frame)
         if reset:
@@ -116,9 +119,13 @@ class Inputs:
 
 def _frame(X: Data) -> pd.DataFrame | None:
     """Return the inputs if they are a data frame, else None."""
-    if isinstance(X, pd.DataFrame):
-        return X
-    return X.to_pandas() if hasattr(X, 'to_pandas') and hasattr(X, 'columns') else None
+    if not isinstance(X, pd.DataFrame):
+        return X.to_pandas() if hasattr(X, 'to_pandas') and hasattr(X, 'columns') else None
+    if not X.columns.size or not X.columns.is_unique:
+        twice = [str(name) for name in X.columns[X.columns.duplicated()]]
+        what = f'two columns of the name {twice[0]!r}' if twice else 'none'
+        raise DataError(f'expected columns of different names, got {what}. Rename or add columns.')
+    return X
 
 
 def _of_numbers(frame: pd.DataFrame) -> bool:
