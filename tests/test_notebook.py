@@ -26,13 +26,13 @@ def cells(tree):
 
 
 def test_a_network_is_a_table_and_a_picture():
-    layers = [4, (5, 'tanh'), 3, dict(name='a&b', size=3, inputs=('hid1', 'hid2'))]
+    layers = [4, (5, 'tanh'), 3, dict(name='a>b', size=3, inputs=('hid1', 'hid2'))]
     net = kerasnets.Regressor(layers)
     tree = parse(net._repr_html_())
     header, *rows = cells(tree)
     assert header == ['name', 'form', 'shape', 'activation', 'parameters']
     assert rows[1] == ['hid1', 'ff', '5', 'tanh', 'w 4×5  b 5']
-    assert [row[0] for row in rows] == ['in', 'hid1', 'hid2', 'a&b']
+    assert [row[0] for row in rows] == ['in', 'hid1', 'hid2', 'a>b']
     assert f'{net.num_params:,} parameters' in ''.join(tree.itertext())
     svg = '{http://www.w3.org/2000/svg}'
     assert len(list(tree.iter(f'{svg}rect'))) == 4

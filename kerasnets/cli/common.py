@@ -86,8 +86,8 @@ class OutputFile(click.ParamType):  # type: ignore[type-arg]
         return value
 
 
-class Number(click.FloatRange):
-    """A finite number in a range."""
+class AnyNumber(click.types.FloatParamType):
+    """A finite number."""
 
     name = 'number'
 
@@ -97,6 +97,10 @@ class Number(click.FloatRange):
         if not math.isfinite(value):
             self.fail(f'expected a finite number, got {value}.', param, context)
         return value
+
+
+class Number(AnyNumber, click.FloatRange):
+    """A finite number in a range."""
 
 
 class _Count(click.IntRange):
@@ -202,7 +206,8 @@ def training(
             '--output',
             required=output,
             type=OutputFile('.keras', '.h5'),
-            help='Write the model to this file, ending in .keras or .h5.',
+            help='Write the model to this file, ending in .keras or .h5.'
+            + ('' if output else ' Required without --dry-run.'),
         ),
         click.option(
             '--activation',

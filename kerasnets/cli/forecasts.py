@@ -69,7 +69,7 @@ class _Season(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option(
     '--lower',
-    type=common.Number(),
+    type=common.AnyNumber(),
     help='Lower limit of the forecasts. Default: 0 if no value is below 0, else none.',
 )
 @click.option('--strict', is_flag=True, help='Refuse gaps and duplicates. Default: fill them in.')

@@ -58,7 +58,8 @@ def text() -> None:
 @click.option(
     '--size',
     type=common.FROM_1,
-    help='Number of words or pieces to learn. Default: 10000 words, or 1000 pieces.',
+    help='Maximum number of characters, words or pieces to learn. Default: all characters, '
+    '10000 words, or 1000 pieces.',
 )
 @click.option(
     '--min-count',
