@@ -311,7 +311,10 @@ class Errors(keras.layers.Layer):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the errors; refuse a function that cannot."""
         try:
-            return super().__call__(*args, **kwargs)
+            found = super().__call__(*args, **kwargs)
+            if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(found.dtype)):
+                raise TypeError(f'it returns {found.dtype}')
+            return found
         except Exception as error:
             name = getattr(self.function, '__name__', type(self.function).__name__)
             raise ConfigurationError(

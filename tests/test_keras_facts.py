@@ -231,6 +231,7 @@ def test_calls_of_the_layers_of_a_model():
     assert keras_facts.calls(layer) == []
 
 
+@pytest.mark.filterwarnings('ignore:Tensor.T')  # of Keras on PyTorch
 def test_a_model_runs_without_an_equalization():
     (kind,) = keras_facts.LEFT_OUT
     images = np.random.default_rng(1).uniform(0, 200, (2, 4, 4, 3)).astype('f')
