@@ -144,6 +144,14 @@ class Objective(keras.Model):
     _used: Any = None
 
     @property
+    def trainable_variables(self) -> list[Any]:
+        """The variables to train, in the order of the optimizer: on JAX it takes them by place."""
+        found: list[Any] = super().trainable_variables
+        known = keras_facts.trained_by(self.optimizer) if self.optimizer else []
+        places = {id(variable): place for place, variable in enumerate(known)}
+        return sorted(found, key=lambda variable: places.get(id(variable), len(places)))
+
+    @property
     def seeds(self) -> list[Any]:
         """Variables that random layers draw from."""
         return [layer.seed_generator.state for layer in self.noises]

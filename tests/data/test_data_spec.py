@@ -329,3 +329,19 @@ def test_a_target_for_each_sequence_may_have_any_form(form):
         net.train([x, labels], epochs=1)
         want = net.score(x, np.arange(8) % 2)
         assert net.score(x, labels) == pytest.approx(want, abs=1e-6)
+
+
+def test_heads_of_one_size_are_trained_as_in_keras():
+    net = kerasnets.Regressor(
+        [4, dict(size=5, name='a'), dict(size=2, name='side'), dict(size=2, inputs='a')]
+    )
+    net.add_loss('mae', output_name='side')
+    rng = np.random.default_rng(1)
+    y, z = rng.normal(size=(2, len(X), 2)).astype('f')
+    model = keras.models.clone_model(net.model)
+    model.set_weights(net.model.get_weights())
+    model.compile(keras.optimizers.Adam(0.01), ['mse', 'mae'])
+    model.fit(X, [y, z], epochs=3, batch_size=len(X), verbose=0)
+    net.train([X, y, z], algo='adam', learning_rate=0.01, epochs=3, batch_size=len(X))
+    for ours, theirs in zip(net.model.get_weights(), model.get_weights()):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
