@@ -165,8 +165,8 @@ def _find(name: str) -> Any:
     elif name in _MODULES:
         value = importlib.import_module(f'kerasnets.{name}')
     else:
-        hint = f' Write kerasnets.{_ELSEWHERE[name]}.' if name in _ELSEWHERE else ''
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}.{hint}')
+        hint = f'. Write kerasnets.{_ELSEWHERE[name]}' if name in _ELSEWHERE else ''
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}{hint}')
     globals()[name] = value
     return value
 

@@ -269,8 +269,9 @@ def _check_function(function: TensorFunction) -> None:
     shape = tuple(getattr(found, 'shape', ()))
     if shape != (2, 4):
         raise ConfigurationError(
-            f'expected an activation that keeps the shape of its input, got {function!r}, which '
-            f'makes {shape} of (2, 4). Use it in a layer of its own.'
+            'expected an activation that keeps the shape of its input, got '
+            f'{getattr(function, "__name__", function)}, which returns shape {shape} for (2, 4). '
+            'Use it in a layer of its own.'
         )
     if isinstance(found, np.ndarray):
         raise ConfigurationError(

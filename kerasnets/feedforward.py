@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from kerasnets.data.array_spec import end_to_end
-from kerasnets.errors import ConfigurationError, DataError, pick
+from kerasnets.errors import ConfigurationError, DataError, pick, stacklevel
 from kerasnets.layers import activation_of
 from kerasnets.losses import Loss, LossLike
 from kerasnets.network import Network
@@ -197,16 +197,17 @@ class Autoencoder(Regressor):
 
 def _warn_without_probabilities(net: Network) -> None:
     """Warn of an activation of the last layer whose outputs are no probabilities."""
-    if not net.specs or not any(loss.kind.logits for loss in net.losses):
+    read = [one.output_name for one in net.losses if one.kind.logits] if net.specs else []
+    last = net._nodes[-1] if net._nodes else None
+    if last is None or not {None, last.name, f'{last.name}:out'} & {*read}:
         return
-    last = net._nodes[-1]
     activation: Any = activation_of(last.layer)
     if activation in NO_PROBABILITIES:
         warnings.warn(
             f'the last layer, {last.spec.entry!r}, has the activation {activation.__name__!r}, '
             'so its outputs are no probabilities. If it is a hidden layer, add the output, '
             'the number of classes; else make it softmax.',
-            stacklevel=3,
+            stacklevel=stacklevel(),
         )
 
 

@@ -21,7 +21,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnets.errors import ConfigurationError, check_known, in_a_line, number, scalar, suggest
+from kerasnets.errors import (
+    ConfigurationError,
+    KerasnetsError,
+    check_known,
+    in_a_line,
+    number,
+    scalar,
+    suggest,
+)
 from kerasnets.loss_functions import ALIASES as ALIASES
 from kerasnets.loss_functions import LOSSES as LOSSES
 from kerasnets.loss_functions import SMALLEST as SMALLEST
@@ -284,9 +292,12 @@ class Loss:
         of a small step.
         """
         if len(target.shape) == len(outputs.shape):  # a value for each class
-            target = ops.argmax(target, axis=-1)
             if weights is not None and len(weights.shape) == len(outputs.shape):
                 weights = ops.mean(weights, axis=-1)
+            if outputs.shape[-1] == 1:
+                right = ops.equal(target[..., 0] > 0.5, outputs[..., 0] > 0.5)
+                return average(ops.cast(right, 'float32'), weights)
+            target = ops.argmax(target, axis=-1)
         target = ops.cast(target, 'int32')[..., None]
         classes = ops.arange(outputs.shape[-1], dtype='int32')
         of_target = ops.where(ops.equal(classes, target), outputs, -np.inf)
@@ -315,10 +326,13 @@ class Errors(keras.layers.Layer):
             if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(found.dtype)):
                 raise TypeError(f'it returns {found.dtype}')
             return found
+        except (KerasnetsError, MemoryError):
+            raise
         except Exception as error:
             name = getattr(self.function, '__name__', type(self.function).__name__)
+            cause = in_a_line(error) or type(error).__name__
             raise ConfigurationError(
-                f'the loss {name} cannot be computed ({in_a_line(error)}). Write it in keras.ops, '
+                f'the loss {name} cannot be computed ({cause}). Write it in keras.ops, '
                 'as a function of targets and outputs that returns the error of each example.'
             ) from error
 

@@ -382,3 +382,17 @@ def test_a_callback_that_resumes_is_refused(tmp_path):
     net = kerasnets.Classifier([4, 3])
     with pytest.raises(kerasnets.ConfigurationError, match='save_progress='):
         net.train([np.eye(4), [0, 1, 2, 0]], callbacks=[keras.callbacks.BackupAndRestore(tmp_path)])
+
+
+def test_a_bar_ends_when_a_callback_ends_the_process(monkeypatch):
+    ended = []
+    monkeypatch.setattr(Progress, 'on_train_end', lambda self, logs=None: ended.append(True))
+
+    def leave(epoch, logs):
+        raise SystemExit
+
+    net = kerasnets.Classifier([4, 3])
+    one = keras.callbacks.LambdaCallback(on_epoch_end=leave)
+    with pytest.raises(SystemExit):
+        net.train([np.eye(4), [0, 1, 2, 0]], verbose=1, callbacks=[one])
+    assert ended

@@ -290,6 +290,14 @@ def test_a_classifier_learns_from_a_value_for_each_class(loss, rng):
     np.testing.assert_allclose([got['loss'], got['acc']], want, rtol=1e-4)
 
 
+def test_accuracy_of_one_output_is_that_of_keras(rng):
+    x, y = rng.normal(size=(60, 5)).astype('f'), rng.integers(2, size=(60, 1))
+    net = kerasnets.Classifier([5, (1, 'logistic')], loss='binary_crossentropy')
+    metric = keras.metrics.BinaryAccuracy()
+    metric.update_state(y, net.model(x))
+    assert net.evaluate([x, y])['acc'] == pytest.approx(float(metric.result()))
+
+
 def test_accuracy_is_that_of_argmax(rng):
     from kerasnets.losses import Loss
 

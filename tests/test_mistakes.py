@@ -312,6 +312,9 @@ def test_a_regressor_of_labels_wants_probabilities():
     with warned("activation 'linear', so its outputs are no probabilities", UserWarning):
         kerasnets.Regressor([4, 3], loss='xe')
     kerasnets.Regressor([4, (3, 'softmax')], loss='xe')
+    inner = dict(size=3, name='inner', activation='softmax')
+    loss = kerasnets.Loss('xe', output_name='inner')
+    kerasnets.Regressor([4, inner, (2, 'relu')], loss=loss)
 
 
 def test_metrics_of_rows_are_refused_for_labels():
@@ -339,6 +342,8 @@ def test_an_autoencoder_does_not_take_its_inputs_for_weights():
         (lambda net: kerasnets.Classifier([4, (5, 'simpleRNN'), 3]), "Write 'rnn'"),
         (lambda net: NetClassifier(warm_start=True), 'partial_fit'),
         (lambda net: NetClassifier(valid=1), 'validation_fraction='),
+        (lambda net: NetClassifier(input_dim=4), 'Leave it out'),
+        (lambda net: NetClassifier(criterion='mse'), 'Write loss='),
         (lambda net: NetClassifier(batch_size='auto').fit(X, Y), 'batch_size as an int'),
     ],
 )
@@ -352,6 +357,9 @@ def test_weights_that_are_all_zero_are_refused():
     with pytest.raises(DataError, match='all weights are 0'):
         net.train([X, Y, np.zeros(4)])
     net.train([X, Y, [0, 0, 1, 0]], epochs=1)
+    heads = kerasnets.Regressor([4, dict(size=3, name='a'), 2], weighted=True)
+    heads.add_loss('mse', output_name='a', weighted=True)
+    heads.train([X, X[:, :2], np.ones((4, 2)), X[:, :3], np.zeros((4, 3))], epochs=1)
 
 
 def test_a_list_with_inputs_and_outputs_is_noticed_by_an_estimator():
@@ -428,6 +436,7 @@ def test_names_of_submodules_are_found(name):
         (lambda: NetClassifier([4], 'adam'), "algo='adam'"),
         (lambda: kerasnets.util.encode_labels(['a', None]), 'got None'),
         (lambda: kerasnets.util.encode_labels([1.0, np.nan]), 'got .*nan'),
+        (lambda: kerasnets.util.encode_labels(pandas.array(['a', pandas.NA])), 'got .*NA'),
         (lambda: kerasnets.util.encode_labels(None), 'got None'),
         (lambda: kerasnets.util.encode_labels([[1], [1, 2]]), r'got \[\[1\], \[1, 2\]\]'),
     ],

@@ -486,9 +486,13 @@ def write_rows(
         for row in rows:
             file.write(json.dumps(dict(zip(names, row))) + '\n')
         return
-    shown = terminal.plain if file.isatty() else str
+
+    def shown(value: Any) -> Any:
+        if isinstance(value, float):
+            return f'{value:.6g}'
+        return terminal.plain(value) if tty and isinstance(value, str) else value
+
+    tty = file.isatty()
     writer = csv.writer(file, lineterminator='\n')
     writer.writerow(map(shown, names))
-    writer.writerows(
-        [[f'{v:.6g}' if isinstance(v, float) else shown(v) for v in row] for row in rows]
-    )
+    writer.writerows(map(shown, row) for row in rows)

@@ -109,11 +109,13 @@ def encode_labels(labels: Data) -> tuple[Array, list[Any]]:
     >>> encode_labels(np.eye(3)[[2, 0]])[0].tolist()
     [2, 0]
     """
+    import pandas  # here, as most networks need none
+
     if isinstance(labels, Iterator):
         labels = list(labels)
     try:
         found = np.asarray(labels)
-        odd = [one for one in found.ravel() if one is None or one != one]
+        odd = found[pandas.isna(found)].tolist()
     except ValueError:  # rows of different lengths
         odd = [labels]
     if odd or not np.ndim(labels):

@@ -180,7 +180,7 @@ class Arrays(Dataset):
         if not self.count:
             raise DataError(f'{what}: expected at least one example, got none. Pass more data.')
         weights = [a for spec, a in zip(self.specs, self.arrays) if spec.kind == 'weights']
-        if any(not np.any(end_to_end(array)) for array in weights):
+        if weights and not any(np.any(end_to_end(array)) for array in weights):
             raise DataError(
                 f'{what}: all weights are 0. Give at least one example a positive weight.'
             )

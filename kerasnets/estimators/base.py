@@ -55,6 +55,11 @@ WORDS = {
         'Write validation_fraction=: fit(X, y) holds out that part of the rows.',
     ),
     **dict.fromkeys(('weights', 'sample_weights'), 'Write it in fit(X, y, sample_weight=...).'),
+    **dict.fromkeys(
+        ('input_shape', 'input_dim', 'n_inputs'), 'Leave it out: fit(X, y) takes it from X.'
+    ),
+    **dict.fromkeys(('cost', 'criterion'), 'Write loss=.'),
+    'data': 'Pass the arrays to fit(X, y).',
     'warm_start': 'Leave it out: partial_fit(X, y) goes on from the current parameters.',
     'shuffle': 'Leave it out: rows are shuffled in each epoch.',
     **dict.fromkeys(
@@ -97,8 +102,8 @@ def constructor(**defaults: Any) -> Callable[..., None]:
         check_known(kwargs, signature.parameters, f'keyword of {type(self).__name__}', WORDS)
         if len(args) > 1:
             raise ConfigurationError(
-                f'expected layers alone without its name, got {args[1]!r}, too. Write the names of '
-                "other arguments, such as algo='adam'."
+                f'expected layers as the only argument without a name, got {args[1]!r}, too. Write '
+                "the names of the others, such as algo='adam'."
             )
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
@@ -154,7 +159,7 @@ class Estimator(Inputs, base.BaseEstimator):
         if len(hidden) > 2 and (hidden[0], hidden[-1]) == tuple(sizes):
             warnings.warn(
                 f'layers={hidden} are hidden layers between {sizes[0]} inputs and {sizes[1]} '
-                'outputs. Leave out its first and its last entry if they are those.',
+                'outputs. Remove the first and the last entry if they stand for these.',
                 stacklevel=stacklevel(),
             )
         entries = [sizes[0], *hidden, sizes[1]]

@@ -23,18 +23,24 @@ from kerasnets.estimators.base import (
     constructor,
     weights_of,
 )
-from kerasnets.language.spec import parse
+from kerasnets.language.spec import LayerSpec, parse
 from kerasnets.layers import get_form
-from kerasnets.typing import Array, Data, Entry, Found
+from kerasnets.layers.form import keywords
+from kerasnets.typing import Array, Data, Found
 
 if TYPE_CHECKING:
     from typing import Self  # of Python 3.11
+
+
+#: Forms that read steps of a sequence and return as many.
+OF_STEPS = ('transformer', 'attention', 'conv1')
 
 
 class _OfSequences(Estimator):
     """Base of the estimators for sequences."""
 
     _whole = False
+    _values = True  # whether inputs are values, and not labels
 
     def _hidden(self) -> list[Any]:
         """Return the hidden layers.
@@ -45,9 +51,18 @@ class _OfSequences(Estimator):
         hidden = super()._hidden()
         if all(isinstance(entry, numbers.Integral) for entry in hidden):
             hidden = [(entry, 'lstm') for entry in hidden]
-        last = next((i for i in range(len(hidden))[::-1] if not _is_dense(hidden[i])), None)
-        if self._whole and last is not None:
-            hidden[last : last + 1] = _at_the_end(hidden[last])
+        for i in range(len(hidden))[::-1] if self._whole else ():
+            spec = (
+                None if isinstance(hidden[i], keras.Layer) else parse(hidden[i], 1, previous='in')
+            )
+            if spec is None or spec.form in ('flat', 'Flatten') or spec.form.startswith('Global'):
+                break
+            if _is_recurrent(spec.form):
+                hidden[i] = _at_the_end(spec)
+                break
+            if spec.form in OF_STEPS:
+                hidden.insert(i + 1, 'GlobalAveragePooling1D')
+                break
         return hidden
 
     def _weights(self, X: Data, target: Any, sample_weight: Data) -> list[Any]:
@@ -78,6 +93,7 @@ class SequenceClassifier(Classifying, _OfSequences):
     def fit(self, X: Data, y: Data, sample_weight: Data = None) -> Self:
         """Train on sequences and their classes, with a weight of each sequence."""
         X = _sequences(X)
+        self._values = X[0].ndim > 1
         y = _targets(y, X)
         if np.shape(y[0]) == (1,) != X[0].shape[:1]:  # a column of classes
             y = np.ravel(y)
@@ -114,7 +130,7 @@ class SequenceClassifier(Classifying, _OfSequences):
     def predict_proba(self, X: Data) -> Found:
         """Return probabilities (sequences, classes), or a list of arrays (time, classes)."""
         check_is_fitted(self)
-        found = self.net_.predict_proba(_sequences(X))
+        found = self.net_.predict_proba(_sequences(X, self._values))
         return found if self._whole else list(found)
 
     def score(self, X: Data, y: Data, sample_weight: Data = None) -> float:
@@ -145,7 +161,7 @@ class SequenceRegressor(base.RegressorMixin, _OfSequences):
 
     def fit(self, X: Data, y: Data, sample_weight: Data = None) -> Self:
         """Train on sequences and their values, with a weight of each sequence."""
-        X = _sequences(X)
+        X = _sequences(X, values=True)
         y = _targets(y, X)
         steps = isinstance(y, np.ndarray) and y.ndim > 2
         self._whole = not steps and (
@@ -162,7 +178,7 @@ class SequenceRegressor(base.RegressorMixin, _OfSequences):
     def predict(self, X: Data) -> Found:
         """Return the values of each sequence, or of each step, in the form of training."""
         check_is_fitted(self)
-        found = self.net_.predict(_sequences(X))
+        found = self.net_.predict(_sequences(X, values=True))
         if self._whole:
             return found[:, 0] if self._flat else found
         return [one[:, 0] if self._flat else one for one in found]
@@ -179,29 +195,26 @@ class SequenceRegressor(base.RegressorMixin, _OfSequences):
         return 1 if self._whole else len(target)
 
 
-def _is_dense(entry: Entry) -> bool:
-    """Return True if an entry of the list of layers is a dense layer."""
-    return not isinstance(entry, keras.Layer) and parse(entry, 1, previous='in').form == 'ff'
+def _is_recurrent(form: str) -> bool:
+    """Return True if a layer of a form may return its last step only."""
+    found = get_form(form)
+    kind = found.choose if isinstance(found.choose, type) else None
+    known = kind is not None and 'return_sequences' in keywords(kind)
+    return known or form == 'bidirectional' or 'return_sequences' in found.defaults
 
 
-def _at_the_end(entry: Entry) -> list[Any]:
-    """Return the entries for a layer that output a vector for each sequence."""
-    if not isinstance(entry, (int, str, tuple, dict)):
-        return [entry]
-    spec = parse(entry, 1, previous='in')
-    if spec.form in ('flat', 'Flatten') or spec.form.startswith('Global'):
-        return [entry]
-    if spec.form != 'bidirectional' and 'return_sequences' not in get_form(spec.form).defaults:
-        return [entry, 'GlobalAveragePooling1D']
+def _at_the_end(spec: LayerSpec) -> dict[str, Any]:
+    """Return the entry of a recurrent layer that returns its last step only."""
     plain = {'form': spec.form, 'size': spec.size, 'activation': spec.activation}
     given = {name: value for name, value in plain.items() if value is not None}
-    return [{**given, **spec.options, 'return_sequences': False}]
+    return {**given, **spec.options, 'return_sequences': False}
 
 
-def _sequences(X: Data) -> list[Array]:
+def _sequences(X: Data, values: bool | None = None) -> list[Array]:
     """Return sequences as arrays: (steps, variables) of numbers, or (steps,) of labels.
 
-    A series of numbers that are no labels, (steps,) of float, becomes one variable.
+    Series (steps,) of values become one variable. With `values` None, they are values if any
+    number is a float.
 
     Raises
     ------
@@ -217,8 +230,12 @@ def _sequences(X: Data) -> list[Array]:
                 f'expected sequences of numbers, (steps, variables) or (steps,), got {what} as '
                 f'X[{i}]. Pass a list of arrays; encode_labels of kerasnets.util numbers words.'
             )
-        found.append(array[:, None] if array.ndim == 1 and array.dtype.kind == 'f' else array)
-    return found
+        found.append(array)
+    if not found:
+        raise DataError('expected at least one sequence, got none. Pass more data.')
+    if values is None:
+        values = any(array.dtype.kind == 'f' for array in found)
+    return [array[:, None] if values and array.ndim == 1 else array for array in found]
 
 
 def _targets(y: Data, X: list[Array]) -> Any:
@@ -230,7 +247,8 @@ def _targets(y: Data, X: list[Array]) -> Any:
     """
     if y is None:
         raise DataError('expected y, the target of each sequence, got none. Pass one for each.')
-    unmasked(y, 'y')
+    for one in [y, *y] if isinstance(y, list) else [y]:
+        unmasked(one, 'y')
     if hasattr(y, 'to_numpy'):  # of pandas
         y = y.to_numpy()
     check_consistent_length(X, y)

@@ -36,7 +36,7 @@ from kerasnets.graph.nodes import shares_weights
 from kerasnets.typing import Config, File, Json, Tensor, TensorFunction
 
 if TYPE_CHECKING:
-    from kerasnets.typing import KerasModel, KerasOptimizer
+    from kerasnets.typing import KerasLayer, KerasModel, KerasOptimizer
 
 #: Members of a .keras archive that Keras reads, in addition to its folder of assets.
 KERAS_MEMBERS = ('metadata.json', 'config.json', 'model.weights.h5', 'model.weights.npz')
@@ -226,21 +226,32 @@ def _check_activations(model: KerasModel) -> set[str]:
     for layer in keras_facts.parts(model):
         for key in ('activation', 'recurrent_activation'):
             function = getattr(layer, key, None)
-            if not isinstance(function, FUNCTIONS):
+            if not isinstance(function, FUNCTIONS) or not _is_stored(layer, key):
                 continue
             name = getattr(function, '__name__', repr(function))
             again = _again(function, {}) or _again(function, elementwise)
             if again is None or not (again is function or _alike(again, function, values)):
                 raise FileError(
                     f'the layer {layer.name!r} has the {key} {name} of {function.__module__}, and '
-                    f'a file holds the name of a function alone: {"another" if again else "no"} '
-                    'function would be loaded. Decorate your own functions with '
+                    "a file stores only a function's name: "
+                    f'{"another" if again else "no"} function would be loaded. Write a function '
+                    'with a name of its own and decorate it with '
                     '@keras.saving.register_keras_serializable(), or save only the parameters, as '
                     '.weights.h5.'
                 )
             if elementwise.get(name) is again:
                 unknown.add(name)
     return unknown
+
+
+def _is_stored(layer: KerasLayer, key: str) -> bool:
+    """Return False if a layer of the user makes its activation itself."""
+    if type(layer).__module__.startswith(('keras.', 'kerasnets.')):
+        return True
+    try:
+        return key in layer.get_config()
+    except Exception:  # the function may have no description
+        return True
 
 
 def _again(function: TensorFunction, objects: Mapping[str, TensorFunction]) -> Any:
@@ -256,7 +267,10 @@ def _again(function: TensorFunction, objects: Mapping[str, TensorFunction]) -> A
 
 
 def _alike(one: TensorFunction, other: TensorFunction, values: Tensor) -> bool:
-    a, b = (keras.ops.convert_to_numpy(function(values)) for function in (one, other))
+    try:
+        a, b = (keras.ops.convert_to_numpy(function(values)) for function in (one, other))
+    except Exception:  # a function of the user may need another width
+        return False
     return bool(np.allclose(a, b, atol=1e-6, equal_nan=True))
 
 

@@ -288,12 +288,12 @@ class Trainer(Run):
                     self._check()
                 backend.restore(self.model.weights, self.best.weights)
                 self._report()
-            except Exception:  # as in Keras, callbacks of the user do not hear of an end
-                for one in self.listeners.shown:
-                    one.on_train_end()
-                raise
             except GeneratorExit:
                 self.listeners.on_train_end(self.logs)
+                raise
+            except BaseException:  # as in Keras, callbacks of the user do not hear of an end
+                for one in self.listeners.shown:
+                    one.on_train_end()
                 raise
             self.listeners.on_train_end(self.logs)
 

@@ -46,10 +46,13 @@ def test_a_value_for_each_step(rng):
     [
         [4],
         [(4, 'bidirectional')],
+        [('SimpleRNN', 4)],
+        [(4, 'lstm'), 'GlobalAveragePooling1D', dict(form='Dropout', rate=0.2), 3],
+        [(4, 'lstm'), 'LayerNormalization'],
         [dict(form='transformer', size=8, heads=2)],
         [dict(form='transformer', size=8, heads=2), 'GlobalAveragePooling1D'],
     ],
-    ids=range(4),
+    ids=range(7),
 )
 def test_any_layer_gives_a_class_for_each_sequence(layers, rng):
     x, y = [rng.normal(size=(4 + i % 3, 2)) for i in range(12)], np.arange(12) % 2
@@ -65,6 +68,10 @@ def test_a_series_of_floats_is_one_variable(rng):
     model = SequenceRegressor([4], epochs=1, random_state=1).fit(x, x[:, 0])
     same = SequenceRegressor([4], epochs=1, random_state=1).fit(x[..., None], x[:, 0])
     np.testing.assert_array_equal(model.predict(x), same.predict(x[..., None]))
+    lists = [[1, 2, 3], [1.5, 2, 3, 4]] * 6
+    classes = SequenceClassifier([4], epochs=1).fit(lists, [0, 1] * 6)
+    assert classes.predict([[1, 2, 3]]).shape == (1,)
+    assert SequenceRegressor([4], epochs=1).fit([[1, 2, 3]] * 12, y=x[:, 0]).n_features_in_ == 1
 
 
 X = [np.ones((3, 2)), np.ones((4, 2))] * 2
@@ -79,6 +86,8 @@ X = [np.ones((3, 2)), np.ones((4, 2))] * 2
         (['ab', 'c', 'ab', 'c'], [0, 1, 0, 1], 'got words'),
         ([['a', 'b'], ['c']] * 2, [0, 1, 0, 1], 'got words'),
         (np.ma.masked_greater(np.ones((4, 3)), 0), [0, 1, 0, 1], 'without masked values'),
+        (X, [np.ma.masked_greater([1, 2, 3], 2), [1, 2, 3, 4]] * 2, 'without masked values'),
+        ([], [], 'at least one sequence'),
     ],
 )
 def test_what_is_no_sequence_or_class_is_refused(x, y, says):

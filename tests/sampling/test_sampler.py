@@ -309,6 +309,7 @@ def test_wrong_arguments_are_refused_at_once(kwargs, error, says):
         ([6, (5, 'tanh'), dict(size=6, inputs='hid1:pre')], "depends on 'hid1:pre'"),
         ([6, keras.layers.Activation(lambda x: keras.ops.cumsum(x, 1)), 6], 'a step from others'),
         ([6, (5, lambda x: keras.ops.softmax(x, axis=1)), 6], 'a step from others'),
+        ([6, keras.layers.Activation(lambda x: x * np.ones((20, 1), 'f')), 6], 'from others'),
         (
             [6, keras.Sequential([keras.Input((None, 6)), keras.layers.Conv1D(3, 2)]), 6],
             'Sequential layers read the whole sequence',
