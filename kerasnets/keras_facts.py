@@ -265,7 +265,7 @@ def calls(model: KerasModel) -> list[tuple[Any, list[Any], list[Any]]]:
 
 
 def needs_fixed_steps(layer: KerasLayer) -> bool:
-    """Return True if a layer mistakes the number of examples for that of steps if both vary."""
+    """Return True if a layer takes the number of examples for that of steps where both are open."""
     tensorflow = keras.backend.backend() == 'tensorflow'
     return tensorflow and isinstance(layer, keras.layers.TimeDistributed)
 

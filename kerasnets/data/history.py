@@ -53,8 +53,9 @@ class Trained(tuple[Monitors, Monitors]):
     Attributes
     ----------
     epochs : int
+        Number of epochs of the training.
     seconds : float
-        Of the whole training.
+        Time of the whole training, its preparation included.
 
     A notebook shows them as a table.
     """

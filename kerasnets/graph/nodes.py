@@ -309,10 +309,10 @@ def run_layer(
     x, states = _read(layer, spec, tensor)
     if keras_facts.needs_fixed_steps(layer) and x.shape[1] is None:
         raise ConfigurationError(
-            f'expected a fixed number of steps for {type(layer).__name__}, which Keras on '
-            'TensorFlow computes for as many steps as there are examples otherwise. Use the layer '
-            'in it alone, if it computes each step by itself as Dense does; or write the number of '
-            'steps in the first entry, such as (20, 4) for 20 steps of 4 variables.'
+            f'expected a fixed number of steps for {type(layer).__name__}, got an open one: Keras '
+            'on TensorFlow would compute as many steps as there are examples. Use the layer in it '
+            'alone, if it computes each step by itself as Dense does; or write the number of steps '
+            'in the first entry, such as (20, 4) for 20 steps of 4 variables.'
         )
     kwargs = {'initial_state': states} if states else {}
     if training is not None and 'training' in inspect.signature(layer.call).parameters:

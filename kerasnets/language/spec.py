@@ -305,7 +305,7 @@ def _name(typed: object, default: Any) -> Any:
         )
     if not SCOPE.fullmatch(name):
         raise ConfigurationError(
-            'expected a name of letters of ASCII, digits, _ and -, which TensorFlow takes, got '
+            'expected a name of ASCII letters, digits, _ and -, which TensorFlow takes, got '
             f"{name!r}. Use a name such as 'hid1'."
         )
     return name

@@ -118,7 +118,9 @@ WORDS = {
     **dict.fromkeys(
         ('restore_best_weights', 'save_best_only'), 'Leave it out: the best parameters are kept.'
     ),
-    **dict.fromkeys(('checkpoint', 'checkpoint_path'), "Write save_progress='run.keras'."),
+    **dict.fromkeys(
+        ('checkpoint', 'checkpoint_path'), "Write save_progress='run.keras', resume=True."
+    ),
     **dict.fromkeys(('log_dir', 'logdir'), "Write tensorboard='logs'."),
     **dict.fromkeys(
         ('scheduler', 'schedule', 'lr_scheduler'),

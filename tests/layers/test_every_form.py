@@ -122,8 +122,8 @@ def test_mistakes_in_an_entry_name_its_place(form):
         (dict(size=2.5), 'size of 1 or more as an int, got 2.5'),
         (dict(name='in'), "name 'in' is taken by layer 0"),
         (dict(name='a.b'), r"a name without ':', '\.' or '/'"),
-        (dict(name='a b'), 'a name of letters of ASCII'),
-        (dict(name='größe'), 'a name of letters of ASCII'),
+        (dict(name='a b'), 'a name of ASCII letters'),
+        (dict(name='größe'), 'a name of ASCII letters'),
     ]
     if form != 'input':
         mistakes += [
