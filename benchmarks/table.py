@@ -128,8 +128,10 @@ def draw(found, path):
 def main(works, as_json, chart):
     """Time the works, and print, keep and draw what was found."""
     names, absent = peers()
-    found = {}
-    for work in track(works.split(','), 'timing'):
+    found, works = {}, works.split(',')
+    if unknown := set(works) - set(WORKS):
+        raise click.UsageError(f'unknown: {", ".join(unknown)}. Choose of {", ".join(WORKS)}.')
+    for work in track(works, 'timing'):
         times = {name: timed(python, name, work) for name, python in names.items()}
         found[work] = {name: time for name, time in times.items() if time is not None}
     show(found, [name for name in names if name != 'kerasnets'])
