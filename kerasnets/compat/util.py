@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerasnets import layers as families
+from kerasnets.data.array_spec import are_one_hot
 from kerasnets.errors import ConfigurationError as ConfigurationError
 from kerasnets.errors import DataError
 from kerasnets.graph.parameters import Parameter, parameters
@@ -123,14 +124,10 @@ def encode_labels(labels: Data) -> tuple[Array, list[Any]]:
             f'expected an array of classes, got {(odd or [labels])[0]!r:.60}. Remove what is '
             'missing, and pass one class for each example.'
         )
-    if found.ndim > 1 and found.dtype.kind in 'fiub' and _one_hot(found):
+    if found.ndim > 1 and found.dtype.kind in 'fiub' and are_one_hot(found):
         return found.argmax(-1), list(range(found.shape[-1]))
     names, places = np.unique(found, return_inverse=True)
     return places.reshape(found.shape), names.tolist()
-
-
-def _one_hot(array: Array) -> bool:
-    return bool(np.isin(array, (0, 1)).all() and (array.sum(-1) == 1).all())
 
 
 def outputs_matching(outputs: Mapping[str, Any], *patterns: str) -> Iterator[tuple[str, Any]]:

@@ -333,7 +333,7 @@ def _is_number(item: Any) -> bool:
 
 
 def unmasked(data: Any, name: str) -> None:
-    """Refuse an array with masked values; raise DataError."""
+    """Raise DataError if an array has masked values."""
     if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
         row = int(np.argwhere(np.ma.getmaskarray(data))[0][0])
         raise DataError(
@@ -342,10 +342,15 @@ def unmasked(data: Any, name: str) -> None:
         )
 
 
+def are_one_hot(rows: Array) -> bool:
+    """Return True if each row has a single 1 and is 0 elsewhere."""
+    return bool(np.isin(rows, (0, 1)).all() and (rows.sum(-1) == 1).all())
+
+
 def _labels_in(rows: Array | None) -> str:
     """Say how to give the classes of rows with a value for each class."""
     values = np.zeros((1, 2)) if rows is None else np.asarray(rows, 'float64')
-    if rows is None or (np.isin(values, (0, 1)).all() and (values.sum(-1) == 1).all()):
+    if rows is None or are_one_hot(values):
         return ' Labels are integers, not one-hot rows. Use array.argmax(axis=-1).'
     if (values >= 0).all() and np.allclose(values.sum(-1), 1):
         return " For probabilities of the classes, build the network with loss='kl'."
