@@ -41,32 +41,31 @@ OTHER = {'epochs': 200, 'learning_rate': 1e-3, 'verbose': 0}
 #: Keywords of Keras' and scikit-learn's estimators -> what to write here.
 WORDS = {
     **settings.WORDS,
-    'validation_data': 'Write validation_fraction=: fit(X, y) holds out that part of the rows.',
     'validation_split': 'Write validation_fraction=.',
-    'rng': 'Write random_state=.',
-    'seed': 'Write random_state=.',
-    'sample_weight': 'Write it in fit(X, y, sample_weight=...).',
+    **dict.fromkeys(('rng', 'seed'), 'Write random_state=.'),
     'activation': "Write it in the layers, such as layers=[(100, 'tanh')].",
     **dict.fromkeys(
         ('hidden_layer_sizes', 'hidden_layers', 'units'), 'Write layers=, such as layers=[100].'
     ),
     **dict.fromkeys(
-        ('valid', 'valid_data', 'val_data', 'eval_set'),
+        ('validation_data', 'valid', 'valid_data', 'val_data', 'eval_set'),
         'Write validation_fraction=: fit(X, y) holds out that part of the rows.',
     ),
-    **dict.fromkeys(('weights', 'sample_weights'), 'Write it in fit(X, y, sample_weight=...).'),
+    **dict.fromkeys(
+        ('sample_weight', 'weights', 'sample_weights'),
+        'Write it in fit(X, y, sample_weight=...).',
+    ),
     **dict.fromkeys(
         ('input_shape', 'input_dim', 'n_inputs'), 'Leave it out: fit(X, y) takes it from X.'
     ),
     **dict.fromkeys(('cost', 'criterion'), 'Write loss=.'),
-    'data': 'Pass the arrays to fit(X, y).',
     'warm_start': 'Leave it out: partial_fit(X, y) goes on from the current parameters.',
     'shuffle': 'Leave it out: rows are shuffled in each epoch.',
     **dict.fromkeys(
         ('early_stopping', 'early_stop'),
         'Write validation_fraction=0.1, and patience=, the validations without improvement.',
     ),
-    **dict.fromkeys(('x', 'y', 'X'), 'Pass the arrays to fit(X, y).'),
+    **dict.fromkeys(('x', 'y', 'X', 'data'), 'Pass the arrays to fit(X, y).'),
 }
 
 

@@ -60,13 +60,11 @@ WORDS = {
     'lr': 'Write learning_rate=.',
     'learning_rate_init': 'Write learning_rate=.',
     'optimizer': "Write algo=, such as algo='adam', or a keras.optimizers.Optimizer.",
-    'solver': "Write algo=, such as algo='adam'.",
-    'x': 'Pass the arrays as one list: train([inputs, targets]).',
-    'y': 'Pass the arrays as one list: train([inputs, targets]).',
-    'validation_data': 'Write valid=[inputs, targets].',
-    'validation': 'Write valid=[inputs, targets].',
-    'val': 'Write valid=[inputs, targets].',
-    'eval_set': 'Write valid=[inputs, targets].',
+    **dict.fromkeys(('x', 'y', 'data'), 'Pass the arrays as one list: train([inputs, targets]).'),
+    **dict.fromkeys(
+        ('validation_data', 'validation', 'val', 'eval_set', 'valid_data', 'val_data'),
+        'Write valid=[inputs, targets].',
+    ),
     'validation_split': 'Split the arrays, and write valid=[inputs, targets] for the second part.',
     'validation_fraction': 'Split the arrays, and write valid=[inputs, targets] for a part.',
     'validation_freq': 'Write validate_every=.',
@@ -74,9 +72,7 @@ WORDS = {
     'validation_batch_size': 'Write batch_size=, which validation uses too.',
     'steps_per_epoch': 'Write train_batches=.',
     'steps_per_execution': 'Leave it out: the number of batches in a call is chosen.',
-    'sample_weight': 'Build the network with weighted=True, and train([inputs, targets, weights]).',
     'metrics': "Write monitors=, such as monitors=['accuracy'].",
-    'loss': 'Give it to the network: Classifier(layers, loss=...).',
     'max_iter': 'Write epochs=.',
     'nb_epoch': 'Write epochs=.',
     'n_epochs': 'Write epochs=.',
@@ -86,17 +82,16 @@ WORDS = {
     'n_iter_no_change': 'Write patience=.',
     'early_stopping': 'Write patience=, the validations without improvement before the end.',
     'early_stop': 'Write patience=, the validations without improvement before the end.',
-    'tol': 'Write min_improvement=.',
+    **dict.fromkeys(('tol', 'min_delta'), 'Write min_improvement=.'),
     'alpha': 'Write weight_l2=.',
     'shuffle': 'Leave it out: arrays are shuffled. Pass a function for an order of your own.',
     'warm_start': 'Leave it out: train() goes on from the current parameters.',
     'jit_compile': 'Write jit=.',
-    'clipnorm': 'Write max_gradient_norm=.',
     'clipvalue': 'Write max_gradient_elem=.',
-    'random_state': 'Give rng= to the network: Classifier(layers, rng=1).',
-    'seed': 'Give rng= to the network: Classifier(layers, rng=1).',
+    **dict.fromkeys(
+        ('random_state', 'seed', 'rng'), 'Give rng= to the network: Classifier(layers, rng=1).'
+    ),
     'activation': "Write it in the layers, such as Classifier([inputs, (100, 'tanh'), classes]).",
-    'decay': 'Write learning_rate=, such as keras.optimizers.schedules.CosineDecay(0.01, 1000).',
     'device': 'Leave it out: TensorFlow, JAX and PyTorch use the accelerator that they find.',
     **dict.fromkeys(
         ('hidden_layer_sizes', 'hidden_layers', 'units', 'layers'),
@@ -106,15 +101,18 @@ WORDS = {
         ('input_shape', 'input_dim', 'n_inputs'),
         'Give it to the network, as the first entry: Classifier([inputs, 100, classes]).',
     ),
-    **dict.fromkeys(('opt', 'optim', 'optimiser'), "Write algo=, such as algo='adam'."),
-    **dict.fromkeys(('valid_data', 'val_data'), 'Write valid=[inputs, targets].'),
+    **dict.fromkeys(('solver', 'opt', 'optim', 'optimiser'), "Write algo=, such as algo='adam'."),
     **dict.fromkeys(
-        ('weights', 'sample_weights'),
+        ('sample_weight', 'weights', 'sample_weights'),
         'Build the network with weighted=True, and train([inputs, targets, weights]).',
     ),
     **dict.fromkeys(('kernel_regularizer', 'l2_reg'), 'Write weight_l2=.'),
-    **dict.fromkeys(('cost', 'criterion'), 'Give it to the network: Classifier(layers, loss=...).'),
-    **dict.fromkeys(('global_clipnorm', 'grad_clip', 'max_norm'), 'Write max_gradient_norm=.'),
+    **dict.fromkeys(
+        ('loss', 'cost', 'criterion'), 'Give it to the network: Classifier(layers, loss=...).'
+    ),
+    **dict.fromkeys(
+        ('clipnorm', 'global_clipnorm', 'grad_clip', 'max_norm'), 'Write max_gradient_norm=.'
+    ),
     **dict.fromkeys(
         ('restore_best_weights', 'save_best_only'), 'Leave it out: the best parameters are kept.'
     ),
@@ -123,16 +121,13 @@ WORDS = {
     ),
     **dict.fromkeys(('log_dir', 'logdir'), "Write tensorboard='logs'."),
     **dict.fromkeys(
-        ('scheduler', 'schedule', 'lr_scheduler'),
+        ('decay', 'scheduler', 'schedule', 'lr_scheduler'),
         'Write learning_rate=, such as keras.optimizers.schedules.CosineDecay(0.01, 1000).',
     ),
     **dict.fromkeys(('beta_1', 'beta_2', 'epsilon'), "It belongs to adam. Write algo='adam', too."),
     'eps': 'Write epsilon=.',
     'nesterovs_momentum': 'Write nesterov=True.',
     'monitor': 'Give it to a callback, or write monitors=.',
-    'min_delta': 'Write min_improvement=.',
-    'rng': 'Give rng= to the network: Classifier(layers, rng=1).',
-    'data': 'Pass the arrays as one list: train([inputs, targets]).',
 }
 
 #: Algorithms that train parts of a network, each with the algorithm `subalgo`.
