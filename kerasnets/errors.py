@@ -106,6 +106,15 @@ def suggest(word: object, known: Iterable[object]) -> str:
     return f' Did you mean {words[near[0]]!r}?' if near else ''
 
 
+def check_object(given: object, what: str) -> None:
+    """Raise ConfigurationError for a class where an object of it is expected."""
+    if isinstance(given, type):
+        raise ConfigurationError(
+            f'expected {what} by name or as an object, got the class {given.__name__}. '
+            f'Write {given.__name__}(), an object of it.'
+        )
+
+
 def check_known(
     given: Iterable[Any], known: Iterable[Any], what: str, words: Mapping[str, str] | None = None
 ) -> None:

@@ -25,6 +25,7 @@ from kerasnets.errors import (
     ConfigurationError,
     KerasnetsError,
     check_known,
+    check_object,
     in_a_line,
     number,
     scalar,
@@ -153,11 +154,7 @@ class Loss:
             form = translate('loss', form)
         if isinstance(form, type) and issubclass(form, Loss):
             return form(**kwargs)
-        if isinstance(form, type):
-            raise ConfigurationError(
-                f'expected a loss by name or as an object, got the class {form.__name__}. '
-                f'Write {form.__name__}(), an object of it.'
-            )
+        check_object(form, 'a loss')
         return cls(form, **kwargs)
 
     @property
@@ -320,7 +317,7 @@ class Errors(keras.layers.Layer):
         return self.function(target, output)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the errors; refuse a function that cannot."""
+        """Compute the errors. Raise ConfigurationError if the function fails."""
         try:
             found = super().__call__(*args, **kwargs)
             if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(found.dtype)):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from kerasnets.errors import ConfigurationError, suggest
+from kerasnets.errors import ConfigurationError, check_object, suggest
 
 if TYPE_CHECKING:
     from kerasnets.typing import Tensor
@@ -83,12 +83,8 @@ def build(setting: Any) -> Any:
             metrics.append(item)
         elif isinstance(item, (tuple, list)) and len(item) == 2 and isinstance(item[0], str):
             monitors += [Monitor(item[0], *level) for level in _levels(item[1])]
-        elif isinstance(item, type):
-            raise ConfigurationError(
-                f'expected a metric by name or as an object, got the class {item.__name__}. '
-                f'Write {item.__name__}(), an object of it.'
-            )
         else:
+            check_object(item, 'a metric')
             raise ConfigurationError(
                 f'expected a pattern with its levels, or a Keras metric, got {item!r}. '
                 "Write monitors={'hid1:out': (0.1, 0.9)}."

@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from kerasnets import keras_facts
-from kerasnets.errors import ConfigurationError, check_known, number, suggest
+from kerasnets.errors import ConfigurationError, check_known, check_object, number, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -313,11 +313,7 @@ def keywords(algo: Any) -> list[str]:
 
 def _maker(algo: Any) -> Callable[..., KerasOptimizer]:
     """Return the function that builds an optimizer, by name."""
-    if isinstance(algo, type):
-        raise ConfigurationError(
-            f'expected an algorithm by name or as an object, got the class {algo.__name__}. '
-            f'Write {algo.__name__}(), an object of it.'
-        )
+    check_object(algo, 'an algorithm')
     if not isinstance(algo, str):
         raise ConfigurationError(
             f'unknown algorithm {algo!r}: expected a name, or an optimizer of Keras. '
