@@ -73,7 +73,7 @@ class Shows(keras.callbacks.Callback):
     seconds: float | None = None
 
     def _seconds(self) -> float:
-        """Return the seconds of the epoch that has ended."""
+        """Return the duration of the last epoch in seconds."""
         return time.perf_counter() - self.start if self.seconds is None else self.seconds
 
 

@@ -38,7 +38,7 @@ def line(text: Any, console: Console) -> None:
 
 
 def grid(names: Sequence[str], rows: Iterable[Iterable[Any]], **settings: Any) -> Table:
-    """Return a table to print with `console`. Long cells wrap."""
+    """Build a table of texts. Long cells wrap onto further lines."""
     table = Table(**settings)
     for name in names:
         table.add_column(name, overflow='fold')

@@ -55,7 +55,7 @@ class _Group(click.Group):
 
 
 def _say(message: Warning | str, *_: Any) -> None:
-    """Print a warning as one line, without its place in the code."""
+    """Print the text of a warning, without the file and the line that gave it."""
     common.say(f'Warning: {message}')
 
 

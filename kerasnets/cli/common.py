@@ -353,7 +353,7 @@ def import_keras() -> None:
 
 
 def check_needs(option: str, given: bool, *names: str) -> None:
-    """Refuse options that have no effect without another one."""
+    """Raise UsageError for options that need another option, if that one is not given."""
     context = click.get_current_context()
     default = click.core.ParameterSource.DEFAULT
     unused = [name for name in names if context.get_parameter_source(name) != default]

@@ -204,7 +204,7 @@ def _is_recurrent(form: str) -> bool:
 
 
 def _at_the_end(spec: LayerSpec) -> dict[str, Any]:
-    """Return the entry of a recurrent layer that returns its last step only."""
+    """Build the entry of a recurrent layer that outputs its last step only."""
     plain = {'form': spec.form, 'size': spec.size, 'activation': spec.activation}
     given = {name: value for name, value in plain.items() if value is not None}
     return {**given, **spec.options, 'return_sequences': False}

@@ -582,7 +582,7 @@ def _plain(cause: Exception, nodes: Sequence[Node], spec: LayerSpec) -> str:
 
 
 def _of_shapes(cause: str, wanted: str, source: Node) -> str:
-    """Return the message for a layer that cannot read the shape of its input, or ''."""
+    """Explain why a layer cannot read the shape of its input; '' if the cause is another."""
     name, shape = source.name, tuple(source.output.shape)
     entry = 'Write the shape of the inputs in the first entry, such as (28, 28, 1) for images.'
     if 'output size would be zero' in cause:

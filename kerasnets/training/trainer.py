@@ -121,8 +121,8 @@ class Listeners(keras.callbacks.CallbackList):
 
     Attributes
     ----------
-    shown : list of Shows
-        The callbacks that show the progress within an epoch.
+    shown : list of Callback
+        The callbacks of kerasnets, which show the monitors.
     hears : bool
         Whether there is any callback.
     acts : bool

@@ -63,7 +63,7 @@ def along(layer: KerasLayer, time: bool = True) -> Stepper | str:
     """
     if isinstance(layer, keras.layers.RNN):
         return _recurrent(layer)
-    if time and not _is_stepwise(layer):
+    if time and not _activates_by_steps(layer):
         return 'its activation computes a step from others'
     if isinstance(layer, keras.layers.Conv1D):
         return _convolution(layer)
@@ -79,7 +79,7 @@ def along(layer: KerasLayer, time: bool = True) -> Stepper | str:
     return f'{whole} layers read the whole sequence'
 
 
-def _is_stepwise(layer: KerasLayer) -> bool:
+def _activates_by_steps(layer: KerasLayer) -> bool:
     """Return False if the activation of a layer, a function of the user, mixes steps."""
     function: Any = getattr(layer, 'activation', None)
     module = str(getattr(function, '__module__', ''))
